@@ -1,0 +1,1 @@
+"""Inband: a daemon that runs leveraged-token funds."""
