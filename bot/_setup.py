@@ -1,0 +1,145 @@
+"""Set up `.venv` in the checkout, and go on inside it.
+
+Standard library only: this runs before anything else is there. Nothing is installed outside `.venv`.
+Where `.venv` is up to date, all it costs is the hash of the lock and one exec.
+"""
+
+import fcntl
+import hashlib
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+VENV = REPOSITORY / ".venv"
+LOCK = REPOSITORY / "config" / "requirements.lock"
+
+_PYTHON = VENV / "bin" / "python"
+_MARKER = VENV / ".lock-sha"
+_LOG = VENV / "setup.log"
+
+# Modules whose presence says that somebody else (an image, a developer) has set up this Python.
+_RUNTIME_MODULES = (
+    "ccxt",
+    "aiohttp",
+    "cryptography",
+    "orjson",
+    "pydantic_settings",
+    "rich",
+    "structlog",
+    "tenacity",
+    "typer",
+    "uvloop",
+)
+
+
+def ensure(*, for_tests: bool) -> None:
+    """Return where this Python has all that is needed; else set `.venv` up and continue in it.
+
+    `for_tests` asks for the test tools as well. Ends the process with exit code 1 and one line when the
+    environment cannot be made.
+    """
+    if os.environ.get("BOT_NO_BOOTSTRAP") == "1" or not LOCK.is_file():
+        return  # an image, or an installed package
+    inside = Path(sys.prefix).resolve() == VENV.resolve()
+    if inside and _is_current():
+        return
+    if not inside and _has_dependencies(for_tests=for_tests):
+        return
+    if not _is_current():
+        try:
+            _set_up()
+        except OSError as error:
+            _fail(
+                f"cannot write {VENV}: {error.strerror or error}", "make the checkout writable for this user"
+            )
+        except KeyboardInterrupt:
+            _fail("interrupted", "run the same command again")
+    # The interpreter's own options (-X, -W) stay in force.
+    os.execv(_PYTHON, [str(_PYTHON), *sys.orig_argv[1:]])  # noqa: S606 - no shell is wanted
+
+
+def _has_dependencies(*, for_tests: bool) -> bool:
+    wanted = (*_RUNTIME_MODULES, "pytest") if for_tests else _RUNTIME_MODULES
+    return all(importlib.util.find_spec(module) is not None for module in wanted)
+
+
+def _identities() -> tuple[str, str]:
+    """What an environment is made from: this Python, and the lock."""
+    python = hashlib.sha256(f"{sys.version} {sys.base_prefix} {VENV}".encode()).hexdigest()
+    return python, hashlib.sha256(LOCK.read_bytes()).hexdigest()
+
+
+def _marked() -> list[str]:
+    try:
+        return _MARKER.read_text().split()
+    except FileNotFoundError:
+        return []
+
+
+def _is_current() -> bool:
+    return _marked() == list(_identities())
+
+
+def _set_up() -> None:
+    """Make `.venv`, or bring it to the present lock. One process at a time; the others wait for it."""
+    checkout = os.open(REPOSITORY, os.O_RDONLY)
+    fcntl.flock(checkout, fcntl.LOCK_EX)
+    try:
+        if _is_current():
+            return
+        sys.stderr.write("setting up .venv, about 20 s plus download ...\n")
+        python, lock = _identities()
+        # A daemon may be running from this environment: for a new lock it is changed in place, not
+        # emptied. Without the marker it is half made, with another Python's it is of no use.
+        keep = _marked()[:1] == [python]
+        _MARKER.unlink(missing_ok=True)
+        _install(keep=keep)
+        _MARKER.write_text(f"{python}\n{lock}\n")
+    finally:
+        os.close(checkout)
+
+
+def _install(*, keep: bool) -> None:
+    has_ensurepip = importlib.util.find_spec("ensurepip") is not None
+    if not keep:
+        # The Python below any environment we were started from, so that `.venv` outlives that one.
+        python = Path(getattr(sys, "_base_executable", sys.executable))
+        options = [] if has_ensurepip else ["--without-pip"]
+        if VENV.exists():
+            shutil.rmtree(VENV)
+        VENV.mkdir()
+        _run([str(python), "-m", "venv", *options, str(VENV)])
+    if has_ensurepip:
+        install = [str(_PYTHON), "-m", "pip", "install"]
+    else:
+        from bot import _find_pip
+
+        try:
+            install = _find_pip.command(_PYTHON, VENV)
+        except _find_pip.NoPipError as error:
+            _fail(str(error), error.remedy)
+    # The lock is complete, so nothing is left to resolve.
+    _run([*install, "--quiet", "--no-deps", "--require-hashes", "-r", str(LOCK)])
+
+
+def _run(command: list[str]) -> None:
+    """Run one step of the set-up, its output to the log; its failure ends the process with one line."""
+    environment = os.environ | {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1"}
+    environment.pop("PIP_REQUIRE_VIRTUALENV", None)
+    with _LOG.open("ab") as log:
+        result = subprocess.run(command, stdout=log, stderr=subprocess.STDOUT, check=False, env=environment)
+    if result.returncode != 0:
+        lines = [line.strip() for line in _LOG.read_text(errors="replace").splitlines() if line.strip()]
+        errors = [line for line in lines if line.lower().startswith("error")]
+        reason = (errors or lines or [f"exit code {result.returncode}"])[-1]
+        _fail(reason, f"check the network and pip's settings (PIP_INDEX_URL, PIP_FIND_LINKS); see {_LOG}")
+
+
+def _fail(reason: str, remedy: str) -> NoReturn:
+    sys.stderr.write(f"error: setting up {VENV} failed: {reason}; {remedy}\n")
+    sys.exit(1)

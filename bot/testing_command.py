@@ -1,0 +1,27 @@
+"""`python3 -m bot test`: run the test suite with pytest."""
+
+import importlib.util
+import os
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+def run(arguments: list[str]) -> NoReturn:
+    """Become pytest, with `arguments` passed on, in the root of the checkout.
+
+    Exits 2 with one line where there is no checkout (an installed package carries no tests) or no pytest.
+    """
+    if not (REPOSITORY / "tests").is_dir():
+        _refuse("the tests are not installed with the package: run `python3 -m bot test` in a clone")
+    if importlib.util.find_spec("pytest") is None:
+        _refuse(f"pytest is missing in {sys.prefix}: run `python3 -m bot test` with a Python outside it")
+    os.chdir(REPOSITORY)
+    os.execv(sys.executable, [sys.executable, "-m", "pytest", *arguments])  # noqa: S606 - no shell is wanted
+
+
+def _refuse(message: str) -> NoReturn:
+    sys.stderr.write(f"error: {message}\n")
+    sys.exit(2)
