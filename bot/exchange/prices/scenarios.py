@@ -4,7 +4,8 @@ Model. The logarithm of price over its start is noise plus a script.
 
 The script says what the scenario is about: straight legs between (hour, log level) points, repeated in
 cycles of whole days that end at level 0 again, so that prices stay sane over years. The hour of its onset
-and each level vary from cycle to cycle. All symbols of one seed share it.
+and its levels vary from cycle to cycle. All symbols of one seed share it, but for a lag and half of the
+variation of each level, which are the symbol's own.
 
 The noise is a geometric Brownian motion with a weak pull home. From day to day it is a first-order
 autoregression X' = PULL X + s g, with s the script's daily volatility and g standard normal. Within a day it
@@ -12,7 +13,7 @@ is a Brownian bridge between the two, minute by minute, with the volatility the 
 Each g is sqrt(SHARED) of a draw for the whole market and sqrt(1 - SHARED) of one for the symbol alone, so
 noise returns of two symbols correlate by SHARED = 0.8; with a script in motion they correlate more.
 
-Draws come from generators keyed by (seed, scenario, stream, day), so any day can be built on its own; only
+Draws come from generators keyed by (seed, scenario, symbol or market, day), so any day can be built on its own; only
 the closing levels of the days before it are summed, at some 20 us a day.
 """
 
@@ -49,7 +50,8 @@ class Script:
     `points`: (hour in the cycle, log of price over its level at the start of the cycle), first and last at
     level 0. `turbulence`: (from hour on, annual volatility of the noise within the day). `volatility`:
     annual, of the noise from day to day. `onset_h`: points between the first and the last come up to this
-    many hours later. `variation`: their levels are multiplied by 1 -/+ up to this much.
+    many hours later, and with one symbol up to `lag_h` more. `variation`: their levels are multiplied by
+    1 -/+ up to this much.
     """
 
     cycle_days: int
@@ -57,6 +59,7 @@ class Script:
     turbulence: tuple[tuple[float, float], ...]
     volatility: float
     onset_h: float = 0.0
+    lag_h: float = 0.0
     variation: float = 0.0
 
 
@@ -76,6 +79,7 @@ SCRIPTS = {
         ((0, 0.5), (8, 2.0), (40, 1.2), (100, 0.6)),
         0.5,
         onset_h=4,
+        lag_h=0.3,
         variation=0.06,
     ),
     # A short squeeze: up four fifths within a day and a half with sharp pullbacks, then a slow return.
@@ -89,6 +93,7 @@ SCRIPTS = {
         ((0, 0.5), (6, 1.5), (60, 1.0), (120, 0.6)),
         0.5,
         onset_h=4,
+        lag_h=0.3,
         variation=0.06,
     ),
     # Two swings up and two down a day, each doubling or halving the price: a 2x fund must lose a quarter or
@@ -98,7 +103,8 @@ SCRIPTS = {
         ((0, 0), (3, 0.40), (9, -0.40), (15, 0.40), (21, -0.40), (24, 0)),
         ((0, 1.0),),
         0.5,
-        variation=0.1,
+        lag_h=1.5,
+        variation=0.12,
     ),
 }
 
@@ -113,19 +119,20 @@ class ScenarioPath(KnotPath):
         super().__init__(start_ms, None, f"{scenario} {place}")
         self._script = SCRIPTS[scenario]
         self._start_price = float(start_price)
-        self._market_key = f"{seed}|{scenario}||"
-        self._own_key = f"{seed}|{scenario}|{symbol}|"
+        self._market_key = f"{seed}|{scenario}|market|"
+        self._own_key = f"{seed}|{scenario}|symbol {symbol}|"
         # Noise level at the start of each day reached so far: one float per day of market time.
         self._levels = [0.0]
 
-    def _generators(self, day: int) -> tuple[Random, Random]:
-        return _generator(f"{self._market_key}{day}"), _generator(f"{self._own_key}{day}")
+    def _generators(self, stream: str) -> tuple[Random, Random]:
+        """Return the generators of the whole market and of this symbol for one stream of draws."""
+        return _generator(f"{self._market_key}{stream}"), _generator(f"{self._own_key}{stream}")
 
     def _level_before(self, day: int) -> float:
         """Return the noise level at the start of `day`."""
         daily = self._script.volatility / math.sqrt(YEAR_DAYS)
         while len(self._levels) <= day:
-            market, own = self._generators(len(self._levels) - 1)
+            market, own = self._generators(f"day {len(self._levels) - 1}")
             shock = MARKET_WEIGHT * market.gauss(0.0, 1.0) + OWN_WEIGHT * own.gauss(0.0, 1.0)
             self._levels.append(PULL * self._levels[-1] + daily * shock)
         return self._levels[day]
@@ -154,7 +161,7 @@ class ScenarioPath(KnotPath):
     def _noise(self, day: int) -> list[float]:
         """Return the noise level at each minute of a day, both ends included."""
         before, after = self._level_before(day), self._level_before(day + 1)
-        market, own = self._generators(day)
+        market, own = self._generators(f"day {day}")
         market.gauss(0.0, 1.0), own.gauss(0.0, 1.0)  # the shock of the day, already in `after`
         free, variances = [0.0], [0.0]
         level = variance = 0.0
@@ -170,28 +177,29 @@ class ScenarioPath(KnotPath):
         bridge[-1] = after  # to the bit, so that the next day starts where this one ends
         return bridge
 
-    def _place(self, day: int) -> tuple[float, Random]:
-        """Return the hour of the cycle at which a day starts, and the generator of its variations."""
+    def _cycle(self, day: int) -> tuple[float, float, Random, Random]:
+        """Return the hour of the cycle at which a day starts, the onset, and the generators of variations."""
         cycle, day_of_cycle = divmod(day, self._script.cycle_days)
-        return float(day_of_cycle * HOURS), _generator(f"{self._market_key}script|{cycle}")
+        market, own = self._generators(f"script {cycle}")
+        return float(day_of_cycle * HOURS), market.uniform(0.0, self._script.onset_h), market, own
 
     def _hourly_volatility(self, day: int) -> list[float]:
         turbulence = self._script.turbulence
-        first_hour, generator = self._place(day)
-        first_hour -= generator.uniform(0.0, self._script.onset_h)
+        first_hour, onset_h, _, _ = self._cycle(day)
         starts = [hour for hour, _ in turbulence]
-        places = (max(bisect_right(starts, first_hour + hour) - 1, 0) for hour in range(HOURS))
+        places = (max(bisect_right(starts, first_hour + hour - onset_h) - 1, 0) for hour in range(HOURS))
         return [turbulence[place][1] for place in places]
 
     def _script_levels(self, day: int) -> list[float]:
         """Return the level of the script at each minute of a day, both ends included."""
         script = self._script
-        first_hour, generator = self._place(day)
-        onset_h = generator.uniform(0.0, script.onset_h)
+        first_hour, onset_h, market, own = self._cycle(day)
+        onset_h += own.uniform(0.0, script.lag_h)
         hours, levels = [0.0], [0.0]
         for hour, level in script.points[1:-1]:
+            varied = (market.uniform(-1.0, 1.0) + own.uniform(-1.0, 1.0)) / 2
             hours.append(hour + onset_h)
-            levels.append(level * (1 + generator.uniform(-script.variation, script.variation)))
+            levels.append(level * (1 + script.variation * varied))
         hours.append(script.points[-1][0])
         levels.append(0.0)
         place, minutes = 0, []
