@@ -92,7 +92,7 @@ def _set_up() -> None:
     try:
         if _is_current():
             return
-        sys.stderr.write("setting up .venv, about 20 s plus download ...\n")
+        sys.stderr.write("setting up .venv, once; about 20 to 60 s ...\n")
         python, lock = _identities()
         # A daemon may be running from this environment: for a new lock it is changed in place, not
         # emptied. Without the marker it is half made, with another Python's it is of no use.
@@ -135,7 +135,7 @@ def _run(command: list[str]) -> None:
         result = subprocess.run(command, stdout=log, stderr=subprocess.STDOUT, check=False, env=environment)
     if result.returncode != 0:
         lines = [line.strip() for line in _LOG.read_text(errors="replace").splitlines() if line.strip()]
-        errors = [line for line in lines if line.lower().startswith("error")]
+        errors = [line[7:] for line in lines if line.startswith("ERROR: ")]
         reason = (errors or lines or [f"exit code {result.returncode}"])[-1]
         _fail(reason, f"check the network and pip's settings (PIP_INDEX_URL, PIP_FIND_LINKS); see {_LOG}")
 
