@@ -1,0 +1,310 @@
+"""A fund's durable state: the fold of its records, and nothing else.
+
+`Book.apply` changes the book in place, so that folding a long journal is fast; `step` works on a `copy`, so
+that from outside it stays a pure function.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from bot.core import records as rec
+from bot.core.draws import Draw
+from bot.core.ledger import Ledger
+from bot.core.orders import News, Order
+from bot.core.units import ZERO, Contracts, Leverage, Price, Urgency, Usd
+
+
+class Confirmation(NamedTuple):
+    """A pending confirmation; it ends in a rebalance at `deadline_ms` unless it is cancelled before."""
+
+    started_ms: int
+    deadline_ms: int
+
+
+class OpenRebalance(NamedTuple):
+    """The rebalance under way.
+
+    `orders` counts the orders made so far; `misses` those in a row that filled nothing.
+    """
+
+    number: int
+    kind: rec.Kind
+    urgency: Urgency
+    urgency_since_ms: int
+    sequence: int | None
+    target: Leverage
+    tolerance: Leverage
+    increasing: bool
+    started_ms: int
+    next_slice_ms: int
+    orders: int = 0
+    misses: int = 0
+    order: Order | None = None
+    parked: bool = False
+    deferred: str | None = None
+
+
+@dataclass(slots=True)
+class Book:
+    """The durable state of one fund. Read it freely; only `apply` changes it."""
+
+    created: rec.FundCreated | None = None
+    ledger: Ledger = field(default=Ledger(ZERO))
+    units: Decimal = ZERO
+    unallocated: Usd = ZERO
+    state: rec.FundState = rec.FundState.ACTIVE
+    opened: bool = False
+    draws: tuple[Draw, ...] = ()
+    next_sequence: int = 1
+    confirmation: Confirmation | None = None
+    confirmations: int = 0
+    rebalance: OpenRebalance | None = None
+    rebalances: int = 0
+    last_rebalance_ms: int = 0
+    last_rebalance_mark: Price | None = None
+    incidents: dict[str, rec.IncidentOpened] = field(default_factory=dict)
+    recent_trades: tuple[str, ...] = ()
+    recent_income: tuple[str, ...] = ()
+    dead_orders: tuple[str, ...] = ()
+    trades_cursor_ms: int = 0
+    income_cursor_ms: int = 0
+    sample: rec.Sampled | None = None
+    reconciled: rec.Reconciled | None = None
+    last_time_ms: int = 0
+
+    def copy(self) -> "Book":
+        """An independent copy: every value but the incidents is immutable."""
+        twin = object.__new__(Book)
+        for name in _FIELDS:
+            setattr(twin, name, getattr(self, name))
+        twin.incidents = self.incidents.copy()
+        return twin
+
+    @property
+    def key(self) -> str:
+        """The fund's sealed key for timing and slice draws."""
+        return self.created.key if self.created else ""
+
+    @property
+    def breaches(self) -> tuple[str, ...]:
+        """Codes of the open incidents that stop increases."""
+        return tuple(code for code, incident in self.incidents.items() if incident.stops_increases)
+
+    @property
+    def position(self) -> Contracts:
+        """The signed position of the fund."""
+        return self.ledger.position
+
+    def apply(self, record: rec.Record) -> None:
+        """Take one record in."""
+        _APPLY[type(record)](self, record)
+        self.last_time_ms = max(self.last_time_ms, record.time_ms)
+
+
+_FIELDS = tuple(Book.__slots__)
+
+
+def fold(records: Iterable[rec.Record]) -> Book:
+    """The book after `records`, from nothing."""
+    book = Book()
+    for record in records:
+        book.apply(record)
+    return book
+
+
+def _created(book: Book, record: rec.FundCreated) -> None:
+    book.created = record
+    book.ledger = Ledger(record.capital)
+    book.units = record.capital
+    book.unallocated = record.unallocated
+    book.last_rebalance_ms = record.time_ms
+    book.trades_cursor_ms = book.income_cursor_ms = record.time_ms
+
+
+def _draw_queued(book: Book, record: rec.DrawQueued) -> None:
+    book.draws += (Draw(record.sequence, record.commitment, record.u, record.salt),)
+    book.next_sequence = record.sequence + 1
+
+
+def _confirmation_started(book: Book, record: rec.ConfirmationStarted) -> None:
+    book.confirmation = Confirmation(record.time_ms, record.deadline_ms)
+    book.confirmations += 1
+
+
+def _confirmation_cancelled(book: Book, _: rec.ConfirmationCancelled) -> None:
+    book.confirmation = None
+
+
+def _rebalance_started(book: Book, record: rec.RebalanceStarted) -> None:
+    book.confirmation = None
+    book.rebalances = record.number
+    if record.sequence is not None:
+        book.draws = tuple(draw for draw in book.draws if draw.sequence != record.sequence)
+    leverage = record.leverage if record.leverage is not None else record.target + 1
+    book.rebalance = OpenRebalance(
+        number=record.number,
+        kind=record.kind,
+        urgency=record.urgency,
+        urgency_since_ms=record.time_ms,
+        sequence=record.sequence,
+        target=record.target,
+        tolerance=record.tolerance,
+        increasing=record.target > leverage,
+        started_ms=record.time_ms,
+        next_slice_ms=record.time_ms,
+    )
+
+
+def _now(book: Book) -> OpenRebalance:
+    if book.rebalance is None:
+        raise ValueError("the journal holds a record of a rebalance where none is open")
+    return book.rebalance
+
+
+def _order(book: Book, cid: str) -> Order | None:
+    order = book.rebalance.order if book.rebalance else None
+    return order if order and order.cid == cid else None
+
+
+def _urgency_raised(book: Book, record: rec.UrgencyRaised) -> None:
+    book.rebalance = _now(book)._replace(
+        urgency=record.urgency, urgency_since_ms=record.time_ms, next_slice_ms=record.time_ms
+    )
+
+
+def _order_intended(book: Book, record: rec.OrderIntended) -> None:
+    open_ = _now(book)
+    order = Order(record.cid, record.quantity, record.limit_price, record.reduce_only, record.expires_wall_ms)
+    book.rebalance = open_._replace(order=order, orders=open_.orders + 1, deferred=None)
+
+
+def _told(book: Book, cid: str, news: News, filled: Contracts = ZERO, venue_id: str | None = None) -> None:
+    order = _order(book, cid)
+    if order is not None:
+        book.rebalance = _now(book)._replace(order=order.told(news, filled, venue_id))
+
+
+def _order_advanced(book: Book, record: rec.OrderAdvanced) -> None:
+    news = News.COMPLETED if record.closed else News.ACCEPTED
+    _told(book, record.cid, news, record.filled, record.venue_id)
+
+
+def _order_rejected(book: Book, record: rec.OrderRejected) -> None:
+    _told(book, record.cid, News.REFUSED)
+
+
+def _order_lost(book: Book, record: rec.OrderLost) -> None:
+    _told(book, record.cid, News.LOST)
+
+
+def _order_dead(book: Book, record: rec.OrderDead) -> None:
+    _told(book, record.cid, News.NEVER_ARRIVED)
+    book.dead_orders = (*book.dead_orders, record.cid)[-_REMEMBERED:]
+
+
+def _filled(book: Book, record: rec.Filled) -> None:
+    book.ledger = book.ledger.after_trade(record.quantity, record.price, record.fee)
+    book.recent_trades = (*book.recent_trades, record.trade_id)[-_REMEMBERED:]
+    book.trades_cursor_ms = max(book.trades_cursor_ms, record.trade_ms)
+    order = _order(book, record.cid) if record.cid else None
+    if order is not None:
+        booked = order.booked + abs(record.quantity)
+        book.rebalance = _now(book)._replace(order=order._replace(booked=booked))
+
+
+def _slice_settled(book: Book, record: rec.SliceSettled) -> None:
+    open_ = _now(book)
+    misses = 0 if record.filled else open_.misses + 1
+    book.rebalance = open_._replace(order=None, misses=misses, next_slice_ms=record.next_slice_ms)
+
+
+def _slice_deferred(book: Book, record: rec.SliceDeferred) -> None:
+    book.rebalance = _now(book)._replace(next_slice_ms=record.next_slice_ms, deferred=record.reason)
+
+
+def _parked(book: Book, _: rec.RebalanceParked) -> None:
+    book.rebalance = _now(book)._replace(parked=True)
+
+
+def _resumed(book: Book, _: rec.RebalanceResumed) -> None:
+    book.rebalance = _now(book)._replace(parked=False)
+
+
+def _rebalance_finished(book: Book, record: rec.RebalanceFinished) -> None:
+    book.opened = True
+    book.rebalance = None
+    book.last_rebalance_ms, book.last_rebalance_mark = record.time_ms, record.mark
+
+
+def _rebalance_skipped(book: Book, record: rec.RebalanceSkipped) -> None:
+    book.confirmation = None
+    book.last_rebalance_ms, book.last_rebalance_mark = record.time_ms, record.mark
+
+
+def _external_change(book: Book, record: rec.ExternalChange) -> None:
+    book.rebalances = record.number
+
+
+def _income_booked(book: Book, record: rec.IncomeBooked) -> None:
+    if record.kind == FUNDING:
+        book.ledger = book.ledger.after_funding(record.amount)
+    else:
+        book.ledger = book.ledger.after_other_income(record.amount)
+    book.recent_income = (*book.recent_income, record.income_id)[-_REMEMBERED:]
+    book.income_cursor_ms = max(book.income_cursor_ms, record.income_ms)
+
+
+def _reconciled(book: Book, record: rec.Reconciled) -> None:
+    book.reconciled = record
+
+
+def _state_changed(book: Book, record: rec.StateChanged) -> None:
+    book.state = record.state
+    book.confirmation = None
+
+
+def _incident_opened(book: Book, record: rec.IncidentOpened) -> None:
+    book.incidents[record.code] = record
+
+
+def _incident_closed(book: Book, record: rec.IncidentClosed) -> None:
+    book.incidents.pop(record.code, None)
+
+
+def _sampled(book: Book, record: rec.Sampled) -> None:
+    book.sample = record
+
+
+FUNDING = "FUNDING_FEE"
+_REMEMBERED = 256
+"""Ids kept to recognise repeats; trades and income are read back only from the last cursor on."""
+
+_APPLY: dict[type, Callable[[Book, Any], None]] = {
+    rec.FundCreated: _created,
+    rec.DrawQueued: _draw_queued,
+    rec.ConfirmationStarted: _confirmation_started,
+    rec.ConfirmationCancelled: _confirmation_cancelled,
+    rec.RebalanceStarted: _rebalance_started,
+    rec.UrgencyRaised: _urgency_raised,
+    rec.OrderIntended: _order_intended,
+    rec.OrderAdvanced: _order_advanced,
+    rec.OrderRejected: _order_rejected,
+    rec.OrderLost: _order_lost,
+    rec.OrderDead: _order_dead,
+    rec.Filled: _filled,
+    rec.SliceSettled: _slice_settled,
+    rec.SliceDeferred: _slice_deferred,
+    rec.RebalanceParked: _parked,
+    rec.RebalanceResumed: _resumed,
+    rec.RebalanceFinished: _rebalance_finished,
+    rec.RebalanceSkipped: _rebalance_skipped,
+    rec.ExternalChange: _external_change,
+    rec.IncomeBooked: _income_booked,
+    rec.Reconciled: _reconciled,
+    rec.StateChanged: _state_changed,
+    rec.IncidentOpened: _incident_opened,
+    rec.IncidentClosed: _incident_closed,
+    rec.Sampled: _sampled,
+}

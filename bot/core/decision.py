@@ -1,0 +1,198 @@
+"""Whether to rebalance: the strategy is asked, core enforces what no strategy may overrule.
+
+In this order: death (fund value not positive), too small to be managed, first opening, emergency, strategy.
+"""
+
+from decimal import Decimal
+from math import inf
+
+from bot.core import draws, plan
+from bot.core.events import Mark
+from bot.core.ledger import real_leverage
+from bot.core.limits import increases_refused
+from bot.core.records import (
+    ConfirmationCancelled,
+    ConfirmationStarted,
+    FundState,
+    Kind,
+    RebalanceSkipped,
+    RebalanceStarted,
+    StateChanged,
+)
+from bot.core.strategy import INWARD, FundView, Hold, Rebalance, uses_band
+from bot.core.turn import Region, Turn
+from bot.core.units import ZERO, Leverage, Urgency
+from bot.core.upkeep import next_grid_ms, volatility
+
+_HIGHEST = Decimal("1e30")
+_SMALLEST_SHARE = Decimal("0.1")
+
+
+def consider(turn: Turn, mark: Mark) -> bool:
+    """Decide with no rebalance under way; True when one was started."""
+    value = turn.book.ledger.value(mark.price)
+    if turn.book.state is FundState.ACTIVE:
+        if value <= ZERO and turn.book.opened:
+            turn.record(StateChanged(turn.now_ms, FundState.DEAD, mark.price, value))
+        elif turn.book.opened and _too_small(turn, mark):
+            turn.record(StateChanged(turn.now_ms, FundState.TOO_SMALL, mark.price, value))
+    if turn.book.state is not FundState.ACTIVE:
+        return _rest_or_flatten(turn, mark)
+    if not turn.book.opened:
+        return _open(turn, mark)
+    leverage = real_leverage(turn.book.ledger, mark.price)
+    if leverage is None:
+        raise ValueError("an active fund has positive value")
+    view = _view(turn, mark, leverage)
+    decision = turn.fund.strategy.decide(view)
+    if leverage >= turn.fund.emergency:
+        decision = _emergency(turn, decision)
+    if isinstance(decision, Hold):
+        _hold(turn, mark, leverage, decision, view)
+        return False
+    return _ask(turn, mark, leverage, decision)
+
+
+def _view(turn: Turn, mark: Mark, leverage: Leverage) -> FundView:
+    fund, book = turn.fund, turn.book
+    last_mark = book.last_rebalance_mark if book.last_rebalance_mark is not None else mark.price
+    return FundView(
+        time_s=turn.now_ms / 1000,
+        side="long" if fund.side.sign > 0 else "short",
+        mark=float(mark.price),
+        real_leverage=float(leverage),
+        band=(float(fund.band[0]), float(fund.band[1])),
+        target_range=(float(fund.target_range[0]), float(fund.target_range[1])),
+        last_rebalance_time_s=book.last_rebalance_ms / 1000,
+        last_rebalance_mark=float(last_mark),
+        volatility=volatility(turn),
+    )
+
+
+def _too_small(turn: Turn, mark: Mark) -> bool:
+    """Whether the smallest trade that the fund would have to make is below the venue's minimum."""
+    fund, value = turn.fund, turn.book.ledger.value(mark.price)
+    share = (
+        fund.target_range[0] - fund.band[0]
+        if uses_band(fund.strategy)
+        else fund.start_leverage * _SMALLEST_SHARE
+    )
+    return value * share < turn.contract.min_increase(mark.price) * mark.price
+
+
+def _rest_or_flatten(turn: Turn, mark: Mark) -> bool:
+    """A dead or too small fund holds nothing; once flat it rests."""
+    if turn.book.position == ZERO:
+        turn.region = Region(ZERO, _HIGHEST, next_grid_ms(turn.now_ms))
+        return False
+    return _start(turn, mark, Kind.FLATTEN, ZERO, Urgency.PROMPT, turn.book.state.value, None)
+
+
+def _open(turn: Turn, mark: Mark) -> bool:
+    if increases_refused(turn.conditions(mark)):
+        return False
+    return _start(turn, mark, Kind.OPEN, turn.fund.start_leverage, Urgency.PATIENT, "opening", None)
+
+
+def _emergency(turn: Turn, decision: Hold | Rebalance) -> Rebalance:
+    """Whatever the strategy says, leverage at the emergency level is reduced at once."""
+    if isinstance(decision, Rebalance) and decision.high < turn.fund.emergency:
+        return Rebalance(decision.low, decision.high, "emergency", decision.reason)
+    low, high = turn.fund.target_range
+    return Rebalance(float(low), float(high), "emergency", "emergency leverage")
+
+
+def _hold(turn: Turn, mark: Mark, leverage: Leverage, hold: Hold, view: FundView) -> None:
+    """Nothing to do: cancel a pending confirmation, and remember for which marks that stays true."""
+    if turn.book.confirmation is not None:
+        turn.record(ConfirmationCancelled(turn.now_ms, mark.price, leverage))
+    limit = view.hold_between(0.0, float(turn.fund.emergency) * (1 - INWARD))
+    low, high = max(hold.low, limit.low), min(hold.high, limit.high)
+    until_ms = next_grid_ms(turn.now_ms)
+    if hold.until_s != inf:
+        until_ms = min(until_ms, int(hold.until_s * 1000))
+    if turn.live.funding_due_ms is not None:
+        until_ms = min(until_ms, turn.live.funding_due_ms)
+    turn.region = Region(Decimal(low), _HIGHEST if high == inf else Decimal(high), until_ms)
+
+
+def _ask(turn: Turn, mark: Mark, leverage: Leverage, wish: Rebalance) -> bool:
+    """Turn a strategy's wish into a rebalance, unless it must wait, be confirmed, or has nothing to trade."""
+    fund, book = turn.fund, turn.book
+    outside = not fund.band[0] <= leverage <= fund.band[1]
+    kind = Kind.BAND if outside and uses_band(fund.strategy) else Kind.SCHEDULE
+    increasing = wish.low > leverage
+    if increasing and increases_refused(turn.conditions(mark)):
+        return False
+    if (
+        increasing
+        and kind is Kind.BAND
+        and wish.confirmation_s > 0
+        and not _confirmed(turn, mark, leverage, wish)
+    ):
+        return False
+    low, high = Decimal(repr(wish.low)), Decimal(repr(wish.high))
+    sequence: int | None = None
+    if kind is Kind.BAND:
+        if not book.draws:
+            return False  # the next draw is on its way
+        sequence, u = book.draws[0].sequence, book.draws[0].u
+    else:
+        u = f"{draws.unit(book.key, 'schedule', book.rebalances + 1):.18f}"
+    target = draws.target(u, low, high)
+    urgency = Urgency(wish.urgency)
+    if target < leverage and urgency is Urgency.PATIENT:
+        urgency = Urgency.PROMPT
+    elif target > leverage:
+        urgency = Urgency.PATIENT
+    if _nothing_to_trade(turn, mark, leverage, target):
+        turn.record(RebalanceSkipped(turn.now_ms, mark.price, f"{wish.reason}: nothing tradable"))
+        near = mark.price / 1000
+        turn.region = Region(mark.price - near, mark.price + near, next_grid_ms(turn.now_ms))
+        return False
+    return _start(turn, mark, kind, target, urgency, wish.reason, sequence)
+
+
+def _nothing_to_trade(turn: Turn, mark: Mark, leverage: Leverage, target: Leverage) -> bool:
+    """Whether the target is within tolerance already, or the trade to it below the venue's minimum order."""
+    ledger, sign = turn.book.ledger, turn.fund.side.sign
+    if abs(leverage - target) <= plan.tolerance(ledger, mark.price, target, sign, turn.contract):
+        return True
+    left = plan.remaining(ledger, mark.price, target, sign, turn.contract)
+    return plan.slice_quantity(left, ledger, mark.price, turn.contract, None) == ZERO
+
+
+def _confirmed(turn: Turn, mark: Mark, leverage: Leverage, wish: Rebalance) -> bool:
+    """Run the secret confirmation delay; `consider` cancels it when the strategy holds again."""
+    pending = turn.book.confirmation
+    if pending is None:
+        number = turn.book.confirmations + 1
+        delay_s = draws.confirmation_delay_s(wish.confirmation_s, turn.book.key, "confirmation", number)
+        turn.record(ConfirmationStarted(turn.now_ms, mark.price, leverage, turn.now_ms + int(delay_s * 1000)))
+        pending = turn.book.confirmation
+    if pending is None or turn.now_ms >= pending.deadline_ms:
+        return True
+    turn.wake_at(pending.deadline_ms)
+    return False
+
+
+def _start(
+    turn: Turn, mark: Mark, kind: Kind, target: Leverage, urgency: Urgency, reason: str, sequence: int | None
+) -> bool:
+    ledger = turn.book.ledger
+    turn.record(
+        RebalanceStarted(
+            time_ms=turn.now_ms,
+            number=turn.book.rebalances + 1,
+            kind=kind,
+            reason=reason,
+            urgency=urgency,
+            sequence=sequence,
+            target=target,
+            tolerance=plan.tolerance(ledger, mark.price, target, turn.fund.side.sign, turn.contract),
+            mark=mark.price,
+            position=ledger.position,
+            leverage=real_leverage(ledger, mark.price),
+        )
+    )
+    return True

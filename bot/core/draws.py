@@ -1,0 +1,62 @@
+"""Secret draws: the public law from draw to target, its commitment, and keyed draws for timing and slices.
+
+Nothing here is random: secrets come in with events. Timing and slice draws are a keyed function
+(HMAC-SHA256) of the fund's sealed key and of *what they are for*, so a restart repeats them exactly.
+"""
+
+import hmac
+from decimal import Decimal
+from hashlib import blake2s, sha256
+from math import log
+from typing import NamedTuple
+
+from bot.core.units import Leverage
+
+
+class Draw(NamedTuple):
+    """The secrets of one future band rebalance, and the commitment published ahead of it."""
+
+    sequence: int
+    commitment: str
+    u: str
+    salt: str
+
+
+def commitment(fund: str, sequence: int, u: str, salt: str) -> str:
+    """Lower-case hex SHA-256 that fixes `u` and `salt` for a fund's `sequence`-th band rebalance."""
+    return sha256(f"inband-1|{fund}|{sequence}|{u}|{salt}".encode()).hexdigest()
+
+
+def target(u: str, low: Leverage, high: Leverage) -> Leverage:
+    """The public law: uniform on [low, high), to nine digits, never above `high`."""
+    return low + ((high - low) * Decimal(u)).quantize(_TARGET_GRID)
+
+
+_TARGET_GRID = Decimal("0.000000001")
+
+
+def unit(key: str, *purpose: str | int) -> float:
+    """A number in [0, 1) with 53 bits, fixed by the fund's key and the purpose."""
+    message = "|".join(map(str, purpose)).encode()
+    digest = hmac.digest(bytes.fromhex(key), message, "sha256")
+    return (int.from_bytes(digest[:8], "big") >> 11) / (1 << 53)
+
+
+def between(low: float, high: float, key: str, *purpose: str | int) -> float:
+    """Uniform on [low, high)."""
+    return low + (high - low) * unit(key, *purpose)
+
+
+def confirmation_delay_s(cap_s: float, key: str, *purpose: str | int) -> float:
+    """Exponential with mean a third of the cap, cut at the cap: most delays are short, none is certain."""
+    return min(cap_s, -cap_s / 3 * log(1.0 - unit(key, *purpose)))
+
+
+def client_order_id(incarnation: str, rebalance: str, order: int) -> str:
+    """A venue-safe id (32 alphanumeric characters) that is a function of facts: the same after a restart."""
+    digest = blake2s(f"{incarnation}|{rebalance}|{order}".encode(), digest_size=15).hexdigest()
+    return ID_PREFIX + digest
+
+
+ID_PREFIX = "ib"
+"""Every order of ours starts so; an order on the account that does not is someone else's."""

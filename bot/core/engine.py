@@ -1,0 +1,163 @@
+"""The one pure step that owns control flow, in every mode.
+
+    mark -> fund state -> decision -> plan -> slice -> limits -> order -> fill -> records
+
+`step` first takes an event in (`_TAKE`), then drives the fund as far as it can go without hearing from
+outside: goes on with the rebalance under way, or considers a new one. The leaves compute; nothing here does
+any work that could fail for reasons other than a bug.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from bot.core import events as ev
+from bot.core import reconcile, settlement, upkeep
+from bot.core.book import Book
+from bot.core.commands import Command
+from bot.core.decision import consider
+from bot.core.execution import park, progress
+from bot.core.fund import Contract, Fund
+from bot.core.records import FundCreated, IncidentClosed, RebalanceResumed, Record
+from bot.core.turn import State, Turn
+
+Step = tuple[State, tuple[Record, ...], tuple[Command, ...]]
+
+
+def start(fund: Fund, contract: Contract, book: Book) -> State:
+    """The engine of a fund whose journal folds to `book`.
+
+    Give it `Opened` (first start) or `Resumed` first.
+    """
+    return State(fund, contract, book)
+
+
+def step(state: State, event: ev.Event) -> Step:
+    """Take one event in: the new state, the records to make durable, and then the commands to carry out."""
+    if type(event) is ev.Mark:
+        region = state.region
+        if (
+            region is not None
+            and region.low <= event.price <= region.high
+            and event.time_ms < region.until_ms
+        ):
+            return (
+                State(state.fund, state.contract, state.book, event, region, state.wake_ms, state.live),
+                (),
+                (),
+            )
+    turn = Turn(state, event)
+    _TAKE[type(event)](turn, event)
+    _drive(turn)
+    return turn.state(), tuple(turn.records), tuple(turn.commands)
+
+
+def _drive(turn: Turn) -> None:
+    """Go as far as possible without hearing from outside."""
+    if turn.book.created is None:
+        return
+    upkeep.keep_draws_queued(turn)
+    mark = turn.mark
+    if mark is None or not turn.live.reconciled:
+        return
+    upkeep.sample(turn, mark)
+    upkeep.watch_funding(turn, mark)
+    if turn.live.parking:
+        park(turn)
+        return
+    if turn.book.rebalance is not None and turn.book.rebalance.parked:
+        turn.record(RebalanceResumed(turn.now_ms))
+    if turn.live.funding_pending_ms is not None and not upkeep.emergency(turn, mark):
+        return  # decisions wait the moment until the funding of this instant is booked
+    if turn.book.rebalance is not None:
+        progress(turn, mark)
+    if turn.book.rebalance is None and consider(turn, mark):
+        progress(turn, mark)
+
+
+def _opened(turn: Turn, event: ev.Opened) -> None:
+    fund = turn.fund
+    turn.record(
+        FundCreated(
+            time_ms=turn.now_ms,
+            fund=fund.name,
+            underlying=fund.underlying,
+            side=fund.side,
+            capital=fund.capital,
+            unallocated=event.wallet - fund.capital,
+            incarnation=event.incarnation,
+            key=event.key,
+        )
+    )
+    turn.reconcile()
+
+
+def _resumed(turn: Turn, event: ev.Resumed) -> None:
+    """A restart is recovery: first resolve what may have been sent, then compare with the venue."""
+    if event.adopt:
+        for code in turn.book.breaches:
+            turn.record(IncidentClosed(turn.now_ms, code, "adopted by the operator"))
+    if not settlement.resolve_outstanding(turn):
+        turn.reconcile()
+
+
+def _marked(turn: Turn, event: ev.Mark) -> None:
+    if turn.mark is not None and event.time_ms < turn.mark.time_ms:
+        return  # an older mark never replaces a newer one
+    turn.mark = event
+    if not turn.live.feed_trusted:
+        turn.live = turn.live._replace(feed_trusted=True)
+    turn.close_incident(STALE, "a fresh mark arrived")
+
+
+def _feed_lost(turn: Turn, event: ev.FeedLost) -> None:
+    turn.live = turn.live._replace(feed_trusted=False)
+    turn.open_incident(
+        STALE,
+        event.reason,
+        "none needed: increases resume with the next mark; check the network",
+        stops_increases=False,
+    )
+
+
+def _drawn(turn: Turn, event: ev.Drawn) -> None:
+    upkeep.take_draw(turn, event)
+
+
+def _touched(turn: Turn, event: ev.TouchSeen) -> None:
+    turn.live = turn.live._replace(touch=event)
+
+
+def _park(turn: Turn, _: ev.Park) -> None:
+    turn.live = turn.live._replace(parking=True)
+
+
+def _reconcile_due(turn: Turn, _: ev.ReconcileDue) -> None:
+    if turn.live.reconciled and (turn.book.rebalance is None or turn.book.rebalance.order is None):
+        turn.reconcile()
+
+
+def _woken(turn: Turn, _: ev.Wake) -> None:
+    """Time passed; `_drive` sees what is due."""
+
+
+STALE = "stale mark"
+
+_TAKE: dict[type, Callable[[Turn, Any], None]] = {
+    ev.Opened: _opened,
+    ev.Resumed: _resumed,
+    ev.Mark: _marked,
+    ev.FeedLost: _feed_lost,
+    ev.Drawn: _drawn,
+    ev.Wake: _woken,
+    ev.TouchSeen: _touched,
+    ev.Park: _park,
+    ev.ReconcileDue: _reconcile_due,
+    ev.OrderReport: settlement.reported,
+    ev.OrderRefused: settlement.refused,
+    ev.OrderUnknown: settlement.lost,
+    ev.OrderMissing: settlement.missing,
+    ev.TradesSeen: settlement.traded,
+    ev.IncomeSeen: upkeep.income_seen,
+    ev.AccountSeen: reconcile.account_seen,
+    ev.ReadFailed: settlement.read_failed,
+}

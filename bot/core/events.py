@@ -1,0 +1,204 @@
+"""What can happen to a fund. Every event carries both clocks; nothing else tells core the time.
+
+`time_ms` is market time (marks, funding, confirmations, gaps), `wall_ms` is wall time (receive windows), both
+milliseconds UTC. Events are named tuples: they are made once a second per fund for months.
+"""
+
+from decimal import Decimal
+from typing import NamedTuple, TypeAlias
+
+from bot.core.units import Contracts, Price, Usd
+
+
+class Mark(NamedTuple):
+    """A mark price. `funding_rate` applies at `next_funding_ms`, where the venue says so."""
+
+    time_ms: int
+    wall_ms: int
+    price: Price
+    next_funding_ms: int | None = None
+    funding_rate: Decimal | None = None
+
+
+class Wake(NamedTuple):
+    """The time that `State.wake_ms` asked for has come."""
+
+    time_ms: int
+    wall_ms: int
+
+
+class Opened(NamedTuple):
+    """The fund starts for the first time, on an account that holds `wallet` and no position.
+
+    `key` (hex) keys its timing and slice draws; `incarnation` makes its order ids differ from those of any
+    earlier journal on the same account.
+    """
+
+    time_ms: int
+    wall_ms: int
+    key: str
+    incarnation: str
+    wallet: Usd
+
+
+class Resumed(NamedTuple):
+    """A process has taken the fund up. `adopt`: the operator accepts what happened outside, and rearms it."""
+
+    time_ms: int
+    wall_ms: int
+    adopt: bool = False
+
+
+class Drawn(NamedTuple):
+    """Fresh secrets for the `sequence`-th band rebalance: `u` a decimal string in [0, 1), `salt` hex."""
+
+    time_ms: int
+    wall_ms: int
+    sequence: int
+    u: str
+    salt: str
+
+
+class OrderReport(NamedTuple):
+    """What the venue says of one of our orders; `filled` is cumulative and unsigned."""
+
+    time_ms: int
+    wall_ms: int
+    cid: str
+    venue_id: str
+    filled: Contracts
+    closed: bool
+
+
+class OrderRefused(NamedTuple):
+    """The venue definitely did not accept the order."""
+
+    time_ms: int
+    wall_ms: int
+    cid: str
+    code: str
+    reason: str
+
+
+class OrderUnknown(NamedTuple):
+    """Nobody can tell whether the order reached the venue."""
+
+    time_ms: int
+    wall_ms: int
+    cid: str
+    reason: str
+
+
+class OrderMissing(NamedTuple):
+    """The venue answered authoritatively that it knows no order with this client id."""
+
+    time_ms: int
+    wall_ms: int
+    cid: str
+
+
+class Trade(NamedTuple):
+    """One fill: signed quantity (positive: bought), fee in USDT (positive: paid)."""
+
+    trade_id: str
+    venue_order_id: str
+    time_ms: int
+    quantity: Contracts
+    price: Price
+    fee: Usd
+
+
+class TradesSeen(NamedTuple):
+    """Trades of the account that the venue lists, any of which may be known already."""
+
+    time_ms: int
+    wall_ms: int
+    trades: tuple[Trade, ...]
+
+
+class Income(NamedTuple):
+    """A change of wallet balance that no trade explains: `kind` as the venue names it, e.g. FUNDING_FEE."""
+
+    income_id: str
+    time_ms: int
+    kind: str
+    amount: Usd
+
+
+class IncomeSeen(NamedTuple):
+    """Income of the account that the venue lists, any of which may be known already."""
+
+    time_ms: int
+    wall_ms: int
+    items: tuple[Income, ...]
+
+
+class AccountSeen(NamedTuple):
+    """The account at one cursor: wallet balance, signed position, and the income up to it."""
+
+    time_ms: int
+    wall_ms: int
+    wallet: Usd
+    position: Contracts
+    income: tuple[Income, ...]
+
+
+class TouchSeen(NamedTuple):
+    """Best bid and ask."""
+
+    time_ms: int
+    wall_ms: int
+    bid: Price
+    ask: Price
+
+
+class ReadFailed(NamedTuple):
+    """A read gave nothing after its retries; it is evidence of nothing. `what` names the command."""
+
+    time_ms: int
+    wall_ms: int
+    what: str
+    reason: str
+
+
+class FeedLost(NamedTuple):
+    """Marks can no longer be trusted to be current; the next mark restores trust."""
+
+    time_ms: int
+    wall_ms: int
+    reason: str
+
+
+class ReconcileDue(NamedTuple):
+    """Time to compare ledger and venue."""
+
+    time_ms: int
+    wall_ms: int
+
+
+class Park(NamedTuple):
+    """The process is about to stop: send nothing more; what is under way waits for the next start."""
+
+    time_ms: int
+    wall_ms: int
+
+
+Event: TypeAlias = (
+    Mark
+    | Wake
+    | Opened
+    | Resumed
+    | Drawn
+    | OrderReport
+    | OrderRefused
+    | OrderUnknown
+    | OrderMissing
+    | TradesSeen
+    | IncomeSeen
+    | AccountSeen
+    | TouchSeen
+    | ReadFailed
+    | FeedLost
+    | ReconcileDue
+    | Park
+)

@@ -1,0 +1,152 @@
+"""The rebalance under way: when it ends, and its next slice.
+
+Leverage is frozen, not quantity: before each slice what remains is computed anew at the current mark. A slice
+is proposed here; only `limits` can make an order of it, and the intent is recorded before anything is sent.
+"""
+
+from bot.core import draws, limits, plan
+from bot.core.book import OpenRebalance
+from bot.core.commands import FetchTouch
+from bot.core.events import Mark
+from bot.core.ledger import real_leverage, target_position
+from bot.core.orders import ORDER_LIFETIME_MS
+from bot.core.records import (
+    Ending,
+    Kind,
+    OrderIntended,
+    RebalanceFinished,
+    RebalanceParked,
+    SliceDeferred,
+    UrgencyRaised,
+)
+from bot.core.turn import Turn
+from bot.core.units import ZERO, Contracts, Urgency
+from bot.core.upkeep import emergency
+
+UNFILLED_LIMIT_MS = 900_000
+"""A delever that is still open after this market time is an incident."""
+
+_UNFILLED = "unfilled delever"
+_DEFERRAL_MS = 1_000
+
+
+def progress(turn: Turn, mark: Mark) -> None:
+    """Carry the open rebalance one move further: end it, wait, or propose its next slice."""
+    open_ = _now(turn)
+    if open_.order is not None:
+        return  # the venue has the word
+    if not open_.increasing and open_.urgency is not Urgency.EMERGENCY and emergency(turn, mark):
+        turn.record(UrgencyRaised(turn.now_ms, Urgency.EMERGENCY, mark.price))
+        open_ = _now(turn)
+    left = plan.remaining(turn.book.ledger, mark.price, open_.target, turn.fund.side.sign, turn.contract)
+    ending = _ending(turn, mark, open_, left)
+    if ending is not None:
+        _finish(turn, mark, ending)
+        return
+    if not open_.increasing and turn.now_ms - open_.started_ms > UNFILLED_LIMIT_MS:
+        turn.open_incident(
+            _UNFILLED,
+            f"rebalance {open_.number} began to reduce leverage at {open_.started_ms} ms and is not done",
+            "look at the book and at the venue's state; the daemon keeps trying",
+            stops_increases=False,
+        )
+    if turn.now_ms < open_.next_slice_ms:
+        turn.wake_at(open_.next_slice_ms)
+        return
+    _propose(turn, mark, open_, left)
+
+
+def park(turn: Turn) -> None:
+    """Leave an open rebalance in a state from which the next start goes on.
+
+    An order under way is awaited first.
+    """
+    open_ = turn.book.rebalance
+    if open_ is not None and open_.order is None and not open_.parked:
+        turn.record(RebalanceParked(turn.now_ms))
+
+
+def _now(turn: Turn) -> OpenRebalance:
+    open_ = turn.book.rebalance
+    if open_ is None:
+        raise ValueError("no rebalance is open")
+    return open_
+
+
+def _ending(turn: Turn, mark: Mark, open_: OpenRebalance, left: Contracts) -> Ending | None:
+    ledger = turn.book.ledger
+    if open_.kind is Kind.BAND and plan.passed_opposite_edge(
+        ledger, mark.price, turn.fund.band, increasing=open_.increasing
+    ):
+        return Ending.SUPERSEDED
+    if left == ZERO or (left * turn.fund.side.sign > ZERO) != open_.increasing:
+        return Ending.DONE  # there, or carried past it by the price: that is not traded back
+    if plan.slice_quantity(left, ledger, mark.price, turn.contract, None) == ZERO:
+        return Ending.DONE
+    leverage = real_leverage(ledger, mark.price)
+    if (
+        open_.kind is not Kind.FLATTEN
+        and leverage is not None
+        and abs(leverage - open_.target) <= open_.tolerance
+    ):
+        return Ending.DONE
+    return None
+
+
+def _finish(turn: Turn, mark: Mark, ending: Ending) -> None:
+    ledger = turn.book.ledger
+    turn.record(
+        RebalanceFinished(turn.now_ms, ending, mark.price, ledger.position, real_leverage(ledger, mark.price))
+    )
+    turn.close_incident(_UNFILLED, "the rebalance ended")
+    turn.reconcile()
+
+
+def _propose(turn: Turn, mark: Mark, open_: OpenRebalance, left: Contracts) -> None:
+    book, contract = turn.book, turn.contract
+    if open_.misses and open_.urgency is not Urgency.PATIENT and not turn.live.touch_asked:
+        turn.live = turn.live._replace(touch_asked=True)
+        turn.commands.append(FetchTouch())
+        return  # an urgent slice that filled nothing is priced anew, from the book as it is
+    order_number = open_.orders + 1
+    share_range = plan.MANNERS[open_.urgency].slice_share
+    share = (
+        draws.between(*share_range, book.key, "slice", open_.number, order_number) if share_range else None
+    )
+    quantity = plan.slice_quantity(left, book.ledger, mark.price, contract, share)
+    touch = turn.live.touch
+    opposite = None if touch is None else (touch.ask if quantity > ZERO else touch.bid)
+    elapsed_ms = turn.now_ms - open_.urgency_since_ms
+    sign = turn.fund.side.sign
+    proposal = limits.Proposal(
+        cid=draws.client_order_id(
+            book.created.incarnation if book.created else "", str(open_.number), order_number
+        ),
+        quantity=quantity,
+        limit_price=plan.limit_price(quantity, mark.price, opposite, open_.urgency, elapsed_ms, contract),
+        target_position=target_position(book.ledger, mark.price, open_.target, sign, contract.taker_fee),
+    )
+    verdict = limits.approve(proposal, contract, book.ledger, turn.conditions(mark))
+    if isinstance(verdict, limits.Refusal):
+        _defer(turn, open_, verdict.reason)
+        return
+    turn.record(
+        OrderIntended(
+            time_ms=turn.now_ms,
+            cid=verdict.cid,
+            quantity=verdict.quantity,
+            limit_price=verdict.limit_price,
+            reduce_only=verdict.reduce_only,
+            mark=mark.price,
+            expires_wall_ms=turn.wall_ms + ORDER_LIFETIME_MS,
+        )
+    )
+    turn.commands.append(verdict)
+
+
+def _defer(turn: Turn, open_: OpenRebalance, reason: str) -> None:
+    """Try again soon; the journal learns of a refusal once, not at every mark."""
+    retry_ms = turn.now_ms + _DEFERRAL_MS
+    if reason != open_.deferred:
+        turn.record(SliceDeferred(turn.now_ms, reason, retry_ms))
+    turn.wake_at(retry_ms)

@@ -1,0 +1,64 @@
+"""What a fund is, and what its venue demands of an order: frozen values that the settings produce."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from bot.core.strategy import Strategy
+from bot.core.units import Contracts, Leverage, Price, Side, Usd, away_from_zero
+
+
+@dataclass(frozen=True, slots=True)
+class Fund:
+    """One leveraged token.
+
+    `band` is the closed interval of real leverage within which nothing is traded; `target_range` is where
+    the secret target of a `band` rebalance lies; at `emergency` leverage and beyond the fund delevers at
+    once.
+    """
+
+    name: str
+    underlying: str
+    side: Side
+    band: tuple[Leverage, Leverage]
+    target_range: tuple[Leverage, Leverage]
+    emergency: Leverage
+    capital: Usd
+    start_leverage: Leverage
+    strategy: Strategy
+    account: str
+    management_fee_daily: Decimal = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """The perpetual future that a fund trades, in base units whatever the venue's contract size.
+
+    `price_limit` is the fraction from the mark beyond which the venue refuses an order's price.
+    `reduce_only_any_size` says that the venue exempts reduce-only orders from `min_notional`.
+    """
+
+    symbol: str
+    tick: Price
+    lot: Contracts
+    min_quantity: Contracts
+    max_quantity: Contracts
+    min_notional: Usd
+    taker_fee: Decimal
+    price_limit: Decimal
+    reduce_only_any_size: bool
+    venue_leverage: int
+
+    def min_increase(self, mark: Price) -> Contracts:
+        """The smallest quantity that may increase a position at `mark`.
+
+        The notional minimum gets a buffer of 2 %, because the venue judges it at its own price.
+        """
+        by_notional = self.min_notional * _NOTIONAL_BUFFER / mark
+        return away_from_zero(max(by_notional, self.min_quantity), self.lot)
+
+    def min_decrease(self, mark: Price) -> Contracts:
+        """The smallest quantity that may reduce a position at `mark`."""
+        return self.min_quantity if self.reduce_only_any_size else self.min_increase(mark)
+
+
+_NOTIONAL_BUFFER = Decimal("1.02")

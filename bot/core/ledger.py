@@ -1,0 +1,86 @@
+"""The fund's own books: cash, position and cost, changed by trades and income only.
+
+`cash` is what would be left if the position were sold at the mark and the proceeds removed, so that
+fund value = cash + position x mark (DESIGN, Words). `cost` is the signed amount paid for the open position;
+a venue's wallet balance (margin account, average cost, profit realised on reduction) is cash + cost.
+"""
+
+from decimal import Decimal
+from typing import NamedTuple
+
+from bot.core.units import ZERO, Contracts, Leverage, Price, Usd
+
+
+class Ledger(NamedTuple):
+    """Balances of one fund. `fees` and `funding` are totals so far (paid, received)."""
+
+    cash: Usd
+    position: Contracts = ZERO
+    cost: Usd = ZERO
+    fees: Usd = ZERO
+    funding: Usd = ZERO
+    other_income: Usd = ZERO
+
+    @property
+    def wallet(self) -> Usd:
+        """The wallet balance that the venue should show for this fund: mark-free."""
+        return self.cash + self.cost
+
+    def value(self, mark: Price) -> Usd:
+        """Fund value at `mark`, unrealised profit included."""
+        return self.cash + self.position * mark
+
+    def after_trade(self, quantity: Contracts, price: Price, fee: Usd) -> "Ledger":
+        """The books after a trade of signed `quantity`; `fee` is in USDT, positive when paid."""
+        position = self.position + quantity
+        return self._replace(
+            cash=self.cash - quantity * price - fee,
+            position=position,
+            cost=_cost_after(self.position, self.cost, quantity, price),
+            fees=self.fees + fee,
+        )
+
+    def after_funding(self, amount: Usd) -> "Ledger":
+        """The books after funding of `amount` (positive: received)."""
+        return self._replace(cash=self.cash + amount, funding=self.funding + amount)
+
+    def after_other_income(self, amount: Usd) -> "Ledger":
+        """The books after a wallet change that is neither trade, fee nor funding."""
+        return self._replace(cash=self.cash + amount, other_income=self.other_income + amount)
+
+
+def _cost_after(position: Contracts, cost: Usd, quantity: Contracts, price: Price) -> Usd:
+    """Average-cost basis: additions at their price, reductions in proportion, a reversal starts anew."""
+    after = position + quantity
+    if after == ZERO:
+        return ZERO
+    if position * quantity >= ZERO:
+        return cost + quantity * price
+    if (after > ZERO) == (position > ZERO):
+        return cost * after / position
+    return after * price
+
+
+def real_leverage(ledger: Ledger, mark: Price) -> Leverage | None:
+    """abs(position) x mark / fund value; None when fund value is not positive."""
+    value = ledger.cash + ledger.position * mark
+    return abs(ledger.position) * mark / value if value > ZERO else None
+
+
+def target_position(ledger: Ledger, mark: Price, target: Leverage, sign: int, fee: Decimal) -> Contracts:
+    """The signed position at which real leverage equals `target` once the trade's fee is paid.
+
+    Exposure E becomes T(V + fE) / (1 + Tf) when increasing and T(V - fE) / (1 - Tf) when reducing, `fee` f a
+    fraction of the traded notional (CONTRACT, Backtest). The trade is taken to fill at `mark`. Not positive
+    fund value gives zero.
+    """
+    value = ledger.value(mark)
+    if value <= ZERO:
+        return ZERO
+    exposure = ledger.position * sign * mark
+    wanted = target * value
+    if wanted >= exposure:
+        after = target * (value + fee * exposure) / (1 + target * fee)
+    else:
+        after = target * (value - fee * exposure) / (1 - target * fee)
+    return sign * after / mark

@@ -1,0 +1,148 @@
+"""Pre-trade limits: the last room before the venue, and the only one that can build an order to be sent.
+
+A breach never stops a reduction: it stops increases. What is refused is a value with its reason.
+"""
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import NamedTuple
+
+from bot.core.fund import Contract
+from bot.core.ledger import Ledger
+from bot.core.units import BPS, ZERO, Contracts, Leverage, Price
+
+MAX_MARK_AGE_MS = 10_000
+"""An increase needs a mark at most this old, in market time."""
+
+_SEAL = object()
+
+
+@dataclass(frozen=True, slots=True)
+class SubmitOrder:
+    """An approved order.
+
+    An immediate-or-cancel limit. `quantity` is signed (positive: buy). Only `approve` makes one.
+    """
+
+    cid: str
+    symbol: str
+    quantity: Contracts
+    limit_price: Price
+    reduce_only: bool
+    seal: object = field(repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Refuse to exist without the seal of this room."""
+        if self.seal is not _SEAL:
+            raise TypeError("only bot.core.limits.approve may build an order that can be sent")
+
+
+class Refusal(NamedTuple):
+    """Why an order may not be sent now."""
+
+    reason: str
+
+
+class Proposal(NamedTuple):
+    """An order as the plan would like it. `target_position` bounds where it may lead."""
+
+    cid: str
+    quantity: Contracts
+    limit_price: Price
+    target_position: Contracts
+
+
+class Conditions(NamedTuple):
+    """What the limits judge by. `breaches`: codes of open incidents that stop increases."""
+
+    mark: Price
+    mark_age_ms: int
+    feed_trusted: bool
+    breaches: tuple[str, ...]
+    max_leverage: Leverage
+    order_outstanding: bool
+
+
+def increases_refused(conditions: Conditions) -> Refusal | None:
+    """Why no position may be increased now, if so: breach, or data that is not current."""
+    if conditions.breaches:
+        return Refusal(f"breach: {', '.join(conditions.breaches)}")
+    if not conditions.feed_trusted:
+        return Refusal("mark price feed is silent")
+    if conditions.mark_age_ms > MAX_MARK_AGE_MS:
+        return Refusal("mark price is stale")
+    return None
+
+
+def approve(
+    proposal: Proposal, contract: Contract, ledger: Ledger, conditions: Conditions
+) -> SubmitOrder | Refusal:
+    """Judge a proposal; an approved order is reduce-only exactly when it reduces the position."""
+    position, quantity = ledger.position, proposal.quantity
+    after = position + quantity
+    reducing = position * quantity < ZERO
+    if conditions.order_outstanding:
+        return Refusal("another order is outstanding")
+    problem = (
+        _size_problem(quantity, contract)
+        or _direction_problem(position, after, proposal.target_position)
+        or _collar_problem(proposal.limit_price, quantity, conditions.mark, contract)
+    )
+    if problem is None and not reducing:
+        problem = increases_refused(conditions) or _increase_problem(
+            quantity, after, contract, ledger, conditions
+        )
+    if problem is not None:
+        return problem
+    return SubmitOrder(proposal.cid, contract.symbol, quantity, proposal.limit_price, reducing, _SEAL)
+
+
+def _size_problem(quantity: Contracts, contract: Contract) -> Refusal | None:
+    size = abs(quantity)
+    if size < contract.min_quantity or size > contract.max_quantity:
+        return Refusal(f"quantity {size} is outside [{contract.min_quantity}, {contract.max_quantity}]")
+    if size % contract.lot != ZERO:
+        return Refusal(f"quantity {size} is not a multiple of the lot {contract.lot}")
+    return None
+
+
+def _direction_problem(position: Contracts, after: Contracts, target: Contracts) -> Refusal | None:
+    """Never past the target, and never through zero."""
+    if not min(position, target) <= after <= max(position, target):
+        return Refusal(f"position {after} would pass its target")
+    if position * after < ZERO:
+        return Refusal("a rebalance never reverses a position")
+    return None
+
+
+def _collar_problem(
+    limit_price: Price, quantity: Contracts, mark: Price, contract: Contract
+) -> Refusal | None:
+    furthest = mark * (1 + contract.price_limit) if quantity > ZERO else mark * (1 - contract.price_limit)
+    beyond = limit_price > furthest if quantity > ZERO else limit_price < furthest
+    if beyond or limit_price <= ZERO:
+        return Refusal(f"limit price {limit_price} is beyond the venue's price limit")
+    return None
+
+
+def _increase_problem(
+    quantity: Contracts, after: Contracts, contract: Contract, ledger: Ledger, conditions: Conditions
+) -> Refusal | None:
+    """Minimum notional, leverage after the trade, and margin for it with fees and the collar's loss."""
+    mark = conditions.mark
+    if abs(quantity) * mark < contract.min_notional:
+        return Refusal(f"notional is below the venue's minimum {contract.min_notional}")
+    value = ledger.value(mark)
+    if value <= ZERO:
+        return Refusal("fund value is not positive")
+    exposure = abs(after) * mark
+    if exposure > conditions.max_leverage * value:
+        return Refusal("leverage after the order would exceed the emergency leverage")
+    costs = abs(quantity) * mark * (contract.taker_fee + _OPEN_LOSS_BPS / BPS)
+    if exposure / contract.venue_leverage + costs > value:
+        return Refusal("margin would not cover the order")
+    return None
+
+
+_OPEN_LOSS_BPS = Decimal(100)
+"""Loss between mark and fill that the margin of an increase must bear."""

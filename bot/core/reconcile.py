@@ -1,0 +1,73 @@
+"""Ledger against venue, mark-free and at one cursor.
+
+Wallet balance and position (DESIGN, Ledger and venue).
+"""
+
+from decimal import Decimal
+
+from bot.core.commands import FetchTrades, QueryOrder
+from bot.core.events import AccountSeen
+from bot.core.records import Reconciled
+from bot.core.settlement import buried
+from bot.core.turn import Turn
+from bot.core.upkeep import book_income
+
+CENT = Decimal("0.01")
+_TRIES = 4
+
+DIFFERENCE = "reconciliation difference"
+UNEXPLAINED = "unexplained position"
+
+
+def account_seen(turn: Turn, event: AccountSeen) -> None:
+    """Book new income, then compare. With an order under way only the order's own fate is judged."""
+    book_income(turn, event.income)
+    open_ = turn.book.rebalance
+    order = open_.order if open_ is not None else None
+    if order is not None:
+        if turn.live.proving != order.cid:
+            return
+        if event.position == turn.book.position:
+            buried(turn, order)
+            return
+        turn.open_incident(
+            UNEXPLAINED,
+            f"order {order.cid} is not found, yet the position is {event.position}, not {turn.book.position}",
+            "it is looked up again until the venue explains it; check the account by hand",
+            stops_increases=True,
+        )
+        turn.live = turn.live._replace(proving=None, missing=0)
+        turn.commands.append(QueryOrder(order.cid, delay_s=2.0))
+        return
+    expected = turn.book.ledger.wallet + turn.book.unallocated
+    if event.position == turn.book.position and abs(event.wallet - expected) < CENT:
+        _agreed(turn, event)
+    else:
+        _differs(turn, event, expected)
+
+
+def _agreed(turn: Turn, event: AccountSeen) -> None:
+    turn.live = turn.live._replace(reconciled=True, reconcile_tries=0)
+    turn.close_incident(DIFFERENCE, "ledger and venue agree again")
+    turn.close_incident(UNEXPLAINED, "ledger and venue agree again")
+    last = turn.book.reconciled
+    if last is None or (last.wallet, last.position) != (event.wallet, event.position):
+        turn.record(Reconciled(turn.now_ms, event.wallet, event.position))
+
+
+def _differs(turn: Turn, event: AccountSeen, expected: Decimal) -> None:
+    """Look for trades that we do not know; if that explains nothing after a few tries, it is an incident."""
+    tries = turn.live.reconcile_tries + 1
+    turn.live = turn.live._replace(reconcile_tries=tries)
+    if tries < _TRIES:
+        turn.commands.append(FetchTrades(None, turn.book.trades_cursor_ms))
+        turn.reconcile(delay_s=0.25 * 2**tries)
+        return
+    turn.live = turn.live._replace(reconciled=True, reconcile_tries=0)
+    turn.open_incident(
+        DIFFERENCE,
+        f"wallet: venue {event.wallet}, ledger {expected}; "
+        f"position: venue {event.position}, ledger {turn.book.position}",
+        "find the missing transfer, trade or income on the account; it is compared again every few minutes",
+        stops_increases=True,
+    )

@@ -1,0 +1,239 @@
+"""What becomes of an order: reports, refusals, silence and trades, until its slice is settled.
+
+An outcome that nobody knows is looked up by client id; it is never sent again. An order counts as dead only
+when the venue can no longer accept it, has twice said that it knows nothing of it, and the position agrees.
+"""
+
+from bot.core import draws, plan
+from bot.core import events as ev
+from bot.core.book import OpenRebalance
+from bot.core.commands import FetchIncome, FetchTrades, QueryOrder
+from bot.core.orders import News, Order, OrderState
+from bot.core.records import (
+    ExternalChange,
+    Filled,
+    OrderAdvanced,
+    OrderDead,
+    OrderLost,
+    OrderRejected,
+    SliceSettled,
+)
+from bot.core.turn import Turn
+from bot.core.units import Urgency
+
+_NOT_FOUNDS_NEEDED = 2
+_REJECTS_IN_A_ROW = 5
+_REJECT_BACKOFF_MS = 5_000
+
+REJECTED = "orders rejected"
+LATE_FILL = "late fill"
+EXTERNAL = "external trade"
+
+
+def resolve_outstanding(turn: Turn) -> bool:
+    """After a restart: look up the order that may have been sent. False if there is none."""
+    order = _outstanding(turn)
+    if order is None:
+        return False
+    if order.settled:
+        settle(turn, order)
+    elif order.state is OrderState.CLOSED:
+        _fetch_trades(turn, order)
+    else:
+        turn.commands.append(QueryOrder(order.cid))
+    return True
+
+
+def reported(turn: Turn, event: ev.OrderReport) -> None:
+    """Take in the venue's word on an order; repeats and older news change nothing."""
+    order = _named(turn, event.cid)
+    if order is None:
+        _late(turn, event)
+        return
+    news = News.COMPLETED if event.closed else News.ACCEPTED
+    if order.told(news, event.filled, event.venue_id) == order:
+        return
+    turn.record(OrderAdvanced(turn.now_ms, event.cid, event.venue_id, event.filled, event.closed))
+    order = _named(turn, event.cid)
+    if order is None or order.settled:
+        settle(turn, order)
+    elif order.state is OrderState.CLOSED:
+        _fetch_trades(turn, order)
+    else:
+        turn.commands.append(QueryOrder(order.cid, delay_s=0.5))
+
+
+def refused(turn: Turn, event: ev.OrderRefused) -> None:
+    """The venue said no: the slice is over, and the next one waits longer each time."""
+    order = _named(turn, event.cid)
+    if order is None or order.told(News.REFUSED) == order:
+        return
+    turn.record(OrderRejected(turn.now_ms, event.cid, event.code, event.reason))
+    open_ = _open(turn)
+    if open_.misses + 1 >= _REJECTS_IN_A_ROW:
+        turn.open_incident(
+            REJECTED,
+            f"{open_.misses + 1} orders in a row were refused, last: {event.code} {event.reason}",
+            "check margin, permissions and the contract's filters, then restart with --adopt",
+            stops_increases=True,
+        )
+    settle(turn, _outstanding(turn))
+
+
+def lost(turn: Turn, event: ev.OrderUnknown) -> None:
+    """Nobody knows whether the order arrived: look it up."""
+    order = _named(turn, event.cid)
+    if order is None or order.state in (OrderState.CLOSED, OrderState.REJECTED):
+        return
+    if order.state is not OrderState.UNKNOWN:
+        turn.record(OrderLost(turn.now_ms, event.cid, event.reason))
+    turn.commands.append(QueryOrder(event.cid, delay_s=0.2))
+
+
+def missing(turn: Turn, event: ev.OrderMissing) -> None:
+    """An authoritative not-found: it proves nothing until the order can no longer arrive, and not alone."""
+    order = _named(turn, event.cid)
+    if order is None or order.state in (OrderState.CLOSED, OrderState.REJECTED):
+        return
+    if event.wall_ms <= order.expires_wall_ms or order.state is OrderState.LIVE:
+        until_dead_s = (order.expires_wall_ms - event.wall_ms) / 1000 + 0.1
+        turn.commands.append(QueryOrder(event.cid, delay_s=min(1.0, max(0.5, until_dead_s))))
+        return
+    count = turn.live.missing + 1
+    turn.live = turn.live._replace(missing=count)
+    if count < _NOT_FOUNDS_NEEDED:
+        turn.commands.append(QueryOrder(event.cid, delay_s=0.5))
+    else:
+        turn.live = turn.live._replace(proving=event.cid)
+        turn.reconcile()
+
+
+def buried(turn: Turn, order: Order) -> None:
+    """The position confirms that the order never arrived."""
+    evidence = f"expired, {turn.live.missing} times not found, position unchanged"
+    turn.record(OrderDead(turn.now_ms, order.cid, evidence))
+    settle(turn, _outstanding(turn))
+
+
+def traded(turn: Turn, event: ev.TradesSeen) -> None:
+    """Book trades that are not booked yet: our order's, and, with no order under way, anybody else's."""
+    order = _outstanding(turn)
+    foreign: list[ev.Trade] = []
+    for trade in event.trades:
+        if trade.trade_id in turn.book.recent_trades:
+            continue
+        if order is not None and trade.venue_order_id == order.venue_id:
+            _book(turn, trade, order.cid)
+        else:
+            foreign.append(trade)
+    if order is None:
+        _book_foreign(turn, foreign)
+        return
+    order = _outstanding(turn)
+    if order is not None and order.settled:
+        settle(turn, order)
+    elif order is not None and order.state is OrderState.CLOSED:
+        turn.live = turn.live._replace(trade_tries=turn.live.trade_tries + 1)
+        _fetch_trades(turn, order)
+
+
+def settle(turn: Turn, order: Order | None) -> None:
+    """The slice is over: draw the pause before the next one."""
+    if order is None:
+        return
+    open_ = _open(turn)
+    turn.record(
+        SliceSettled(turn.now_ms, order.cid, order.filled, turn.now_ms + _pause_ms(turn, open_, order))
+    )
+    turn.live = turn.live._replace(missing=0, proving=None, trade_tries=0, touch=None, touch_asked=False)
+    if order.filled:
+        turn.close_incident(REJECTED, "an order was accepted")
+    if not turn.live.reconciled:
+        turn.reconcile()
+
+
+def read_failed(turn: Turn, event: ev.ReadFailed) -> None:
+    """A read gave nothing: it is evidence of nothing, and is repeated."""
+    order = _outstanding(turn)
+    if event.what == QueryOrder.__name__ and order is not None and not order.settled:
+        turn.commands.append(QueryOrder(order.cid, delay_s=1.0))
+    elif event.what == FetchTrades.__name__ and order is not None and order.state is OrderState.CLOSED:
+        turn.live = turn.live._replace(trade_tries=turn.live.trade_tries + 1)
+        _fetch_trades(turn, order)
+    elif event.what == FetchIncome.__name__ and turn.live.funding_pending_ms is not None:
+        turn.commands.append(FetchIncome(turn.book.income_cursor_ms, delay_s=1.0))
+    elif event.what == "FetchAccount":
+        turn.reconcile(delay_s=2.0)
+
+
+def _outstanding(turn: Turn) -> Order | None:
+    open_ = turn.book.rebalance
+    return open_.order if open_ is not None else None
+
+
+def _named(turn: Turn, cid: str) -> Order | None:
+    order = _outstanding(turn)
+    return order if order is not None and order.cid == cid else None
+
+
+def _open(turn: Turn) -> OpenRebalance:
+    open_ = turn.book.rebalance
+    if open_ is None:
+        raise ValueError("an order is outstanding without a rebalance")
+    return open_
+
+
+def _pause_ms(turn: Turn, open_: OpenRebalance, order: Order) -> int:
+    """Market time until the next slice.
+
+    Drawn by urgency, longer after refusals, none after an order that died.
+    """
+    if order.state is OrderState.DEAD:
+        return 0
+    if order.state is OrderState.REJECTED:
+        return _REJECT_BACKOFF_MS << min(open_.misses, 5)
+    if open_.urgency is Urgency.EMERGENCY:
+        return 0 if order.filled else int(plan.RETRY_GAP_S * 1000)
+    low, high = plan.MANNERS[open_.urgency].gap_s
+    return int(1000 * draws.between(low, high, turn.book.key, "gap", open_.number, open_.orders))
+
+
+def _fetch_trades(turn: Turn, order: Order) -> None:
+    tries = turn.live.trade_tries
+    delay_s = 0.0 if tries == 0 else min(5.0, 0.1 * 2**tries)
+    turn.commands.append(FetchTrades(order.venue_id, turn.book.trades_cursor_ms, delay_s))
+
+
+def _book(turn: Turn, trade: ev.Trade, cid: str | None) -> None:
+    turn.record(
+        Filled(turn.now_ms, cid, trade.trade_id, trade.time_ms, trade.quantity, trade.price, trade.fee)
+    )
+
+
+def _book_foreign(turn: Turn, trades: list[ev.Trade]) -> None:
+    """Trades that are not ours are booked, so that the ledger stays true, and stop increases."""
+    if not trades:
+        return
+    before = turn.book.position
+    for trade in trades:
+        _book(turn, trade, None)
+    mark = turn.mark.price if turn.mark is not None else None
+    turn.record(ExternalChange(turn.now_ms, turn.book.rebalances + 1, mark, before, turn.book.position))
+    turn.open_incident(
+        EXTERNAL,
+        f"{len(trades)} trades that are not ours moved the position from {before} to {turn.book.position}",
+        "find out who traded on the account (a liquidation, a person), then restart with --adopt",
+        stops_increases=True,
+    )
+
+
+def _late(turn: Turn, event: ev.OrderReport) -> None:
+    """News of an order that is no longer under way matters only if it was declared dead and yet filled."""
+    if event.cid in turn.book.dead_orders and event.filled:
+        turn.open_incident(
+            LATE_FILL,
+            f"order {event.cid} filled {event.filled} after it was declared dead",
+            "check clock and venue delays; restart with --adopt once ledger and venue agree",
+            stops_increases=True,
+        )
+        turn.commands.append(FetchTrades(None, turn.book.trades_cursor_ms))

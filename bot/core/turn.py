@@ -1,0 +1,134 @@
+"""The state of one fund's engine, and the workspace of one step."""
+
+from decimal import Decimal
+from typing import NamedTuple
+
+from bot.core.book import Book
+from bot.core.commands import Command, FetchAccount
+from bot.core.events import Event, Mark, TouchSeen
+from bot.core.fund import Contract, Fund
+from bot.core.limits import Conditions
+from bot.core.records import IncidentClosed, IncidentOpened, Record
+from bot.core.units import Price
+
+
+class Region(NamedTuple):
+    """Marks in the closed interval [low, high], before `until_ms`, change nothing.
+
+    Two comparisons settle them.
+    """
+
+    low: Price
+    high: Price
+    until_ms: int
+
+
+class Live(NamedTuple):
+    """What a restart may forget: it is learnt again from the venue.
+
+    `funding_due_ms`: the next funding instant; `funding_pending_ms`: one that has passed and is not yet
+    booked. `*_tries` count repeats of a read; `missing` counts authoritative not-founds of the order under
+    way; `proving` is the client id whose death an account snapshot must confirm; `drawing` the sequence asked
+    for.
+    """
+
+    feed_trusted: bool = True
+    reconciled: bool = False
+    parking: bool = False
+    touch: TouchSeen | None = None
+    touch_asked: bool = False
+    funding_due_ms: int | None = None
+    funding_rate: Decimal | None = None
+    funding_pending_ms: int | None = None
+    funding_tries: int = 0
+    reconcile_tries: int = 0
+    trade_tries: int = 0
+    missing: int = 0
+    proving: str | None = None
+    drawing: int = 0
+
+
+class State(NamedTuple):
+    """One fund's engine between two events.
+
+    `wake_ms`: the market time at which it wants an event at the latest.
+    """
+
+    fund: Fund
+    contract: Contract
+    book: Book
+    mark: Mark | None = None
+    region: Region | None = None
+    wake_ms: int | None = None
+    live: Live = Live()
+
+
+class Turn:
+    """The workspace of one step: it collects records (applying each at once to its own book) and commands."""
+
+    __slots__ = (
+        "book",
+        "commands",
+        "contract",
+        "fund",
+        "live",
+        "mark",
+        "now_ms",
+        "records",
+        "region",
+        "wake_ms",
+        "wall_ms",
+    )
+
+    def __init__(self, state: State, event: Event) -> None:
+        """Start from `state`, which is left untouched."""
+        self.fund = state.fund
+        self.contract = state.contract
+        self.book = state.book.copy()
+        self.mark = state.mark
+        self.live = state.live
+        self.region: Region | None = None
+        self.wake_ms: int | None = None
+        self.now_ms = max(event.time_ms, state.book.last_time_ms)
+        self.wall_ms = event.wall_ms
+        self.records: list[Record] = []
+        self.commands: list[Command] = []
+
+    def record(self, record: Record) -> None:
+        """Make `record` part of the step, and of the book."""
+        self.records.append(record)
+        self.book.apply(record)
+
+    def wake_at(self, time_ms: int) -> None:
+        """Ask for an event at `time_ms` at the latest."""
+        self.wake_ms = time_ms if self.wake_ms is None else min(self.wake_ms, time_ms)
+
+    def open_incident(self, code: str, detail: str, remedy: str, *, stops_increases: bool) -> None:
+        """Open an incident, unless one with this code is open already."""
+        if code not in self.book.incidents:
+            self.record(IncidentOpened(self.now_ms, code, detail, remedy, stops_increases))
+
+    def close_incident(self, code: str, how: str) -> None:
+        """Close the incident with this code, if it is open."""
+        if code in self.book.incidents:
+            self.record(IncidentClosed(self.now_ms, code, how))
+
+    def reconcile(self, delay_s: float = 0.0) -> None:
+        """Ask for the account, to compare it with the ledger."""
+        self.commands.append(FetchAccount(self.book.income_cursor_ms, delay_s))
+
+    def conditions(self, mark: Mark) -> Conditions:
+        """What the limits judge by at this moment."""
+        open_ = self.book.rebalance
+        return Conditions(
+            mark=mark.price,
+            mark_age_ms=self.now_ms - mark.time_ms,
+            feed_trusted=self.live.feed_trusted,
+            breaches=self.book.breaches,
+            max_leverage=self.fund.emergency,
+            order_outstanding=open_ is not None and open_.order is not None,
+        )
+
+    def state(self) -> State:
+        """The state after the step."""
+        return State(self.fund, self.contract, self.book, self.mark, self.region, self.wake_ms, self.live)

@@ -1,0 +1,111 @@
+"""What a fund keeps up beside trading: its queue of draws, the sampling grid, and funding."""
+
+from decimal import Decimal
+from math import exp, log, sqrt
+
+from bot.core.book import FUNDING
+from bot.core.commands import DrawSecrets, FetchIncome
+from bot.core.draws import commitment
+from bot.core.events import Drawn, Income, IncomeSeen, Mark
+from bot.core.ledger import real_leverage
+from bot.core.records import DrawQueued, IncomeBooked, Sampled
+from bot.core.turn import Turn
+from bot.core.units import ZERO
+
+QUEUED_DRAWS = 3
+"""Commitments that are published ahead."""
+
+GRID_MS = 3_600_000
+"""Spacing of the sampling grid for volatility."""
+
+_HALF_LIFE_SAMPLES = 24
+_YEAR_S = 365 * 86_400
+_FUNDING_TRIES = 6
+
+
+def keep_draws_queued(turn: Turn) -> None:
+    """Ask for the next draw while the queue is short, one at a time."""
+    wanted = turn.book.next_sequence
+    if len(turn.book.draws) < QUEUED_DRAWS and turn.live.drawing != wanted:
+        turn.live = turn.live._replace(drawing=wanted)
+        turn.commands.append(DrawSecrets(wanted))
+
+
+def take_draw(turn: Turn, event: Drawn) -> None:
+    """Queue a draw; one that is out of order repeats what is queued already, and changes nothing."""
+    if event.sequence == turn.book.next_sequence:
+        digest = commitment(turn.fund.name, event.sequence, event.u, event.salt)
+        turn.record(DrawQueued(turn.now_ms, event.sequence, digest, event.u, event.salt))
+
+
+def next_grid_ms(now_ms: int) -> int:
+    """The first instant of the sampling grid after `now_ms`."""
+    return (now_ms // GRID_MS + 1) * GRID_MS
+
+
+def sample(turn: Turn, mark: Mark) -> None:
+    """On the first mark of each grid interval, update the exponentially weighted variance per second."""
+    last = turn.book.sample
+    if last is not None and mark.time_ms < next_grid_ms(last.time_ms):
+        return
+    variance: Decimal | None = None
+    if last is not None:
+        seconds = (mark.time_ms - last.time_ms) / 1000
+        latest = log(float(mark.price) / float(last.mark)) ** 2 / seconds
+        weight = exp(-log(2) / _HALF_LIFE_SAMPLES)
+        mixed = latest if last.variance is None else weight * float(last.variance) + (1 - weight) * latest
+        variance = Decimal(repr(mixed))
+    turn.record(Sampled(mark.time_ms, mark.price, variance))
+
+
+def volatility(turn: Turn) -> float | None:
+    """Annualised volatility as a fraction; None until two samples exist."""
+    last = turn.book.sample
+    return None if last is None or last.variance is None else sqrt(float(last.variance) * _YEAR_S)
+
+
+def emergency(turn: Turn, mark: Mark) -> bool:
+    """Whether real leverage has reached the emergency leverage; also when fund value is not positive."""
+    if turn.book.position == ZERO:
+        return False
+    leverage = real_leverage(turn.book.ledger, mark.price)
+    return leverage is None or leverage >= turn.fund.emergency
+
+
+def watch_funding(turn: Turn, mark: Mark) -> None:
+    """At each funding instant, fetch the venue's booking of it, if the fund held a position."""
+    live = turn.live
+    due = live.funding_due_ms
+    if due is not None and mark.time_ms >= due:
+        if ZERO not in (turn.book.position, live.funding_rate):
+            turn.live = live = live._replace(funding_pending_ms=due, funding_tries=0)
+            turn.commands.append(FetchIncome(turn.book.income_cursor_ms))
+        due = None
+    if mark.next_funding_ms is not None and mark.next_funding_ms > mark.time_ms:
+        due = mark.next_funding_ms
+    if due != live.funding_due_ms or mark.funding_rate != live.funding_rate:
+        turn.live = live._replace(funding_due_ms=due, funding_rate=mark.funding_rate)
+
+
+def income_seen(turn: Turn, event: IncomeSeen) -> None:
+    """Book what is new; a funding payment that is still missing is asked for again, a few times."""
+    book_income(turn, event.items)
+    pending = turn.live.funding_pending_ms
+    if pending is None:
+        return
+    booked = any(item.kind == FUNDING and item.time_ms >= pending - 60_000 for item in event.items)
+    if booked or turn.live.funding_tries >= _FUNDING_TRIES:
+        turn.live = turn.live._replace(funding_pending_ms=None)
+        if not booked:
+            turn.reconcile()  # the comparison with the venue says whether anything is missing
+    else:
+        tries = turn.live.funding_tries + 1
+        turn.live = turn.live._replace(funding_tries=tries)
+        turn.commands.append(FetchIncome(turn.book.income_cursor_ms, delay_s=0.25 * 2**tries))
+
+
+def book_income(turn: Turn, items: tuple[Income, ...]) -> None:
+    """Book each income item once."""
+    for item in items:
+        if item.income_id not in turn.book.recent_income:
+            turn.record(IncomeBooked(turn.now_ms, item.income_id, item.time_ms, item.kind, item.amount))

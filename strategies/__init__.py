@@ -1,0 +1,1 @@
+"""The strategies that ship with Inband, one short file each."""
