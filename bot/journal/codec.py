@@ -1,0 +1,143 @@
+"""Records to JSON and back, exactly, by the type hints of their dataclasses.
+
+A record becomes its kind (the class name), its market time, the JSON of its open fields and the JSON of its
+sealed ones. Decimals are strings, enumerations their values. What each class holds is worked out once, here.
+"""
+
+from collections.abc import Callable
+from dataclasses import fields
+from decimal import Decimal, InvalidOperation
+from enum import StrEnum
+from types import NoneType, UnionType
+from typing import Any, NamedTuple, TypeAlias, get_args, get_origin, get_type_hints
+
+import orjson
+
+from bot.core.records import Record
+
+
+class UnknownRecordError(ValueError):
+    """A kind or field that this version does not know."""
+
+
+class MalformedRecordError(ValueError):
+    """A stored record lacks a field, or a value is not of its type."""
+
+
+class Encoded(NamedTuple):
+    """A record in the form it is stored in, before sealing; `sealed` is None for a kind without secrets."""
+
+    kind: str
+    time_ms: int
+    body: bytes
+    sealed: bytes | None
+
+
+_FromJson: TypeAlias = Callable[[Any], Any]
+
+
+def _exactly(expected: type) -> _FromJson:
+    def convert(value: Any) -> Any:
+        if type(value) is not expected:
+            raise ValueError(f"{expected.__name__} expected")
+        return value
+
+    return convert
+
+
+def _decimal(value: Any) -> Decimal:
+    if type(value) is not str:
+        raise ValueError("decimal string expected")
+    return Decimal(value)
+
+
+def _from_json(hint: Any) -> _FromJson:
+    if get_origin(hint) is UnionType:
+        (inner,) = (_from_json(member) for member in get_args(hint) if member is not NoneType)
+        return lambda value: None if value is None else inner(value)
+    if hint is Decimal:
+        return _decimal
+    if hint in (int, str, bool):
+        return _exactly(hint)
+    if isinstance(hint, type) and issubclass(hint, StrEnum):
+        return hint
+    raise TypeError(f"the journal has no form for a field of type {hint!r}")
+
+
+class _Form:
+    """How one class of record is stored. Its market time has a column of its own."""
+
+    def __init__(self, cls: type[Record]) -> None:
+        hints = get_type_hints(cls)
+        names = [field.name for field in fields(cls) if field.name != "time_ms"]
+        self.cls = cls
+        self.kind = cls.__name__
+        self.open = {name: _from_json(hints[name]) for name in names if name not in cls.SEALED}
+        self.sealed = {name: _from_json(hints[name]) for name in names if name in cls.SEALED}
+        self.open_names = tuple(self.open)
+        self.sealed_names = tuple(self.sealed)
+
+
+_FORMS = {cls: _Form(cls) for cls in get_args(Record)}
+_FORM_OF_KIND = {form.kind: form for form in _FORMS.values()}
+
+
+def _default(value: object) -> str:
+    if type(value) is Decimal:
+        return str(value)
+    raise TypeError(f"a record holds a {type(value).__name__}")
+
+
+def _dump(record: Record, names: tuple[str, ...]) -> bytes:
+    return orjson.dumps({name: getattr(record, name) for name in names}, default=_default)
+
+
+def encode(record: Record) -> Encoded:
+    """The stored form of a record.
+
+    Raises:
+        TypeError: a value is none that JSON, or its decimals, can hold (`orjson.JSONEncodeError` among them).
+    """
+    form = _FORMS[type(record)]
+    sealed = _dump(record, form.sealed_names) if form.sealed_names else None
+    return Encoded(form.kind, record.time_ms, _dump(record, form.open_names), sealed)
+
+
+def decode(encoded: Encoded) -> Record:
+    """The record that `encode` made this from.
+
+    Raises:
+        UnknownRecordError: a newer version wrote it.
+        MalformedRecordError: nobody wrote it so.
+    """
+    form = _FORM_OF_KIND.get(encoded.kind)
+    if form is None:
+        raise UnknownRecordError(f"unknown kind {encoded.kind}")
+    values = _load(encoded.kind, encoded.body, form.open)
+    if (encoded.sealed is not None) != bool(form.sealed):
+        raise MalformedRecordError(f"{encoded.kind}: sealed fields missing or not expected")
+    if encoded.sealed is not None:
+        values |= _load(encoded.kind, encoded.sealed, form.sealed)
+    record: Record = form.cls(time_ms=encoded.time_ms, **values)
+    return record
+
+
+def _load(kind: str, text: bytes, converters: dict[str, _FromJson]) -> dict[str, Any]:
+    try:
+        stored = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise MalformedRecordError(f"{kind}: not JSON") from error
+    if type(stored) is not dict:
+        raise MalformedRecordError(f"{kind}: not a JSON object")
+    if unknown := stored.keys() - converters.keys():
+        raise UnknownRecordError(f"{kind}: unknown field {min(unknown)}")
+    if missing := converters.keys() - stored.keys():
+        raise MalformedRecordError(f"{kind}: field {min(missing)} is missing")
+    values = {}
+    for name, convert in converters.items():
+        try:
+            values[name] = convert(stored[name])
+        except (ValueError, InvalidOperation):
+            # The value stays unnamed, and the cause unchained: it may be a secret.
+            raise MalformedRecordError(f"{kind}: bad value of field {name}") from None
+    return values

@@ -1,0 +1,42 @@
+# ruff: noqa: N818 - these are states of a journal, and callers read better without "Error"
+"""What can go wrong with a journal, split by whose fault it is. Every text is one line with the remedy."""
+
+
+class JournalError(Exception):
+    """Any trouble with the journal."""
+
+
+class DataDirUnusable(JournalError):
+    """The data directory cannot be written to: a wrong setting. Nothing was written."""
+
+
+class JournalMismatch(JournalError):
+    """The journal belongs to another mode or venue: a wrong setting."""
+
+
+class JournalKeyError(JournalError):
+    """The key is malformed, missing, or not the one the journal was sealed with: a wrong setting."""
+
+
+class NoJournal(JournalError):
+    """There is nothing to read yet."""
+
+
+class JournalBusy(JournalError):
+    """Another process holds the journal. `holder_pid` is None if it has not said who it is."""
+
+    def __init__(self, message: str, holder_pid: int | None) -> None:
+        super().__init__(message)
+        self.holder_pid = holder_pid
+
+
+class JournalNewer(JournalError):
+    """A newer version of Inband wrote this journal."""
+
+
+class JournalCorrupt(JournalError):
+    """The stored bytes are not what was written."""
+
+
+class JournalUnavailable(JournalError):
+    """The disk refused a read or a write. After a refused write it stays shut."""
