@@ -42,7 +42,7 @@ RETRY_GAP_S = 1.0
 The book needs a moment, and the collar time to widen.
 """
 
-MIN_TOLERANCE = Decimal("0.01")
+CLOSE_ENOUGH = Decimal("0.01")
 """A rebalance is done when real leverage is this close to its target."""
 
 
@@ -56,17 +56,17 @@ def remaining(ledger: Ledger, mark: Price, target: Leverage, sign: int, contract
 
 
 def tolerance(ledger: Ledger, mark: Price, target: Leverage, sign: int, contract: Contract) -> Leverage:
-    """How far from its target a rebalance may end: `MIN_TOLERANCE`, or what the smallest order moves.
+    """How far from its target a rebalance may end: `CLOSE_ENOUGH`, or what the smallest order moves.
 
     The smallest order is judged with 10 % to spare, for the price may move until the end.
     """
     value = ledger.value(mark)
     if value <= ZERO:
-        return MIN_TOLERANCE
+        return CLOSE_ENOUGH
     goal = target_position(ledger, mark, target, sign, contract.taker_fee)
     increasing = (goal - ledger.position) * sign > ZERO
     smallest = contract.min_increase(mark) if increasing else contract.min_decrease(mark)
-    return max(MIN_TOLERANCE, (smallest + contract.lot) * mark / value * _SPARE)
+    return max(CLOSE_ENOUGH, (smallest + contract.lot) * mark / value * _SPARE)
 
 
 _SPARE = Decimal("1.1")

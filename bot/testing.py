@@ -1,0 +1,242 @@
+"""A laboratory for strategies and for the engine: builders, and a venue in memory that answers at once.
+
+    lab = Lab(a_fund(strategy=Mine()), start="60000")
+    lab.walk("66000", "58000")
+    assert lab.leverage < 3
+
+The laboratory runs the very step that trades live, in memory, without a clock. Its venue fills at the mark plus
+`slippage_bps`; `script` lets a test say what happens to the next orders instead.
+"""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from typing import Literal
+
+from bot.core import commands as cmd
+from bot.core import events as ev
+from bot.core.book import fold
+from bot.core.engine import start, step
+from bot.core.fund import Contract, Fund
+from bot.core.ledger import Ledger, real_leverage
+from bot.core.limits import SubmitOrder
+from bot.core.records import Record
+from bot.core.strategy import Strategy
+from bot.core.units import BPS, ZERO, Leverage, Side
+from strategies.strategic import Strategic
+
+Outcome = Literal["fill", "half", "nothing", "refuse", "lose", "lose filled"]
+"""What the venue does with an order; `lose` drops the request, `lose filled` only the answer."""
+
+_MINUTE_MS = 60_000
+
+
+def a_fund(
+    *,
+    side: Literal["long", "short"] = "long",
+    band: tuple[str, str] = ("1.5", "3"),
+    target: tuple[str, str] = ("1.8", "2.6"),
+    emergency: str | None = None,
+    capital: str = "100000",
+    start_leverage: str = "2",
+    strategy: Strategy | None = None,
+) -> Fund:
+    """A fund on BTCUSDT with the defaults of paper mode, but without a confirmation delay."""
+    default_emergency = "3.5" if side == "long" else "4"
+    return Fund(
+        name="BTCUP" if side == "long" else "BTCDOWN",
+        underlying="BTCUSDT",
+        side=Side(side),
+        band=(Decimal(band[0]), Decimal(band[1])),
+        target_range=(Decimal(target[0]), Decimal(target[1])),
+        emergency=Decimal(emergency or default_emergency),
+        capital=Decimal(capital),
+        start_leverage=Decimal(start_leverage),
+        strategy=strategy if strategy is not None else Strategic(confirmation_s=0),
+        account="UP",
+    )
+
+
+def a_contract(*, min_notional: str = "100", lot: str = "0.001", taker_fee: str = "0.0005") -> Contract:
+    """The BTCUSDT perpetual, about as Binance lists it."""
+    return Contract(
+        symbol="BTCUSDT",
+        tick=Decimal("0.1"),
+        lot=Decimal(lot),
+        min_quantity=Decimal(lot),
+        max_quantity=Decimal(120),
+        min_notional=Decimal(min_notional),
+        taker_fee=Decimal(taker_fee),
+        price_limit=Decimal("0.05"),
+        reduce_only_any_size=True,
+        venue_leverage=6,
+    )
+
+
+class InstantVenue:
+    """An account in memory. Every order gets its outcome from `script`, or else fills."""
+
+    def __init__(self, contract: Contract, wallet: Decimal, slippage_bps: Decimal = ZERO) -> None:
+        """Open a flat account that holds `wallet`."""
+        self.contract = contract
+        self.ledger = Ledger(wallet)
+        self.slippage_bps = slippage_bps
+        self.script: deque[Outcome] = deque()
+        self.income: list[ev.Income] = []
+        self.trades: list[ev.Trade] = []
+        self.orders: dict[str, tuple[str, Decimal]] = {}
+        self.sent: list[SubmitOrder] = []
+
+    def submit(self, order: SubmitOrder, now: tuple[int, int], mark: Decimal) -> ev.Event:
+        """Carry an order out, as the script says."""
+        self.sent.append(order)
+        outcome = self.script.popleft() if self.script else "fill"
+        if outcome == "refuse":
+            return ev.OrderRefused(*now, order.cid, "-2019", "Margin is insufficient.")
+        if outcome == "lose":
+            return ev.OrderUnknown(*now, order.cid, "timeout")
+        share = {"half": Decimal("0.5"), "nothing": ZERO}.get(outcome, Decimal(1))
+        lot = self.contract.lot
+        size = (abs(order.quantity) * share / lot).to_integral_value() * lot
+        self._fill(order, size, now[0], mark)
+        if outcome == "lose filled":
+            return ev.OrderUnknown(*now, order.cid, "timeout")
+        return self.look_up(order.cid, now)
+
+    def _fill(self, order: SubmitOrder, size: Decimal, time_ms: int, mark: Decimal) -> None:
+        venue_id = str(len(self.orders) + 1)
+        self.orders[order.cid] = (venue_id, size)
+        if size:
+            self.trade(size if order.quantity > ZERO else -size, time_ms, mark, venue_id)
+
+    def trade(self, quantity: Decimal, time_ms: int, mark: Decimal, venue_id: str = "by hand") -> None:
+        """Trade on the account; also by somebody who is not the fund."""
+        sign = 1 if quantity > ZERO else -1
+        price = mark * (1 + sign * self.slippage_bps / BPS)
+        fee = abs(quantity) * price * self.contract.taker_fee
+        self.ledger = self.ledger.after_trade(quantity, price, fee)
+        number = str(len(self.trades) + 1)
+        self.trades.append(ev.Trade(number, venue_id, time_ms, quantity, price, fee))
+
+    def pay_funding(self, amount: Decimal, time_ms: int) -> None:
+        """Book funding on the account."""
+        self.ledger = self.ledger.after_funding(amount)
+        self.income.append(ev.Income(str(len(self.income) + 1), time_ms, "FUNDING_FEE", amount))
+
+    def look_up(self, cid: str, now: tuple[int, int]) -> ev.Event:
+        """The order by client id."""
+        if cid not in self.orders:
+            return ev.OrderMissing(*now, cid)
+        venue_id, filled = self.orders[cid]
+        return ev.OrderReport(*now, cid, venue_id, filled, closed=True)
+
+
+class Lab:
+    """One fund on an `InstantVenue`: feed it marks, and look at what it did."""
+
+    def __init__(
+        self,
+        fund: Fund | None = None,
+        contract: Contract | None = None,
+        *,
+        start: str = "60000",
+        slippage_bps: Decimal = ZERO,
+    ) -> None:
+        """Open the fund for the first time, at market time zero, on a mark of `start`."""
+        self.fund = fund if fund is not None else a_fund()
+        self.contract = contract if contract is not None else a_contract()
+        self.venue = InstantVenue(self.contract, self.fund.capital, slippage_bps)
+        self.records: list[Record] = []
+        self.commands: list[cmd.Command] = []
+        self.time_ms = 0
+        self.wall_ms = 0
+        self.price = Decimal(start)
+        self.deliver: Callable[[cmd.Command], bool] = lambda _: True
+        self._new_state()
+        self.send(ev.Opened(*self.now, key="00" * 32, incarnation="lab", wallet=self.fund.capital))
+        self.mark(self.price)
+
+    @property
+    def now(self) -> tuple[int, int]:
+        """Both clocks, as events carry them."""
+        return self.time_ms, self.wall_ms
+
+    @property
+    def leverage(self) -> Leverage | None:
+        """Real leverage at the latest mark."""
+        return real_leverage(self.state.book.ledger, self.price)
+
+    def send(self, event: ev.Event) -> None:
+        """Give the engine one event, and carry out what it commands until it is quiet."""
+        queue = deque([event])
+        while queue:
+            self.state, records, commands = step(self.state, queue.popleft())
+            self.records.extend(records)
+            self.commands.extend(commands)
+            queue.extend(self._carry_out(command) for command in commands if self.deliver(command))
+
+    def mark(self, price: str | Decimal, *, after_s: float = 60, rate: str | None = None) -> None:
+        """The mark moves to `price`, `after_s` later; funding is due every eight hours of market time."""
+        self.price = Decimal(price)
+        self._pass(int(after_s * 1000))
+        due = (self.time_ms // 28_800_000 + 1) * 28_800_000
+        self.send(ev.Mark(*self.now, self.price, due, Decimal(rate) if rate else None))
+
+    def settle(self, *, at_most_s: float = 7_200) -> None:
+        """Let time pass at the present mark until no rebalance is under way."""
+        end_ms = self.time_ms + int(at_most_s * 1000)
+        while self.state.book.rebalance is not None and self.time_ms < end_ms:
+            wake_ms = self.state.wake_ms
+            step_ms = 1_000 if wake_ms is None else max(1, wake_ms - self.time_ms)
+            self.mark(self.price, after_s=step_ms / 1000)
+
+    def walk(self, *prices: str) -> None:
+        """Go through `prices` in steps of at most 0.1 %, a minute each, settling rebalances on the way."""
+        for price in prices:
+            goal = Decimal(price)
+            while self.price != goal:
+                near = self.price * (1 + (Decimal("0.001") if goal > self.price else Decimal("-0.001")))
+                reached = near >= goal if goal > self.price else near <= goal
+                self.mark(goal if reached else near.quantize(Decimal("0.01")))
+                self.settle()
+
+    def restart(self, *, adopt: bool = False) -> None:
+        """Lose everything but the records, and start again."""
+        self._new_state()
+        self.send(ev.Resumed(*self.now, adopt))
+        self.mark(self.price, after_s=0)
+
+    def of(self, kind: type) -> Sequence[Record]:
+        """The records of one class, in order."""
+        return [record for record in self.records if isinstance(record, kind)]
+
+    def _new_state(self) -> None:
+        self.state = start(self.fund, self.contract, fold(self.records))
+
+    def _pass(self, milliseconds: int) -> None:
+        self.time_ms += milliseconds
+        self.wall_ms += milliseconds
+
+    def _carry_out(self, command: cmd.Command) -> ev.Event:
+        if isinstance(command, SubmitOrder):
+            return self.venue.submit(command, self.now, self.price)
+        if isinstance(command, cmd.DrawSecrets):
+            u = f"0.{(command.sequence * 618_033_988_749_894_848) % 10**18:018d}"
+            return ev.Drawn(*self.now, command.sequence, u, f"{command.sequence:064x}")
+        if isinstance(command, cmd.FetchTouch):
+            return ev.TouchSeen(*self.now, self.price, self.price)
+        self.wall_ms += int(command.delay_s * 1000)
+        if isinstance(command, cmd.QueryOrder):
+            return self.venue.look_up(command.cid, self.now)
+        if isinstance(command, cmd.FetchTrades):
+            wanted = command.venue_order_id
+            trades = (t for t in self.venue.trades if wanted in (None, t.venue_order_id))
+            return ev.TradesSeen(*self.now, tuple(t for t in trades if t.time_ms >= command.since_ms))
+        if isinstance(command, cmd.FetchIncome):
+            return ev.IncomeSeen(*self.now, self._income(command.since_ms))
+        ledger = self.venue.ledger
+        income = self._income(command.income_since_ms)
+        return ev.AccountSeen(*self.now, ledger.wallet, ledger.position, income)
+
+    def _income(self, since_ms: int) -> tuple[ev.Income, ...]:
+        return tuple(item for item in self.venue.income if item.time_ms >= since_ms)
