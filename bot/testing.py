@@ -4,8 +4,8 @@
     lab.walk("66000", "58000")
     assert lab.leverage < 3
 
-The laboratory runs the very step that trades live, in memory, without a clock. Its venue fills at the mark plus
-`slippage_bps`; `script` lets a test say what happens to the next orders instead.
+The laboratory runs the very step that trades live, in memory, without a clock. Its venue fills at the mark
+plus `slippage_bps`; `script` lets a test say what happens to the next orders instead.
 """
 
 from collections import deque
@@ -22,6 +22,7 @@ from bot.core.ledger import Ledger, real_leverage
 from bot.core.limits import SubmitOrder
 from bot.core.records import Record
 from bot.core.strategy import Strategy
+from bot.core.turn import State
 from bot.core.units import BPS, ZERO, Leverage, Side
 from strategies.strategic import Strategic
 
@@ -152,7 +153,7 @@ class Lab:
         self.wall_ms = 0
         self.price = Decimal(start)
         self.deliver: Callable[[cmd.Command], bool] = lambda _: True
-        self._new_state()
+        self.state = self._from_records()
         self.send(ev.Opened(*self.now, key="00" * 32, incarnation="lab", wallet=self.fund.capital))
         self.mark(self.price)
 
@@ -202,7 +203,7 @@ class Lab:
 
     def restart(self, *, adopt: bool = False) -> None:
         """Lose everything but the records, and start again."""
-        self._new_state()
+        self.state = self._from_records()
         self.send(ev.Resumed(*self.now, adopt))
         self.mark(self.price, after_s=0)
 
@@ -210,8 +211,8 @@ class Lab:
         """The records of one class, in order."""
         return [record for record in self.records if isinstance(record, kind)]
 
-    def _new_state(self) -> None:
-        self.state = start(self.fund, self.contract, fold(self.records))
+    def _from_records(self) -> State:
+        return start(self.fund, self.contract, fold(self.records))
 
     def _pass(self, milliseconds: int) -> None:
         self.time_ms += milliseconds
@@ -220,12 +221,20 @@ class Lab:
     def _carry_out(self, command: cmd.Command) -> ev.Event:
         if isinstance(command, SubmitOrder):
             return self.venue.submit(command, self.now, self.price)
+        if isinstance(command, cmd.DrawSecrets | cmd.FetchTouch):
+            return self._answer(command)
+        self.wall_ms += int(command.delay_s * 1000)
+        return self._read(command)
+
+    def _answer(self, command: cmd.DrawSecrets | cmd.FetchTouch) -> ev.Event:
         if isinstance(command, cmd.DrawSecrets):
             u = f"0.{(command.sequence * 618_033_988_749_894_848) % 10**18:018d}"
             return ev.Drawn(*self.now, command.sequence, u, f"{command.sequence:064x}")
-        if isinstance(command, cmd.FetchTouch):
-            return ev.TouchSeen(*self.now, self.price, self.price)
-        self.wall_ms += int(command.delay_s * 1000)
+        return ev.TouchSeen(*self.now, self.price, self.price)
+
+    def _read(
+        self, command: cmd.QueryOrder | cmd.FetchTrades | cmd.FetchIncome | cmd.FetchAccount
+    ) -> ev.Event:
         if isinstance(command, cmd.QueryOrder):
             return self.venue.look_up(command.cid, self.now)
         if isinstance(command, cmd.FetchTrades):

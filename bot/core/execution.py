@@ -84,12 +84,8 @@ def _ending(turn: Turn, mark: Mark, open_: OpenRebalance, left: Contracts) -> En
     if plan.slice_quantity(left, ledger, mark.price, turn.contract, None) == ZERO:
         return Ending.DONE
     leverage = real_leverage(ledger, mark.price)
-    if (
-        open_.kind is not Kind.FLATTEN
-        and leverage is not None
-        and abs(leverage - open_.target) <= open_.tolerance
-    ):
-        return Ending.DONE
+    if open_.kind is not Kind.FLATTEN and leverage is not None:
+        return Ending.DONE if abs(leverage - open_.target) <= plan.CLOSE_ENOUGH else None
     return None
 
 
