@@ -1,7 +1,7 @@
 """The founding example: five days that take a fund of 100 million from 2x to the day of its rebalance.
 
 The daily returns are -5, +15, -10, +30 and +30 %. A fund with capital 100 at 2x ends the days with exposure
-190 / 218.5 / 196.65 / 255.645 / 332.339 and real leverage 2.111 / 1.844 / 2.035 / 1.643 / 1.430, below a
+190 / 218.5 / 196.65 / 255.645 / 332.339 and real leverage 2.111 / 1.844 / 2.035 / 1.642 / 1.430, below a
 band of 1.5 to 3; at 2x its exposure would be 464.677.
 """
 

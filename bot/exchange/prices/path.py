@@ -128,13 +128,16 @@ def walk(start_ms: int, corners: Sequence[float], end_ms: int, spacing_ms: int |
     spare_ms = end_ms - start_ms - count
     distance = sum(abs(b - a) for a, b, _ in legs)
     times_ms, prices, walked = [start_ms], [corners[0]], 0.0
-    for a, b, steps in legs:
-        length = abs(b - a)
-        for step in range(1, steps + 1):
-            share = (walked + length * step / steps) / distance if distance else step / steps
-            times_ms.append(start_ms + len(prices) + int(min(share, 1.0) * spare_ms))
-            prices.append(a + (b - a) * step / steps)
-        prices[-1] = b
-        walked += length
-    times_ms[-1] = end_ms
+    for leg, (a, b, steps) in enumerate(legs, 1):
+        walked += abs(b - a)
+        leg_ms = times_ms[-1]
+        # Each leg has 1 ms a step, and of the spare time its share of the way; whole ms rounded down.
+        if leg < len(legs):
+            spent_ms = int(spare_ms * min(walked / distance, 1.0))
+            duration_ms = start_ms + len(prices) - 1 + steps + spent_ms - leg_ms
+        else:
+            duration_ms = end_ms - leg_ms
+        times_ms += [leg_ms + duration_ms * step // steps for step in range(1, steps + 1)]
+        prices += [a + (b - a) * step / steps for step in range(1, steps)]
+        prices.append(b)
     return Cell(times_ms, prices)

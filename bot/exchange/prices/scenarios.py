@@ -13,8 +13,8 @@ is a Brownian bridge between the two, minute by minute, with the volatility the 
 Each g is sqrt(SHARED) of a draw for the whole market and sqrt(1 - SHARED) of one for the symbol alone, so
 noise returns of two symbols correlate by SHARED = 0.8; with a script in motion they correlate more.
 
-Draws come from generators keyed by (seed, scenario, symbol or market, day), so any day can be built on its own; only
-the closing levels of the days before it are summed, at some 20 us a day.
+Draws come from generators keyed by (seed, scenario, symbol or market, day), so any day can be built on its
+own; only the closing levels of the days before it are summed, at some 20 us a day.
 """
 
 from __future__ import annotations
@@ -71,8 +71,8 @@ SCRIPTS = {
     "crash": Script(
         21,
         (
-            *((0, 0), (8, 0), (9.5, -0.06), (12, -0.10), (12.5, -0.07), (14, -0.22), (15, -0.14)),
-            *((18, -0.33), (18.7, -0.24), (21, -0.31), (22.5, -0.52), (23.5, -0.36), (26, -0.48)),
+            *((0, 0), (8, 0), (9.5, -0.06), (12, -0.10), (12.5, -0.07), (14, -0.24), (15, -0.11)),
+            *((18, -0.35), (18.7, -0.21), (21, -0.32), (22.5, -0.52), (23.5, -0.36), (26, -0.48)),
             *((28, -0.70), (28.7, -0.53), (30, -0.67), (32, -0.66), (36, -0.52), (44, -0.58)),
             *((56, -0.40), (72, -0.46), (96, -0.33), (200, -0.25), (504, 0)),
         ),
