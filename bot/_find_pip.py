@@ -19,6 +19,7 @@ import shutil
 import ssl
 import subprocess
 import sys
+import tempfile
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -163,25 +164,20 @@ class _Links(html.parser.HTMLParser):
 def _from_debian(folder: Path) -> Path | None:
     if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
         return None
-    downloads = folder / "apt"
-    downloads.mkdir(exist_ok=True)
-    # Its own lists, so that it works without root, and on machines whose lists were cleared away.
-    for part in ("lists/partial", "cache/archives/partial"):
-        (downloads / part).mkdir(parents=True, exist_ok=True)
-    apt = [
-        "apt-get",
-        "-qq",
-        "-o",
-        f"Dir::State::Lists={downloads}/lists",
-        "-o",
-        f"Dir::Cache={downloads}/cache",
-    ]
-    apt += ["-o", "APT::Sandbox::User="]
-    for step in ([*apt, "update"], [*apt, "download", _DEBIAN_PACKAGE]):
-        _apt_step(step, downloads)
-    for package in downloads.glob("*.deb"):
-        _apt_step(["dpkg-deb", "-x", str(package), str(downloads / "unpacked")], downloads)
-    return next((downloads / "unpacked").glob("usr/share/python-wheels/pip-*.whl"), None)
+    with tempfile.TemporaryDirectory() as name:
+        downloads = Path(name)
+        # Lists of its own, so that it works without root and where the system's were cleared away.
+        apt = ["apt-get", "-qq", "-o", f"Dir::State::Lists={name}/lists", "-o", f"Dir::Cache={name}/cache"]
+        apt += ["-o", "Acquire::Languages=none", "-o", "APT::Sandbox::User="]
+        for folder_needed in ("lists/partial", "cache/archives/partial"):
+            (downloads / folder_needed).mkdir(parents=True)
+        _apt_step([*apt, "update"], downloads)
+        _apt_step([*apt, "download", _DEBIAN_PACKAGE], downloads)
+        for package in downloads.glob("*.deb"):
+            _apt_step(["dpkg-deb", "-x", str(package), f"{name}/unpacked"], downloads)
+        for wheel in downloads.glob("unpacked/usr/share/python-wheels/pip-*.whl"):
+            return Path(shutil.copy(wheel, folder))
+    raise NoPipError(f"Debian's {_DEBIAN_PACKAGE} holds no pip")
 
 
 def _apt_step(step: list[str], folder: Path) -> None:
