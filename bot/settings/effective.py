@@ -1,0 +1,63 @@
+"""What every setting is in the end, and where it was set; secrets masked."""
+
+import json
+from decimal import Decimal
+from typing import Any
+
+from pydantic import BaseModel, SecretStr
+
+from bot.settings.layers import Layer
+from bot.settings.names import Path, variable
+from bot.settings.schema import Schema
+from bot.settings.values import EffectiveValue
+
+MASK = "********"
+
+
+def effective(schema: Schema, given: Layer, derived: dict[Path, object]) -> tuple[EffectiveValue, ...]:
+    """List each setting with its value as text (None: not set), and its origin.
+
+    `derived` holds the defaults that depend on other settings.
+    """
+    return tuple(
+        EffectiveValue(
+            name=variable(path),
+            value=_text(derived[path] if value is None or path not in given else value)
+            if path in derived
+            else _text(value),
+            origin=str(given[path].origin) if path in given else "default",
+        )
+        for path, value in _leaves(schema, ())
+    )
+
+
+def _leaves(group: BaseModel, above: Path) -> list[tuple[Path, Any]]:
+    leaves: list[tuple[Path, Any]] = []
+    for name in type(group).model_fields:
+        value = getattr(group, name)
+        path = (*above, name)
+        if isinstance(value, BaseModel):
+            leaves += _leaves(value, path)
+        elif isinstance(value, dict) and name in ("accounts", "funds"):
+            for member, settings in value.items():
+                leaves += _leaves(settings, (*path, member.lower()))
+        else:
+            leaves.append((path, value))
+    return leaves
+
+
+def _text(value: object) -> str | None:
+    """Spell a value as one would set it."""
+    if value is None:
+        return None
+    if isinstance(value, SecretStr):
+        return MASK
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple):
+        return f"[{', '.join(str(part) for part in value)}]"
+    if isinstance(value, dict):
+        return json.dumps(value, default=float)
+    if isinstance(value, float):
+        return f"{value:g}" if value else "max"
+    return f"{value:f}" if isinstance(value, Decimal) else str(value)

@@ -1,0 +1,234 @@
+"""Every setting: its name, form, default, meaning and safe range. The table in the documents is made from here.
+
+The form is judged here, one value at a time; what several settings say together is judged in `resolve`.
+"""
+
+import json
+from decimal import Decimal, InvalidOperation
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+
+Mode = Literal["paper", "dry-run", "testnet", "live"]
+
+SCENARIOS = ("calm", "crash", "squeeze", "whipsaw", "founding")
+"""The names that the paper exchange knows; a test holds them equal to its own list."""
+
+
+def _lower(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
+
+
+def _upper(value: object) -> object:
+    return value.upper() if isinstance(value, str) else value
+
+
+def _number(value: object) -> object:
+    """Refuse what pydantic would take for a number although nobody means it as one."""
+    if isinstance(value, bool):
+        raise ValueError(f"{json.dumps(value)} is not a number")  # noqa: TRY004 - pydantic wants a ValueError
+    return value
+
+
+def _pair(value: object) -> object:
+    """Read "[1.5, 3]" or "1.5, 3" as two exact numbers."""
+    if not isinstance(value, str):
+        return value
+    parts = value.strip().removeprefix("[").removesuffix("]").split(",")
+    try:
+        return tuple(Decimal(part.strip()) for part in parts)
+    except InvalidOperation:
+        raise ValueError(f'"{value}" is not a pair of numbers') from None
+
+
+def _object(value: object) -> object:
+    """Read a JSON object."""
+    if not isinstance(value, str):
+        return value
+    try:
+        read = json.loads(value)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"'{value}' is not JSON ({error.msg.lower()})") from None
+    if not isinstance(read, dict):
+        raise ValueError(f"'{value}' is not a JSON object")  # noqa: TRY004 - pydantic wants a ValueError
+    return read
+
+
+Number = Annotated[Decimal, BeforeValidator(_number)]
+Pair = Annotated[tuple[Number, Number], BeforeValidator(_pair)]
+Parameters = Annotated[dict[str, Any], BeforeValidator(_object)]
+Name = Annotated[str, BeforeValidator(_upper), Field(pattern=r"^[A-Z][A-Z0-9]*(_[A-Z0-9]+)*$", max_length=16)]
+WholeNumber = Annotated[int, BeforeValidator(_number)]
+
+
+def _setting(default: Any, meaning: str, example: str, safe: str = "", shown: str = "", **limits: Any) -> Any:
+    """One setting. `safe` is its safe range in words; `shown` the default where that is worked out later."""
+    words = {"safe": safe, "shown": shown}
+    return Field(default, description=meaning, examples=[example], json_schema_extra=words, **limits)
+
+
+class _Group(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class AccountSettings(_Group):
+    """INBAND_ACCOUNTS__<NAME>__..."""
+
+    exchange: Annotated[str, BeforeValidator(_lower)] = _setting(
+        "binanceusdm", "the exchange, by its ccxt name", "binanceusdm"
+    )
+    api_key: SecretStr | None = _setting(
+        None, "API key; paper mode has keys of its own", "...", "no withdrawal permission; bound to your IP"
+    )
+    secret: SecretStr | None = _setting(None, "API secret", "...", "by environment or secrets folder")
+    password: SecretStr | None = _setting(None, "API passphrase, where the exchange has one", "...")
+
+
+class FundSettings(_Group):
+    """INBAND_FUNDS__<NAME>__..."""
+
+    enabled: bool = _setting(True, "false leaves a fund of the file out", "false")
+    underlying: Annotated[Name, Field(max_length=32)] = _setting(
+        ..., "the perpetual future, by the exchange's own symbol", "BTCUSDT"
+    )
+    side: Annotated[Literal["long", "short"], BeforeValidator(_lower)] = _setting(
+        ..., "`long` for an UP token, `short` for a DOWN token", "long"
+    )
+    account: Name = _setting(..., "the account it trades on", "UP", "one fund per account")
+    strategy: str = _setting(
+        "strategic", "a strategy's name, or the import path of your own", "strategic", min_length=1
+    )
+    parameters: Parameters = _setting({}, "the strategy's parameters, as JSON", '{"confirmation_s": 600}')
+    band: Pair = _setting(
+        (Decimal("1.5"), Decimal(3)),
+        "real leverage within which nothing is traded",
+        "[1.5, 3]",
+        "UP above 1, DOWN above 0",
+    )
+    target: Pair = _setting(
+        (Decimal("1.8"), Decimal("2.6")),
+        "where the secret target lies, inside the band",
+        "[1.8, 2.6]",
+        "0.2 or more from each edge",
+    )
+    emergency: Number | None = _setting(
+        None,
+        "leverage from which the fund delevers at once",
+        "3.5",
+        "above the band",
+        shown="3.5 long, 4 short; the strategy's own limit if it ignores the band",
+        gt=0,
+    )
+    capital: Number = _setting(
+        ..., "what the fund starts with, in USDT", "100000", "ten minimum orders or more", gt=0
+    )
+    start_leverage: Number | None = _setting(
+        None,
+        "leverage it opens at",
+        "2",
+        "inside the band",
+        shown="2, or the middle of a target range without 2; the strategy's own target if it ignores the band",
+        gt=0,
+    )
+    management_fee_daily: Number = _setting(
+        Decimal(0), "fee per day as a fraction of fund value", "0.0001", "0 to 0.01", ge=0, lt=1
+    )
+
+
+class WebSettings(_Group):
+    """INBAND_WEB__..."""
+
+    host: str = _setting(
+        "127.0.0.1", "address to serve on", "127.0.0.1", "loopback, or behind TLS", min_length=1
+    )
+    port: WholeNumber = _setting(8080, "port to serve on; 0 takes any free one", "8080", ge=0, le=65535)
+    token: SecretStr | None = _setting(
+        None,
+        "the operator's token",
+        "...",
+        "16 characters or more",
+        shown="made at first start",
+        min_length=16,
+    )
+
+
+def _speed(value: object) -> object:
+    if isinstance(value, str) and value.lower() == "max":
+        return 0.0
+    number = _number(value)
+    try:
+        factor = float(number)  # type: ignore[arg-type]  # whatever it is, it is judged here
+    except (TypeError, ValueError):
+        raise ValueError(f'"{value}" is neither a factor nor max') from None
+    if not 0 < factor <= 1_000_000:
+        raise ValueError(f"{value} is no speed above 0 and up to 1000000")
+    return factor
+
+
+class PaperSettings(_Group):
+    """INBAND_PAPER__..."""
+
+    url: str | None = _setting(
+        None,
+        "a paper exchange elsewhere, instead of the embedded one",
+        "http://127.0.0.1:8090",
+        pattern=r"^https?://[^/\s]+/?$",
+    )
+    replay: str | None = _setting(
+        None,
+        "file of prices to replay (CSV, CSV.gz, Parquet, - for standard input); beats SCENARIO",
+        "prices.csv.gz",
+    )
+    funding: str | None = _setting(
+        None, "file of funding rates", "funding.csv.gz", shown="0.0001 every 8 hours"
+    )
+    scenario: Annotated[
+        Literal["calm", "crash", "squeeze", "whipsaw", "founding"], BeforeValidator(_lower)
+    ] = _setting("whipsaw", f"made-up market: {', '.join(SCENARIOS)}", "crash")
+    seed: WholeNumber | None = _setting(
+        None,
+        "makes a paper run repeat exactly; its secrets are then predictable",
+        "7",
+        "unset",
+        ge=0,
+        lt=2**63,
+    )
+    speed: Annotated[float, BeforeValidator(_speed)] = _setting(
+        60.0, "market time per wall time: a factor, or max", "60"
+    )
+    exit_at_end: bool = _setting(False, "end when the replay ends", "true")
+
+
+class Schema(_Group):
+    """INBAND_..."""
+
+    mode: Annotated[Mode, BeforeValidator(_lower)] = _setting(
+        "paper", "`paper`, `testnet` or `live` (`dry-run` comes with a later version)", "paper", "paper"
+    )
+    config: str | None = _setting(None, "TOML file of settings", "my.toml", shown="config/<mode>.toml")
+    secrets_dir: str | None = _setting(
+        None, "folder of files named like settings, such as INBAND_WEB__TOKEN", "/run/secrets"
+    )
+    live_confirm: str | None = _setting(
+        None, "second key to live: the accounts that may trade, comma-separated", "UP,DOWN"
+    )
+    data_dir: str | None = _setting(
+        None,
+        "folder for the journal, keys and the operator's token",
+        "data",
+        shown="data/<mode>",
+        min_length=1,
+    )
+    database_url: SecretStr | None = _setting(
+        None, "reserved: databases other than SQLite come with a later version", "...", "unset"
+    )
+    journal_key: SecretStr | None = _setting(
+        None,
+        "key that seals the journal's secrets: 32 bytes, hex or base64",
+        "...",
+        shown="made at first start",
+    )
+    accounts: dict[Name, AccountSettings] = {}
+    funds: dict[Name, FundSettings] = {}
+    web: WebSettings = WebSettings()
+    paper: PaperSettings = PaperSettings()

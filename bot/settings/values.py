@@ -1,0 +1,73 @@
+"""The settings as the rest of the program sees them: frozen values, independent of where they came from."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from bot.core.fund import Fund
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An account at an exchange. In paper mode keys that were not given are `paper_key(name)`."""
+
+    name: str
+    exchange: str
+    api_key: str = field(repr=False)
+    secret: str = field(repr=False)
+    password: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Web:
+    """Where to serve; `token` is the operator's, None to make one at first start. Port 0: any free one."""
+
+    host: str
+    port: int
+    token: str | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Paper:
+    """The paper market. With `url` the exchange runs elsewhere; with `replay` the scenario is not used.
+
+    `speed` is market seconds per wall second.
+    """
+
+    url: str | None
+    replay: str | None
+    funding: str | None
+    scenario: str
+    seed: int | None
+    speed: float | Literal["max"]
+    exit_at_end: bool
+
+
+@dataclass(frozen=True, slots=True)
+class EffectiveValue:
+    """One setting as it applies: its name, its value as text (secrets masked), and where it was set."""
+
+    name: str
+    value: str | None
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings. `funds` holds the enabled ones; `warnings` are one line each, for the start of a run."""
+
+    mode: Literal["paper", "testnet", "live"]
+    data_dir: Path
+    journal_key: str | None = field(repr=False)
+    accounts: dict[str, Account]
+    funds: tuple[Fund, ...]
+    web: Web
+    paper: Paper
+    live_confirm: tuple[str, ...]
+    warnings: tuple[str, ...]
+    effective: tuple[EffectiveValue, ...]
+
+
+def paper_key(account: str) -> tuple[str, str]:
+    """API key and secret of a paper account. They guard play money only, so that they need no set-up."""
+    return f"paper-{account.lower()}", f"paper-{account.lower()}-secret"
