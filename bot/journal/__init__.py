@@ -1,1 +1,1 @@
-"""The journal: an append-only store of records; `sqlite.open_journal` writes it, `sqlite.open_reader` reads it."""
+"""The journal: an append-only store of records; `sqlite.open_journal` writes it, `open_reader` reads it."""

@@ -6,16 +6,20 @@ class JournalError(Exception):
     """Any trouble with the journal."""
 
 
-class DataDirUnusable(JournalError):
-    """The data directory cannot be written to: a wrong setting. Nothing was written."""
+class JournalSettingError(JournalError):
+    """A setting is wrong: the journal it leads to cannot be this one."""
 
 
-class JournalMismatch(JournalError):
-    """The journal belongs to another mode or venue: a wrong setting."""
+class DataDirUnusable(JournalSettingError):
+    """The data directory cannot be written to. Nothing was written."""
 
 
-class JournalKeyError(JournalError):
-    """The key is malformed, missing, or not the one the journal was sealed with: a wrong setting."""
+class JournalMismatch(JournalSettingError):
+    """The journal belongs to another mode or venue."""
+
+
+class JournalKeyError(JournalSettingError):
+    """The key is malformed, missing, or not the one the journal was sealed with."""
 
 
 class NoJournal(JournalError):

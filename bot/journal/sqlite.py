@@ -196,7 +196,7 @@ def _connect_writer(path: Path) -> sqlite3.Connection:
         create_private(path)
     except OSError as error:
         raise DataDirUnusable(
-            f"INBAND_DATA_DIR: cannot write to {path} ({error.strerror}): let this user write to it"
+            f"INBAND_DATA_DIR: cannot write to {path} ({error.strerror}): let this user write it"
         ) from error
     with contextlib.ExitStack() as undo, _translated(path):
         connection = undo.enter_context(contextlib.closing(_connect(path.absolute().as_uri())))
@@ -211,7 +211,7 @@ def _prepare(
 ) -> Sealer:
     """Check that the file is sound, belongs to `identity` and opens with the key; make it so if it is new."""
     with _translated(path):
-        # Not quick_check: a record that drops out of the index would be silently missing from a fund's history.
+        # Not quick_check: a record that drops out of the index would silently be missing.
         (verdict,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
         if verdict != "ok":
             raise _corrupt(path, verdict)
@@ -323,14 +323,12 @@ def _corrupt(path: Path, detail: str) -> JournalError:
     name = path.name
     return JournalCorrupt(
         f"{path} is corrupt ({' '.join(detail.split())}): move {name}, {name}-wal and {name}-shm aside, "
-        "put back a backup made with the same journal.key, and start again; with no backup, start with --fresh"
+        "put back a backup made with the same journal.key and start again; with no backup, start with --fresh"
     )
 
 
 def _none_yet(path: Path) -> JournalError:
-    return NoJournal(
-        f"no journal in {path.parent} yet: start the daemon, or set INBAND_DATA_DIR to its folder"
-    )
+    return NoJournal(f"no journal in {path.parent} yet: start the daemon, or set its INBAND_DATA_DIR")
 
 
 def _unavailable(path: Path, error: sqlite3.Error) -> str:

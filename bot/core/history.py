@@ -1,0 +1,280 @@
+"""What the records say of each rebalance: the facts behind `history` and the public list.
+
+One rebalance's entry is a fold of its records, so one that was killed and resumed reads as one that was not.
+Nothing here holds a target or a draw before its rebalance is over.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from decimal import Context, Decimal
+from enum import StrEnum
+from typing import Any, NamedTuple, TypeAlias
+
+from bot.core import records as rec
+from bot.core.units import BPS, ZERO, Contracts, Leverage, Price, Urgency, Usd
+
+Json: TypeAlias = dict[str, str | int | None]
+
+
+class EntryState(StrEnum):
+    """How far a rebalance is."""
+
+    RUNNING = "running"
+    PARKED = "parked"
+    DONE = "done"
+    SUPERSEDED = "superseded"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RebalanceEntry:
+    """One rebalance, in CONTRACT's words. Quantities are signed; None is what is not known, or not yet.
+
+    `position_change` is the sum of the rebalance's own fills, also while it runs. `shortfall_bps` is what
+    they cost against the mark at decision, in bps of their notional at that mark, positive = worse than the
+    mark (implementation shortfall, Perold 1988, without fees and the unfilled part). `slices` counts the
+    orders that filled something. `target`, `u` and `salt` are None until the rebalance is over.
+    """
+
+    fund: str
+    number: int
+    kind: rec.Kind
+    reason: str
+    urgency: Urgency | None
+    sequence: int | None
+    commitment: str | None
+    started_ms: int
+    finished_ms: int | None = None
+    state: EntryState
+    position_before: Contracts
+    position_after: Contracts | None = None
+    position_change: Contracts = ZERO
+    leverage_before: Leverage | None
+    leverage_after: Leverage | None = None
+    tolerance: Leverage | None
+    mark_at_decision: Price | None
+    average_price: Price | None = None
+    shortfall_bps: Decimal | None = None
+    fees: Usd = ZERO
+    slices: int = 0
+    target: Leverage | None = None
+    u: str | None = None
+    salt: str | None = None
+
+    def to_json(self) -> Json:
+        """CONTRACT's rebalance object: decimals and times as text, undefined as null."""
+        return {
+            "id": f"{self.fund}-{self.number}",
+            "fund": self.fund,
+            "kind": self.kind.value,
+            "reason": self.reason,
+            "urgency": None if self.urgency is None else self.urgency.value,
+            "sequence": self.sequence,
+            "commitment": self.commitment,
+            "started_at": time_text(self.started_ms),
+            "finished_at": None if self.finished_ms is None else time_text(self.finished_ms),
+            "revealed_at": None,
+            "state": self.state.value,
+            "position_before": decimal_text(self.position_before),
+            "position_after": _text(self.position_after),
+            "position_change": decimal_text(self.position_change),
+            "leverage_before": _text(self.leverage_before),
+            "leverage_after": _text(self.leverage_after),
+            "tolerance": _text(self.tolerance),
+            "mark_at_decision": _text(self.mark_at_decision),
+            "average_price": _text(self.average_price),
+            "shortfall_bps": _text(self.shortfall_bps),
+            "fees": decimal_text(self.fees),
+            "slices": self.slices,
+            "target": _text(self.target),
+            "u": self.u,
+            "salt": self.salt,
+            "previous_hash": None,
+            "hash": None,
+        }
+
+
+def decimal_text(value: Decimal) -> str:
+    """A decimal in plain notation: no exponent, no zeros that say nothing, no negative zero."""
+    text = f"{value:f}"
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return "0" if value == ZERO else text
+
+
+def time_text(time_ms: int) -> str:
+    """Milliseconds UTC as ISO 8601, to the millisecond."""
+    seconds, millis = divmod(time_ms, 1000)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{millis:03d}Z"
+
+
+def _text(value: Decimal | None) -> str | None:
+    return None if value is None else decimal_text(value)
+
+
+class _Fills(NamedTuple):
+    """Sums over trades; `bought` is net and signed, `paid` its notional, `traded` and `turnover` unsigned."""
+
+    bought: Contracts = ZERO
+    paid: Usd = ZERO
+    traded: Contracts = ZERO
+    turnover: Usd = ZERO
+    fees: Usd = ZERO
+    orders: frozenset[str] = frozenset()
+
+    def plus(self, fill: rec.Filled) -> "_Fills":
+        notional = fill.quantity * fill.price
+        return _Fills(
+            self.bought + fill.quantity,
+            self.paid + notional,
+            self.traded + abs(fill.quantity),
+            self.turnover + abs(notional),
+            self.fees + fill.fee,
+            self.orders if fill.cid is None else self.orders | {fill.cid},
+        )
+
+    @property
+    def average_price(self) -> Price | None:
+        return _QUOTIENT.divide(self.turnover, self.traded) if self.traded else None
+
+    def shortfall_bps(self, mark: Price) -> Decimal | None:
+        if not self.traded:
+            return None
+        return ((self.paid - self.bought * mark) / (self.traded * mark) * BPS).quantize(_SHORTFALL_GRID)
+
+
+_QUOTIENT = Context(prec=16)
+_SHORTFALL_GRID = Decimal("0.0001")
+
+
+class _Open(NamedTuple):
+    """The rebalance under way: its place in the list, and what the list must not show yet."""
+
+    place: int
+    started: rec.RebalanceStarted
+    draw: rec.DrawQueued | None
+    fills: _Fills = _Fills()
+
+
+class RebalanceHistory:
+    """The rebalances of one fund, oldest first, as its records tell them."""
+
+    def __init__(self, fund: str) -> None:
+        self._fund = fund
+        self._entries: list[RebalanceEntry] = []
+        self._draws: dict[int, rec.DrawQueued] = {}
+        self._open: _Open | None = None
+        self._foreign = _Fills()
+
+    def apply(self, record: rec.Record) -> None:
+        """Take one record in.
+
+        Raises:
+            ValueError: it speaks of a rebalance where none is open; no journal of ours says that.
+        """
+        match record:
+            case rec.DrawQueued():
+                self._draws[record.sequence] = record
+            case rec.RebalanceStarted():
+                self._started(record)
+            case rec.UrgencyRaised():
+                self._change(urgency=record.urgency)
+            case rec.Filled():
+                self._filled(record)
+            case rec.RebalanceParked():
+                self._change(state=EntryState.PARKED)
+            case rec.RebalanceResumed():
+                self._change(state=EntryState.RUNNING)
+            case rec.RebalanceFinished():
+                self._finished(record)
+            case rec.ExternalChange():
+                self._external(record)
+            case _:
+                pass  # the other records are no facts of a rebalance
+
+    def entries(self) -> tuple[RebalanceEntry, ...]:
+        """All rebalances so far, the one under way included, in the order in which they started."""
+        return tuple(self._entries)
+
+    def _started(self, record: rec.RebalanceStarted) -> None:
+        draw = None if record.sequence is None else self._draws.pop(record.sequence, None)
+        self._open = _Open(len(self._entries), record, draw)
+        self._entries.append(
+            RebalanceEntry(
+                fund=self._fund,
+                number=record.number,
+                kind=record.kind,
+                reason=record.reason,
+                urgency=record.urgency,
+                sequence=record.sequence,
+                commitment=None if draw is None else draw.commitment,
+                started_ms=record.time_ms,
+                state=EntryState.RUNNING,
+                position_before=record.position,
+                leverage_before=record.leverage,
+                tolerance=record.tolerance,
+                mark_at_decision=record.mark,
+            )
+        )
+
+    def _now(self) -> _Open:
+        if self._open is None:
+            raise ValueError("the journal holds a record of a rebalance where none is open")
+        return self._open
+
+    def _change(self, **changes: Any) -> None:
+        place = self._now().place
+        self._entries[place] = replace(self._entries[place], **changes)
+
+    def _filled(self, record: rec.Filled) -> None:
+        if record.cid is None:
+            self._foreign = self._foreign.plus(record)
+            return
+        now = self._now()
+        fills = now.fills.plus(record)
+        self._open = now._replace(fills=fills)
+        self._change(
+            position_change=fills.bought,
+            average_price=fills.average_price,
+            shortfall_bps=fills.shortfall_bps(now.started.mark),
+            fees=fills.fees,
+            slices=len(fills.orders),
+        )
+
+    def _finished(self, record: rec.RebalanceFinished) -> None:
+        now = self._now()
+        self._change(
+            state=EntryState.DONE if record.ending is rec.Ending.DONE else EntryState.SUPERSEDED,
+            finished_ms=record.time_ms,
+            position_after=record.position,
+            leverage_after=record.leverage,
+            target=now.started.target,
+            u=None if now.draw is None else now.draw.u,
+            salt=None if now.draw is None else now.draw.salt,
+        )
+        self._open = None
+
+    def _external(self, record: rec.ExternalChange) -> None:
+        """Trades that were not ours come before the record that sums them up."""
+        fills, self._foreign = self._foreign, _Fills()
+        self._entries.append(
+            RebalanceEntry(
+                fund=self._fund,
+                number=record.number,
+                kind=rec.Kind.EXTERNAL,
+                reason="trades that were not ours",
+                urgency=None,
+                sequence=None,
+                commitment=None,
+                started_ms=record.time_ms,
+                finished_ms=record.time_ms,
+                state=EntryState.DONE,
+                position_before=record.position_before,
+                position_after=record.position,
+                position_change=record.position - record.position_before,
+                leverage_before=None,
+                tolerance=None,
+                mark_at_decision=record.mark,
+                average_price=fills.average_price,
+                fees=fills.fees,
+            )
+        )
