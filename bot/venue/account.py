@@ -1,0 +1,122 @@
+"""One account at the venue: carries out commands, and answers each with an event."""
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from bot.core.commands import DrawSecrets, FetchAccount, FetchIncome, FetchTouch, FetchTrades, QueryOrder
+from bot.core.events import (
+    AccountSeen,
+    IncomeSeen,
+    OrderMissing,
+    OrderRefused,
+    OrderReport,
+    OrderUnknown,
+    ReadFailed,
+    TouchSeen,
+    TradesSeen,
+)
+from bot.core.limits import SubmitOrder
+from bot.venue.errors import RequestFailed
+from bot.venue.preparation import prepare
+from bot.venue.requests import Requests
+
+if TYPE_CHECKING:
+    from bot.core.commands import Command
+    from bot.core.events import Event
+    from bot.core.fund import Contract, Fund
+    from bot.venue.clock import Clock
+    from bot.venue.limiter import Limiter
+    from bot.venue.profile import CcxtClient, OrderState, Profile
+
+_CURSOR_ATTEMPTS = 5
+
+
+class AccountGateway:
+    """Orders and reads of one account and one symbol.
+
+    `perform` never raises for trouble with the venue or the network, and may be cancelled at any time: a
+    cancelled order is one whose outcome is unknown.
+    """
+
+    def __init__(
+        self,
+        profile: "Profile",
+        client: "CcxtClient",
+        contract: "Contract",
+        clock: "Clock",
+        limiter: "Limiter",
+    ) -> None:
+        self._profile = profile
+        self._hosts = ", ".join(profile.hosts(client))
+        self._symbol = contract.symbol
+        self._clock = clock
+        self._requests = Requests(profile, client, limiter)
+
+    async def perform(self, command: "Command") -> "Event":
+        """Carry out one command and say what came of it; `delay_s` (wall time) is waited for first."""
+        delay_s = getattr(command, "delay_s", 0.0)
+        if delay_s > 0:
+            await asyncio.sleep(delay_s)
+        if isinstance(command, SubmitOrder):
+            return await self._submit(command)
+        try:
+            return await self._read(command)
+        except RequestFailed as error:
+            return ReadFailed(*self._now(), type(command).__name__, str(error))
+
+    async def _submit(self, order: SubmitOrder) -> "Event":
+        """Send the order, exactly once."""
+        try:
+            return self._report(await self._profile.submit(self._requests, order))
+        except RequestFailed as error:
+            if error.code in self._profile.definite_rejects:
+                return OrderRefused(*self._now(), order.cid, error.code, error.reason)
+            return OrderUnknown(*self._now(), order.cid, str(error))
+
+    async def _read(self, command: "Command") -> "Event":
+        profile, requests, symbol = self._profile, self._requests, self._symbol
+        match command:
+            case QueryOrder(cid=cid):
+                return await self._query(cid)
+            case FetchTrades(venue_order_id=order_id, since_ms=since_ms):
+                trades = await profile.trades(requests, symbol, order_id, since_ms, self._clock.market_ms())
+                return TradesSeen(*self._now(), trades)
+            case FetchIncome(since_ms=since_ms):
+                income = await profile.income(requests, since_ms, self._clock.market_ms())
+                return IncomeSeen(*self._now(), income)
+            case FetchAccount(income_since_ms=since_ms):
+                return await self._account(since_ms)
+            case FetchTouch():
+                bid, ask = await profile.touch(requests, symbol)
+                return TouchSeen(*self._now(), bid, ask)
+            case DrawSecrets() | SubmitOrder():
+                raise TypeError(f"{type(command).__name__} is not a read of the venue")
+
+    async def _query(self, cid: str) -> "Event":
+        try:
+            return self._report(await self._profile.query(self._requests, self._symbol, cid))
+        except RequestFailed as error:
+            if error.code in self._profile.missing_order:
+                return OrderMissing(*self._now(), cid)
+            raise
+
+    async def _account(self, since_ms: int) -> "Event":
+        """Wallet, position, and the income up to them: the holding must be the same before and after it."""
+        before = await self._profile.holding(self._requests, self._symbol)
+        for _ in range(_CURSOR_ATTEMPTS):
+            income = await self._profile.income(self._requests, since_ms, self._clock.market_ms())
+            after = await self._profile.holding(self._requests, self._symbol)
+            if after == before:
+                return AccountSeen(*self._now(), after.wallet, after.position, income)
+            before = after
+        raise RequestFailed("moving", "the account did not hold still while it was read", transient=True)
+
+    async def prepare(self, fund: "Fund") -> int:
+        """Set the account up for `fund`; see `bot.venue.preparation.prepare`. Returns the venue leverage."""
+        return await prepare(self._profile, self._requests, self._hosts, self._symbol, fund)
+
+    def _report(self, state: "OrderState") -> OrderReport:
+        return OrderReport(*self._now(), state.cid, state.venue_id, state.filled, state.closed)
+
+    def _now(self) -> tuple[int, int]:
+        return self._clock.market_ms(), self._clock.wall_ms()

@@ -1,0 +1,336 @@
+"""Binance USDⓈ-M futures, as ccxt 4.5.90 speaks it (its implicit endpoints; raw answers keep every digit).
+
+Codes and fields: Binance's USDⓈ-M futures documentation, "Error Code" and the pages of each endpoint.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from bot.core.events import Income, Trade
+from bot.core.fund import Contract
+from bot.core.units import Price
+from bot.venue.answers import integer, number, rows_of, text
+from bot.venue.binanceusdm_setup import brackets, set_leverage, set_modes
+from bot.venue.ccxt_client import make_client
+from bot.venue.errors import AnswerMalformed
+from bot.venue.profile import (
+    Bracket,
+    CcxtClient,
+    Credentials,
+    Door,
+    Environment,
+    Holding,
+    MarkFrame,
+    OrderNews,
+    OrderState,
+)
+
+if TYPE_CHECKING:
+    from bot.core.limits import SubmitOrder
+    from bot.venue.requests import Requests
+
+_OPEN = frozenset({"NEW", "PARTIALLY_FILLED"})
+_CLOSED = frozenset({"FILLED", "CANCELED", "EXPIRED", "EXPIRED_IN_MATCH", "REJECTED"})
+_EXPLAINED_BY_TRADES = frozenset({"REALIZED_PNL", "COMMISSION"})
+_PAGE = 1000
+_TRADES_WINDOW_MS = 7 * 86_400_000
+"""userTrades covers at most seven days from its start time."""
+
+# Not in the list, on purpose: -4116 (duplicate id: our order may be the one that is there), -1000, -1001,
+# -1006, -1007 and every HTTP error without a code.
+_DEFINITE_REJECTS = frozenset(
+    {"429", "418", "-1003", "-1008", "-1015", "-1020", "-1021", "-1022", "-5028", "-5021", "-5022"}
+    | {str(code) for code in range(-1136, -1099)}
+    | {str(code) for code in range(-2028, -2009) if code not in {-2011, -2013}}
+    | {str(code) for code in range(-4200, -3999) if code != -4116}
+    | {"rate_limit"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class BinanceUsdm:
+    """The profile of `binanceusdm`."""
+
+    name: str = "binanceusdm"
+    definite_rejects: frozenset[str] = _DEFINITE_REJECTS
+    missing_order: frozenset[str] = frozenset({"-2013"})
+    bad_key: frozenset[str] = frozenset({"-1022", "-2014", "-2015"})
+    clock_skew: frozenset[str] = frozenset({"-1021"})
+    weight_per_s: float = 2400 / 60
+
+    def client(self, door: Door, credentials: Credentials | None) -> CcxtClient:
+        """Make the client; testnet is Binance's demo trading, which replaced the futures testnet in 2026."""
+        urls = None
+        if door.environment is Environment.PAPER:
+            if door.paper_url is None:
+                raise ValueError("the paper environment needs the paper exchange's URL")
+            urls = _paper_urls(door.paper_url)
+        client = make_client("binanceusdm", door, credentials, urls)
+        if door.environment is Environment.TESTNET:
+            client.enable_demo_trading(enable=True)
+        # ccxt picks its error classes by URL prefix; without this, all but production URLs get bare ones.
+        client.exceptions["exact"].update(client.exceptions["linear"]["exact"])
+        return client
+
+    def hosts(self, client: CcxtClient) -> tuple[str, ...]:
+        """REST and stream hosts."""
+        api = client.urls["api"]
+        urls = (api["fapiPublic"], api["fapiPrivate"], api["ws"]["linear"])
+        return tuple(dict.fromkeys(urlsplit(url).netloc for url in urls))
+
+    def contract(self, market: Mapping[str, Any], venue_leverage: int) -> Contract:
+        """From exchangeInfo's filters, whose strings are exact."""
+        info = market["info"]
+        filters = {row["filterType"]: row for row in info["filters"]}
+        size, percent = filters["LOT_SIZE"], filters["PERCENT_PRICE"]
+        up, down = number(percent, "multiplierUp") - 1, 1 - number(percent, "multiplierDown")
+        return Contract(
+            symbol=info["symbol"],
+            tick=number(filters["PRICE_FILTER"], "tickSize"),
+            lot=number(size, "stepSize"),
+            min_quantity=number(size, "minQty"),
+            max_quantity=number(size, "maxQty"),
+            min_notional=number(filters["MIN_NOTIONAL"], "notional"),
+            taker_fee=Decimal(str(market["taker"])),
+            price_limit=min(up, down),
+            reduce_only_any_size=True,
+            venue_leverage=venue_leverage,
+        )
+
+    def mark_frame(self, ticker: Mapping[str, Any]) -> MarkFrame:
+        """A markPriceUpdate frame: E event time, p mark price, T next funding time, r funding rate."""
+        frame = ticker["info"]
+        try:
+            price = Decimal(frame["p"])
+            time_ms = int(frame["E"])
+            next_funding_ms = int(frame.get("T") or 0)
+            rate_text = frame.get("r")
+            rate = Decimal(rate_text) if rate_text else None
+        except (KeyError, TypeError, InvalidOperation) as error:
+            raise ValueError(f"no usable {type(error).__name__} in a mark price frame") from None
+        if not price.is_finite() or price <= 0:
+            raise ValueError("a mark price that is not a positive number")
+        if not next_funding_ms or (rate is not None and not rate.is_finite()):
+            return MarkFrame(time_ms, price, None, None)
+        return MarkFrame(time_ms, price, next_funding_ms, rate)
+
+    def order_news(self, frame: Any, symbol: str) -> OrderNews | None:
+        """An ORDER_TRADE_UPDATE frame of this symbol."""
+        if not isinstance(frame, dict) or frame.get("e") != "ORDER_TRADE_UPDATE":
+            return None
+        order = frame.get("o")
+        if not isinstance(order, dict):
+            raise AnswerMalformed("an order update without an order")
+        if order.get("s") != symbol:
+            return None
+        state = _order_state(order, cid="c", venue_id="i", filled="z", status="X")
+        if order.get("x") != "TRADE":
+            return OrderNews(state, None)
+        trade = Trade(
+            trade_id=text(order, "t"),
+            venue_order_id=state.venue_id,
+            time_ms=integer(order, "T"),
+            quantity=_signed(order, "S", "l"),
+            price=number(order, "L"),
+            fee=_fee(order, "n", "N"),
+        )
+        return OrderNews(state, trade)
+
+    def stream_ended(self, frame: Any) -> bool:
+        """Of these events ccxt ignores the first, and does not wake its watchers on the second."""
+        return isinstance(frame, dict) and frame.get("e") in {"listenKeyExpired", "eventStreamTerminated"}
+
+    async def keep_stream_alive(self, requests: "Requests") -> None:
+        """A listen key lives 60 minutes from its last renewal; ccxt renews it only once."""
+        await requests.read("fapiPrivatePutListenKey", {}, weight=1)
+
+    def forget_stream_key(self, client: CcxtClient) -> None:
+        """The next watch fetches a new listen key."""
+        client.options["linear"] = {"listenKey": None, "lastAuthenticatedTime": 0}
+
+    async def submit(self, requests: "Requests", order: "SubmitOrder") -> OrderState:
+        """POST /fapi/v1/order, an immediate-or-cancel limit answered with its result."""
+        params = {
+            "symbol": order.symbol,
+            "side": "BUY" if order.quantity > 0 else "SELL",
+            "type": "LIMIT",
+            "timeInForce": "IOC",
+            "quantity": format(abs(order.quantity), "f"),
+            "price": format(order.limit_price, "f"),
+            "newClientOrderId": order.cid,
+            "newOrderRespType": "RESULT",
+        }
+        if order.reduce_only:
+            params["reduceOnly"] = "true"
+        return _answered_order(await requests.order("fapiPrivatePostOrder", params), order.cid)
+
+    async def query(self, requests: "Requests", symbol: str, cid: str) -> OrderState:
+        """GET /fapi/v1/order."""
+        params = {"symbol": symbol, "origClientOrderId": cid}
+        return _answered_order(await requests.read("fapiPrivateGetOrder", params, weight=1), cid)
+
+    async def trades(
+        self, requests: "Requests", symbol: str, venue_order_id: str | None, since_ms: int, now_ms: int
+    ) -> tuple[Trade, ...]:
+        """GET /fapi/v1/userTrades, in windows by time, then by trade id once a page is full."""
+        found: dict[str, Trade] = {}
+        base: dict[str, Any] = {"symbol": symbol, "limit": _PAGE}
+        starts: list[dict[str, Any]]
+        if venue_order_id is not None:
+            base["orderId"] = venue_order_id
+            starts = [{}]
+        else:
+            starts = list(_trade_windows(since_ms, now_ms))
+        for start in starts:
+            page = await self._trades_page(requests, {**base, **start}, found)
+            if page < _PAGE:
+                continue
+            # Trade ids rise with time, so paging by id from here on reaches the present.
+            while page == _PAGE:
+                following = max(int(trade_id) for trade_id in found) + 1
+                page = await self._trades_page(requests, {**base, "fromId": following}, found)
+            break
+        return tuple(sorted(found.values(), key=lambda trade: int(trade.trade_id)))
+
+    async def _trades_page(
+        self, requests: "Requests", params: dict[str, Any], found: dict[str, Trade]
+    ) -> int:
+        rows = rows_of(await requests.read("fapiPrivateGetUserTrades", params, weight=5))
+        for row in rows:
+            trade = Trade(
+                trade_id=text(row, "id"),
+                venue_order_id=text(row, "orderId"),
+                time_ms=integer(row, "time"),
+                quantity=_signed(row, "side", "qty"),
+                price=number(row, "price"),
+                fee=_fee(row, "commission", "commissionAsset"),
+            )
+            found[trade.trade_id] = trade
+        return len(rows)
+
+    async def income(self, requests: "Requests", since_ms: int, now_ms: int) -> tuple[Income, ...]:
+        """GET /fapi/v1/income, every kind but those that trades explain; a page at a time, inclusive."""
+        del now_ms  # without an end time the answer reaches the present
+        found: dict[str, Income] = {}
+        page = 1
+        while True:
+            params = {"startTime": since_ms, "limit": _PAGE, "page": page}
+            rows = rows_of(await requests.read("fapiPrivateGetIncome", params, weight=30))
+            for row in rows:
+                kind = text(row, "incomeType")
+                if kind in _EXPLAINED_BY_TRADES or row.get("asset") != "USDT":
+                    continue
+                # A tranId is unique only within its kind.
+                item = Income(
+                    f"{kind}:{text(row, 'tranId')}", integer(row, "time"), kind, number(row, "income")
+                )
+                found[item.income_id] = item
+            if len(rows) < _PAGE:
+                return tuple(sorted(found.values(), key=lambda item: (item.time_ms, item.income_id)))
+            page += 1
+
+    async def holding(self, requests: "Requests", symbol: str) -> Holding:
+        """GET /fapi/v3/account: wallet and positions of one instant; only open positions are listed."""
+        answer = await requests.read("fapiPrivateV3GetAccount", {}, weight=5)
+        if not isinstance(answer, dict):
+            raise AnswerMalformed("the account is not an object")
+        wallets = [
+            number(row, "walletBalance")
+            for row in rows_of(answer.get("assets"))
+            if row.get("asset") == "USDT"
+        ]
+        if len(wallets) != 1:
+            raise AnswerMalformed("the account does not state one USDT wallet balance")
+        position = Decimal(0)
+        for row in rows_of(answer.get("positions")):
+            amount = number(row, "positionAmt")
+            if text(row, "symbol") != symbol or amount == 0:
+                continue
+            if row.get("positionSide") != "BOTH":
+                raise AnswerMalformed("the account is in hedge mode")
+            position += amount
+        return Holding(wallets[0], position)
+
+    async def touch(self, requests: "Requests", symbol: str) -> tuple[Price, Price]:
+        """GET /fapi/v1/ticker/bookTicker."""
+        answer = await requests.read("fapiPublicGetTickerBookTicker", {"symbol": symbol}, weight=2)
+        bid, ask = number(answer, "bidPrice"), number(answer, "askPrice")
+        if not 0 < bid <= ask:
+            raise AnswerMalformed("bid and ask are not a pair of prices")
+        return bid, ask
+
+    async def brackets(self, requests: "Requests", symbol: str) -> tuple[Bracket, ...]:
+        """GET /fapi/v1/leverageBracket."""
+        return await brackets(requests, symbol)
+
+    async def set_modes(self, requests: "Requests", symbol: str) -> None:
+        """One-way, single-asset, cross; see `binanceusdm_setup`."""
+        await set_modes(requests, symbol)
+
+    async def set_leverage(self, requests: "Requests", symbol: str, leverage: int) -> None:
+        """POST /fapi/v1/leverage; see `binanceusdm_setup`."""
+        await set_leverage(requests, symbol, leverage)
+
+
+def _paper_urls(base: str) -> dict[str, Any]:
+    rest, socket = base.rstrip("/"), base.rstrip("/").replace("http", "ws", 1)
+    return {
+        "fapiPublic": f"{rest}/fapi/v1",
+        "fapiPublicV2": f"{rest}/fapi/v2",
+        "fapiPrivate": f"{rest}/fapi/v1",
+        "fapiPrivateV2": f"{rest}/fapi/v2",
+        "fapiPrivateV3": f"{rest}/fapi/v3",
+        "ws": {"linear": f"{socket}/ws", "ws-api": {"linear": f"{socket}/ws-fapi/v1"}},
+    }
+
+
+def _answered_order(answer: Any, cid: str) -> OrderState:
+    if not isinstance(answer, dict):
+        raise AnswerMalformed("the order is not an object")
+    state = _order_state(
+        answer, cid="clientOrderId", venue_id="orderId", filled="executedQty", status="status"
+    )
+    if state.cid != cid:
+        raise AnswerMalformed("the answer is about another order")
+    return state
+
+
+def _order_state(row: Mapping[str, Any], *, cid: str, venue_id: str, filled: str, status: str) -> OrderState:
+    word = text(row, status)
+    if word not in _OPEN and word not in _CLOSED:
+        raise AnswerMalformed("an order status that is not documented")
+    quantity = number(row, filled)
+    if quantity < 0:
+        raise AnswerMalformed("a negative filled quantity")
+    return OrderState(text(row, cid), text(row, venue_id), quantity, word in _CLOSED)
+
+
+def _trade_windows(since_ms: int, now_ms: int) -> Iterator[dict[str, int]]:
+    start = since_ms
+    while start + _TRADES_WINDOW_MS <= now_ms:
+        yield {"startTime": start, "endTime": start + _TRADES_WINDOW_MS - 1}
+        start += _TRADES_WINDOW_MS
+    yield {"startTime": start}
+
+
+def _fee(row: Mapping[str, Any], amount: str, asset: str) -> Decimal:
+    if amount not in row:
+        return Decimal(0)
+    fee = number(row, amount)
+    if fee != 0 and row.get(asset) != "USDT":
+        raise AnswerMalformed(f"a fee in {row.get(asset)}; switch that off, for the ledger is in USDT")
+    return fee
+
+
+def _signed(row: Mapping[str, Any], side: str, quantity: str) -> Decimal:
+    amount = number(row, quantity)
+    match row.get(side):
+        case "BUY":
+            return amount
+        case "SELL":
+            return -amount
+        case _:
+            raise AnswerMalformed("a trade that is neither bought nor sold")

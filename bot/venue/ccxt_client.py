@@ -1,0 +1,125 @@
+"""Making ccxt clients, and what every one of them needs whatever the exchange.
+
+ccxt itself is left as it is; two of its seams are used: a session of ours, and the creation of its sockets.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import aiohttp
+
+if TYPE_CHECKING:
+    from bot.venue.profile import CcxtClient, Credentials, Door
+
+RECEIVE_WINDOW_MS = 5_000
+"""How long after its signature the venue may still accept a request."""
+REQUEST_TIMEOUT_MS = 10_000
+PING_EVERY_MS = 5_000
+"""Two missed answers close a socket; ccxt's own default would take minutes to see a half-open one."""
+
+FrameTap: TypeAlias = Callable[[Any], None]
+
+
+def new_session() -> aiohttp.ClientSession:
+    """The HTTP session that all clients of a venue share. It follows no redirect and keeps no cookie."""
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=60),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        middlewares=(_refuse_redirects,),
+    )
+
+
+async def _refuse_redirects(
+    request: aiohttp.ClientRequest,
+    handler: Callable[[aiohttp.ClientRequest], Awaitable[aiohttp.ClientResponse]],
+) -> aiohttp.ClientResponse:
+    """A redirected order would be sent twice, and its key to a stranger."""
+    response = await handler(request)
+    if 300 <= response.status < 400:
+        response.close()
+        raise aiohttp.ClientError("redirected")
+    return response
+
+
+def make_client(
+    ccxt_id: str, door: "Door", credentials: "Credentials | None", urls: dict[str, Any] | None
+) -> "CcxtClient":
+    """A ccxt.pro client that retries nothing by itself, waits for no throttle, and answers in Decimal."""
+    import ccxt.pro  # noqa: PLC0415 - it costs 80 MB and half a second, so only who trades pays
+
+    # At DEBUG ccxt logs keys and signatures.
+    logging.getLogger("ccxt").setLevel(logging.WARNING)
+    config: dict[str, Any] = {
+        "session": door.session,
+        "enableRateLimit": False,
+        "timeout": REQUEST_TIMEOUT_MS,
+        "options": {
+            "fetchCurrencies": False,
+            "recvWindow": RECEIVE_WINDOW_MS,
+            "fetchOpenOrders": {"warnWithoutSymbol": False},
+        },
+        "streaming": {"keepAlive": PING_EVERY_MS},
+    }
+    if urls is not None:
+        config["urls"] = {"api": urls}
+    if credentials is not None:
+        config |= {
+            "apiKey": credentials.api_key,
+            "secret": credentials.secret,
+            "password": credentials.password,
+        }
+    client = getattr(ccxt.pro, ccxt_id)(config)
+    client.number = Decimal
+    # The session brings its own TLS context; ccxt would load the certificates once more for each client.
+    client.ssl_context = False
+    if client.options.get("maxRetriesOnFailure", 0) != 0:
+        raise RuntimeError(
+            f"this ccxt retries failed requests of {ccxt_id}, orders included; do not trade with it"
+        )
+    return client
+
+
+def guard_sockets(client: "CcxtClient", tap: FrameTap | None = None) -> None:
+    """Turn a frame that cannot be read into a lost connection, and show every readable frame to `tap`.
+
+    An exception in ccxt's frame handler ends its receive loop for good, while its watchers wait on. Here it
+    becomes an error of the socket, which ccxt then closes and forgets, and of which it tells its watchers.
+    """
+    from ccxt.base.errors import NetworkError  # noqa: PLC0415 - ccxt is imported by now
+
+    make_socket, handle_frame = client.client, client.handle_message
+
+    def tapped(socket: Any, frame: Any) -> None:
+        tap(frame)  # type: ignore[misc]
+        handle_frame(socket, frame)
+
+    def guarded_socket(url: str) -> Any:
+        known = client.clients or {}
+        if url in known:
+            return known[url]
+        socket = make_socket(url)
+        handle = socket.handle_message
+
+        def guarded(message: Any) -> None:
+            try:
+                handle(message)
+            except Exception as error:  # noqa: BLE001 - whatever a frame may provoke; it is reported to the watchers
+                socket.on_error(NetworkError(f"a frame that cannot be read ({type(error).__name__})"))
+
+        socket.handle_message = guarded
+        return socket
+
+    if tap is not None:
+        client.handle_message = tapped
+    client.client = guarded_socket
+
+
+def drop_sockets(client: "CcxtClient", reason: str) -> None:
+    """Give up every open socket of the client: its watchers fail now, and the next watch dials anew."""
+    from ccxt.base.errors import NetworkError  # noqa: PLC0415 - ccxt is imported by now
+
+    for socket in list((client.clients or {}).values()):
+        if socket.connection is not None:
+            socket.on_error(NetworkError(reason))

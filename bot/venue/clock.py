@@ -1,0 +1,47 @@
+"""The two clocks: wall time for signatures, windows and timeouts, market time for what is traded."""
+
+import time
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Where events get their times from, both in milliseconds UTC."""
+
+    def wall_ms(self) -> int:
+        """Time by the clock on the wall."""
+        ...
+
+    def market_ms(self) -> int:
+        """Time of the market: the wall's, except on a paper exchange, which keeps its own."""
+        ...
+
+
+class WallClock:
+    """Testnet and live: the market lives in wall time."""
+
+    def wall_ms(self) -> int:
+        """Time by the clock on the wall."""
+        return time.time_ns() // 1_000_000
+
+    def market_ms(self) -> int:
+        """The same."""
+        return time.time_ns() // 1_000_000
+
+
+class ExchangeClock:
+    """Paper: market time is what the exchange last said it was, and never goes back."""
+
+    def __init__(self, market_ms: int) -> None:
+        self._market_ms = market_ms
+
+    def wall_ms(self) -> int:
+        """Time by the clock on the wall."""
+        return time.time_ns() // 1_000_000
+
+    def market_ms(self) -> int:
+        """The latest time that the exchange stated."""
+        return self._market_ms
+
+    def advance(self, market_ms: int) -> None:
+        """The exchange stated its time, by a mark or by the pacing endpoint."""
+        self._market_ms = max(self._market_ms, market_ms)

@@ -1,0 +1,156 @@
+"""Mark prices: one supervised watch over all symbols, which ends in a resubscription, never in silence."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from bot.core.events import Mark
+from bot.venue.ccxt_client import drop_sockets, guard_sockets
+from bot.venue.requests import stream_trouble
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from bot.venue.clock import Clock
+    from bot.venue.markets import Markets
+    from bot.venue.profile import CcxtClient, Profile
+
+OnMark: TypeAlias = Callable[[str, Mark], None]
+OnLost: TypeAlias = Callable[[str, str], None]
+
+SILENCE_S = 10.0
+_FIRST_PAUSE_S = 0.25
+_LONGEST_PAUSE_S = 5.0
+
+
+@dataclass(slots=True)
+class _Watched:
+    """What is known of one symbol."""
+
+    symbol: str
+    unified: str
+    alive_s: float
+    ticker: Any = None
+    time_ms: int = -1
+    price: "Decimal | None" = None
+    lost: bool = False
+
+
+class MarkFeed:
+    """Calls `on_mark(symbol, mark)` for each new mark, the latest only where several came at once.
+
+    A symbol is lost when its stream breaks, or when nothing usable came for `silence_s`: `on_lost(symbol,
+    reason)` says so once, until the next mark. A frame older than the last mark counts as nothing; the last
+    mark again is a sign of life, and no mark, unless the symbol was lost.
+
+    `run` never ends by itself. It raises only what a callback raises, and when it is cancelled.
+    """
+
+    def __init__(
+        self,
+        profile: "Profile",
+        client: "CcxtClient",
+        markets: "Markets",
+        symbols: Sequence[str],
+        clock: "Clock",
+        on_mark: OnMark,
+        on_lost: OnLost,
+        *,
+        silence_s: float = SILENCE_S,
+    ) -> None:
+        self._profile = profile
+        self._client = client
+        self._clock = clock
+        self._on_mark = on_mark
+        self._on_lost = on_lost
+        self._silence_s = silence_s
+        self._watched = [_Watched(symbol, markets.unified(symbol), 0.0) for symbol in symbols]
+        self._unified = [watched.unified for watched in self._watched]
+        self._pause_s = 0.0
+        self.rejected_frames = 0
+        guard_sockets(client)
+
+    async def run(self) -> None:
+        """Watch until cancelled."""
+        loop = asyncio.get_running_loop()
+        for watched in self._watched:
+            watched.alive_s = loop.time()
+        watchdog = asyncio.create_task(self._watch_for_silence(), name="mark feed watchdog")
+        watching = asyncio.create_task(self._watch(), name="mark feed")
+        tasks = (watching, watchdog)
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+            raise RuntimeError("a mark feed ended by itself")
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _watch(self) -> None:
+        """Between two watches nothing is awaited: a frame that comes while nobody waits wakes nobody."""
+        watch, symbols, tickers = self._client.watch_mark_prices, self._unified, self._client.tickers
+        while True:
+            failure: str | None = None
+            try:
+                await watch(symbols)
+            except asyncio.CancelledError:
+                if asyncio.current_task().cancelling():  # type: ignore[union-attr]
+                    raise
+                failure = "the stream was closed"  # ccxt cancels its watchers when it closes a socket
+            except Exception as error:  # noqa: BLE001 - whatever it is, the stream is lost, and that is said
+                failure = f"the stream broke: {stream_trouble(error)}"
+            if failure is None:
+                self._take_frames(tickers)
+                continue
+            for watched in self._watched:
+                self._lose(watched, failure)
+            self._pause_s = min(max(self._pause_s * 2, _FIRST_PAUSE_S), _LONGEST_PAUSE_S)
+            await asyncio.sleep(self._pause_s)
+
+    def _take_frames(self, tickers: Any) -> None:
+        """Whatever woke us, look at every symbol: several frames may have come."""
+        now_s = asyncio.get_running_loop().time()
+        for watched in self._watched:
+            ticker = tickers.get(watched.unified)
+            if ticker is None or ticker is watched.ticker:
+                continue
+            watched.ticker = ticker
+            try:
+                frame = self._profile.mark_frame(ticker)
+            except ValueError as error:
+                self.rejected_frames += 1
+                self._lose(watched, str(error))
+                continue
+            if frame.time_ms < watched.time_ms:
+                self.rejected_frames += 1
+                continue
+            watched.alive_s = now_s
+            self._pause_s = 0.0
+            if frame.time_ms == watched.time_ms and frame.price == watched.price and not watched.lost:
+                continue
+            watched.time_ms, watched.price, watched.lost = frame.time_ms, frame.price, False
+            mark = Mark(
+                frame.time_ms, self._clock.wall_ms(), frame.price, frame.next_funding_ms, frame.funding_rate
+            )
+            self._on_mark(watched.symbol, mark)
+
+    async def _watch_for_silence(self) -> None:
+        """A half-open socket, or a symbol that the venue stopped sending, shows in nothing but silence."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(self._silence_s / 5)
+            now_s = loop.time()
+            silent = [watched for watched in self._watched if now_s - watched.alive_s > self._silence_s]
+            for watched in silent:
+                self._lose(watched, f"silent for {self._silence_s:g} s")
+                watched.alive_s = now_s
+            if silent:
+                drop_sockets(self._client, "silent")
+
+    def _lose(self, watched: _Watched, reason: str) -> None:
+        if not watched.lost:
+            watched.lost = True
+            self._on_lost(watched.symbol, reason)

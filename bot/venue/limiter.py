@@ -1,0 +1,85 @@
+"""Request weights: one token bucket for all accounts that share a host, with orders ahead of reads."""
+
+import asyncio
+import math
+from collections import deque
+from dataclasses import dataclass, field
+
+from bot.venue.errors import RequestFailed
+
+
+@dataclass(slots=True, eq=False)
+class _Waiter:
+    weight: float
+    granted: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+
+class Limiter:
+    """Grants `rate_per_s` units of weight a second, at most `burst` at once.
+
+    The last fifth of the bucket is kept for orders, so that a flood of reads never delays one. Without a
+    rate, nothing waits (the paper exchange).
+    """
+
+    def __init__(self, rate_per_s: float = math.inf, burst: float = math.inf) -> None:
+        self._rate = rate_per_s
+        self._burst = burst
+        self._reserve = 0.0 if math.isinf(burst) else burst / 5
+        self._tokens = burst
+        self._refilled_s: float | None = None
+        self._held_until_s = 0.0
+        self._orders: deque[_Waiter] = deque()
+        self._reads: deque[_Waiter] = deque()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def hold(self, seconds: float) -> None:
+        """The venue told us to back off: grant nothing for `seconds`."""
+        until_s = asyncio.get_running_loop().time() + seconds
+        self._held_until_s = max(self._held_until_s, until_s)
+
+    async def acquire(self, weight: float, *, order: bool = False, patience_s: float) -> None:
+        """Wait for `weight`; raise `RequestFailed` (code `rate_limit`) when that would take `patience_s`."""
+        loop = asyncio.get_running_loop()
+        if loop.time() + patience_s < self._held_until_s:
+            raise RequestFailed("rate_limit", "held back by the venue; not sent", transient=False)
+        waiter = _Waiter(weight)
+        queue = self._orders if order else self._reads
+        queue.append(waiter)
+        self._grant()
+        if waiter.granted.done():
+            return
+        try:
+            async with asyncio.timeout(patience_s):
+                await waiter.granted
+        except TimeoutError:
+            raise RequestFailed("rate_limit", "our own rate limit; not sent", transient=False) from None
+        finally:
+            if waiter in queue:
+                queue.remove(waiter)
+
+    def _grant(self) -> None:
+        """Serve whoever can be served now, orders first, and come back when the next one can be."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        loop = asyncio.get_running_loop()
+        now_s = loop.time()
+        if now_s < self._held_until_s:
+            self._timer = loop.call_at(self._held_until_s, self._grant)
+            return
+        self._refill(now_s)
+        for queue, floor in ((self._orders, 0.0), (self._reads, self._reserve)):
+            while queue:
+                missing = min(queue[0].weight + floor, self._burst) - self._tokens
+                if missing > 0:
+                    self._timer = loop.call_at(now_s + missing / self._rate, self._grant)
+                    return
+                waiter = queue.popleft()
+                self._tokens -= waiter.weight
+                if not waiter.granted.done():
+                    waiter.granted.set_result(None)
+
+    def _refill(self, now_s: float) -> None:
+        if self._refilled_s is not None and not math.isinf(self._rate):
+            self._tokens = min(self._burst, self._tokens + (now_s - self._refilled_s) * self._rate)
+        self._refilled_s = now_s

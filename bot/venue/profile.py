@@ -1,0 +1,192 @@
+"""What a venue must tell us about itself: one frozen profile per exchange implements `Profile`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
+
+from bot.core.units import Contracts, Price, Usd
+
+if TYPE_CHECKING:
+    from aiohttp import ClientSession
+
+    from bot.core.events import Income, Trade
+    from bot.core.fund import Contract
+    from bot.core.limits import SubmitOrder
+    from bot.venue.requests import Requests
+
+CcxtClient: TypeAlias = Any
+"""A ccxt.pro exchange: ccxt is not typed, so its answers get their types where they come in."""
+
+
+class Environment(StrEnum):
+    """Which of a venue's worlds to talk to."""
+
+    PAPER = "paper"
+    TESTNET = "testnet"
+    LIVE = "live"
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """Keys of one account; never shown."""
+
+    api_key: str = field(repr=False)
+    secret: str = field(repr=False)
+    password: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """How to come to an exchange: its environment, the shared session, the paper exchange's address."""
+
+    environment: Environment
+    session: "ClientSession"
+    paper_url: str | None = None
+
+
+class MarkFrame(NamedTuple):
+    """One mark price frame; `time_ms` is the exchange's event time."""
+
+    time_ms: int
+    price: Price
+    next_funding_ms: int | None
+    funding_rate: Decimal | None
+
+
+class OrderState(NamedTuple):
+    """The venue's word on an order; `filled` is cumulative and unsigned."""
+
+    cid: str
+    venue_id: str
+    filled: Contracts
+    closed: bool
+
+
+class Holding(NamedTuple):
+    """Wallet balance and signed position, of one answer."""
+
+    wallet: Usd
+    position: Contracts
+
+
+class OrderNews(NamedTuple):
+    """A frame of the user stream about an order, with the trade that it tells of, if any."""
+
+    state: OrderState
+    trade: "Trade | None"
+
+
+class Bracket(NamedTuple):
+    """Largest leverage that may be set while the position's notional is at most `notional_cap`."""
+
+    max_leverage: int
+    notional_cap: Usd
+
+
+class Profile(Protocol):
+    """The dialect of one exchange.
+
+    Reads take a `Requests`, raise `RequestFailed`, and raise `AnswerMalformed` rather than guess.
+    """
+
+    @property
+    def name(self) -> str:
+        """The exchange's name in the settings, which is ccxt's."""
+        ...
+
+    @property
+    def definite_rejects(self) -> frozenset[str]:
+        """Codes that prove that an order was not accepted. Everything else proves nothing."""
+        ...
+
+    @property
+    def missing_order(self) -> frozenset[str]:
+        """Codes by which the venue says that it knows no such order."""
+        ...
+
+    @property
+    def bad_key(self) -> frozenset[str]:
+        """Codes by which the venue refuses key, signature or permissions."""
+        ...
+
+    @property
+    def clock_skew(self) -> frozenset[str]:
+        """Codes by which the venue says that our timestamp is off."""
+        ...
+
+    @property
+    def weight_per_s(self) -> float:
+        """Request weight that a host grants per second."""
+        ...
+
+    def client(self, door: Door, credentials: Credentials | None) -> CcxtClient:
+        """Make a ccxt client; imports ccxt."""
+        ...
+
+    def hosts(self, client: CcxtClient) -> tuple[str, ...]:
+        """The hosts that the client will talk to."""
+        ...
+
+    def contract(self, market: Mapping[str, Any], venue_leverage: int) -> "Contract":
+        """Translate a ccxt market; `AnswerMalformed` if it lacks what an order needs."""
+        ...
+
+    def mark_frame(self, ticker: Mapping[str, Any]) -> MarkFrame:
+        """Decode what ccxt's mark price watch returned; ValueError if there is no usable price in it."""
+        ...
+
+    def order_news(self, frame: Any, symbol: str) -> OrderNews | None:
+        """Decode a frame of the user stream; None if it is about something else; `AnswerMalformed`."""
+        ...
+
+    def stream_ended(self, frame: Any) -> bool:
+        """Whether this frame of the user stream says that no more will come on it."""
+        ...
+
+    async def keep_stream_alive(self, requests: "Requests") -> None:
+        """Renew the user stream's key."""
+        ...
+
+    def forget_stream_key(self, client: CcxtClient) -> None:
+        """Make ccxt fetch a new user stream key at the next watch."""
+        ...
+
+    async def submit(self, requests: "Requests", order: "SubmitOrder") -> OrderState:
+        """Send an order, once."""
+        ...
+
+    async def query(self, requests: "Requests", symbol: str, cid: str) -> OrderState:
+        """Look up an order by client id."""
+        ...
+
+    async def trades(
+        self, requests: "Requests", symbol: str, venue_order_id: str | None, since_ms: int, now_ms: int
+    ) -> "tuple[Trade, ...]":
+        """All trades of one order, or all since a market time, inclusive."""
+        ...
+
+    async def income(self, requests: "Requests", since_ms: int, now_ms: int) -> "tuple[Income, ...]":
+        """All changes of the USDT wallet since a market time, inclusive, that no trade explains."""
+        ...
+
+    async def holding(self, requests: "Requests", symbol: str) -> Holding:
+        """Wallet balance and position."""
+        ...
+
+    async def touch(self, requests: "Requests", symbol: str) -> tuple[Price, Price]:
+        """Best bid and ask."""
+        ...
+
+    async def brackets(self, requests: "Requests", symbol: str) -> tuple[Bracket, ...]:
+        """The symbol's leverage brackets."""
+        ...
+
+    async def set_modes(self, requests: "Requests", symbol: str) -> None:
+        """Set one-way positions, single-asset margin and cross margin, and read them back."""
+        ...
+
+    async def set_leverage(self, requests: "Requests", symbol: str, leverage: int) -> None:
+        """Set the venue's leverage, and read it back."""
+        ...

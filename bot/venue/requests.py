@@ -1,0 +1,158 @@
+"""Requests through one ccxt client: weighed, translated, and, only if they are reads, retried.
+
+This is the border at which ccxt's exceptions end. They hold signed URLs, so they are never chained to ours.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
+
+from bot.venue.errors import RequestFailed
+
+if TYPE_CHECKING:
+    from bot.venue.limiter import Limiter
+    from bot.venue.profile import CcxtClient, Profile
+
+READ_ATTEMPTS = 4
+READ_PATIENCE_S = 10.0
+ORDER_PATIENCE_S = 1.0
+"""An order that our own limiter cannot pass within this time is not sent: its intent has a deadline."""
+
+BACK_OFF_S = {"429": 10.0, "-1003": 10.0, "-1015": 10.0, "418": 120.0}
+"""How long a host is left alone after it said so, where it did not say for how long."""
+
+
+class Requests:
+    """The private (or public) endpoints of one client, by ccxt's implicit method names."""
+
+    def __init__(self, profile: "Profile", client: "CcxtClient", limiter: "Limiter") -> None:
+        self._profile = profile
+        self._client = client
+        self._limiter = limiter
+        self.secrets = tuple(s for s in (client.apiKey, client.secret, client.password) if s)
+
+    async def read(self, method: str, params: Mapping[str, Any], *, weight: float) -> Any:
+        """Repeat a read until it succeeds, at most `READ_ATTEMPTS` times; raise `RequestFailed`."""
+        async for attempt in AsyncRetrying(
+            retry=retry_if_exception(lambda error: isinstance(error, RequestFailed) and error.transient),
+            stop=stop_after_attempt(READ_ATTEMPTS),
+            wait=wait_exponential_jitter(initial=0.2, max=3.0, jitter=0.2),
+            reraise=True,
+        ):
+            with attempt:
+                await self._limiter.acquire(weight, patience_s=READ_PATIENCE_S)
+                return await self._call(method, params)
+        raise AssertionError("tenacity either returns or raises")
+
+    async def order(self, method: str, params: Mapping[str, Any]) -> Any:
+        """Send an order: once, whatever happens. `RequestFailed` says nothing about whether it arrived."""
+        await self._limiter.acquire(1, order=True, patience_s=ORDER_PATIENCE_S)
+        return await self._call(method, params)
+
+    async def write(self, method: str, params: Mapping[str, Any]) -> Any:
+        """Change a setting of the account: once."""
+        await self._limiter.acquire(1, patience_s=READ_PATIENCE_S)
+        return await self._call(method, params)
+
+    async def synchronise(self) -> None:
+        """Measure the difference between our clock and the venue's, which ccxt then applies to timestamps."""
+        await self._limiter.acquire(1, patience_s=READ_PATIENCE_S)
+        await self._once("load_time_difference", {})
+
+    async def _call(self, method: str, params: Mapping[str, Any]) -> Any:
+        try:
+            return await self._once(method, params)
+        except RequestFailed as error:
+            if error.code in BACK_OFF_S:
+                self._limiter.hold(self._retry_after_s() or BACK_OFF_S[error.code])
+            if error.code in self._profile.clock_skew:
+                await self._resynchronise(error)
+            raise
+
+    async def _resynchronise(self, skew: RequestFailed) -> None:
+        """After a timestamp error the next request shall have a better one; this one stays failed."""
+        try:
+            await self.synchronise()
+        except RequestFailed as error:
+            reason = f"{skew.reason}; and the clocks could not be compared: {error}"
+            raise RequestFailed(skew.code, reason, transient=skew.transient) from None
+
+    async def _once(self, method: str, params: Mapping[str, Any]) -> Any:
+        failure: RequestFailed
+        try:
+            return await getattr(self._client, method)(dict(params))
+        except Exception as error:  # noqa: BLE001 - ccxt raises all sorts on bad answers; none may pass with its URL
+            failure = translate(error, self.secrets)
+        # Raised out here, where ccxt's exception is not even the context of ours.
+        raise failure
+
+    def _retry_after_s(self) -> float | None:
+        headers = self._client.last_response_headers or {}
+        for name, value in headers.items():
+            if name.lower() == "retry-after" and str(value).isdigit():
+                return float(value)
+        return None
+
+
+def translate(error: Exception, secrets: tuple[str, ...] = ()) -> RequestFailed:
+    """Reduce one of ccxt's exceptions to a code and a short reason that hold no URL, key or signature."""
+    from aiohttp import ClientError  # noqa: PLC0415 - with ccxt, at first use
+    from ccxt.base.errors import BaseError, OperationFailed  # noqa: PLC0415 - as above
+
+    name = type(error).__name__
+    if not isinstance(error, BaseError):
+        return RequestFailed(name, "the answer could not be read", transient=False)
+    # A body that broke off is an ExchangeError to ccxt, but the same read may well succeed.
+    transient = isinstance(error, OperationFailed) or isinstance(error.__cause__, ClientError)
+    code, message = _venue_words(str(error))
+    if code is None:
+        return RequestFailed(name, _cause_of(error), transient=transient)
+    return RequestFailed(code, f"{name}: {_redacted(message, secrets)}", transient=transient)
+
+
+def stream_trouble(error: Exception, secrets: tuple[str, ...] = ()) -> str:
+    """Say in a few words what happened to a stream. ccxt's own words name the URL, which may hold a key."""
+    return _redacted(f"{type(error).__name__}: {error}", secrets)
+
+
+def _venue_words(text: str) -> tuple[str | None, str]:
+    """The venue's code and message in ccxt's text, or the HTTP status that ccxt put in front."""
+    start = text.find("{")
+    if start >= 0:
+        try:
+            answer = json.loads(text[start:])
+        except ValueError:
+            answer = None
+        if isinstance(answer, dict) and isinstance(answer.get("code"), int | str):
+            status = _STATUS.match(text)
+            code = status.group(1) if status else str(answer["code"])
+            return code, str(answer.get("msg", ""))
+    status = _STATUS.match(text)
+    return (status.group(1), "too many requests") if status else (None, "")
+
+
+_STATUS = re.compile(r"^\w+ (418|429) ")
+"""ccxt's text for an HTTP status that means too many requests; the code inside says no more."""
+
+
+def _redacted(message: str, secrets: tuple[str, ...]) -> str:
+    for secret in secrets:
+        message = message.replace(secret, "[secret]")
+    message = _REVEALING.sub("[removed]", message)
+    return " ".join(message.split())[:160]
+
+
+_REVEALING = re.compile(r"\w+://\S+|(?:signature|apikey|secret)\S*|\b[0-9a-fA-F]{40,}\b", re.IGNORECASE)
+
+
+def _cause_of(error: Exception) -> str:
+    """The class of what happened below ccxt, which names no address: e.g. ClientConnectorDNSError."""
+    cause = error.__cause__
+    if cause is None:
+        return "no usable answer"
+    inner = cause.__cause__ or getattr(cause, "os_error", None)
+    names = [type(cause).__name__] + ([type(inner).__name__] if inner is not None else [])
+    return " ".join(names)

@@ -1,0 +1,121 @@
+"""One exchange in one environment, open: makes the clients and all that is built on them, and closes them."""
+
+import asyncio
+from collections.abc import Coroutine, Sequence
+from typing import TYPE_CHECKING, Any, Self
+
+from bot.venue.account import AccountGateway
+from bot.venue.ccxt_client import new_session
+from bot.venue.feed import SILENCE_S, MarkFeed
+from bot.venue.limiter import Limiter
+from bot.venue.markets import Markets
+from bot.venue.order_stream import RENEW_EVERY_S, OrderStream
+from bot.venue.profile import Door, Environment
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from bot.core.fund import Contract
+    from bot.venue.clock import Clock
+    from bot.venue.feed import OnLost, OnMark
+    from bot.venue.order_stream import OnEvent, OnGap
+    from bot.venue.profile import CcxtClient, Credentials, Profile
+
+_CLOSE_WITHIN_S = 3.0
+
+
+class Venue:
+    """Opened inside a running event loop; `async with` or `close` ends it.
+
+    All accounts share one HTTP session, one limiter and one set of markets.
+    """
+
+    def __init__(
+        self, profile: "Profile", environment: Environment, clock: "Clock", *, paper_url: str | None = None
+    ) -> None:
+        self.profile = profile
+        self._clock = clock
+        self._door = Door(environment, new_session(), paper_url)
+        self._limiter = Limiter()
+        if environment is not Environment.PAPER:
+            self._limiter = Limiter(profile.weight_per_s, profile.weight_per_s * 10)
+        self._clients: list[CcxtClient] = []
+        self._public = self._client(None)
+        self.hosts = profile.hosts(self._public)
+        self.markets = Markets(profile, self._public)
+
+    def client(self, credentials: "Credentials") -> "CcxtClient":
+        """A client for one account; the markets must be loaded."""
+        client = self._client(credentials)
+        self.markets.share_with(client)
+        return client
+
+    def gateway(self, client: "CcxtClient", contract: "Contract") -> AccountGateway:
+        """Commands of one account on one contract."""
+        return AccountGateway(self.profile, client, contract, self._clock, self._limiter)
+
+    def order_stream(
+        self,
+        client: "CcxtClient",
+        symbol: str,
+        on_event: "OnEvent",
+        on_gap: "OnGap",
+        *,
+        renew_every_s: float = RENEW_EVERY_S,
+    ) -> OrderStream:
+        """News of one account's orders; one per client."""
+        return OrderStream(
+            self.profile,
+            client,
+            symbol,
+            self._clock,
+            self._limiter,
+            on_event,
+            on_gap,
+            renew_every_s=renew_every_s,
+        )
+
+    def mark_feed(
+        self, symbols: Sequence[str], on_mark: "OnMark", on_lost: "OnLost", *, silence_s: float = SILENCE_S
+    ) -> MarkFeed:
+        """Mark prices of all symbols; one per venue."""
+        return MarkFeed(
+            self.profile,
+            self._public,
+            self.markets,
+            symbols,
+            self._clock,
+            on_mark,
+            on_lost,
+            silence_s=silence_s,
+        )
+
+    async def close(self) -> None:
+        """Close every client and the session; in seconds, even if a peer floods and never says goodbye."""
+        await _within(_CLOSE_WITHIN_S, *(client.close() for client in self._clients))
+        self._clients.clear()
+        await _within(_CLOSE_WITHIN_S, self._door.session.close())
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: "TracebackType | None"
+    ) -> None:
+        await self.close()
+
+    def _client(self, credentials: "Credentials | None") -> "CcxtClient":
+        client = self.profile.client(self._door, credentials)
+        self._clients.append(client)
+        return client
+
+
+async def _within(seconds: float, *closings: Coroutine[Any, Any, None]) -> None:
+    """Let them all try, and cancel those that take too long."""
+    tasks = [asyncio.ensure_future(closing) for closing in closings]
+    if not tasks:
+        return
+    _, late = await asyncio.wait(tasks, timeout=seconds)
+    for task in late:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
