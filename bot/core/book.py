@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from bot.core import records as rec
 from bot.core.draws import Draw
 from bot.core.ledger import Ledger
-from bot.core.orders import News, Order
+from bot.core.orders import News, Order, OrderState
 from bot.core.units import ZERO, Contracts, Leverage, Price, Urgency, Usd
 
 
@@ -26,7 +26,8 @@ class Confirmation(NamedTuple):
 class OpenRebalance(NamedTuple):
     """The rebalance under way.
 
-    `orders` counts the orders made so far; `misses` those in a row that filled nothing.
+    `orders` counts the orders made so far; `misses` those in a row that filled nothing, `rejects` those in a
+    row that the venue refused.
     """
 
     number: int
@@ -41,6 +42,7 @@ class OpenRebalance(NamedTuple):
     next_slice_ms: int
     orders: int = 0
     misses: int = 0
+    rejects: int = 0
     order: Order | None = None
     parked: bool = False
     deferred: str | None = None
@@ -64,6 +66,7 @@ class Book:
     rebalances: int = 0
     last_rebalance_ms: int = 0
     last_rebalance_mark: Price | None = None
+    skipped: rec.RebalanceSkipped | None = None
     incidents: dict[str, rec.IncidentOpened] = field(default_factory=dict)
     recent_trades: tuple[str, ...] = ()
     recent_income: tuple[str, ...] = ()
@@ -138,7 +141,7 @@ def _confirmation_cancelled(book: Book, _: rec.ConfirmationCancelled) -> None:
 
 
 def _rebalance_started(book: Book, record: rec.RebalanceStarted) -> None:
-    book.confirmation = None
+    book.confirmation = book.skipped = None
     book.rebalances = record.number
     if record.sequence is not None:
         book.draws = tuple(draw for draw in book.draws if draw.sequence != record.sequence)
@@ -216,8 +219,13 @@ def _filled(book: Book, record: rec.Filled) -> None:
 
 def _slice_settled(book: Book, record: rec.SliceSettled) -> None:
     open_ = _now(book)
-    misses = 0 if record.filled else open_.misses + 1
-    book.rebalance = open_._replace(order=None, misses=misses, next_slice_ms=record.next_slice_ms)
+    refused = open_.order is not None and open_.order.state is OrderState.REJECTED
+    book.rebalance = open_._replace(
+        order=None,
+        misses=0 if record.filled else open_.misses + 1,
+        rejects=open_.rejects + 1 if refused else 0,
+        next_slice_ms=record.next_slice_ms,
+    )
 
 
 def _slice_deferred(book: Book, record: rec.SliceDeferred) -> None:
@@ -240,6 +248,7 @@ def _rebalance_finished(book: Book, record: rec.RebalanceFinished) -> None:
 
 def _rebalance_skipped(book: Book, record: rec.RebalanceSkipped) -> None:
     book.confirmation = None
+    book.skipped = record
     book.last_rebalance_ms, book.last_rebalance_mark = record.time_ms, record.mark
 
 

@@ -26,6 +26,7 @@ from bot.core.upkeep import next_grid_ms, volatility
 
 _HIGHEST = Decimal("1e30")
 _SMALLEST_SHARE = Decimal("0.1")
+_SKIP_REPEAT_MS = 60_000
 
 
 def consider(turn: Turn, mark: Mark) -> bool:
@@ -81,8 +82,9 @@ def _too_small(turn: Turn, mark: Mark) -> bool:
 
 
 def _rest_or_flatten(turn: Turn, mark: Mark) -> bool:
-    """A dead or too small fund holds nothing; once flat it rests."""
-    if turn.book.position == ZERO:
+    """A dead or too small fund holds nothing; flat, or as flat as the venue's minima allow, it rests."""
+    left = plan.remaining(turn.book.ledger, mark.price, ZERO, turn.fund.side.sign, turn.contract)
+    if plan.slice_quantity(left, turn.book.ledger, mark.price, turn.contract, None) == ZERO:
         turn.region = Region(ZERO, _HIGHEST, next_grid_ms(turn.now_ms))
         return False
     return _start(turn, mark, Kind.FLATTEN, ZERO, Urgency.PROMPT, turn.book.state.value, None)
@@ -111,8 +113,8 @@ def _hold(turn: Turn, mark: Mark, leverage: Leverage, hold: Hold, view: FundView
     until_ms = next_grid_ms(turn.now_ms)
     if hold.until_s != inf:
         until_ms = min(until_ms, int(hold.until_s * 1000))
-    if turn.live.funding_due_ms is not None:
-        until_ms = min(until_ms, turn.live.funding_due_ms)
+    if mark.next_funding_ms is not None and mark.next_funding_ms > turn.now_ms:
+        until_ms = min(until_ms, mark.next_funding_ms)
     turn.region = Region(Decimal(low), _HIGHEST if high == inf else Decimal(high), until_ms)
 
 
@@ -146,11 +148,20 @@ def _ask(turn: Turn, mark: Mark, leverage: Leverage, wish: Rebalance) -> bool:
     elif target > leverage:
         urgency = Urgency.PATIENT
     if _nothing_to_trade(turn, mark, leverage, target):
-        turn.record(RebalanceSkipped(turn.now_ms, mark.price, f"{wish.reason}: nothing tradable"))
-        near = mark.price / 1000
-        turn.region = Region(mark.price - near, mark.price + near, next_grid_ms(turn.now_ms))
+        _skip(turn, mark, wish)
         return False
     return _start(turn, mark, kind, target, urgency, wish.reason, sequence)
+
+
+def _skip(turn: Turn, mark: Mark, wish: Rebalance) -> None:
+    """Note that there was nothing to trade; while the mark stays there, not more than once a minute."""
+    last = turn.book.skipped
+    if (
+        last is None
+        or turn.now_ms - last.time_ms >= _SKIP_REPEAT_MS
+        or abs(mark.price - last.mark) * 1000 > last.mark
+    ):
+        turn.record(RebalanceSkipped(turn.now_ms, mark.price, f"{wish.reason}: nothing tradable"))
 
 
 def _nothing_to_trade(turn: Turn, mark: Mark, leverage: Leverage, target: Leverage) -> bool:

@@ -60,7 +60,6 @@ def _drive(turn: Turn) -> None:
     if mark is None or not turn.live.reconciled:
         return
     upkeep.sample(turn, mark)
-    upkeep.watch_funding(turn, mark)
     if turn.live.parking:
         park(turn)
         return
@@ -103,6 +102,8 @@ def _resumed(turn: Turn, event: ev.Resumed) -> None:
 def _marked(turn: Turn, event: ev.Mark) -> None:
     if turn.mark is not None and event.time_ms < turn.mark.time_ms:
         return  # an older mark never replaces a newer one
+    if turn.mark is not None:
+        upkeep.watch_funding(turn, turn.mark, event)
     turn.mark = event
     if not turn.live.feed_trusted:
         turn.live = turn.live._replace(feed_trusted=True)

@@ -5,7 +5,7 @@ Wallet balance and position (DESIGN, Ledger and venue).
 
 from decimal import Decimal
 
-from bot.core.commands import FetchTrades, QueryOrder
+from bot.core.commands import FetchTrades
 from bot.core.events import AccountSeen
 from bot.core.records import Reconciled
 from bot.core.settlement import buried
@@ -33,11 +33,10 @@ def account_seen(turn: Turn, event: AccountSeen) -> None:
         turn.open_incident(
             UNEXPLAINED,
             f"order {order.cid} is not found, yet the position is {event.position}, not {turn.book.position}",
-            "it is looked up again until the venue explains it; check the account by hand",
+            "trades and order are looked up until the venue explains it; check the account by hand",
             stops_increases=True,
         )
-        turn.live = turn.live._replace(proving=None, missing=0)
-        turn.commands.append(QueryOrder(order.cid, delay_s=2.0))
+        turn.commands.append(FetchTrades(None, turn.book.trades_cursor_ms, delay_s=0.5))
         return
     expected = turn.book.ledger.wallet + turn.book.unallocated
     if event.position == turn.book.position and abs(event.wallet - expected) < CENT:

@@ -4,10 +4,10 @@ An outcome that nobody knows is looked up by client id; it is never sent again. 
 when the venue can no longer accept it, has twice said that it knows nothing of it, and the position agrees.
 """
 
-from bot.core import draws, plan
+from bot.core import draws, plan, upkeep
 from bot.core import events as ev
 from bot.core.book import OpenRebalance
-from bot.core.commands import FetchIncome, FetchTrades, QueryOrder
+from bot.core.commands import FetchAccount, FetchIncome, FetchTrades, QueryOrder
 from bot.core.orders import News, Order, OrderState
 from bot.core.records import (
     ExternalChange,
@@ -45,13 +45,15 @@ def resolve_outstanding(turn: Turn) -> bool:
 
 
 def reported(turn: Turn, event: ev.OrderReport) -> None:
-    """Take in the venue's word on an order; repeats and older news change nothing."""
+    """Take in the venue's word on an order. A repeat changes nothing; a live order is looked up until it ends."""
     order = _named(turn, event.cid)
     if order is None:
         _late(turn, event)
         return
     news = News.COMPLETED if event.closed else News.ACCEPTED
     if order.told(news, event.filled, event.venue_id) == order:
+        if order.state is OrderState.LIVE:
+            turn.commands.append(QueryOrder(order.cid, delay_s=1.0))
         return
     turn.record(OrderAdvanced(turn.now_ms, event.cid, event.venue_id, event.filled, event.closed))
     order = _named(turn, event.cid)
@@ -70,10 +72,10 @@ def refused(turn: Turn, event: ev.OrderRefused) -> None:
         return
     turn.record(OrderRejected(turn.now_ms, event.cid, event.code, event.reason))
     open_ = _open(turn)
-    if open_.misses + 1 >= _REJECTS_IN_A_ROW:
+    if open_.rejects + 1 >= _REJECTS_IN_A_ROW:
         turn.open_incident(
             REJECTED,
-            f"{open_.misses + 1} orders in a row were refused, last: {event.code} {event.reason}",
+            f"{open_.rejects + 1} orders in a row were refused, last: {event.code} {event.reason}",
             "check margin, permissions and the contract's filters, then restart with --adopt",
             stops_increases=True,
         )
@@ -126,6 +128,9 @@ def traded(turn: Turn, event: ev.TradesSeen) -> None:
             _book(turn, trade, order.cid)
         else:
             foreign.append(trade)
+    if order is not None and turn.live.proving == order.cid:
+        _explain(turn, order, foreign)
+        return
     if order is None:
         _book_foreign(turn, foreign)
         return
@@ -160,9 +165,11 @@ def read_failed(turn: Turn, event: ev.ReadFailed) -> None:
     elif event.what == FetchTrades.__name__ and order is not None and order.state is OrderState.CLOSED:
         turn.live = turn.live._replace(trade_tries=turn.live.trade_tries + 1)
         _fetch_trades(turn, order)
-    elif event.what == FetchIncome.__name__ and turn.live.funding_pending_ms is not None:
-        turn.commands.append(FetchIncome(turn.book.income_cursor_ms, delay_s=1.0))
-    elif event.what == "FetchAccount":
+    elif event.what == FetchTrades.__name__ and order is not None and turn.live.proving == order.cid:
+        _look_up_again(turn, order)
+    elif event.what == FetchIncome.__name__:
+        upkeep.await_funding(turn)
+    elif event.what == FetchAccount.__name__:
         turn.reconcile(delay_s=2.0)
 
 
@@ -191,7 +198,7 @@ def _pause_ms(turn: Turn, open_: OpenRebalance, order: Order) -> int:
     if order.state is OrderState.DEAD:
         return 0
     if order.state is OrderState.REJECTED:
-        return _REJECT_BACKOFF_MS << min(open_.misses, 5)
+        return _REJECT_BACKOFF_MS << min(open_.rejects, 5)
     if open_.urgency is Urgency.EMERGENCY:
         return 0 if order.filled else int(plan.RETRY_GAP_S * 1000)
     low, high = plan.MANNERS[open_.urgency].gap_s
@@ -225,6 +232,24 @@ def _book_foreign(turn: Turn, trades: list[ev.Trade]) -> None:
         "find out who traded on the account (a liquidation, a person), then restart with --adopt",
         stops_increases=True,
     )
+
+
+def _explain(turn: Turn, order: Order, foreign: list[ev.Trade]) -> None:
+    """The position moved while an order that was never found was outstanding: somebody else may have traded.
+
+    If so, the account is compared again, and then says whether the order is dead; else the order is looked up
+    from the beginning.
+    """
+    if foreign:
+        _book_foreign(turn, foreign)
+        turn.reconcile()
+    else:
+        _look_up_again(turn, order)
+
+
+def _look_up_again(turn: Turn, order: Order) -> None:
+    turn.live = turn.live._replace(proving=None, missing=0)
+    turn.commands.append(QueryOrder(order.cid, delay_s=2.0))
 
 
 def _late(turn: Turn, event: ev.OrderReport) -> None:

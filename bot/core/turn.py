@@ -1,6 +1,5 @@
 """The state of one fund's engine, and the workspace of one step."""
 
-from decimal import Decimal
 from typing import NamedTuple
 
 from bot.core.book import Book
@@ -26,10 +25,9 @@ class Region(NamedTuple):
 class Live(NamedTuple):
     """What a restart may forget: it is learnt again from the venue.
 
-    `funding_due_ms`: the next funding instant; `funding_pending_ms`: one that has passed and is not yet
-    booked. `*_tries` count repeats of a read; `missing` counts authoritative not-founds of the order under
-    way; `proving` is the client id whose death an account snapshot must confirm; `drawing` the sequence asked
-    for.
+    `funding_pending_ms`: a funding instant that has passed and is not yet booked. `*_tries` count repeats of a
+    read; `missing` counts authoritative not-founds of the order under way; `proving` is the client id whose
+    death an account snapshot must confirm; `drawing` the sequence asked for.
     """
 
     feed_trusted: bool = True
@@ -37,8 +35,6 @@ class Live(NamedTuple):
     parking: bool = False
     touch: TouchSeen | None = None
     touch_asked: bool = False
-    funding_due_ms: int | None = None
-    funding_rate: Decimal | None = None
     funding_pending_ms: int | None = None
     funding_tries: int = 0
     reconcile_tries: int = 0
@@ -130,5 +126,6 @@ class Turn:
         )
 
     def state(self) -> State:
-        """The state after the step."""
-        return State(self.fund, self.contract, self.book, self.mark, self.region, self.wake_ms, self.live)
+        """The state after the step. With an untrusted feed the next mark matters, whatever its price."""
+        region = self.region if self.live.feed_trusted else None
+        return State(self.fund, self.contract, self.book, self.mark, region, self.wake_ms, self.live)

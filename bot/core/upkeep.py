@@ -72,36 +72,45 @@ def emergency(turn: Turn, mark: Mark) -> bool:
     return leverage is None or leverage >= turn.fund.emergency
 
 
-def watch_funding(turn: Turn, mark: Mark) -> None:
-    """At each funding instant, fetch the venue's booking of it, if the fund held a position."""
-    live = turn.live
-    due = live.funding_due_ms
-    if due is not None and mark.time_ms >= due:
-        if ZERO not in (turn.book.position, live.funding_rate):
-            turn.live = live = live._replace(funding_pending_ms=due, funding_tries=0)
-            turn.commands.append(FetchIncome(turn.book.income_cursor_ms))
-        due = None
-    if mark.next_funding_ms is not None and mark.next_funding_ms > mark.time_ms:
-        due = mark.next_funding_ms
-    if due != live.funding_due_ms or mark.funding_rate != live.funding_rate:
-        turn.live = live._replace(funding_due_ms=due, funding_rate=mark.funding_rate)
+def watch_funding(turn: Turn, before: Mark, mark: Mark) -> None:
+    """When a funding instant lies between two marks, fetch the venue's booking of it.
+
+    There is none without a position, or at a rate of zero.
+    """
+    due_ms = before.next_funding_ms
+    if due_ms is None or not before.time_ms < due_ms <= mark.time_ms:
+        return
+    if ZERO not in (turn.book.position, before.funding_rate):
+        turn.live = turn.live._replace(funding_pending_ms=due_ms, funding_tries=0)
+        turn.commands.append(FetchIncome(turn.book.income_cursor_ms))
 
 
 def income_seen(turn: Turn, event: IncomeSeen) -> None:
-    """Book what is new; a funding payment that is still missing is asked for again, a few times."""
+    """Book what is new; a funding payment that is still missing is asked for again."""
     book_income(turn, event.items)
     pending = turn.live.funding_pending_ms
     if pending is None:
         return
-    booked = any(item.kind == FUNDING and item.time_ms >= pending - 60_000 for item in event.items)
-    if booked or turn.live.funding_tries >= _FUNDING_TRIES:
+    if any(item.kind == FUNDING and item.time_ms >= pending - 60_000 for item in event.items):
         turn.live = turn.live._replace(funding_pending_ms=None)
-        if not booked:
-            turn.reconcile()  # the comparison with the venue says whether anything is missing
     else:
-        tries = turn.live.funding_tries + 1
-        turn.live = turn.live._replace(funding_tries=tries)
-        turn.commands.append(FetchIncome(turn.book.income_cursor_ms, delay_s=0.25 * 2**tries))
+        await_funding(turn)
+
+
+def await_funding(turn: Turn) -> None:
+    """Ask for the pending funding once more, later each time.
+
+    After a few tries decisions go on without it: the comparison with the venue says what is missing.
+    """
+    tries = turn.live.funding_tries + 1
+    if turn.live.funding_pending_ms is None:
+        return
+    if tries > _FUNDING_TRIES:
+        turn.live = turn.live._replace(funding_pending_ms=None)
+        turn.reconcile()
+        return
+    turn.live = turn.live._replace(funding_tries=tries)
+    turn.commands.append(FetchIncome(turn.book.income_cursor_ms, delay_s=0.25 * 2**tries))
 
 
 def book_income(turn: Turn, items: tuple[Income, ...]) -> None:
