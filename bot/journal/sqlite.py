@@ -285,6 +285,9 @@ def _translated(path: Path) -> Iterator[None]:
         if getattr(error, "sqlite_errorcode", 0) & 0xFF in _CORRUPTION:
             raise _corrupt(path, str(error)) from error
         raise JournalUnavailable(_unavailable(path, error)) from error
+    except UnicodeDecodeError as error:
+        # sqlite3 could not even put its complaint into words, because that quotes the damage.
+        raise _corrupt(path, "its tables are damaged") from error
 
 
 def _crc(fund: str, stored: codec.Encoded, wall_ms: int) -> int:

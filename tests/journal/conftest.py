@@ -1,0 +1,51 @@
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from bot.core.records import Record
+from bot.journal.journal import Identity
+from bot.journal.sqlite import SqliteJournal, open_journal
+from bot.testing import Lab
+
+PAPER = Identity("paper", "binanceusdm@paper")
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path) -> Path:
+    """A folder that does not exist yet."""
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def opened(data_dir: Path) -> Iterator[Callable[..., SqliteJournal]]:
+    """Opens the journal of the test's data directory, and closes what the test left open."""
+    journals: list[SqliteJournal] = []
+
+    def open_it(identity: Identity = PAPER, key: str | None = None) -> SqliteJournal:
+        journals.append(open_journal(data_dir, identity, key, wall_ms=1_700_000_000_000))
+        return journals[-1]
+
+    yield open_it
+    for journal in journals:
+        journal.close()
+
+
+@pytest.fixture(scope="session")
+def story() -> tuple[Record, ...]:
+    """What a fund records that opens, delevers twice and raises leverage once."""
+    lab = Lab()
+    lab.settle()
+    lab.walk("45000", "80000", "50000")
+    return tuple(lab.records)
+
+
+@pytest.fixture
+def copied(tmp_path: Path) -> Callable[[Path], Path]:
+    """Copies a data directory, as a power cut would leave it."""
+
+    def copy(source: Path) -> Path:
+        return Path(shutil.copytree(source, tmp_path / "copy"))
+
+    return copy
