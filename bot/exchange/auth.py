@@ -1,0 +1,76 @@
+"""Who sends a request, and whether it is fresh and signed: API key, HMAC-SHA256, timestamp, recvWindow.
+
+The signature covers the raw query string followed by the raw form body, without the signature itself, as
+they were sent. Times are wall time: a replay may run in another year, a signature may not.
+"""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from bot.exchange.errors import RequestError, missing
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from bot.exchange.params import Params
+
+DEFAULT_RECV_WINDOW_MS = 5_000
+MAX_RECV_WINDOW_MS = 60_000
+MAX_AHEAD_MS = 1_000
+_BAD_KEY = "API-key format invalid."
+
+
+@dataclass(frozen=True, slots=True)
+class AccountConfig:
+    """An account of the exchange: how it signs, and the USDT it is opened with."""
+
+    name: str
+    api_key: str
+    secret: str
+    balance: Decimal
+
+    def __repr__(self) -> str:
+        return f"AccountConfig({self.name!r}, balance={self.balance})"
+
+
+def identify(accounts: dict[str, AccountConfig], api_key: str | None) -> AccountConfig:
+    """Return the account of an API key; raises RequestError -2014 or -2015."""
+    if not api_key or not api_key.isascii() or not api_key.isprintable():
+        raise RequestError(-2014, _BAD_KEY, 401)
+    config = accounts.get(api_key)
+    if config is None:
+        raise RequestError(-2015, "Invalid API-key, IP, or permissions for action.", 401)
+    return config
+
+
+def check_signature(config: AccountConfig, query: str, body: str, params: Params) -> None:
+    """Raise RequestError -1102 or -1022 unless the request is signed with the account's secret."""
+    given = params.text("signature")
+    payload = _without_signature(query) + _without_signature(body)
+    expected = hmac.new(config.secret.encode(), payload.encode(), sha256).hexdigest()
+    if not hmac.compare_digest(expected.encode(), given.lower().encode()):
+        raise RequestError(-1022, "Signature for this request is not valid.")
+
+
+def _without_signature(text: str) -> str:
+    return "&".join(part for part in text.split("&") if not part.startswith("signature="))
+
+
+def check_time(params: Params, wall_ms: int) -> None:
+    """Raise RequestError -1102, -1131 or -1021 unless the timestamp lies within its window."""
+    if "timestamp" not in params:
+        raise missing("timestamp")
+    timestamp = params.integer("timestamp")
+    window = params.integer("recvWindow", DEFAULT_RECV_WINDOW_MS)
+    if window > MAX_RECV_WINDOW_MS:
+        raise RequestError(-1131, "recvWindow must be less than 60000")
+    if timestamp > wall_ms + MAX_AHEAD_MS:
+        raise RequestError(
+            -1021, f"Timestamp for this request was {MAX_AHEAD_MS}ms ahead of the server's time."
+        )
+    if wall_ms - timestamp > window:
+        raise RequestError(-1021, "Timestamp for this request is outside of the recvWindow.")

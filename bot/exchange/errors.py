@@ -1,0 +1,48 @@
+"""What can go wrong: a refused request, with Binance's own code and words, or a start that is impossible."""
+
+from __future__ import annotations
+
+
+class RequestError(Exception):
+    """A request that the exchange refuses; it reaches the client as Binance error JSON.
+
+    `code` and `message` are Binance's; `status` is the HTTP status.
+    """
+
+    def __init__(self, code: int, message: str, status: int = 400) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message
+        self.status = status
+
+
+class StartError(Exception):
+    """The exchange cannot start as configured; the text is one line that names the cause and the remedy."""
+
+
+class StoreMismatchError(StartError):
+    """The store on disk belongs to another market (other prices, symbols or seed)."""
+
+
+class PortInUseError(StartError):
+    """Somebody else listens on the port."""
+
+
+def missing(name: str) -> RequestError:
+    """Return the error for a mandatory parameter that is absent or malformed."""
+    return RequestError(-1102, f"Mandatory parameter '{name}' was not sent, was empty/null, or malformed.")
+
+
+def illegal(name: str, pattern: str) -> RequestError:
+    """Return the error for a parameter with characters outside its legal range."""
+    return RequestError(-1100, f"Illegal characters found in parameter '{name}'; legal range is '{pattern}'.")
+
+
+def unknown_symbol() -> RequestError:
+    """Return the error for a symbol that is not traded here."""
+    return RequestError(-1121, "Invalid symbol.")
+
+
+def not_yet() -> RequestError:
+    """Return Binance's error for a method that is known but not offered (hedge mode, isolated margin)."""
+    return RequestError(-4084, "Method is not allowed currently. Upcoming soon.")

@@ -1,0 +1,234 @@
+"""Market time: when the market moves, and the protocol by which attached clients hold it.
+
+The market moves in instants: the next is the next knot of any price path, or the earliest time that an
+attached client asked to be woken at, whichever comes first. At an instant funding due is booked, marks
+change, resting orders fill, liquidations happen, marks are sent to all subscribers; then the market holds
+until every attached client has said that it has seen the instant and has nothing under way.
+
+A client attaches on the websocket `/pacing` with {"op":"attach","name":...,"not_before":ms or null}, is
+answered {"op":"attached","now":ms,"start":ms,"end":ms or null,"speed":"max" or number}, and then says
+{"op":"idle","seen":ms,"until":ms or null} whenever it is done with all marks up to `seen` and wants the
+market to stop at `until` at the latest. It detaches by closing. When the paths have ended and all are idle
+it is told {"op":"end","now":ms}. Anything else is answered {"op":"error","message":...} and closed.
+
+At speed "max" wall time plays no part; with nobody attached the market then stands still. At a factor f the
+market also waits for wall time (market time passed / f), and runs freely with nobody attached.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import orjson
+from aiohttp import WSMsgType, web
+
+from bot.exchange.desk import wall_ms
+
+if TYPE_CHECKING:
+    from bot.exchange.desk import Desk
+
+Speed = float | Literal["max"]
+LIFE_SIGN_S = 1.0  # a held market repeats its marks this often, so that feeds see life
+SAVE_EVERY_S = 2.0
+CATCH_UP_S = 1.0  # how much lost wall time a slow client may make up by a faster market
+MAX_FRAME_BYTES = 4_096
+YIELD_EVERY = 500
+
+
+@dataclass(eq=False, slots=True)
+class PacingClient:
+    """An attached client: the last mark time it has seen, and when it wants to be woken (UTC ms)."""
+
+    socket: web.WebSocketResponse
+    name: str
+    seen_ms: int = -1
+    until_ms: int | None = None
+    told_end: bool = False
+
+
+class PacingError(Exception):
+    """A message that is not in the protocol."""
+
+
+class MarketClock:
+    """Moves the market of one desk."""
+
+    def __init__(self, desk: Desk, speed: Speed, *, start_ms: int, wait_for_clients: bool) -> None:
+        self._desk = desk
+        self._venue = desk.venue
+        self._speed = speed
+        self._start_ms = start_ms
+        self._wait_for_clients = wait_for_clients
+        self._clients: dict[PacingClient, None] = {}
+        self._wake = asyncio.Event()
+        self._moving = asyncio.Lock()
+        self._due_s = 0.0
+        self._last_frame_s = 0.0
+
+    # --- the market's own task ------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Move the market from instant to instant, for ever."""
+        loop = asyncio.get_running_loop()
+        self._due_s = loop.time()
+        while True:
+            instant = self._next_instant()
+            wait_s = math.inf if not self._released() else 0.0
+            if wait_s == 0.0 and instant is None:
+                await self._tell_end()
+                wait_s = math.inf
+            elif wait_s == 0.0 and instant is not None and self._speed != "max":
+                due_s = self._due_s + (instant - self._venue.now) / (1_000 * self._speed)
+                wait_s = max(0.0, due_s - loop.time())
+            if wait_s == 0.0 and instant is not None:
+                await self._move_to(instant)
+                await asyncio.sleep(0)
+                continue
+            self._wake.clear()
+            timer = loop.call_later(wait_s, self._wake.set) if wait_s < math.inf else None
+            await self._wake.wait()
+            if timer:
+                timer.cancel()
+
+    async def keep_alive(self) -> None:
+        """Repeat marks while the market holds, save its time, and expire listen keys, for ever."""
+        loop = asyncio.get_running_loop()
+        desk, ticks = self._desk, 0
+        while True:
+            await asyncio.sleep(LIFE_SIGN_S)
+            ticks += 1
+            if loop.time() - self._last_frame_s >= LIFE_SIGN_S and not self._moving.locked():
+                await self._send_marks()
+            if ticks % round(SAVE_EVERY_S / LIFE_SIGN_S) == 0:
+                desk.save_market_time()
+            expired = desk.listen_keys.expire(wall_ms())
+            if expired:
+                desk.save_listen_keys()
+            for account, key in expired:
+                await desk.streams.send_key_expired(account, key)
+
+    def _next_instant(self) -> int | None:
+        instant = self._venue.next_knot()
+        if instant is None:
+            return None
+        for client in self._clients:
+            if client.until_ms is not None:
+                instant = min(instant, max(client.until_ms, self._venue.now + 1))
+        return instant
+
+    def _released(self) -> bool:
+        if not self._clients:
+            return self._speed != "max" and not self._wait_for_clients
+        now = self._venue.now
+        return all(client.seen_ms >= now for client in self._clients)
+
+    async def _move_to(self, instant: int) -> None:
+        async with self._moving:
+            loop = asyncio.get_running_loop()
+            if self._speed != "max":
+                passed_s = (instant - self._venue.now) / (1_000 * self._speed)
+                self._due_s = max(self._due_s + passed_s, loop.time() - CATCH_UP_S)
+            self._venue.advance(instant)
+            await self._desk.settle()
+            await self._send_marks()
+
+    async def _send_marks(self) -> None:
+        self._last_frame_s = asyncio.get_running_loop().time()
+        await self._desk.streams.send_marks()
+
+    async def _tell_end(self) -> None:
+        for client in list(self._clients):
+            if not client.told_end:
+                client.told_end = True
+                with suppress(ConnectionError):  # it left in between; its handler cleans up
+                    await client.socket.send_bytes(orjson.dumps({"op": "end", "now": self._venue.now}))
+
+    # --- attached clients -----------------------------------------------------------------------------
+
+    async def serve(self, request: web.Request) -> web.StreamResponse:
+        """Serve one pacing socket until it closes."""
+        socket = web.WebSocketResponse(compress=False, max_msg_size=MAX_FRAME_BYTES)
+        await socket.prepare(request)
+        client: PacingClient | None = None
+        try:
+            async for message in socket:
+                if message.type not in {WSMsgType.TEXT, WSMsgType.BINARY}:
+                    continue
+                body = _decode(message.data)
+                if client is None:
+                    client = await self._attach(socket, body)
+                else:
+                    client.seen_ms, client.until_ms = _idle(body)
+                self._wake.set()
+        except PacingError as error:
+            await socket.send_bytes(orjson.dumps({"op": "error", "message": str(error)}))
+            await socket.close()
+        finally:
+            if client is not None:
+                self._clients.pop(client, None)
+            self._wake.set()
+        return socket
+
+    async def _attach(self, socket: web.WebSocketResponse, body: dict[str, Any]) -> PacingClient:
+        if body.get("op") != "attach" or not isinstance(body.get("name"), str):
+            raise PacingError('first say {"op":"attach","name":...,"not_before":ms or null}')
+        not_before = _time(body, "not_before")
+        async with self._moving:
+            if not_before is not None and not self._clients:
+                await self._fast_forward(not_before)
+            client = PacingClient(socket, body["name"])
+            self._clients[client] = None
+        self._wait_for_clients = False
+        answer = {
+            "op": "attached",
+            "now": self._venue.now,
+            "start": self._start_ms,
+            "end": self._venue.end_ms,
+            "speed": self._speed,
+        }
+        await socket.send_bytes(orjson.dumps(answer))
+        await self._send_marks()
+        return client
+
+    async def _fast_forward(self, time_ms: int) -> None:
+        """Move on to `time_ms` without sending marks on the way; funding and liquidations are booked."""
+        venue, steps = self._venue, 0
+        end_ms = venue.end_ms
+        time_ms = time_ms if end_ms is None else min(time_ms, end_ms)
+        while venue.now < time_ms:
+            venue.advance(min(venue.next_knot() or time_ms, time_ms))
+            steps += 1
+            if steps % YIELD_EVERY == 0:
+                await self._desk.settle()
+                await asyncio.sleep(0)
+        await self._desk.settle()
+
+
+def _decode(data: str | bytes) -> dict[str, Any]:
+    try:
+        body = orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        raise PacingError(f"not JSON: {error}") from error
+    if not isinstance(body, dict):
+        raise PacingError("not a JSON object")
+    return body
+
+
+def _time(body: dict[str, Any], name: str) -> int | None:
+    value = body.get(name)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**53:
+        raise PacingError(f'"{name}" is a time in UTC ms, or null')
+    return value
+
+
+def _idle(body: dict[str, Any]) -> tuple[int, int | None]:
+    seen = _time(body, "seen")
+    if body.get("op") != "idle" or seen is None:
+        raise PacingError('say {"op":"idle","seen":ms,"until":ms or null}')
+    return seen, _time(body, "until")

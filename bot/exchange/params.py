@@ -1,0 +1,100 @@
+"""Request parameters: query string and form body merged, and read strictly."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import parse_qsl
+
+from bot.exchange.errors import RequestError, illegal, missing
+
+if TYPE_CHECKING:
+    from enum import StrEnum
+
+T = TypeVar("T", bound="StrEnum")
+_NUMBER = r"^([0-9]{1,20})(\.[0-9]{1,20})?$"
+_INTEGER = r"^[0-9]{1,18}$"
+_CLIENT_ID = r"^[\.A-Z\:/a-z0-9_-]{1,36}$"
+MAX_PARAMETERS = 100
+
+
+class Params:
+    """The parameters of one request. Every getter raises RequestError for what it cannot accept."""
+
+    def __init__(self, query: str, body: str) -> None:
+        self._values: dict[str, str] = {}
+        try:
+            pairs = [
+                pair
+                for text in (query, body)
+                for pair in parse_qsl(
+                    text, keep_blank_values=True, max_num_fields=MAX_PARAMETERS, errors="strict"
+                )
+            ]
+        except ValueError as error:
+            raise RequestError(-1101, "Too many parameters sent for this endpoint.") from error
+        for name, value in pairs:
+            if name in self._values and self._values[name] != value:
+                raise RequestError(-1101, f"Duplicate values for parameter '{name}'.")
+            self._values[name] = value
+
+    def __contains__(self, name: str) -> bool:
+        return bool(self._values.get(name))
+
+    def text(self, name: str, default: str | None = None) -> str:
+        """Return a text; mandatory unless there is a default."""
+        value = self._values.get(name, "")
+        if value:
+            return value
+        if default is None:
+            raise missing(name)
+        return default
+
+    def symbol(self) -> str:
+        """Return the mandatory symbol as written."""
+        return self.text("symbol")
+
+    def integer(self, name: str, default: int | None = None) -> int:
+        """Return a whole number from 0 on."""
+        value = self.text(name, None if default is None else str(default))
+        if not re.fullmatch(_INTEGER, value):
+            raise illegal(name, _INTEGER)
+        return int(value)
+
+    def limit(self, default: int, most: int) -> int:
+        """Return `limit`, capped at `most` as the venue does."""
+        limit = self.integer("limit", default)
+        if limit == 0:
+            raise RequestError(-1130, "Data sent for parameter 'limit' is not valid.")
+        return min(limit, most)
+
+    def number(self, name: str) -> Decimal:
+        """Return a mandatory decimal from 0 on, without exponent."""
+        value = self.text(name)
+        if not re.fullmatch(_NUMBER, value):
+            raise illegal(name, _NUMBER)
+        return Decimal(value)
+
+    def flag(self, name: str, *, default: bool | None = None) -> bool:
+        """Return true or false."""
+        value = self.text(name, None if default is None else str(default)).lower()
+        if value not in {"true", "false"}:
+            raise illegal(name, "^(true|false)$")
+        return value == "true"
+
+    def client_id(self, name: str, default: str | None = None) -> str:
+        """Return a client order id."""
+        value = self.text(name, default)
+        if not re.fullmatch(_CLIENT_ID, value):
+            if len(value) > 36:
+                raise RequestError(-4015, "Client order id length should be less than 36 chars")
+            raise illegal(name, _CLIENT_ID)
+        return value
+
+    def member(self, name: str, kind: type[T], refusal: RequestError) -> T:
+        """Return a member of an enumeration, or raise `refusal`."""
+        try:
+            return kind(self.text(name))
+        except ValueError:
+            raise refusal from None

@@ -1,0 +1,97 @@
+"""From an HTTP request to a JSON answer: routing, limits, identity, errors."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from aiohttp import web
+
+from bot.exchange import wire
+from bot.exchange.auth import AccountConfig, check_signature, check_time, identify
+from bot.exchange.desk import wall_ms
+from bot.exchange.errors import RequestError
+from bot.exchange.limits import RateCounter, RateLimits, TooManyRequestsError
+from bot.exchange.params import Params
+from bot.exchange.private_routes import PRIVATE_ROUTES
+from bot.exchange.public_routes import PUBLIC_ROUTES
+from bot.exchange.routes import Security
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from bot.exchange.desk import Desk
+    from bot.exchange.routes import PrivateRoute
+
+MAX_BODY_BYTES = 64 * 1024
+_log = logging.getLogger(__name__)
+
+
+class RestApi:
+    """Answers REST requests at one desk."""
+
+    def __init__(self, desk: Desk, accounts: Iterable[AccountConfig], limits: RateLimits) -> None:
+        self._desk = desk
+        self._accounts = {account.api_key: account for account in accounts}
+        self._rates = RateCounter(limits)
+
+    async def handle(self, request: web.Request) -> web.Response:
+        """Answer one request; whatever goes wrong comes out as Binance error JSON."""
+        headers: dict[str, str] = {}
+        try:
+            answer = await self._answer(request, headers)
+            status = 200
+        except RequestError as error:
+            status, answer = error.status, wire.error(error.code, error.message)
+            if isinstance(error, TooManyRequestsError):
+                headers["Retry-After"] = str(error.retry_after_s)
+        except web.HTTPRequestEntityTooLarge:
+            status, answer = 413, wire.error(-1130, "The request body is too large.")
+        except sqlite3.Error:
+            _log.exception("the exchange's store failed")
+            message = "Internal error; unable to process your request. Please try again."
+            status, answer = 503, wire.error(-1001, message)
+        return web.Response(
+            body=orjson.dumps(answer), status=status, headers=headers, content_type="application/json"
+        )
+
+    async def _answer(self, request: web.Request, headers: dict[str, str]) -> Any:
+        desk, path = self._desk, request.rel_url.raw_path
+        key = (request.method, path)
+        public, private = PUBLIC_ROUTES.get(key), PRIVATE_ROUTES.get(key)
+        route = public or private
+        if route is None:
+            raise RequestError(-5000, f"Path {path}, Method {request.method} is invalid", 404)
+        now_ms = wall_ms()
+        headers |= self._rates.count_weight(route.weight, now_ms)
+        query, body = request.rel_url.raw_query_string, await _body(request)
+        params = Params(query, body)
+        if public:
+            return public.answer(desk, params)
+        assert private is not None  # noqa: S101 - one of the two was found
+        config = identify(self._accounts, request.headers.get("X-MBX-APIKEY"))
+        if private.security is Security.SIGNED:
+            check_signature(config, query, body, params)
+            check_time(params, now_ms)
+        return await self._answer_private(private, params, config, headers)
+
+    async def _answer_private(
+        self, route: PrivateRoute, params: Params, config: AccountConfig, headers: dict[str, str]
+    ) -> Any:
+        desk = self._desk
+        if route.is_order:
+            headers |= self._rates.count_order(config.name, wall_ms())
+        answer = route.answer(desk, params, desk.venue.accounts[config.name])
+        await desk.settle()
+        return answer
+
+
+async def _body(request: web.Request) -> str:
+    if not request.can_read_body:
+        return ""
+    try:
+        return (await request.read()).decode()
+    except UnicodeDecodeError as error:
+        raise RequestError(-1100, "Illegal characters found in the request body.") from error

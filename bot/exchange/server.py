@@ -1,0 +1,211 @@
+"""Starting and stopping the paper exchange."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+from contextlib import suppress
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import TYPE_CHECKING, Protocol
+
+from aiohttp import web
+
+from bot.exchange.catalog import CATALOG
+from bot.exchange.desk import Desk, wall_ms
+from bot.exchange.errors import PortInUseError, StartError
+from bot.exchange.limits import UNLIMITED, RateLimits
+from bot.exchange.pacing import MarketClock, Speed
+from bot.exchange.prices import FundingSource, PricePath, open_funding
+from bot.exchange.rest import MAX_BODY_BYTES, RestApi
+from bot.exchange.store import Store
+from bot.exchange.streams import Streams
+from bot.exchange.venue import DEFAULT_HALF_SPREAD_BPS, TradedSymbol, Venue
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from decimal import Decimal
+    from pathlib import Path
+
+    from bot.exchange.auth import AccountConfig
+
+
+class IdentifiedPath(PricePath, Protocol):
+    """A price path that can be told from every other, so that a store resumes only on its own prices."""
+
+    @property
+    def identity(self) -> str:
+        """What is the same for paths with the same knots only."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExchangeConfig:
+    """What an exchange is made of.
+
+    `paths` and `funding` are by symbol (BTCUSDT); a symbol without funding pays 0.0001 every 8 hours.
+    `directory` holds the store. `port` 0 takes any free one. `speed` is a factor of real time, or "max".
+    `wait_for_clients` holds the market at its first instant until somebody attaches. `limits` None means
+    Binance's own up to speed 1, and none above, where wall time says nothing.
+    """
+
+    paths: Mapping[str, IdentifiedPath]
+    accounts: tuple[AccountConfig, ...]
+    directory: Path
+    funding: Mapping[str, FundingSource] = field(default_factory=dict)
+    seed: str = "0"
+    host: str = "127.0.0.1"
+    port: int = 0
+    speed: Speed = 1.0
+    wait_for_clients: bool = False
+    limits: RateLimits | None = None
+    half_spread_bps: Decimal = DEFAULT_HALF_SPREAD_BPS
+
+
+class Exchange:
+    """A running exchange."""
+
+    def __init__(self, config: ExchangeConfig, desk: Desk, clock: MarketClock, runner: web.AppRunner) -> None:
+        self._config = config
+        self._desk = desk
+        self._runner = runner
+        self._tasks = [asyncio.create_task(clock.run()), asyncio.create_task(clock.keep_alive())]
+        self.port: int = runner.addresses[0][1]
+
+    @property
+    def url(self) -> str:
+        """Where it listens, such as http://127.0.0.1:8899."""
+        return f"http://{self._config.host}:{self.port}"
+
+    @property
+    def now_ms(self) -> int:
+        """Market time, UTC ms."""
+        return self._desk.venue.now
+
+    async def failed(self) -> None:
+        """Wait until the market stops by an error, and raise it. Cancel to stop waiting."""
+        await asyncio.gather(*map(asyncio.shield, self._tasks))
+
+    async def close(self) -> None:
+        """Stop the market, close all connections, and save market time."""
+        for task in self._tasks:
+            task.cancel()
+        for task in self._tasks:
+            with suppress(asyncio.CancelledError):
+                await task
+        await self._desk.streams.close()
+        await self._runner.cleanup()
+        self._desk.save_market_time()
+        self._desk.store.close()
+
+
+async def start_exchange(config: ExchangeConfig) -> Exchange:
+    """Start an exchange, or resume the one in `config.directory`. Raises StartError, one line each."""
+    traded = _traded(config)
+    _check_accounts(config.accounts)
+    store = Store(config.directory)
+    try:
+        venue = _open_venue(config, store, traded)
+        desk = _open_desk(venue, store)
+        start_ms = max(item.path.start_ms for item in traded)
+        clock = MarketClock(desk, config.speed, start_ms=start_ms, wait_for_clients=config.wait_for_clients)
+        limits = config.limits or _usual_limits(config.speed)
+        runner = await _listen(config, desk, clock, RestApi(desk, config.accounts, limits))
+    except BaseException:
+        store.close()
+        raise
+    return Exchange(config, desk, clock, runner)
+
+
+def _traded(config: ExchangeConfig) -> list[TradedSymbol]:
+    if not config.paths:
+        raise StartError("the exchange has no price path; give at least one symbol a replay or scenario")
+    unknown = [name for name in config.paths if name not in CATALOG]
+    if unknown:
+        raise StartError(f"symbol {unknown[0]} is not traded here; choose from {', '.join(CATALOG)}")
+    if config.speed != "max" and not config.speed > 0:
+        raise StartError(f"speed {config.speed} is not possible; give a factor above 0, or max")
+    return [
+        TradedSymbol(CATALOG[name], path, config.funding.get(name) or open_funding())
+        for name, path in config.paths.items()
+    ]
+
+
+def _check_accounts(accounts: tuple[AccountConfig, ...]) -> None:
+    for what, values in (
+        ("name", [account.name for account in accounts]),
+        ("API key", [account.api_key for account in accounts]),
+    ):
+        if len(set(values)) < len(values):
+            raise StartError(f"two accounts of the exchange have the same {what}; give each its own")
+    for account in accounts:
+        if not account.balance.is_finite() or account.balance < 0:
+            raise StartError(f"account {account.name}: balance {account.balance} is not an amount; give USDT")
+
+
+def _open_venue(config: ExchangeConfig, store: Store, traded: list[TradedSymbol]) -> Venue:
+    paths = "|".join(f"{name}={path.identity}" for name, path in sorted(config.paths.items()))
+    identity = sha256(f"{config.seed}|{config.half_spread_bps}|{paths}".encode()).hexdigest()
+    store.claim(identity)
+    venue = Venue(
+        traded,
+        seed=config.seed,
+        start_ms=store.market_time_ms() or max(item.path.start_ms for item in traded),
+        accounts=store.load_accounts(),
+        half_spread_bps=config.half_spread_bps,
+    )
+    for account in config.accounts:
+        if account.name not in venue.accounts:
+            venue.open_account(account.name, account.balance)
+    store.save(venue)
+    return venue
+
+
+def _open_desk(venue: Venue, store: Store) -> Desk:
+    # The streams ask the desk whose key it is, the desk tells the streams: one of them must come first.
+    streams = Streams(venue, lambda key: desk.listen_keys.owner(key, wall_ms()))
+    desk = Desk(venue, store, streams)
+    return desk
+
+
+def _usual_limits(speed: Speed) -> RateLimits:
+    return RateLimits() if speed != "max" and speed <= 1 else UNLIMITED
+
+
+async def _listen(config: ExchangeConfig, desk: Desk, clock: MarketClock, rest: RestApi) -> web.AppRunner:
+    async def handle(request: web.Request) -> web.StreamResponse:
+        if request.headers.get("Upgrade", "").lower() != "websocket":
+            return await rest.handle(request)
+        if request.path == "/pacing":
+            return await clock.serve(request)
+        combined, names = _stream_target(request)
+        if names is None:
+            return await rest.handle(request)
+        return await desk.streams.serve(request, combined=combined, names=names)
+
+    app = web.Application(client_max_size=MAX_BODY_BYTES)
+    app.router.add_route("*", "/{path:.*}", handle)
+    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, config.host, config.port).start()
+    except OSError as error:
+        await runner.cleanup()
+        where = f"{config.host}:{config.port}"
+        if error.errno == errno.EADDRINUSE:
+            raise PortInUseError(f"{where} is in use by another program; choose another port") from error
+        raise StartError(f"cannot listen on {where}: {error.strerror}; choose another address") from error
+    return runner
+
+
+def _stream_target(request: web.Request) -> tuple[bool, list[str] | None]:
+    """Return whether a websocket path is a combined one, and the streams it names; None: no such path."""
+    parts = [part for part in request.path.split("/") if part]
+    if parts and parts[0] in {"market", "public", "private"}:
+        parts = parts[1:]
+    if not parts or parts[0] not in {"ws", "stream"}:
+        return False, None
+    combined = parts[0] == "stream"
+    names = [part for part in parts[1:] if not part.isdigit()]
+    for parameter in ("streams", "listenKey"):
+        names += [name for name in request.query.get(parameter, "").split("/") if name]
+    return combined, names

@@ -1,0 +1,455 @@
+"""The venue: a deterministic state machine over all accounts and symbols, without I/O and without a clock.
+
+Its inputs are `advance(time)` and the requests of accounts; its outputs are answers, `events` (for user
+streams) and `changes` (for the store). Same paths, seed and inputs, same outputs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
+from typing import TYPE_CHECKING
+
+from bot.exchange.account import CENT_MILLIONTH, Account
+from bot.exchange.book import Book, Depletion, Level, build_book, depleted
+from bot.exchange.entities import (
+    ZERO,
+    AccountEvent,
+    Event,
+    Income,
+    IncomeType,
+    LeverageEvent,
+    Order,
+    OrderEvent,
+    OrderRequest,
+    OrderType,
+    Side,
+    Status,
+    TimeInForce,
+    Trade,
+)
+from bot.exchange.errors import RequestError, unknown_symbol
+from bot.exchange.filters import check_order
+from bot.exchange.margin import (
+    AccountMargin,
+    account_margin,
+    admits,
+    initial_margin,
+    is_bankrupting,
+    symbol_margin,
+)
+from bot.exchange.matching import reaches, resting_fill, take, total
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from bot.exchange.catalog import Symbol
+    from bot.exchange.prices import FundingSource, PricePath
+
+TAKER_FEE = Decimal("0.0005")
+MAKER_FEE = Decimal("0.0002")
+DEFAULT_HALF_SPREAD_BPS = Decimal("0.5")
+MAX_OPEN_ORDERS = 200
+
+
+@dataclass(slots=True)
+class Changes:
+    """What has changed since the store last looked. `orders` holds the latest version of each."""
+
+    orders: dict[int, Order] = field(default_factory=dict)
+    trades: list[Trade] = field(default_factory=list)
+    incomes: list[Income] = field(default_factory=list)
+    accounts: set[str] = field(default_factory=set)
+
+    def __bool__(self) -> bool:
+        return bool(self.accounts)
+
+
+@dataclass(frozen=True, slots=True)
+class TradedSymbol:
+    """A symbol with its price path and funding rates."""
+
+    symbol: Symbol
+    path: PricePath
+    funding: FundingSource
+
+
+class Venue:
+    """All accounts and symbols at one market time `now` (UTC ms)."""
+
+    def __init__(
+        self,
+        traded: Iterable[TradedSymbol],
+        *,
+        seed: str,
+        start_ms: int,
+        accounts: Iterable[Account] = (),
+        half_spread_bps: Decimal = DEFAULT_HALF_SPREAD_BPS,
+    ) -> None:
+        self.traded: dict[str, TradedSymbol] = {item.symbol.name: item for item in traded}
+        self.symbols: dict[str, Symbol] = {name: item.symbol for name, item in self.traded.items()}
+        self.accounts: dict[str, Account] = {account.name: account for account in accounts}
+        self.now = start_ms
+        self.marks: dict[str, Decimal] = {}
+        self.events: list[Event] = []
+        self.changes = Changes()
+        self._seed = seed
+        self._half_spread_bps = half_spread_bps
+        self._books: dict[str, Book] = {}
+        self.next_funding: dict[str, tuple[int, Decimal] | None] = {}
+        for name, item in self.traded.items():
+            self.next_funding[name] = item.funding.next_after(start_ms)
+        self._set_marks()
+
+    # --- market ---------------------------------------------------------------------------------------
+
+    @property
+    def end_ms(self) -> int | None:
+        """The last instant at which any path moves; None when one never ends."""
+        ends = [item.path.end_ms for item in self.traded.values()]
+        return None if None in ends else max((end for end in ends if end is not None), default=self.now)
+
+    def next_knot(self) -> int | None:
+        """Return the next time at which a path has a knot; None when all paths have ended."""
+        nearest: int | None = None
+        for item in self.traded.values():
+            knot = item.path.next_knot_after(self.now)
+            if knot is not None and (nearest is None or knot < nearest):
+                nearest = knot
+        return nearest
+
+    def advance(self, time_ms: int) -> None:
+        """Move market time on to `time_ms`: funding due by then, marks, resting orders, liquidations."""
+        self._book_funding_until(time_ms)
+        self.now = time_ms
+        self._set_marks()
+        for account in self.accounts.values():
+            if account.open_orders:
+                self._fill_resting(account)
+            if account.positions and is_bankrupting(account, self.symbols, self.marks):
+                self._liquidate(account)
+
+    def book(self, symbol: str) -> Book:
+        """Return the background book of a symbol as it is now."""
+        book = self._books.get(symbol)
+        if book is None:
+            book = build_book(self.symbols[symbol], self.marks[symbol], self._seed, self._half_spread_bps)
+            self._books[symbol] = book
+        return book
+
+    def mark_at(self, symbol: str, time_ms: int) -> Decimal:
+        """Return the mark of a symbol at any time, to 8 decimals."""
+        return self.traded[symbol].path.price_at(time_ms).quantize(CENT_MILLIONTH, ROUND_HALF_EVEN)
+
+    def _set_marks(self) -> None:
+        self._books.clear()
+        for name in self.traded:
+            self.marks[name] = self.mark_at(name, self.now)
+
+    def _book_funding_until(self, time_ms: int) -> None:
+        while True:
+            due = [(item[0], name) for name, item in self.next_funding.items() if item and item[0] <= time_ms]
+            if not due:
+                return
+            instant_ms, name = min(due)
+            rate = self.traded[name].funding.rate_at(instant_ms - 1)
+            mark = self.mark_at(name, instant_ms)
+            for account in self.accounts.values():
+                self._book_funding(account, name, instant_ms, mark, rate)
+            self.next_funding[name] = self.traded[name].funding.next_after(instant_ms)
+
+    def _book_funding(
+        self, account: Account, symbol: str, time_ms: int, mark: Decimal, rate: Decimal
+    ) -> None:
+        position = account.positions.get(symbol)
+        if not position or not position.quantity or not rate:
+            return
+        amount = (-position.quantity * mark * rate).quantize(CENT_MILLIONTH, ROUND_FLOOR)
+        self._pay(account, IncomeType.FUNDING_FEE, symbol, amount, time_ms)
+        self._tell_account(account, "FUNDING_FEE", (), amount)
+
+    # --- accounts -------------------------------------------------------------------------------------
+
+    def open_account(self, name: str, deposit: Decimal) -> Account:
+        """Add an account with a first deposit in USDT."""
+        account = Account(name, slot=len(self.accounts))
+        self.accounts[name] = account
+        self._pay(account, IncomeType.TRANSFER, "", deposit, self.now)
+        return account
+
+    def symbol(self, name: str) -> Symbol:
+        """Return a traded symbol; raises RequestError -1121."""
+        symbol = self.symbols.get(name)
+        if symbol is None:
+            raise unknown_symbol()
+        return symbol
+
+    def margin(self, account: Account) -> AccountMargin:
+        """Return the margin of an account at the present marks."""
+        return account_margin(account, self.symbols, self.marks)
+
+    def set_leverage(self, account: Account, name: str, leverage: int) -> None:
+        """Change the leverage setting of a symbol; raises RequestError -4028, -2027 or -2028."""
+        symbol = self.symbol(name)
+        if not 1 <= leverage <= symbol.brackets[0].leverage:
+            raise RequestError(-4028, f"Leverage {leverage} is not valid")
+        part = symbol_margin(account, symbol, self.marks[name])
+        largest = max(abs(part.notional + part.bids), abs(part.notional - part.asks))
+        if largest and not admits(symbol, leverage, largest):
+            raise RequestError(-2027, "Exceeded the maximum allowable position at current leverage.")
+        extra = initial_margin(part.notional, part.bids, part.asks, leverage) - part.initial
+        if extra > self.margin(account).available:
+            raise RequestError(-2028, "Leverage is smaller than permitted: insufficient margin balance.")
+        account.leverage[name] = leverage
+        self.changes.accounts.add(account.name)
+        self.events.append(LeverageEvent(account.name, name, leverage))
+
+    # --- orders ---------------------------------------------------------------------------------------
+
+    def place(self, account: Account, request: OrderRequest) -> Order:
+        """Place an order and match it; return it as it stands then. Raises RequestError if refused."""
+        symbol = self.symbol(request.symbol)
+        mark = self.marks[symbol.name]
+        request = self._within_reduce_only(account, request)
+        check_order(symbol, request, mark)
+        if any(order.client_id == request.client_id for order in account.open_orders.values()):
+            raise RequestError(-4116, "ClientOrderId is duplicated.")
+        if len(account.open_orders) >= MAX_OPEN_ORDERS:
+            raise RequestError(-2025, "Reach max open order limit.")
+        limit = request.price if request.type is OrderType.LIMIT else None
+        fills = take(self._view(account, symbol, request.side), request.side, limit, request.quantity)
+        self._check_time_in_force(request, fills)
+        if not request.reduce_only:
+            self._check_margin(account, symbol, request)
+        order = Order(
+            id=account.next_id("order"),
+            account=account.name,
+            client_id=request.client_id,
+            symbol=symbol.name,
+            side=request.side,
+            type=request.type,
+            time_in_force=request.time_in_force,
+            reduce_only=request.reduce_only,
+            quantity=request.quantity,
+            price=request.price,
+            status=Status.NEW,
+            filled=ZERO,
+            quote=ZERO,
+            time_ms=self.now,
+            update_ms=self.now,
+        )
+        self._record(account, order, "NEW")
+        order = self._trade(account, order, fills, maker=False)
+        if order.status.is_open and request.time_in_force in {TimeInForce.IOC, TimeInForce.FOK}:
+            order = self._end(account, order, Status.EXPIRED)
+        return order
+
+    def cancel(self, account: Account, order_id: int) -> Order:
+        """Cancel an open order; raises RequestError -2011."""
+        order = account.open_orders.get(order_id)
+        if order is None:
+            raise RequestError(-2011, "Unknown order sent.")
+        return self._end(account, order, Status.CANCELED)
+
+    def _within_reduce_only(self, account: Account, request: OrderRequest) -> OrderRequest:
+        if not request.reduce_only:
+            return request
+        held = account.quantity(request.symbol)
+        if held * request.side.sign >= 0:
+            raise RequestError(-2022, "ReduceOnly Order is rejected.")
+        return replace(request, quantity=min(request.quantity, abs(held)))
+
+    def _check_time_in_force(self, request: OrderRequest, fills: list[Level]) -> None:
+        if request.time_in_force is TimeInForce.FOK and total(fills)[0] < request.quantity:
+            raise RequestError(
+                -5021,
+                "Due to the order could not be filled immediately, the FOK order has been rejected."
+                " The order will not be recorded in the order history",
+            )
+        if request.time_in_force is TimeInForce.GTX:
+            levels = self.book(request.symbol).against(request.side)
+            if levels and reaches(request.side, request.price, levels[0].price):
+                raise RequestError(
+                    -5022,
+                    "Due to the order could not be executed as maker, the Post Only order will be rejected."
+                    " The order will not be recorded in the order history",
+                )
+
+    def _check_margin(self, account: Account, symbol: Symbol, request: OrderRequest) -> None:
+        """Raise -2027 or -2019 unless brackets and available balance bear the order in full.
+
+        Cost = additional initial margin + open loss, at the order's price (a market order's: the mark, 5 bps
+        worse; a sell's at least the mark). Source: Binance, "Cost required to open a position".
+        """
+        mark = self.marks[symbol.name]
+        sign = request.side.sign
+        price = request.price if request.type is OrderType.LIMIT else mark * (1 + sign * TAKER_FEE)
+        part = symbol_margin(account, symbol, mark)
+        notional = request.quantity * (price if sign > 0 else max(price, mark))
+        bids = part.bids + (notional if sign > 0 else ZERO)
+        asks = part.asks + (notional if sign < 0 else ZERO)
+        leverage = account.leverage_of(symbol.name)
+        increases = max(abs(part.notional + bids), abs(part.notional - asks))
+        extra = initial_margin(part.notional, bids, asks, leverage) - part.initial
+        if extra <= 0:
+            return
+        if not admits(symbol, leverage, increases):
+            raise RequestError(-2027, "Exceeded the maximum allowable position at current leverage.")
+        held = account.quantity(symbol.name)
+        opening = request.quantity - (min(request.quantity, abs(held)) if held * sign < 0 else ZERO)
+        open_loss = max(ZERO, sign * (price - mark)) * opening
+        if extra + open_loss > self.margin(account).available:
+            raise RequestError(-2019, "Margin is insufficient.")
+
+    def _view(self, account: Account, symbol: Symbol, side: Side) -> Iterable[Level]:
+        levels = self.book(symbol.name).against(side)
+        depletion = account.depletion.get((symbol.name, side))
+        return depleted(levels, depletion.at(self.now), symbol.step) if depletion else levels
+
+    def _trade(self, account: Account, order: Order, fills: list[Level], *, maker: bool) -> Order:
+        if not fills:
+            return order
+        position = account.position(order.symbol)
+        wallet_before = account.wallet
+        updates = []
+        for fill in fills:
+            trade = self._fill(account, order, fill, maker=maker)
+            filled = order.filled + fill.quantity
+            order = replace(
+                order,
+                filled=filled,
+                quote=order.quote + fill.quantity * fill.price,
+                status=Status.FILLED if filled == order.quantity else Status.PARTIALLY_FILLED,
+                update_ms=self.now,
+            )
+            updates.append(OrderEvent(order, "TRADE", trade))
+        position.update_ms = self.now
+        if not maker:
+            key = (order.symbol, order.side)
+            depletion = account.depletion.get(key, Depletion(0.0, self.now))
+            account.depletion[key] = depletion.plus(total(fills)[1], self.now)
+        self._keep(account, order)
+        self._tell_account(account, "ORDER", (order.symbol,), account.wallet - wallet_before)
+        self.events.extend(updates)
+        return order
+
+    def _fill(self, account: Account, order: Order, fill: Level, *, maker: bool) -> Trade:
+        realised = account.position(order.symbol).trade(order.side.sign * fill.quantity, fill.price)
+        rate = MAKER_FEE if maker else TAKER_FEE
+        commission = (fill.quantity * fill.price * rate).quantize(CENT_MILLIONTH, ROUND_CEILING)
+        trade = Trade(
+            id=account.next_id("trade"),
+            account=account.name,
+            order_id=order.id,
+            symbol=order.symbol,
+            side=order.side,
+            price=fill.price,
+            quantity=fill.quantity,
+            realised=realised,
+            commission=commission,
+            maker=maker,
+            time_ms=self.now,
+        )
+        self.changes.trades.append(trade)
+        self._pay(account, IncomeType.COMMISSION, order.symbol, -commission, self.now, trade.id)
+        if realised:
+            self._pay(account, IncomeType.REALIZED_PNL, order.symbol, realised, self.now, trade.id)
+        return trade
+
+    def _fill_resting(self, account: Account) -> None:
+        for order in sorted(account.open_orders.values(), key=lambda order: order.id):
+            fill = resting_fill(order, self.marks[order.symbol])
+            if fill is None:
+                continue
+            if order.reduce_only:
+                held = account.quantity(order.symbol)
+                reducible = abs(held) if held * order.side.sign < 0 else ZERO
+                fill = Level(fill.price, min(fill.quantity, reducible))
+            filled = self._trade(account, order, [fill], maker=True) if fill.quantity else order
+            if order.reduce_only and filled.status.is_open:
+                self._end(account, filled, Status.EXPIRED)
+
+    def _liquidate(self, account: Account) -> None:
+        """Cancel everything, close everything, take the liquidation fee, and let nobody owe money."""
+        for order in list(account.open_orders.values()):
+            self._end(account, order, Status.CANCELED)
+        for name in sorted(account.positions):
+            held = account.positions[name].quantity
+            if held:
+                self._close_by_force(account, self.symbols[name], held)
+        if account.wallet < 0:
+            owed = -account.wallet
+            self._pay(account, IncomeType.INSURANCE_CLEAR, "", owed, self.now)
+            self._tell_account(account, "INSURANCE_CLEAR", (), owed)
+
+    def _close_by_force(self, account: Account, symbol: Symbol, held: Decimal) -> None:
+        side = Side.SELL if held > 0 else Side.BUY
+        quantity = abs(held)
+        fills = take(self.book(symbol.name).against(side), side, None, quantity)
+        missing = quantity - total(fills)[0]
+        if missing:  # the insurance fund takes over what the book cannot, at its worst price
+            mark = self.marks[symbol.name].quantize(symbol.tick, ROUND_FLOOR)
+            fills.append(Level(fills[-1].price if fills else mark, missing))
+        order = Order(
+            id=account.next_id("order"),
+            account=account.name,
+            client_id=f"autoclose-{self.now}",
+            symbol=symbol.name,
+            side=side,
+            type=OrderType.LIMIT,
+            time_in_force=TimeInForce.IOC,
+            reduce_only=False,
+            quantity=quantity,
+            price=fills[-1].price,
+            status=Status.NEW,
+            filled=ZERO,
+            quote=ZERO,
+            time_ms=self.now,
+            update_ms=self.now,
+        )
+        self._record(account, order, "NEW")
+        order = self._trade(account, order, fills, maker=False)
+        fee = (order.quote * symbol.liquidation_fee).quantize(CENT_MILLIONTH, ROUND_CEILING)
+        fee = min(fee, max(account.wallet, ZERO))
+        if fee:
+            self._pay(account, IncomeType.INSURANCE_CLEAR, symbol.name, -fee, self.now)
+            self._tell_account(account, "INSURANCE_CLEAR", (), -fee)
+
+    # --- book-keeping ---------------------------------------------------------------------------------
+
+    def _end(self, account: Account, order: Order, status: Status) -> Order:
+        order = replace(order, status=status, update_ms=self.now)
+        self._record(account, order, status.value)
+        return order
+
+    def _record(self, account: Account, order: Order, execution: str) -> None:
+        self._keep(account, order)
+        self.events.append(OrderEvent(order, execution, None))
+
+    def _keep(self, account: Account, order: Order) -> None:
+        self.changes.orders[order.id] = order
+        self.changes.accounts.add(account.name)
+        if order.status.is_open:
+            account.open_orders[order.id] = order
+        else:
+            account.open_orders.pop(order.id, None)
+
+    def _pay(
+        self,
+        account: Account,
+        kind: IncomeType,
+        symbol: str,
+        amount: Decimal,
+        time_ms: int,
+        trade_id: int = 0,
+    ) -> None:
+        account.wallet += amount
+        income_id = account.next_id("income")
+        self.changes.incomes.append(Income(income_id, account.name, kind, symbol, amount, trade_id, time_ms))
+        self.changes.accounts.add(account.name)
+
+    def _tell_account(
+        self, account: Account, reason: str, symbols: tuple[str, ...], balance_change: Decimal
+    ) -> None:
+        changed = tuple(account.position(name).change(name, self.marks[name]) for name in symbols)
+        self.events.append(AccountEvent(account.name, reason, account.wallet, balance_change, changed))
