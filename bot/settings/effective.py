@@ -20,13 +20,9 @@ def effective(schema: Schema, given: Layer, derived: dict[Path, object]) -> tupl
     `derived` holds the defaults that depend on other settings.
     """
     return tuple(
-        EffectiveValue(
-            name=variable(path),
-            value=_text(derived[path] if value is None or path not in given else value)
-            if path in derived
-            else _text(value),
-            origin=str(given[path].origin) if path in given else "default",
-        )
+        EffectiveValue(variable(path), _text(value), str(given[path].origin))
+        if path in given
+        else EffectiveValue(variable(path), _text(derived.get(path, value)), "default")
         for path, value in _leaves(schema, ())
     )
 
@@ -48,16 +44,21 @@ def _leaves(group: BaseModel, above: Path) -> list[tuple[Path, Any]]:
 
 def _text(value: object) -> str | None:
     """Spell a value as one would set it."""
-    if value is None:
-        return None
-    if isinstance(value, SecretStr):
-        return MASK
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, tuple):
-        return f"[{', '.join(str(part) for part in value)}]"
-    if isinstance(value, dict):
-        return json.dumps(value, default=float)
-    if isinstance(value, float):
-        return f"{value:g}" if value else "max"
-    return f"{value:f}" if isinstance(value, Decimal) else str(value)
+    match value:
+        case None:
+            text = None
+        case SecretStr():
+            text = MASK
+        case bool():
+            text = str(value).lower()
+        case tuple():
+            text = f"[{', '.join(f'{part:f}' for part in value)}]"
+        case dict():
+            text = json.dumps(value, default=float)
+        case float():  # the speed
+            text = f"{value:g}" if value else "max"
+        case Decimal():
+            text = f"{value:f}"
+        case _:
+            text = str(value)
+    return text

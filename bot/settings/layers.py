@@ -1,8 +1,8 @@
 """Where settings come from: environment, `.env`, a folder of secrets, a TOML file; and which of them wins.
 
 Each layer is read to a mapping from path to value, with its origin, and only with names that are known. That
-is why pydantic-settings' own sources do not serve here: they forget which layer a value came from, do not see an
-unknown variable, and tell INBAND_FUNDS__BTCUP from [funds.btcup].
+is why pydantic-settings' own sources do not serve here: they forget which layer a value came from, do not see
+an unknown variable, and tell INBAND_FUNDS__BTCUP from [funds.btcup].
 """
 
 import os

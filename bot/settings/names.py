@@ -49,7 +49,7 @@ def key(path: Path) -> str:
 
 
 def nearest(path: Path, among: Iterable[Path] = KNOWN) -> Path | None:
-    """Find the known setting whose name is nearest to `path`, with the names of `path` in the place of ANY."""
+    """Find the known setting whose name is nearest to `path`; the name in `path` stands in place of ANY."""
     named = [_fill(known, path) for known in among]
     hint = did_you_mean(variable(path), (variable(known) for known in named))
     return next((known for known in named if hint == f"did you mean {variable(known)}?"), None)

@@ -1,4 +1,4 @@
-"""Every setting: its name, form, default, meaning and safe range. The table in the documents is made from here.
+"""Every setting: its name, form, default, meaning and safe range. The table in the documents comes from here.
 
 The form is judged here, one value at a time; what several settings say together is judged in `resolve`.
 """
@@ -8,6 +8,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic.config import JsonDict  # noqa: TC002 - beside what it belongs to
 
 Mode = Literal["paper", "dry-run", "testnet", "live"]
 
@@ -63,7 +64,7 @@ WholeNumber = Annotated[int, BeforeValidator(_number)]
 
 def _setting(default: Any, meaning: str, example: str, safe: str = "", shown: str = "", **limits: Any) -> Any:
     """One setting. `safe` is its safe range in words; `shown` the default where that is worked out later."""
-    words = {"safe": safe, "shown": shown}
+    words: JsonDict = {"safe": safe, "shown": shown}
     return Field(default, description=meaning, examples=[example], json_schema_extra=words, **limits)
 
 
@@ -87,7 +88,7 @@ class AccountSettings(_Group):
 class FundSettings(_Group):
     """INBAND_FUNDS__<NAME>__..."""
 
-    enabled: bool = _setting(True, "false leaves a fund of the file out", "false")
+    enabled: bool = _setting(default=True, meaning="false leaves a fund of the file out", example="false")
     underlying: Annotated[Name, Field(max_length=32)] = _setting(
         ..., "the perpetual future, by the exchange's own symbol", "BTCUSDT"
     )
@@ -127,7 +128,7 @@ class FundSettings(_Group):
         "leverage it opens at",
         "2",
         "inside the band",
-        shown="2, or the middle of a target range without 2; the strategy's own target if it ignores the band",
+        shown="2, or the middle of a target range without 2; its own target if it ignores the band",
         gt=0,
     )
     management_fee_daily: Number = _setting(
@@ -196,7 +197,7 @@ class PaperSettings(_Group):
     speed: Annotated[float, BeforeValidator(_speed)] = _setting(
         60.0, "market time per wall time: a factor, or max", "60"
     )
-    exit_at_end: bool = _setting(False, "end when the replay ends", "true")
+    exit_at_end: bool = _setting(default=False, meaning="end when the replay ends", example="true")
 
 
 class Schema(_Group):

@@ -1,0 +1,39 @@
+"""`history` and `status` without a daemon: what the journal says."""
+
+from bot.core.book import fold
+from bot.core.history import Json, RebalanceEntry, RebalanceHistory
+from bot.daemon.status import FundStatus, fund_status, last_known_mark
+from bot.journal.journal import JournalReader
+from bot.journal.sqlite import open_reader
+from bot.settings import Settings
+
+
+def read_history(settings: Settings) -> list[Json]:
+    """Read every fund's rebalances as CONTRACT's objects, oldest first.
+
+    Raises JournalError where there is no journal, or none that can be read.
+    """
+    with open_reader(settings.data_dir, settings.journal_key) as journal:
+        entries = [entry for fund in journal.funds() for entry in _entries(journal, fund)]
+    entries.sort(key=lambda entry: entry.started_ms)
+    return [entry.to_json() for entry in entries]
+
+
+def read_funds(settings: Settings) -> list[FundStatus]:
+    """Give each enabled fund as CONTRACT's object with true figures, at the last mark in the journal.
+
+    Raises JournalError as `read_history` does.
+    """
+    with open_reader(settings.data_dir, settings.journal_key) as journal:
+        books = {fund.name: fold(journal.read(fund.name)) for fund in settings.funds}
+    return [
+        fund_status(fund, books[fund.name], last_known_mark(books[fund.name]), settings.mode)
+        for fund in settings.funds
+    ]
+
+
+def _entries(journal: JournalReader, fund: str) -> tuple[RebalanceEntry, ...]:
+    history = RebalanceHistory(fund)
+    for record in journal.read(fund):
+        history.apply(record)
+    return history.entries()

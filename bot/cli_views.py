@@ -1,0 +1,115 @@
+"""What commands show to people: tables on standard output. Programs take `--json`."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from bot.settings import EffectiveValue
+
+_UNDEFINED = "-"
+
+
+def print_settings(values: Sequence[EffectiveValue], console: Console | None = None) -> None:
+    """Print each setting with its value and its origin."""
+    table = _table(("setting", "left"), ("value", "left"), ("set in", "left"))
+    for entry in values:
+        table.add_row(entry.name, _text(entry.value), entry.origin)
+    (console or _console()).print(table)
+
+
+def print_rebalances(rebalances: Sequence[Mapping[str, Any]], console: Console | None = None) -> None:
+    """Print CONTRACT's rebalance objects, one row each."""
+    console = console or _console()
+    if not rebalances:
+        console.print("No rebalance yet.")
+        return
+    table = _table(
+        ("started (UTC)", "left"),
+        ("fund", "left"),
+        ("kind", "left"),
+        ("state", "left"),
+        ("leverage", "right"),
+        ("target", "right"),
+        ("position", "right"),
+        ("slices", "right"),
+        ("cost bps", "right"),
+        ("fees", "right"),
+    )
+    for entry in rebalances:
+        after = _rounded(entry["leverage_after"], 3)
+        table.add_row(
+            str(entry["started_at"])[:19].replace("T", " "),
+            str(entry["fund"]),
+            str(entry["kind"]),
+            str(entry["state"]),
+            f"{_rounded(entry['leverage_before'], 3)} > {after}",
+            _rounded(entry["target"], 3),
+            _text(entry["position_after"]),
+            str(entry["slices"]),
+            _rounded(entry["shortfall_bps"], 2),
+            _rounded(entry["fees"], 2),
+        )
+    console.print(table)
+
+
+def print_funds(funds: Sequence[Mapping[str, Any]], console: Console | None = None) -> None:
+    """Print CONTRACT's fund objects, one row each."""
+    console = console or _console()
+    if not funds:
+        console.print("No fund yet.")
+        return
+    table = _table(
+        ("fund", "left"),
+        ("side", "left"),
+        ("state", "left"),
+        ("mark", "right"),
+        ("NAV", "right"),
+        ("value", "right"),
+        ("leverage", "right"),
+        ("band", "right"),
+        ("triggers", "right"),
+    )
+    for fund in funds:
+        table.add_row(
+            str(fund["fund"]),
+            str(fund["side"]),
+            str(fund["state"]),
+            _rounded(fund["mark"], 2),
+            _rounded(fund["nav"], 4),
+            _rounded(fund["fund_value"], 2),
+            _rounded(fund["real_leverage"], 3),
+            _pair(fund["band"], 2),
+            _pair(fund["trigger_prices"], 2),
+        )
+    console.print(table)
+
+
+def _console() -> Console:
+    """Standard output; where it is no terminal, wide enough that nothing is cut off."""
+    console = Console(highlight=False, markup=False)
+    return console if console.is_terminal else Console(highlight=False, markup=False, width=200)
+
+
+def _table(*columns: tuple[str, Any]) -> Table:
+    table = Table(box=box.SIMPLE, pad_edge=False)
+    for name, justify in columns:
+        table.add_column(name, justify=justify, overflow="fold")
+    return table
+
+
+def _text(value: object) -> str:
+    return _UNDEFINED if value is None else str(value)
+
+
+def _rounded(value: object, digits: int) -> str:
+    return _UNDEFINED if value is None else f"{float(str(value)):,.{digits}f}"
+
+
+def _pair(values: Sequence[object] | None, digits: int) -> str:
+    if values is None:
+        return _UNDEFINED
+    low, high = (_rounded(value, digits).rstrip("0").rstrip(".") for value in values)
+    return f"{low} .. {high}"
