@@ -45,7 +45,7 @@ def resolve_outstanding(turn: Turn) -> bool:
 
 
 def reported(turn: Turn, event: ev.OrderReport) -> None:
-    """Take in the venue's word on an order. A repeat changes nothing; a live order is looked up until it ends."""
+    """Take in the venue's word on an order; repeats change nothing, and a live order is looked up again."""
     order = _named(turn, event.cid)
     if order is None:
         _late(turn, event)

@@ -25,8 +25,8 @@ class Region(NamedTuple):
 class Live(NamedTuple):
     """What a restart may forget: it is learnt again from the venue.
 
-    `funding_pending_ms`: a funding instant that has passed and is not yet booked. `*_tries` count repeats of a
-    read; `missing` counts authoritative not-founds of the order under way; `proving` is the client id whose
+    `funding_pending_ms`: a funding instant that has passed and is not yet booked. `*_tries` count repeats of
+    a read; `missing` counts authoritative not-founds of the order under way; `proving` is the client id whose
     death an account snapshot must confirm; `drawing` the sequence asked for.
     """
 
