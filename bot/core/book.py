@@ -123,7 +123,8 @@ def _created(book: Book, record: rec.FundCreated) -> None:
     book.units = record.capital
     book.unallocated = record.unallocated
     book.last_rebalance_ms = record.time_ms
-    book.trades_cursor_ms = book.income_cursor_ms = record.time_ms
+    book.trades_cursor_ms = record.time_ms
+    book.income_cursor_ms = record.time_ms + 1  # what came before is in the wallet that it began with
 
 
 def _draw_queued(book: Book, record: rec.DrawQueued) -> None:

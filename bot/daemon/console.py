@@ -130,7 +130,7 @@ def _clock(view: ConsoleView) -> RenderableType:
 
 def _funds(funds: Sequence[FundRow]) -> Table:
     """Two lines for each fund, so that all of it fits into 80 columns."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 2, 0, 0))
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("fund", no_wrap=True)
     table.add_column("mark / NAV", justify="right", no_wrap=True)
     table.add_column("real leverage in its band", no_wrap=True)

@@ -1,0 +1,4 @@
+"""The daemon.
+
+Wiring, supervision, carrying out commands and timers. Decisions are made in `bot.core` alone.
+"""

@@ -1,0 +1,48 @@
+"""Waking funds at market times: by the wall clock, or through the pacing endpoint of a paper exchange."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Protocol
+
+from bot.core.events import Wake
+from bot.daemon.runner import Runner
+
+
+class Alarms(Protocol):
+    """Hears of every change of a fund, and sees to it that the fund gets an event at its `wake_ms`."""
+
+    def changed(self, runner: Runner) -> None:
+        """The fund's wake time, or whether it is quiet, may have changed."""
+        ...
+
+
+class WallAlarms:
+    """Testnet and live: one timer per fund in the event loop."""
+
+    def __init__(self) -> None:
+        """No fund wants to be woken yet."""
+        self._timers: dict[str, tuple[int, asyncio.TimerHandle]] = {}
+
+    def changed(self, runner: Runner) -> None:
+        """Set the fund's timer anew if its wake time changed."""
+        wake_ms = runner.state.wake_ms
+        timer = self._timers.get(runner.name)
+        if timer is not None:
+            if timer[0] == wake_ms:
+                return
+            timer[1].cancel()
+            del self._timers[runner.name]
+        if wake_ms is not None:
+            delay_s = max(0.0, (wake_ms - runner.now()[0]) / 1000)
+            handle = asyncio.get_running_loop().call_later(delay_s, self._ring, runner)
+            self._timers[runner.name] = (wake_ms, handle)
+
+    def _ring(self, runner: Runner) -> None:
+        self._timers.pop(runner.name, None)
+        runner.handle(Wake(*runner.now()))
+        self.changed(runner)
+
+
+def earliest(runners: Sequence[Runner]) -> int | None:
+    """The earliest wake time among the funds."""
+    return min((r.state.wake_ms for r in runners if r.state.wake_ms is not None), default=None)

@@ -1,0 +1,189 @@
+"""`run`: from settings to funds at work, and back to a clean stop.
+
+The order of a start: judge what can be judged without writing, reserve the port, reach the venue, and write
+only then; so a mistake leaves nothing behind, and without a network nothing is traded.
+"""
+
+import asyncio
+import errno
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from datetime import UTC, datetime
+from typing import TypeAlias
+
+import orjson
+import structlog
+import uvloop
+
+from bot.core.events import Park
+from bot.core.history import time_text
+from bot.daemon import logs, paper
+from bot.daemon.operations import Operations
+from bot.daemon.pacer import Pacer
+from bot.daemon.supervision import Supervisor
+from bot.daemon.take_up import take_up_funds
+from bot.daemon.token import operator_token
+from bot.daemon.wiring import Embedded, World, judge, open_world
+from bot.errors import UserError
+from bot.journal.archive import archive
+from bot.journal.lock import LOCK_FILE, DataDirLock
+from bot.journal.sqlite import JOURNAL_FILE
+from bot.settings import Settings
+
+Serve: TypeAlias = Callable[[Operations, socket.socket], AbstractAsyncContextManager[None]]
+"""Serves HTTP on a bound socket: `bot.web.server.serve`, handed in by the command line."""
+
+_RECONCILE_EVERY_S = 180.0
+_PARK_WITHIN_S = 20.0
+
+
+def run(settings: Settings, *, fresh: bool, adopt: bool, serve: Serve) -> int:
+    """Run the funds until a signal, or until the replay ends if that is wished; the exit code."""
+    return uvloop.run(_run(settings, fresh=fresh, adopt=adopt, serve=serve))
+
+
+async def _run(settings: Settings, *, fresh: bool, adopt: bool, serve: Serve) -> int:
+    logs.configure(_secrets(settings))
+    embedded = judge(settings)
+    _refuse_second_instance(settings)
+    stop = _stop_on_signals()
+    async with AsyncExitStack() as stack:
+        listener = _reserve_port(settings)
+        stack.callback(listener.close)
+        if fresh:
+            _start_afresh(settings)
+        operations = Operations(settings.mode)
+        await stack.enter_async_context(serve(operations, listener))
+        supervisor = Supervisor()
+        stack.push_async_callback(supervisor.stop)
+        opening = asyncio.create_task(_open(stack, settings, embedded, operations, supervisor, adopt=adopt))
+        world = await _unless_stopped(opening, stop)
+        if world is not None:
+            await _until_done(world, stop, exit_at_end=settings.paper.exit_at_end)
+            await _park(operations)
+        await supervisor.stop()
+        structlog.get_logger().info("stopping", parked=world is not None)
+        if world is not None:
+            _say_goodbye(settings, operations, world)
+    return 0
+
+
+async def _open(
+    stack: AsyncExitStack,
+    settings: Settings,
+    embedded: Embedded | None,
+    operations: Operations,
+    supervisor: Supervisor,
+    *,
+    adopt: bool,
+) -> World:
+    log = structlog.get_logger()
+    for warning in settings.warnings:
+        log.warning("setting_questionable", warning=warning)
+    world = await open_world(stack, settings, embedded)
+    operations.attach(world.alarms, world.pacer)
+    operations.operator_token = operator_token(settings.data_dir, settings.web.token)
+    if world.pacer is not None:
+        supervisor.keep("pacing", world.pacer.run)
+    await take_up_funds(settings, world, operations, supervisor, adopt=adopt)
+    supervisor.every(_RECONCILE_EVERY_S, operations.reconcile)
+    log.info("running", funds=[runner.name for runner in operations.runners])
+    return world
+
+
+async def _unless_stopped(opening: asyncio.Task[World], stop: asyncio.Event) -> World | None:
+    """The world once it is open; None if a signal came first."""
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait((opening, stopping), return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if opening.done():
+        return opening.result()
+    opening.cancel()
+    await asyncio.wait((opening,))
+    return None
+
+
+async def _until_done(world: World, stop: asyncio.Event, *, exit_at_end: bool) -> None:
+    waits = [asyncio.create_task(stop.wait())]
+    if exit_at_end and isinstance(world.pacer, Pacer):
+        waits.append(asyncio.create_task(world.pacer.ended.wait()))
+    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    for wait in waits:
+        wait.cancel()
+
+
+async def _park(operations: Operations) -> None:
+    """Send nothing more, await what is under way, and leave every fund where the next start goes on."""
+    for runner in operations.runners:
+        runner.handle(Park(*runner.now()))
+    waits = [asyncio.create_task(runner.wait_quiet()) for runner in operations.runners]
+    if waits:
+        _, late = await asyncio.wait(waits, timeout=_PARK_WITHIN_S)
+        if late:
+            structlog.get_logger().warning(
+                "stopped_with_unknown_outcome", remedy="the next start resolves it"
+            )
+        for wait in late:
+            wait.cancel()
+    for runner in operations.runners:
+        runner.cancel()
+
+
+def _say_goodbye(settings: Settings, operations: Operations, world: World) -> None:
+    """With `EXIT_AT_END` standard output ends with one JSON line: funds, end of the replay, incidents."""
+    if settings.paper.exit_at_end and world.pacer is not None:
+        end_ms = world.pacer.end_ms
+        summary = {
+            "funds": operations.status(),
+            "replay_end": None if end_ms is None else time_text(end_ms),
+            "incidents": operations.incidents(),
+        }
+        sys.stdout.write(orjson.dumps(summary).decode() + "\n")
+
+
+def _stop_on_signals() -> asyncio.Event:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    return stop
+
+
+def _refuse_second_instance(settings: Settings) -> None:
+    """See that nobody runs on the data directory, before the port is tried, which that one holds too."""
+    if (settings.data_dir / LOCK_FILE).exists():
+        DataDirLock(settings.data_dir).release()
+
+
+def _reserve_port(settings: Settings) -> socket.socket:
+    host, port = settings.web.host, settings.web.port
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        if error.errno == errno.EADDRINUSE:
+            raise UserError(
+                f"INBAND_WEB__PORT={port} is in use on {host}; choose another port, or 0 for any"
+            ) from None
+        raise UserError(f"INBAND_WEB__HOST={host}: cannot listen there ({error.strerror})") from None
+    return listener
+
+
+def _start_afresh(settings: Settings) -> None:
+    names = (JOURNAL_FILE, *paper.store_names())
+    folder = archive(settings.data_dir, names, datetime.now(UTC))
+    if folder is not None:
+        structlog.get_logger().info("archived", folder=str(folder))
+
+
+def _secrets(settings: Settings) -> list[str]:
+    found = [settings.web.token, settings.journal_key]
+    if settings.mode != "paper":
+        for account in settings.accounts.values():
+            found += [account.api_key, account.secret, account.password]
+    return [secret for secret in found if secret]

@@ -1,0 +1,59 @@
+"""What the log says of each record: one event name per fact, and only fields that give nothing away.
+
+Quantities, positions, leverage and prices of a running rebalance would tell its target to whoever reads the
+log, so they are not in this table (DESIGN, promise 6); the journal has them.
+"""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from bot.core import records as rec
+
+
+class Line(NamedTuple):
+    """One log line: its level, its event name, and its fields."""
+
+    level: str
+    event: str
+    fields: dict[str, Any]
+
+
+_LINES: dict[type, tuple[str, str, tuple[str, ...]]] = {
+    rec.FundCreated: ("info", "fund_created", ("underlying", "side", "capital")),
+    rec.DrawQueued: ("info", "commitment_published", ("sequence", "commitment")),
+    rec.ConfirmationStarted: ("info", "confirmation_started", ("mark",)),
+    rec.ConfirmationCancelled: ("info", "confirmation_cancelled", ("mark",)),
+    rec.RebalanceStarted: ("info", "rebalance_started", ("number", "kind", "reason", "urgency", "mark")),
+    rec.UrgencyRaised: ("warning", "urgency_raised", ("urgency", "mark")),
+    rec.OrderIntended: ("info", "order_sent", ("cid",)),
+    rec.OrderRejected: ("warning", "order_rejected", ("cid", "code", "reason")),
+    rec.OrderLost: ("warning", "order_outcome_unknown", ("cid", "reason")),
+    rec.OrderDead: ("warning", "order_never_arrived", ("cid", "evidence")),
+    rec.SliceSettled: ("info", "slice_settled", ("cid",)),
+    rec.SliceDeferred: ("info", "slice_deferred", ("reason",)),
+    rec.RebalanceParked: ("info", "rebalance_parked", ()),
+    rec.RebalanceResumed: ("info", "rebalance_resumed", ()),
+    rec.RebalanceFinished: ("info", "rebalance_finished", ("ending", "mark")),
+    rec.RebalanceSkipped: ("info", "rebalance_skipped", ("reason",)),
+    rec.ExternalChange: ("error", "external_change", ("number",)),
+    rec.IncomeBooked: ("info", "income_booked", ("kind",)),
+    rec.Reconciled: ("info", "reconciled", ()),
+    rec.StateChanged: ("error", "fund_state_changed", ("state", "mark")),
+    rec.IncidentOpened: ("error", "incident_opened", ("code", "remedy", "stops_increases")),
+    rec.IncidentClosed: ("info", "incident_closed", ("code", "how")),
+}
+"""Records that are absent (fills, order reports, samples) are routine and in the journal."""
+
+
+def lines(records: tuple[rec.Record, ...]) -> Iterator[Line]:
+    """The log lines for the records of one step; every line carries the market time."""
+    for record in records:
+        told = _LINES.get(type(record))
+        if told is not None:
+            level, event, names = told
+            fields = {name: _plain(getattr(record, name)) for name in names}
+            yield Line(level, event, {"market_ms": record.time_ms, **fields})
+
+
+def _plain(value: object) -> object:
+    return value if isinstance(value, int | bool) else str(value)

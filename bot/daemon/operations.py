@@ -1,0 +1,125 @@
+"""What runs, seen as a whole: dispatch of marks, readiness, and the true figures of every fund.
+
+The web room and the live table look at the daemon through this file only.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from bot.core.events import FeedLost, Mark, ReconcileDue
+from bot.core.history import RebalanceHistory
+from bot.core.records import Record
+from bot.daemon.alarms import Alarms
+from bot.daemon.pacer import Pacer
+from bot.daemon.runner import Runner
+from bot.daemon.status import FundStatus, fund_status
+
+
+@dataclass(slots=True)
+class _Underlying:
+    """One symbol: its funds, whether its stream is trusted, and its latest mark."""
+
+    runners: list[Runner] = field(default_factory=list)
+    lost: bool = True
+    mark: Mark | None = None
+
+
+class Operations:
+    """All funds of one process."""
+
+    def __init__(self, mode: str) -> None:
+        """Not attached to anything, and without funds yet."""
+        self.mode = mode
+        self.operator_token: str | None = None
+        self.runners: list[Runner] = []
+        self.histories: dict[str, RebalanceHistory] = {}
+        self._alarms: Alarms | None = None
+        self._pacer: Pacer | None = None
+        self._underlyings: dict[str, _Underlying] = {}
+
+    def attach(self, alarms: Alarms, pacer: Pacer | None) -> None:
+        """Wake funds through `alarms`; tell `pacer`, where there is one, of every mark that was taken in."""
+        self._alarms, self._pacer = alarms, pacer
+
+    @property
+    def symbols(self) -> Sequence[str]:
+        """The underlyings of all funds."""
+        return tuple(self._underlyings)
+
+    def add(self, runner: Runner, history: RebalanceHistory) -> None:
+        """Take a fund in; its history so far comes with it."""
+        self.runners.append(runner)
+        self.histories[runner.name] = history
+        self._underlyings.setdefault(runner.state.contract.symbol, _Underlying()).runners.append(runner)
+        if self._pacer is not None:
+            self._pacer.watch(self.runners, self.symbols)
+
+    def changed(self, runner: Runner, records: tuple[Record, ...]) -> None:
+        """A fund took a step that mattered."""
+        history = self.histories.get(runner.name)
+        if history is not None:
+            for record in records:
+                history.apply(record)
+        if self._alarms is not None:
+            self._alarms.changed(runner)
+
+    def marked(self, symbol: str, mark: Mark) -> None:
+        """Give a new mark to every fund on its symbol."""
+        underlying = self._underlyings[symbol]
+        underlying.mark, underlying.lost = mark, False
+        if self._pacer is not None:
+            self._pacer.clock.advance(mark.time_ms)
+        for runner in underlying.runners:
+            runner.handle(mark)
+        if self._pacer is not None:
+            self._pacer.saw(symbol, mark.time_ms)
+
+    def feed_lost(self, symbol: str, reason: str) -> None:
+        """Tell every fund on the symbol that its mark can no longer be trusted to be current."""
+        underlying = self._underlyings[symbol]
+        underlying.lost = True
+        for runner in underlying.runners:
+            runner.handle(FeedLost(*runner.now(), reason))
+
+    def reconcile(self) -> None:
+        """Have every fund compare its ledger with the venue."""
+        for runner in self.runners:
+            runner.handle(ReconcileDue(*runner.now()))
+
+    def unready(self) -> list[str]:
+        """Why the daemon is not ready, one short reason each; empty when it is."""
+        reasons = [] if self.runners else ["starting: the venue is not reached yet"]
+        reasons += [f"{symbol}: no current mark" for symbol, u in self._underlyings.items() if u.lost]
+        for runner in self.runners:
+            if runner.failure is not None:
+                reasons.append(f"{runner.name}: stopped")
+            elif not runner.state.live.reconciled:
+                reasons.append(f"{runner.name}: not reconciled yet")
+        return reasons
+
+    def status(self) -> list[FundStatus]:
+        """Every fund's true figures at its latest mark."""
+        return [self._status(runner) for runner in self.runners]
+
+    def incidents(self) -> list[dict[str, Any]]:
+        """All open incidents, and funds that stopped."""
+        found: list[dict[str, Any]] = []
+        for status in self.status():
+            found += [{"fund": status["fund"], **incident} for incident in status["incidents"]]
+        found += [
+            {
+                "fund": r.name,
+                "code": "fund stopped",
+                "detail": r.failure,
+                "remedy": "repair the cause and restart",
+            }
+            for r in self.runners
+            if r.failure is not None
+        ]
+        return found
+
+    def _status(self, runner: Runner) -> FundStatus:
+        state = runner.state
+        mark = state.mark.price if state.mark is not None else None
+        return fund_status(state.fund, state.book, mark, self.mode, seen=state.mark, region=state.region)

@@ -1,0 +1,165 @@
+"""One fund at work: events in, records made durable, then commands carried out.
+
+The order is the promise: the records of a step are durable before any of its commands goes out. If they
+cannot be made durable, or the step itself fails, the fund stops trading for good: nothing is guessed.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol
+
+import structlog
+
+from bot.core import events as ev
+from bot.core.commands import Command, DrawSecrets
+from bot.core.engine import step
+from bot.core.limits import SubmitOrder
+from bot.core.records import Record
+from bot.core.turn import State
+from bot.core.units import Usd
+from bot.daemon.draws import DrawSource
+from bot.daemon.narration import lines
+from bot.journal.journal import Journal
+from bot.venue.clock import Clock
+
+
+class Gateway(Protocol):
+    """The venue account that a fund trades on."""
+
+    async def perform(self, command: Command) -> ev.Event:
+        """Carry a command out; the answer, also of a failure, is an event."""
+        ...
+
+
+class Runner:
+    """Drives one fund's engine. All of it runs in the event loop's thread; `handle` never waits."""
+
+    def __init__(
+        self,
+        state: State,
+        gateway: Gateway,
+        journal: Journal,
+        clock: Clock,
+        draws: DrawSource,
+        on_change: Callable[["Runner", tuple[Record, ...]], None],
+    ) -> None:
+        """Nothing happens until the first event. `on_change` hears of every step that mattered."""
+        self.state = state
+        self.failure: str | None = None
+        self._gateway = gateway
+        self._journal = journal
+        self._clock = clock
+        self._draws = draws
+        self._on_change = on_change
+        self._pending: set[asyncio.Task[None]] = set()
+        self._log = structlog.get_logger().bind(fund=state.fund.name)
+
+    @property
+    def name(self) -> str:
+        """The fund's name."""
+        return self.state.fund.name
+
+    @property
+    def quiet(self) -> bool:
+        """Nothing is under way: all commands are answered."""
+        return not self._pending
+
+    def now(self) -> tuple[int, int]:
+        """Market and wall time, as events carry them."""
+        return self._clock.market_ms(), self._clock.wall_ms()
+
+    def begin(self, wallet: Usd, *, adopt: bool) -> None:
+        """Take the fund up: open it if its journal is empty, else resume it."""
+        if self.state.book.created is None:
+            secrets = self._draws.fund(self.name)
+            self.handle(ev.Opened(*self.now(), secrets.key, secrets.incarnation, wallet))
+        else:
+            self.handle(ev.Resumed(*self.now(), adopt))
+
+    def handle(self, event: ev.Event) -> None:
+        """Take one event in, and everything that follows from it at once."""
+        if self.failure is not None:
+            return
+        queue = deque([event])
+        while queue:
+            try:
+                state, records, commands = step(self.state, queue.popleft())
+                if records:
+                    self._journal.append(self.name, records, self._clock.wall_ms())
+            except Exception as error:  # noqa: BLE001 - whatever it is, trading stops and the incident is told
+                self._fail(error)
+                return
+            changed = bool(records) or state.wake_ms != self.state.wake_ms
+            self.state = state
+            for command in commands:
+                if isinstance(command, DrawSecrets):
+                    u, salt = self._draws.band(self.name, command.sequence)
+                    queue.append(ev.Drawn(*self.now(), command.sequence, u, salt))
+                else:
+                    self._start(command)
+            if changed:
+                self._tell(records)
+
+    def heard(self, event: ev.Event) -> None:
+        """News from the order stream. Of an order that is still live it says nothing that matters."""
+        if not isinstance(event, ev.OrderReport) or event.closed:
+            self.handle(event)
+
+    def missed_news(self, reason: str) -> None:
+        """The order stream may have missed something: compare with the venue."""
+        self._log.warning("order_stream_interrupted", reason=reason)
+        self.handle(ev.ReconcileDue(*self.now()))
+
+    async def wait_quiet(self) -> None:
+        """Wait until all commands are answered."""
+        while self._pending:
+            await asyncio.wait(self._pending)
+
+    def cancel(self) -> None:
+        """Give up what is under way; the next start resolves it."""
+        for task in self._pending:
+            task.cancel()
+
+    def _start(self, command: Command) -> None:
+        task = asyncio.get_running_loop().create_task(self._carry_out(command))
+        self._pending.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._pending.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            self._fail(task.exception())
+        self._on_change(self, ())
+
+    async def _carry_out(self, command: Command) -> None:
+        try:
+            answer = await self._gateway.perform(command)
+        except Exception as error:  # noqa: BLE001 - a gateway must not raise; if it does, nobody knows the outcome
+            self._log.exception("command_failed", command=type(command).__name__)
+            reason = type(error).__name__
+            if isinstance(command, SubmitOrder):
+                answer = ev.OrderUnknown(*self.now(), command.cid, reason)
+            else:
+                answer = ev.ReadFailed(*self.now(), type(command).__name__, reason)
+        self.handle(answer)
+
+    def _tell(self, records: tuple[Record, ...]) -> None:
+        for line in lines(records):
+            self._log.log(_LEVELS[line.level], line.event, **line.fields)
+        self._on_change(self, records)
+
+    def _fail(self, error: BaseException | None) -> None:
+        """Stop trading for good: the next start recovers from the journal."""
+        if self.failure is None:
+            self.failure = f"{type(error).__name__}: {error}"
+            self._log.error(
+                "fund_stopped",
+                reason=self.failure,
+                remedy="the fund trades no more; repair the cause and restart: a restart recovers exactly",
+                exc_info=error,
+            )
+            self._on_change(self, ())
+
+
+_LEVELS = {"info": 20, "warning": 30, "error": 40}

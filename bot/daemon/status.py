@@ -1,0 +1,130 @@
+"""One fund as the operator sees it: true figures, in the shape of CONTRACT's fund object."""
+
+from decimal import Decimal
+from typing import Any, TypeAlias
+
+from bot.core.book import Book
+from bot.core.events import Mark
+from bot.core.fund import Fund
+from bot.core.history import decimal_text, time_text
+from bot.core.ledger import Ledger, real_leverage
+from bot.core.records import FundState, Kind
+from bot.core.strategy import uses_band
+from bot.core.turn import Region
+from bot.core.units import ZERO, Leverage, Price
+
+FundStatus: TypeAlias = dict[str, Any]
+
+
+def fund_status(
+    fund: Fund,
+    book: Book,
+    mark: Price | None,
+    mode: str,
+    *,
+    seen: Mark | None = None,
+    region: Region | None = None,
+) -> FundStatus:
+    """The fund at `mark` (None: no mark is known). `seen` and `region` are there when a daemon runs it.
+
+    Decimals are strings, undefined is null, times are ISO-8601 UTC. Figures are the true ones: for operators.
+    """
+    ledger = book.ledger
+    value = None if mark is None or book.created is None else ledger.value(mark)
+    leverage = None if mark is None or book.created is None else real_leverage(ledger, mark)
+    nav = None if value is None or not book.units else value / book.units
+    lower, higher = _triggers(fund, book, region)
+    as_of_ms = book.last_rebalance_ms if book.opened else None
+    updated_ms = seen.time_ms if seen is not None else book.last_time_ms or None
+    return {
+        "fund": fund.name,
+        "underlying": fund.underlying,
+        "side": fund.side.value,
+        "mode": mode,
+        "state": _state(book),
+        "mark": _text(mark),
+        "nav": _text(nav, _NAV_GRID),
+        "units": _text(book.units),
+        "fund_value": _text(value, _CENT_GRID),
+        "position": _text(ledger.position),
+        "notional": _text(None if mark is None else abs(ledger.position) * mark, _CENT_GRID),
+        "real_leverage": _text(leverage, _LEVERAGE_GRID),
+        "band": [_text(fund.band[0]), _text(fund.band[1])],
+        "trigger_prices": [_text(lower, _PRICE_GRID), _text(higher, _PRICE_GRID)],
+        "target_range": [_text(fund.target_range[0]), _text(fund.target_range[1])],
+        "commitments": [{"sequence": draw.sequence, "commitment": draw.commitment} for draw in book.draws],
+        "chain_head": None,
+        "funding_rate": _text(seen.funding_rate if seen is not None else None),
+        "basket_as_of": _time(as_of_ms),
+        "updated_at": _time(updated_ms),
+        "wallet_balance": _text(ledger.wallet + book.unallocated, _CENT_GRID),
+        "fees": _text(ledger.fees, _CENT_GRID),
+        "funding": _text(ledger.funding, _CENT_GRID),
+        "rebalances": book.rebalances,
+        "incidents": [
+            {"code": i.code, "since": _time(i.time_ms), "detail": i.detail, "remedy": i.remedy}
+            for i in book.incidents.values()
+        ],
+    }
+
+
+def last_known_mark(book: Book) -> Price | None:
+    """The latest mark that the journal holds: what `status` uses while no daemon runs."""
+    sample, rebalance_mark = book.sample, book.last_rebalance_mark
+    if sample is None or (rebalance_mark is not None and book.last_rebalance_ms > sample.time_ms):
+        return rebalance_mark
+    return sample.mark
+
+
+def trigger_price(ledger: Ledger, leverage: Leverage) -> Price | None:
+    """The mark at which real leverage is `leverage`, from abs(q) p = L (cash + q p); None if there is none."""
+    held = ledger.position
+    slope = abs(held) - leverage * held
+    if ZERO in (held, slope):
+        return None
+    price = leverage * ledger.cash / slope
+    return price if price > ZERO else None
+
+
+def _triggers(fund: Fund, book: Book, region: Region | None) -> tuple[Price | None, Price | None]:
+    """The prices between which nothing happens, lower first; None where no price would trigger."""
+    if book.state is not FundState.ACTIVE or not book.opened:
+        return None, None
+    if uses_band(fund.strategy):
+        edges = [trigger_price(book.ledger, edge) for edge in fund.band]
+        if fund.side.sign > 0:
+            edges.reverse()
+        return edges[0], edges[1]
+    if region is None:
+        return None, None
+    return (region.low if region.low > ZERO else None), (region.high if region.high < _UNBOUNDED else None)
+
+
+def _state(book: Book) -> str:
+    open_ = book.rebalance
+    if book.created is None:
+        return "new"
+    if open_ is not None:
+        return "parked" if open_.parked else "opening" if open_.kind is Kind.OPEN else "rebalancing"
+    if book.state is not FundState.ACTIVE:
+        return book.state.value
+    if book.breaches:
+        return "increases_stopped"
+    return "confirming" if book.confirmation is not None else "active"
+
+
+def _text(amount: Decimal | None, grid: Decimal | None = None) -> str | None:
+    if amount is None:
+        return None
+    return decimal_text(amount if grid is None or abs(amount) >= _UNBOUNDED else amount.quantize(grid))
+
+
+def _time(time_ms: int | None) -> str | None:
+    return None if time_ms is None else time_text(time_ms)
+
+
+_CENT_GRID = Decimal("0.00000001")
+_NAV_GRID = Decimal("0.0000000001")
+_LEVERAGE_GRID = Decimal("0.000000001")
+_PRICE_GRID = Decimal("0.00000001")
+_UNBOUNDED = Decimal("1e18")

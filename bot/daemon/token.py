@@ -1,0 +1,21 @@
+"""The operator's token: given, or made at first start and kept where only this user can read it."""
+
+import os
+import secrets
+from pathlib import Path
+
+FILE_NAME = "operator.token"
+
+
+def operator_token(data_dir: Path, given: str | None) -> str:
+    """The token that is set, or else the one in the data directory, made if need be (mode 0600)."""
+    if given is not None:
+        return given
+    path = data_dir / FILE_NAME
+    try:
+        return path.read_text(encoding="ascii").strip()
+    except FileNotFoundError:
+        token = secrets.token_urlsafe(32)
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(f"{token}\n")
+        return token

@@ -1,0 +1,145 @@
+"""The one place where the mode is chosen: which clock, which market, which venue, which draws.
+
+Everything below works on the ports that are put together here, and knows no mode.
+"""
+
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import aiohttp
+import structlog
+
+from bot.core.book import Book
+from bot.core.fund import Fund
+from bot.core.history import RebalanceHistory
+from bot.daemon import paper
+from bot.daemon.alarms import Alarms, WallAlarms
+from bot.daemon.draws import DrawSource, SeededDraws, SystemDraws
+from bot.daemon.pacer import Pacer
+from bot.errors import UserError
+from bot.exchange import ExchangeConfig
+from bot.journal.journal import Identity, Journal
+from bot.journal.sqlite import open_journal
+from bot.settings import Settings
+from bot.venue.clock import Clock, WallClock
+from bot.venue.errors import Unreachable
+from bot.venue.profile import Environment
+from bot.venue.profiles import profile_named
+from bot.venue.venue import Venue
+
+Embedded: TypeAlias = ExchangeConfig
+"""The exchange that runs inside this process, as the settings describe it."""
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What the mode decides. `pacer` is there on a paper exchange."""
+
+    journal: Journal
+    loaded: dict[str, tuple[Book, RebalanceHistory]]
+    venue: Venue
+    clock: Clock
+    alarms: Alarms
+    draws: DrawSource
+    pacer: Pacer | None
+
+
+def judge(settings: Settings) -> Embedded | None:
+    """Find what is wrong with the settings and can be known without writing or reaching anything.
+
+    Returns the embedded exchange's configuration, where there is to be one. Raises `UserError`, `PriceError`.
+    """
+    if not settings.funds:
+        raise UserError(
+            f"INBAND_FUNDS: no fund is enabled; take one of the examples in config/{settings.mode}.toml, or set "
+            "INBAND_FUNDS__BTCUP__UNDERLYING, __SIDE, __ACCOUNT and __CAPITAL"
+        )
+    names = sorted({settings.accounts[fund.account].exchange for fund in settings.funds})
+    if len(names) > 1:
+        raise UserError(
+            f"INBAND_ACCOUNTS: one daemon serves one exchange, the funds' accounts name {', '.join(names)}; "
+            "run one daemon for each"
+        )
+    embedded = settings.mode == "paper" and settings.paper.url is None
+    return paper.exchange_config(settings) if embedded else None
+
+
+async def open_world(stack: AsyncExitStack, settings: Settings, embedded: Embedded | None) -> World:
+    """Open journal, market and venue; the stack closes them."""
+    if settings.mode == "paper":
+        return await _open_paper(stack, settings, embedded)
+    return await _open_real(stack, settings)
+
+
+async def _open_paper(stack: AsyncExitStack, settings: Settings, embedded: Embedded | None) -> World:
+    """The exchange is ours, so the journal can be opened first: it knows how far market time had come."""
+    journal = _open_journal(stack, settings, WallClock())
+    loaded = _load(journal, settings)
+    if embedded is not None:
+        url = (await paper.start_embedded(stack, embedded)).url
+    else:
+        url = settings.paper.url or ""
+    session = await stack.enter_async_context(aiohttp.ClientSession())
+    last_ms = max((book.last_time_ms for book, _ in loaded.values()), default=0)
+    pacer = await Pacer.attach(session, url, last_ms or None)
+    stack.push_async_callback(pacer.close)
+    venue = await _open_venue(stack, settings, pacer.clock, url)
+    seed = settings.paper.seed
+    draws = SystemDraws() if seed is None else SeededDraws(seed)
+    return World(journal, loaded, venue, pacer.clock, pacer, draws, pacer)
+
+
+async def _open_real(stack: AsyncExitStack, settings: Settings) -> World:
+    """The venue first: until it is reached nothing is written, and what it does not list is a mistake."""
+    clock = WallClock()
+    venue = await _open_venue(stack, settings, clock, None)
+    for fund in settings.funds:
+        venue.markets.contract(fund.underlying, 1)
+    journal = _open_journal(stack, settings, clock)
+    return World(journal, _load(journal, settings), venue, clock, WallAlarms(), SystemDraws(), None)
+
+
+async def _open_venue(stack: AsyncExitStack, settings: Settings, clock: Clock, url: str | None) -> Venue:
+    profile = profile_named(_exchange(settings))
+    venue = Venue(profile, Environment(settings.mode), clock, paper_url=url)
+    await stack.enter_async_context(venue)
+    log = structlog.get_logger()
+    log.info("starting", mode=settings.mode, exchange=profile.name, hosts=list(venue.hosts))
+
+    def unreachable(error: Unreachable, attempt: int, pause_s: float) -> None:
+        log.warning(
+            "venue_unreachable",
+            host=error.host,
+            reason=error.reason,
+            attempt=attempt,
+            retry_in_s=round(pause_s, 1),
+            trading="nothing is traded until it is reached",
+        )
+
+    await venue.markets.load(unreachable)
+    return venue
+
+
+def _open_journal(stack: AsyncExitStack, settings: Settings, clock: Clock) -> Journal:
+    identity = Identity(settings.mode, f"{_exchange(settings)}@{settings.mode}")
+    journal = open_journal(settings.data_dir, identity, settings.journal_key, clock.wall_ms())
+    stack.callback(journal.close)
+    return journal
+
+
+def _load(journal: Journal, settings: Settings) -> dict[str, tuple[Book, RebalanceHistory]]:
+    return {fund.name: load_fund(journal, fund) for fund in settings.funds}
+
+
+def load_fund(journal: Journal, fund: Fund) -> tuple[Book, RebalanceHistory]:
+    """A fund's durable state, and the history of its rebalances, from the journal."""
+    book, history = Book(), RebalanceHistory(fund.name)
+    for record in journal.read(fund.name):
+        book.apply(record)
+        history.apply(record)
+    return book, history
+
+
+def _exchange(settings: Settings) -> str:
+    return settings.accounts[settings.funds[0].account].exchange
