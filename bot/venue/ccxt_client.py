@@ -74,6 +74,8 @@ def make_client(
     client.number = Decimal
     # The session brings its own TLS context; ccxt would load the certificates once more for each client.
     client.ssl_context = False
+    # Closing a client leaves the session open, so there is nothing to linger for.
+    client.timeout_on_exit = 0
     if client.options.get("maxRetriesOnFailure", 0) != 0:
         raise RuntimeError(
             f"this ccxt retries failed requests of {ccxt_id}, orders included; do not trade with it"

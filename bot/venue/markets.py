@@ -38,7 +38,7 @@ class Markets:
 
         async for attempt in AsyncRetrying(
             retry=retry_if_exception_type(Unreachable),
-            wait=wait_exponential_jitter(initial=1.0, max=_LONGEST_PAUSE_S, jitter=0.5),
+            wait=wait_exponential_jitter(max=_LONGEST_PAUSE_S, jitter=0.5),
             before_sleep=report,
             reraise=True,
         ):

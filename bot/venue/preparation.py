@@ -33,9 +33,7 @@ async def prepare(profile: "Profile", requests: "Requests", hosts: str, symbol: 
             ) from None
         if error.transient or not error.code.lstrip("-").isdigit():
             raise Unreachable(hosts, str(error)) from None
-        raise AccountRefused(
-            f"account {fund.account} cannot be set up for fund {fund.name}: {error}"
-        ) from None
+        raise AccountRefused(f"account {fund.account} cannot be set up for {fund.name}: {error}") from None
     return leverage
 
 

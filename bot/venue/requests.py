@@ -39,7 +39,7 @@ class Requests:
         async for attempt in AsyncRetrying(
             retry=retry_if_exception(lambda error: isinstance(error, RequestFailed) and error.transient),
             stop=stop_after_attempt(READ_ATTEMPTS),
-            wait=wait_exponential_jitter(initial=0.2, max=3.0, jitter=0.2),
+            wait=wait_exponential_jitter(multiplier=0.2, max=3.0, jitter=0.2),
             reraise=True,
         ):
             with attempt:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from bot.venue.profile import CcxtClient, Credentials, Profile
 
 _CLOSE_WITHIN_S = 3.0
+_TLS_GOODBYE_S = 0.25
+"""TLS connections close in the background; aiohttp's documentation asks to linger this long."""
 
 
 class Venue:
@@ -95,6 +97,8 @@ class Venue:
         await _within(_CLOSE_WITHIN_S, *(client.close() for client in self._clients))
         self._clients.clear()
         await _within(_CLOSE_WITHIN_S, self._door.session.close())
+        if self._door.environment is not Environment.PAPER:
+            await asyncio.sleep(_TLS_GOODBYE_S)
 
     async def __aenter__(self) -> Self:
         return self

@@ -53,7 +53,7 @@ def listed(symbol: str) -> dict[str, Any]:
 
 def mark(symbol: str, time_ms: int, price: str, **fields: Any) -> dict[str, Any]:
     """A markPriceUpdate frame."""
-    frame = {"e": "markPriceUpdate", "E": time_ms, "s": symbol, "p": price, "i": price, "P": price}
+    frame = {"e": "markPriceUpdate", "E": time_ms, "s": symbol, "p": price, "i": price}
     return {**frame, "r": "0.00010000", "T": 1_700_006_400_000, **fields}
 
 
@@ -126,7 +126,7 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 class VenueStub:
-    """One server on a free port. `answers["POST /fapi/v1/order"]` scripts a route; `seen` keeps all requests."""
+    """One server on a free port: `answers` scripts it by route, `seen` keeps all requests."""
 
     def __init__(self, symbols: tuple[str, ...] = ("BTCUSDT",)) -> None:
         self.answers: dict[str, Answer] = {

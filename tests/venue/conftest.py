@@ -1,0 +1,51 @@
+"""A scripted venue, our side of it, and one account on it; real sockets between them."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from bot.testing import a_contract
+from bot.venue.account import AccountGateway
+from bot.venue.clock import ExchangeClock
+from bot.venue.profile import Credentials, Environment
+from bot.venue.profiles import profile_named
+from bot.venue.venue import Venue
+from tests.support.venue_stub import VenueStub
+
+API_KEY = "canary-api-key-5d0f1e8c"
+SECRET = "canary-secret-77ab90de"
+NOW_MS = 1_700_000_000_000
+
+
+@dataclass
+class Account:
+    """One account: its gateway, and the ccxt client below it."""
+
+    gateway: AccountGateway
+    client: Any
+
+
+@pytest.fixture
+async def stub() -> AsyncIterator[VenueStub]:
+    """A venue that says what the test wants."""
+    async with VenueStub(("BTCUSDT", "ETHUSDT")) as server:
+        yield server
+
+
+@pytest.fixture
+async def venue(stub: VenueStub) -> AsyncIterator[Venue]:
+    """Our side, markets loaded, market time at `NOW_MS`."""
+    profile = profile_named("binanceusdm")
+    async with Venue(profile, Environment.PAPER, ExchangeClock(NOW_MS), paper_url=stub.url) as opened:
+        await opened.markets.load(lambda *_: None)
+        yield opened
+
+
+@pytest.fixture
+def account(venue: Venue) -> Account:
+    """An account on BTCUSDT whose requests time out after 0.3 s."""
+    client = venue.client(Credentials(API_KEY, SECRET))
+    client.timeout = 300
+    return Account(venue.gateway(client, a_contract()), client)

@@ -1,0 +1,198 @@
+"""News of orders by the user stream: all of it, exact, on a stream that is kept alive and mended."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from decimal import Decimal
+
+import pytest
+from aiohttp import web
+
+from bot.core.events import Event, OrderReport, Trade, TradesSeen
+from bot.venue.venue import Venue
+from tests.support.venue_stub import VenueStub, error_answer, order_update, until
+from tests.venue.conftest import Account
+
+POST_KEY, PUT_KEY = "POST /fapi/v1/listenKey", "PUT /fapi/v1/listenKey"
+
+
+class News:
+    """What a stream said."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self.gaps: list[str] = []
+
+    def reports(self) -> list[OrderReport]:
+        """Reports only."""
+        return [event for event in self.events if isinstance(event, OrderReport)]
+
+
+@asynccontextmanager
+async def listening(
+    stub: VenueStub, venue: Venue, account: Account, renew_every_s: float = 1200.0
+) -> AsyncIterator[News]:
+    """A stream at work, connected."""
+    news = News()
+    stream = venue.order_stream(
+        account.client, "BTCUSDT", news.events.append, news.gaps.append, renew_every_s=renew_every_s
+    )
+    running = asyncio.create_task(stream.run())
+    await stub.until(lambda: len(stub.sockets) == 1)
+    try:
+        yield news
+    finally:
+        assert not running.done()
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_a_fill_is_reported_and_then_its_trade(stub: VenueStub, venue: Venue, account: Account) -> None:
+    """The report comes first, so that the trade's order is known; both are exact."""
+    async with listening(stub, venue, account) as news:
+        await stub.send(order_update("ours"))
+        await until(lambda: len(news.events) == 2)
+
+    report, trades = news.events
+    assert isinstance(report, OrderReport)
+    assert isinstance(trades, TradesSeen)
+    assert (report.cid, report.venue_id, report.filled, report.closed) == (
+        "ours",
+        "77",
+        Decimal("0.010"),
+        True,
+    )
+    price, fee = Decimal("49990.0"), Decimal("0.24995")
+    assert trades.trades == (Trade("9001", "77", 1_700_000_000_500, Decimal("0.010"), price, fee),)
+
+
+async def test_an_order_that_expires_unfilled_brings_no_trade(
+    stub: VenueStub, venue: Venue, account: Account
+) -> None:
+    """An expiry closes the order and nothing else."""
+    async with listening(stub, venue, account) as news:
+        await stub.send(order_update("ours", x="EXPIRED", X="EXPIRED", z="0", l="0", t=0))
+        await until(lambda: bool(news.events))
+
+    assert [(report.filled, report.closed) for report in news.reports()] == [(Decimal(0), True)]
+    assert len(news.events) == 1
+
+
+async def test_other_symbols_and_other_events_are_no_news(
+    stub: VenueStub, venue: Venue, account: Account
+) -> None:
+    """Account updates, and orders on other contracts, pass in silence."""
+    async with listening(stub, venue, account) as news:
+        await stub.send({"e": "ACCOUNT_UPDATE", "E": 1, "T": 1, "a": {"m": "ORDER", "B": [], "P": []}})
+        await stub.send(order_update("theirs", s="ETHUSDT"))
+        await stub.send(order_update("ours"))
+        await until(lambda: len(news.events) == 2)
+
+    assert [report.cid for report in news.reports()] == ["ours"]
+
+
+async def test_no_news_of_a_burst_is_missed(stub: VenueStub, venue: Venue, account: Account) -> None:
+    """ccxt wakes its watcher once for many updates, and keeps only the last of an order; here all come."""
+    async with listening(stub, venue, account) as news:
+        for number in range(1, 201):
+            await stub.send(
+                order_update("ours", X="PARTIALLY_FILLED", t=number, l="0.001", z=f"{number / 1000}")
+            )
+        await until(lambda: len(news.events) == 400)
+
+    trades = [event.trades[0].trade_id for event in news.events if isinstance(event, TradesSeen)]
+    assert trades == [str(number) for number in range(1, 201)]
+
+
+async def test_the_key_is_renewed_again_and_again(stub: VenueStub, venue: Venue, account: Account) -> None:
+    """ccxt renews a listen key once and then forgets it; a quiet stream would be deaf after 80 minutes."""
+    async with listening(stub, venue, account, renew_every_s=0.05):
+        await stub.until(lambda: stub.count(PUT_KEY) >= 5)
+
+
+async def test_a_key_that_cannot_be_renewed_is_replaced(
+    stub: VenueStub, venue: Venue, account: Account
+) -> None:
+    """If the venue no longer knows the key, the stream is opened anew with a fresh one."""
+    stub.answers[PUT_KEY] = error_answer(-1125, "This listenKey does not exist.")
+    async with listening(stub, venue, account, renew_every_s=0.1) as news:
+        await stub.until(lambda: stub.count(POST_KEY) >= 2 and len(stub.sockets) >= 2)
+
+    assert "-1125" in news.gaps[0]
+
+
+@pytest.mark.parametrize("event", ["listenKeyExpired", "eventStreamTerminated"])
+async def test_an_ended_stream_is_opened_anew(
+    stub: VenueStub, venue: Venue, account: Account, event: str
+) -> None:
+    """ccxt ignores these events; here they are a gap, and a new key and connection follow."""
+    async with listening(stub, venue, account) as news:
+        await stub.send({"e": event, "E": 1})
+        await stub.until(lambda: len(stub.sockets) == 2)
+        await stub.send(order_update("ours"))
+        await until(lambda: len(news.events) == 2)
+
+    assert stub.count(POST_KEY) == 2
+    assert len(news.gaps) == 1
+
+
+@pytest.mark.parametrize("fault", ["[]", '{"e":"ORDER_TRADE_UPDATE",', "abort", "close"])
+async def test_a_broken_stream_is_a_gap_and_is_mended(
+    stub: VenueStub, venue: Venue, account: Account, fault: str
+) -> None:
+    """Frames that cannot be read, resets and closes are said, because news may have been missed."""
+    async with listening(stub, venue, account) as news:
+        if fault == "abort":
+            stub.abort(stub.sockets[-1])
+        elif fault == "close":
+            await stub.sockets[-1].close()
+        else:
+            await stub.send(fault)
+        await stub.until(lambda: len(stub.sockets) == 2)
+        await stub.send(order_update("ours"))
+        await until(lambda: len(news.events) == 2)
+
+    assert len(news.gaps) == 1
+
+
+@pytest.mark.parametrize("fields", [{"z": "NaN"}, {"X": "PERHAPS"}, {"l": "x"}, {"N": "BNB"}, {"c": ""}])
+async def test_an_update_that_cannot_be_read_is_a_gap(
+    stub: VenueStub, venue: Venue, account: Account, fields: dict[str, str]
+) -> None:
+    """It is no report; the caller looks by REST instead."""
+    async with listening(stub, venue, account) as news:
+        await stub.send(order_update("ours", **fields))
+        await until(lambda: bool(news.gaps))
+
+    assert news.events == []
+
+
+async def test_gaps_show_no_key(stub: VenueStub, venue: Venue, account: Account) -> None:
+    """A listen key opens the stream to anyone, and ccxt names it in its errors; we do not."""
+
+    async def key(_request: web.Request, _params: dict[str, str]) -> web.StreamResponse:
+        return web.json_response({"listenKey": "canary-listen-key"})
+
+    stub.answers[POST_KEY] = key
+    async with listening(stub, venue, account) as news:
+        await stub.stop()
+        await until(lambda: len(news.gaps) >= 2)
+
+    assert "canary" not in "".join(news.gaps)
+
+
+async def test_a_fault_of_the_listener_is_not_swallowed(
+    stub: VenueStub, venue: Venue, account: Account
+) -> None:
+    """What `on_event` raises ends the stream and reaches whoever runs it."""
+
+    def fail(_event: Event) -> None:
+        raise LookupError("a fault of the engine")
+
+    stream = venue.order_stream(account.client, "BTCUSDT", fail, lambda _: None)
+    running = asyncio.create_task(stream.run())
+    await stub.until(lambda: len(stub.sockets) == 1)
+    await stub.send(order_update("ours"))
+
+    with pytest.raises(LookupError, match="a fault of the engine"):
+        await running
