@@ -77,7 +77,7 @@ def last_known_mark(book: Book) -> Price | None:
 
 
 def trigger_price(ledger: Ledger, leverage: Leverage) -> Price | None:
-    """The mark at which real leverage is `leverage`, from abs(q) p = L (cash + q p); None if there is none."""
+    """The mark at which real leverage is `leverage`: abs(q) p = L (cash + q p); None if there is none."""
     held = ledger.position
     slope = abs(held) - leverage * held
     if ZERO in (held, slope):

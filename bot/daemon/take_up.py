@@ -82,7 +82,7 @@ async def _wallet_of_new_fund(fund: Fund, contract: Contract, gateway: AccountGa
     smallest = MIN_ORDERS_OF_CAPITAL * contract.min_increase(touch.ask) * touch.ask
     if fund.capital < smallest:
         raise UserError(
-            f"{setting}={fund.capital}: less than {MIN_ORDERS_OF_CAPITAL} minimum orders of {contract.symbol}; "
+            f"{setting}={fund.capital}: under {MIN_ORDERS_OF_CAPITAL} minimum orders of {contract.symbol}; "
             f"give it at least {smallest:.0f}"
         )
     if account.wallet < fund.capital:

@@ -52,7 +52,7 @@ def judge(settings: Settings) -> Embedded | None:
     """
     if not settings.funds:
         raise UserError(
-            f"INBAND_FUNDS: no fund is enabled; take one of the examples in config/{settings.mode}.toml, or set "
+            f"INBAND_FUNDS: no fund is enabled; uncomment one in config/{settings.mode}.toml, or set "
             "INBAND_FUNDS__BTCUP__UNDERLYING, __SIDE, __ACCOUNT and __CAPITAL"
         )
     names = sorted({settings.accounts[fund.account].exchange for fund in settings.funds})
