@@ -10,8 +10,9 @@ plus `slippage_bps`; `script` lets a test say what happens to the next orders in
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from copy import copy
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, Self
 
 from bot.core import commands as cmd
 from bot.core import events as ev
@@ -171,10 +172,15 @@ class Lab:
         """Give the engine one event, and carry out what it commands until it is quiet."""
         queue = deque([event])
         while queue:
-            self.state, records, commands = step(self.state, queue.popleft())
-            self.records.extend(records)
-            self.commands.extend(commands)
-            queue.extend(self._carry_out(command) for command in commands if self.deliver(command))
+            commands = self.take(queue.popleft())
+            queue.extend(self.carry_out(command) for command in commands if self.deliver(command))
+
+    def take(self, event: ev.Event) -> tuple[cmd.Command, ...]:
+        """One step: its records are kept, its commands are returned."""
+        self.state, records, commands = step(self.state, event)
+        self.records.extend(records)
+        self.commands.extend(commands)
+        return commands
 
     def mark(self, price: str | Decimal, *, after_s: float = 60, rate: str | None = None) -> None:
         """The mark moves to `price`, `after_s` later; funding is due every eight hours of market time."""
@@ -207,6 +213,19 @@ class Lab:
         self.send(ev.Resumed(*self.now, adopt))
         self.mark(self.price, after_s=0)
 
+    def fork(self) -> Self:
+        """An independent laboratory that has come exactly this far."""
+        twin, twin.venue = copy(self), copy(self.venue)
+        twin.records, twin.commands = self.records.copy(), self.commands.copy()
+        venue = twin.venue
+        venue.script, venue.income, venue.trades = (
+            venue.script.copy(),
+            venue.income.copy(),
+            venue.trades.copy(),
+        )
+        venue.orders, venue.sent = venue.orders.copy(), venue.sent.copy()
+        return twin
+
     def of(self, kind: type) -> Sequence[Record]:
         """The records of one class, in order."""
         return [record for record in self.records if isinstance(record, kind)]
@@ -218,7 +237,8 @@ class Lab:
         self.time_ms += milliseconds
         self.wall_ms += milliseconds
 
-    def _carry_out(self, command: cmd.Command) -> ev.Event:
+    def carry_out(self, command: cmd.Command) -> ev.Event:
+        """Do what a command asks, at the venue or here; the answer is an event."""
         if isinstance(command, SubmitOrder):
             return self.venue.submit(command, self.now, self.price)
         if isinstance(command, cmd.DrawSecrets | cmd.FetchTouch):

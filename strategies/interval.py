@@ -6,6 +6,8 @@ from typing import ClassVar, Literal
 from bot.core.strategy import INWARD, Decision, FundView, Hold, Rebalance
 
 _DAY_S = 86_400
+_AS_GOOD_AS = 1 - 1e-12
+"""A move of exactly 10 % is one, though 90 / 100 - 1 comes out a little short of -0.1 in floats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,7 @@ class Interval:
         if view.real_leverage >= self.max_leverage:
             return Rebalance(self.target, self.target, "prompt", "max leverage")
         last = view.last_rebalance_mark
-        if self.move and abs(view.mark / last - 1) >= self.move:
+        if self.move and abs(view.mark / last - 1) >= self.move * _AS_GOOD_AS:
             return Rebalance(self.target, self.target, urgency, "move")
         due_s = self._next_time_s(view.last_rebalance_time_s)
         if due_s <= view.time_s:
