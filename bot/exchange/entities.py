@@ -142,7 +142,7 @@ class Income:
 
 @dataclass(frozen=True, slots=True)
 class OrderEvent:
-    """An order changed: `execution` is NEW, TRADE, CANCELED, EXPIRED or CALCULATED (liquidation)."""
+    """An order changed: `execution` is NEW, TRADE, CANCELED or EXPIRED."""
 
     order: Order
     execution: str

@@ -60,6 +60,7 @@ class MarketClock:
     def __init__(self, desk: Desk, speed: Speed, *, start_ms: int, wait_for_clients: bool) -> None:
         self._desk = desk
         self._venue = desk.venue
+        self._market = desk.venue.market
         self._speed = speed
         self._start_ms = start_ms
         self._wait_for_clients = wait_for_clients
@@ -82,7 +83,7 @@ class MarketClock:
                 await self._tell_end()
                 wait_s = math.inf
             elif wait_s == 0.0 and instant is not None and self._speed != "max":
-                due_s = self._due_s + (instant - self._venue.now) / (1_000 * self._speed)
+                due_s = self._due_s + (instant - self._market.now) / (1_000 * self._speed)
                 wait_s = max(0.0, due_s - loop.time())
             if wait_s == 0.0 and instant is not None:
                 await self._move_to(instant)
@@ -112,25 +113,25 @@ class MarketClock:
                 await desk.streams.send_key_expired(account, key)
 
     def _next_instant(self) -> int | None:
-        instant = self._venue.next_knot()
+        instant = self._market.next_knot()
         if instant is None:
             return None
         for client in self._clients:
             if client.until_ms is not None:
-                instant = min(instant, max(client.until_ms, self._venue.now + 1))
+                instant = min(instant, max(client.until_ms, self._market.now + 1))
         return instant
 
     def _released(self) -> bool:
         if not self._clients:
             return self._speed != "max" and not self._wait_for_clients
-        now = self._venue.now
+        now = self._market.now
         return all(client.seen_ms >= now for client in self._clients)
 
     async def _move_to(self, instant: int) -> None:
         async with self._moving:
             loop = asyncio.get_running_loop()
             if self._speed != "max":
-                passed_s = (instant - self._venue.now) / (1_000 * self._speed)
+                passed_s = (instant - self._market.now) / (1_000 * self._speed)
                 self._due_s = max(self._due_s + passed_s, loop.time() - CATCH_UP_S)
             self._venue.advance(instant)
             await self._desk.settle()
@@ -145,7 +146,7 @@ class MarketClock:
             if not client.told_end:
                 client.told_end = True
                 with suppress(ConnectionError):  # it left in between; its handler cleans up
-                    await client.socket.send_bytes(orjson.dumps({"op": "end", "now": self._venue.now}))
+                    await client.socket.send_bytes(orjson.dumps({"op": "end", "now": self._market.now}))
 
     # --- attached clients -----------------------------------------------------------------------------
 
@@ -185,9 +186,9 @@ class MarketClock:
         self._wait_for_clients = False
         answer = {
             "op": "attached",
-            "now": self._venue.now,
+            "now": self._market.now,
             "start": self._start_ms,
-            "end": self._venue.end_ms,
+            "end": self._market.end_ms,
             "speed": self._speed,
         }
         await socket.send_bytes(orjson.dumps(answer))
@@ -196,11 +197,11 @@ class MarketClock:
 
     async def _fast_forward(self, time_ms: int) -> None:
         """Move on to `time_ms` without sending marks on the way; funding and liquidations are booked."""
-        venue, steps = self._venue, 0
-        end_ms = venue.end_ms
+        market, steps = self._market, 0
+        end_ms = market.end_ms
         time_ms = time_ms if end_ms is None else min(time_ms, end_ms)
-        while venue.now < time_ms:
-            venue.advance(min(venue.next_knot() or time_ms, time_ms))
+        while market.now < time_ms:
+            self._venue.advance(min(market.next_knot() or time_ms, time_ms))
             steps += 1
             if steps % YIELD_EVERY == 0:
                 await self._desk.settle()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bot.exchange import wire
+from bot.exchange import wire, wire_account, wire_market
 from bot.exchange.desk import wall_ms
 from bot.exchange.entities import ZERO, IncomeType, Order, OrderRequest, OrderType, Side, TimeInForce
 from bot.exchange.errors import RequestError, not_yet
@@ -25,34 +25,34 @@ NO_SUCH_ORDER = RequestError(-2013, "Order does not exist.")
 
 
 def _account(version: int) -> PrivateAnswer:
-    return lambda desk, _params, account: wire.account_info(desk.venue, account, version=version)
+    return lambda desk, _params, account: wire_account.account_info(desk.venue, account, version=version)
 
 
 def _balance(desk: Desk, _params: Params, account: Account) -> list[Json]:
-    return [wire.balance_row(desk.venue, account)]
+    return [wire_account.balance_row(desk.venue, account)]
 
 
 def _position_risk(version: int) -> PrivateAnswer:
     def answer(desk: Desk, params: Params, account: Account) -> list[Json]:
-        names = wire.symbols_listed(desk.venue, account, version=version)
+        names = wire_account.symbols_listed(desk.venue, account, version=version)
         if "symbol" in params:
-            asked = desk.venue.symbol(params.symbol()).name
+            asked = desk.venue.market.symbol(params.symbol()).name
             names = [name for name in names if name == asked]
-        return [wire.position_risk(desk.venue, account, name, version=version) for name in names]
+        return [wire_account.position_risk(desk.venue, account, name, version=version) for name in names]
 
     return answer
 
 
 def _leverage_brackets(desk: Desk, params: Params, _account: Account) -> Any:
     if "symbol" in params:
-        return [wire.leverage_bracket(desk.venue.symbol(params.symbol()))]
-    return [wire.leverage_bracket(symbol) for symbol in desk.venue.symbols.values()]
+        return [wire_market.leverage_bracket(desk.venue.market.symbol(params.symbol()))]
+    return [wire_market.leverage_bracket(symbol) for symbol in desk.venue.market.symbols.values()]
 
 
 def _symbol_config(desk: Desk, params: Params, account: Account) -> list[Json]:
     venue = desk.venue
-    symbols = [venue.symbol(params.symbol())] if "symbol" in params else venue.symbols.values()
-    return [wire.symbol_config(account, symbol) for symbol in symbols]
+    symbols = [venue.market.symbol(params.symbol())] if "symbol" in params else venue.market.symbols.values()
+    return [wire_account.symbol_config(account, symbol) for symbol in symbols]
 
 
 def _account_config(_desk: Desk, _params: Params, _account: Account) -> Json:
@@ -70,7 +70,7 @@ def _account_config(_desk: Desk, _params: Params, _account: Account) -> Json:
 
 def _commission_rate(desk: Desk, params: Params, _account: Account) -> Json:
     return {
-        "symbol": desk.venue.symbol(params.symbol()).name,
+        "symbol": desk.venue.market.symbol(params.symbol()).name,
         "makerCommissionRate": f"{MAKER_FEE:.6f}",
         "takerCommissionRate": f"{TAKER_FEE:.6f}",
     }
@@ -97,7 +97,7 @@ def _set_asset_mode(_desk: Desk, params: Params, _account: Account) -> Json:
 
 
 def _set_margin_type(desk: Desk, params: Params, _account: Account) -> Json:
-    desk.venue.symbol(params.symbol())
+    desk.venue.market.symbol(params.symbol())
     wanted = params.text("marginType")
     if wanted == "ISOLATED":
         raise not_yet()
@@ -107,9 +107,9 @@ def _set_margin_type(desk: Desk, params: Params, _account: Account) -> Json:
 
 
 def _set_leverage(desk: Desk, params: Params, account: Account) -> Json:
-    symbol = desk.venue.symbol(params.symbol())
+    symbol = desk.venue.market.symbol(params.symbol())
     desk.venue.set_leverage(account, symbol.name, params.integer("leverage"))
-    config = wire.symbol_config(account, symbol)
+    config = wire_account.symbol_config(account, symbol)
     return {
         "symbol": symbol.name,
         "leverage": config["leverage"],
@@ -135,7 +135,7 @@ def _place(desk: Desk, params: Params, account: Account) -> Json:
 
 
 def _order_request(desk: Desk, params: Params, account: Account) -> OrderRequest:
-    symbol = desk.venue.symbol(params.symbol())
+    symbol = desk.venue.market.symbol(params.symbol())
     side = params.member("side", Side, RequestError(-1117, "Invalid side."))
     kind = _order_type(params.text("type"))
     if params.text("positionSide", "BOTH") != "BOTH":
@@ -179,7 +179,7 @@ def _order_type(text: str) -> OrderType:
 
 def _find(desk: Desk, params: Params, account: Account) -> Order:
     """Return the order that `orderId` or `origClientOrderId` names; raises RequestError -2013."""
-    symbol = desk.venue.symbol(params.symbol()).name
+    symbol = desk.venue.market.symbol(params.symbol()).name
     if "orderId" in params:
         found = desk.store.order(account.name, symbol, params.integer("orderId"))
     elif "origClientOrderId" in params:
@@ -214,12 +214,12 @@ def _query_open(desk: Desk, params: Params, account: Account) -> Json:
 
 
 def _open_orders(desk: Desk, params: Params, account: Account) -> list[Json]:
-    asked = desk.venue.symbol(params.symbol()).name if "symbol" in params else None
+    asked = desk.venue.market.symbol(params.symbol()).name if "symbol" in params else None
     return [wire.order(item) for item in account.open_orders.values() if asked in {None, item.symbol}]
 
 
 def _cancel_all(desk: Desk, params: Params, account: Account) -> Json:
-    name = desk.venue.symbol(params.symbol()).name
+    name = desk.venue.market.symbol(params.symbol()).name
     for order in [item for item in account.open_orders.values() if item.symbol == name]:
         desk.venue.cancel(account, order.id)
     return {"code": 200, "msg": "The operation of cancel all open order is done."}
@@ -230,7 +230,7 @@ def _cancel_all(desk: Desk, params: Params, account: Account) -> Json:
 
 def _window(desk: Desk, params: Params) -> tuple[int, int]:
     """Return the times asked for: by default the last 7 days, or 7 days from the start; never more."""
-    now = desk.venue.now
+    now = desk.venue.market.now
     if "startTime" in params:
         start_ms = params.integer("startTime")
         end_ms = params.integer("endTime", start_ms + WEEK_MS)
@@ -245,9 +245,9 @@ def _window(desk: Desk, params: Params) -> tuple[int, int]:
 
 
 def _all_orders(desk: Desk, params: Params, account: Account) -> list[Json]:
-    symbol = desk.venue.symbol(params.symbol()).name
+    symbol = desk.venue.market.symbol(params.symbol()).name
     from_id = params.integer("orderId", 0)
-    start_ms, end_ms = (0, desk.venue.now) if from_id else _window(desk, params)
+    start_ms, end_ms = (0, desk.venue.market.now) if from_id else _window(desk, params)
     limit = params.limit(500, 1000)
     found = desk.store.orders(
         account.name, symbol, from_id=from_id, start_ms=start_ms, end_ms=end_ms, limit=limit
@@ -256,9 +256,9 @@ def _all_orders(desk: Desk, params: Params, account: Account) -> list[Json]:
 
 
 def _user_trades(desk: Desk, params: Params, account: Account) -> list[Json]:
-    symbol = desk.venue.symbol(params.symbol()).name
+    symbol = desk.venue.market.symbol(params.symbol()).name
     by_id = "fromId" in params or "orderId" in params
-    start_ms, end_ms = (0, desk.venue.now) if by_id else _window(desk, params)
+    start_ms, end_ms = (0, desk.venue.market.now) if by_id else _window(desk, params)
     found = desk.store.trades(
         account.name,
         symbol,
@@ -274,7 +274,7 @@ def _user_trades(desk: Desk, params: Params, account: Account) -> list[Json]:
 
 def _income(desk: Desk, params: Params, account: Account) -> list[Json]:
     kind = params.text("incomeType", "")
-    now = desk.venue.now
+    now = desk.venue.market.now
     start_ms = params.integer("startTime", max(0, now - WEEK_MS))
     limit = params.limit(100, 1000)
     page = max(1, params.integer("page", 1))

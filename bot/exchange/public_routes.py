@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bot.exchange import wire
+from bot.exchange import wire, wire_market
 from bot.exchange.desk import wall_ms
 from bot.exchange.errors import RequestError
 from bot.exchange.limits import RateLimits
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from bot.exchange.book import Level
     from bot.exchange.desk import Desk
+    from bot.exchange.market import Market
     from bot.exchange.params import Params
-    from bot.exchange.venue import Venue
 
 Json = dict[str, Any]
 DAY_MS = 86_400_000
@@ -42,7 +42,7 @@ def _exchange_info(desk: Desk, _params: Params) -> Json:
         ],
         "serverTime": wall_ms(),
         "assets": [{"asset": wire.ASSET, "marginAvailable": True, "autoAssetExchange": "-10000"}],
-        "symbols": [wire.symbol_info(symbol) for symbol in desk.venue.symbols.values()],
+        "symbols": [wire_market.symbol_info(symbol) for symbol in desk.venue.market.symbols.values()],
         "timezone": "UTC",
         "futuresType": "U_MARGINED",
     }
@@ -52,13 +52,13 @@ def _rate_limit(kind: str, interval: str, number: int, limit: int) -> Json:
     return {"rateLimitType": kind, "interval": interval, "intervalNum": number, "limit": limit}
 
 
-def _one_or_all(row: Callable[[Venue, str], Json]) -> Callable[[Desk, Params], Any]:
+def _one_or_all(row: Callable[[Market, str], Json]) -> Callable[[Desk, Params], Any]:
     """Answer for the symbol asked for, or for all of them."""
 
     def answer(desk: Desk, params: Params) -> Any:
         if "symbol" in params:
-            return row(desk.venue, desk.venue.symbol(params.symbol()).name)
-        return [row(desk.venue, name) for name in desk.venue.symbols]
+            return row(desk.venue.market, desk.venue.market.symbol(params.symbol()).name)
+        return [row(desk.venue.market, name) for name in desk.venue.market.symbols]
 
     return answer
 
@@ -67,8 +67,8 @@ def _touch(levels: tuple[Level, ...]) -> tuple[str, str]:
     return (wire.plain(levels[0].price), wire.plain(levels[0].quantity)) if levels else ("0", "0")
 
 
-def _book_ticker(venue: Venue, name: str) -> Json:
-    book = venue.book(name)
+def _book_ticker(market: Market, name: str) -> Json:
+    book = market.book(name)
     (bid, bid_size), (ask, ask_size) = _touch(book.bids), _touch(book.asks)
     return {
         "symbol": name,
@@ -76,39 +76,39 @@ def _book_ticker(venue: Venue, name: str) -> Json:
         "bidQty": bid_size,
         "askPrice": ask,
         "askQty": ask_size,
-        "time": venue.now,
-        "lastUpdateId": venue.now,
+        "time": market.now,
+        "lastUpdateId": market.now,
     }
 
 
-def _price(venue: Venue, name: str) -> Json:
-    return {"symbol": name, "price": _last(venue, name), "time": venue.now}
+def _price(market: Market, name: str) -> Json:
+    return {"symbol": name, "price": _last(market, name), "time": market.now}
 
 
-def _last(venue: Venue, name: str) -> str:
+def _last(market: Market, name: str) -> str:
     """Return the mark on the grid of ticks: the background market trades there."""
-    return wire.plain(venue.marks[name].quantize(venue.symbols[name].tick))
+    return wire.plain(market.marks[name].quantize(market.symbols[name].tick))
 
 
-def _day(venue: Venue, name: str) -> Json:
+def _day(market: Market, name: str) -> Json:
     """Return the change over the last 24 hours; the background market has no volume of its own."""
-    before, last = venue.mark_at(name, venue.now - DAY_MS), venue.marks[name]
+    before, last = market.mark_at(name, market.now - DAY_MS), market.marks[name]
     high, low = max(before, last), min(before, last)
-    tick = venue.symbols[name].tick
+    tick = market.symbols[name].tick
     return {
         "symbol": name,
         "priceChange": wire.plain((last - before).quantize(tick)),
         "priceChangePercent": f"{(last / before - 1) * 100:.3f}",
         "weightedAvgPrice": wire.plain(((last + before) / 2).quantize(tick)),
-        "lastPrice": _last(venue, name),
+        "lastPrice": _last(market, name),
         "lastQty": "0",
         "openPrice": wire.plain(before.quantize(tick)),
         "highPrice": wire.plain(high.quantize(tick)),
         "lowPrice": wire.plain(low.quantize(tick)),
         "volume": "0",
         "quoteVolume": "0",
-        "openTime": venue.now - DAY_MS,
-        "closeTime": venue.now,
+        "openTime": market.now - DAY_MS,
+        "closeTime": market.now,
         "firstId": 0,
         "lastId": 0,
         "count": 0,
@@ -116,11 +116,11 @@ def _day(venue: Venue, name: str) -> Json:
 
 
 def _depth(desk: Desk, params: Params) -> Json:
-    name = desk.venue.symbol(params.symbol()).name
+    name = desk.venue.market.symbol(params.symbol()).name
     limit = params.integer("limit", 500)
     if limit not in DEPTH_LIMITS:
         raise RequestError(-4021, f"{limit} is not valid depth limit.")
-    book, now = desk.venue.book(name), desk.venue.now
+    book, now = desk.venue.market.book(name), desk.venue.market.now
     return {
         "lastUpdateId": now,
         "E": now,
@@ -131,18 +131,18 @@ def _depth(desk: Desk, params: Params) -> Json:
 
 
 def _funding_rates(desk: Desk, params: Params) -> list[Json]:
-    venue = desk.venue
-    names = [venue.symbol(params.symbol()).name] if "symbol" in params else list(venue.symbols)
+    market = desk.venue.market
+    names = [market.symbol(params.symbol()).name] if "symbol" in params else list(market.symbols)
     limit = params.limit(100, 1000)
-    end_ms = min(params.integer("endTime", venue.now), venue.now)
+    end_ms = min(params.integer("endTime", market.now), market.now)
     start_ms = params.integer("startTime", 0)
-    rows = [row for name in names for row in _funding_of(venue, name, start_ms, end_ms)]
+    rows = [row for name in names for row in _funding_of(market, name, start_ms, end_ms)]
     rows.sort(key=lambda row: (row["fundingTime"], row["symbol"]))
     return rows[:limit] if start_ms else rows[-limit:]
 
 
-def _funding_of(venue: Venue, name: str, start_ms: int, end_ms: int) -> list[Json]:
-    traded, rows = venue.traded[name], []
+def _funding_of(market: Market, name: str, start_ms: int, end_ms: int) -> list[Json]:
+    traded, rows = market.traded[name], []
     due = traded.funding.next_after(max(start_ms, traded.path.start_ms) - 1)
     while due and due[0] <= end_ms:
         time_ms, rate = due
@@ -151,7 +151,7 @@ def _funding_of(venue: Venue, name: str, start_ms: int, end_ms: int) -> list[Jso
                 "symbol": name,
                 "fundingTime": time_ms,
                 "fundingRate": wire.money(rate),
-                "markPrice": wire.money(venue.mark_at(name, time_ms)),
+                "markPrice": wire.money(market.mark_at(name, time_ms)),
             }
         )
         due = traded.funding.next_after(time_ms)
@@ -167,7 +167,7 @@ PUBLIC_ROUTES: dict[Key, PublicRoute] = {
     ("GET", "/fapi/v1/ping"): PublicRoute(1, _ping),
     ("GET", "/fapi/v1/time"): PublicRoute(1, _time),
     ("GET", "/fapi/v1/exchangeInfo"): PublicRoute(1, _exchange_info),
-    ("GET", "/fapi/v1/premiumIndex"): PublicRoute(1, _one_or_all(wire.premium_index)),
+    ("GET", "/fapi/v1/premiumIndex"): PublicRoute(1, _one_or_all(wire_market.premium_index)),
     ("GET", "/fapi/v1/ticker/bookTicker"): PublicRoute(2, _one_or_all(_book_ticker)),
     ("GET", "/fapi/v1/ticker/price"): PublicRoute(1, _one_or_all(_price)),
     ("GET", "/fapi/v2/ticker/price"): PublicRoute(1, _one_or_all(_price)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
-from contextlib import suppress
+import logging
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TYPE_CHECKING, Protocol
@@ -12,15 +12,17 @@ from typing import TYPE_CHECKING, Protocol
 from aiohttp import web
 
 from bot.exchange.catalog import CATALOG
-from bot.exchange.desk import Desk, wall_ms
+from bot.exchange.desk import LISTEN_KEYS, Desk, wall_ms
 from bot.exchange.errors import PortInUseError, StartError
 from bot.exchange.limits import UNLIMITED, RateLimits
+from bot.exchange.listen_keys import ListenKeys
+from bot.exchange.market import DEFAULT_HALF_SPREAD_BPS, Market, TradedSymbol
 from bot.exchange.pacing import MarketClock, Speed
 from bot.exchange.prices import FundingSource, PricePath, open_funding
 from bot.exchange.rest import MAX_BODY_BYTES, RestApi
 from bot.exchange.store import Store
 from bot.exchange.streams import Streams
-from bot.exchange.venue import DEFAULT_HALF_SPREAD_BPS, TradedSymbol, Venue
+from bot.exchange.venue import Venue
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bot.exchange.auth import AccountConfig
+
+
+_log = logging.getLogger(__name__)
 
 
 class IdentifiedPath(PricePath, Protocol):
@@ -69,6 +74,8 @@ class Exchange:
         self._desk = desk
         self._runner = runner
         self._tasks = [asyncio.create_task(clock.run()), asyncio.create_task(clock.keep_alive())]
+        for task in self._tasks:
+            task.add_done_callback(self._report)
         self.port: int = runner.addresses[0][1]
 
     @property
@@ -79,20 +86,24 @@ class Exchange:
     @property
     def now_ms(self) -> int:
         """Market time, UTC ms."""
-        return self._desk.venue.now
+        return self._desk.venue.market.now
 
     async def failed(self) -> None:
         """Wait until the market stops by an error, and raise it. Cancel to stop waiting."""
         await asyncio.gather(*map(asyncio.shield, self._tasks))
 
+    def _report(self, task: asyncio.Task[None]) -> None:
+        """Say that the market has stopped, and cut the streams so that clients notice."""
+        if not task.cancelled() and task.exception() is not None:
+            _log.critical("the paper exchange's market has stopped", exc_info=task.exception())
+            self._desk.streams.close()
+
     async def close(self) -> None:
         """Stop the market, close all connections, and save market time."""
         for task in self._tasks:
             task.cancel()
-        for task in self._tasks:
-            with suppress(asyncio.CancelledError):
-                await task
-        await self._desk.streams.close()
+        await asyncio.gather(*self._tasks, return_exceptions=True)  # a failure has been reported
+        self._desk.streams.close()
         await self._runner.cleanup()
         self._desk.save_market_time()
         self._desk.store.close()
@@ -146,13 +157,13 @@ def _open_venue(config: ExchangeConfig, store: Store, traded: list[TradedSymbol]
     paths = "|".join(f"{name}={path.identity}" for name, path in sorted(config.paths.items()))
     identity = sha256(f"{config.seed}|{config.half_spread_bps}|{paths}".encode()).hexdigest()
     store.claim(identity)
-    venue = Venue(
+    market = Market(
         traded,
         seed=config.seed,
         start_ms=store.market_time_ms() or max(item.path.start_ms for item in traded),
-        accounts=store.load_accounts(),
         half_spread_bps=config.half_spread_bps,
     )
+    venue = Venue(market, store.load_accounts())
     for account in config.accounts:
         if account.name not in venue.accounts:
             venue.open_account(account.name, account.balance)
@@ -161,10 +172,9 @@ def _open_venue(config: ExchangeConfig, store: Store, traded: list[TradedSymbol]
 
 
 def _open_desk(venue: Venue, store: Store) -> Desk:
-    # The streams ask the desk whose key it is, the desk tells the streams: one of them must come first.
-    streams = Streams(venue, lambda key: desk.listen_keys.owner(key, wall_ms()))
-    desk = Desk(venue, store, streams)
-    return desk
+    keys = ListenKeys(store.fact(LISTEN_KEYS))
+    streams = Streams(venue.market, lambda key: keys.owner(key, wall_ms()))
+    return Desk(venue, store, streams, keys)
 
 
 def _usual_limits(speed: Speed) -> RateLimits:

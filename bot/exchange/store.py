@@ -8,6 +8,7 @@ does not grow with them.
 from __future__ import annotations
 
 import sqlite3
+from contextlib import contextmanager
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ from bot.exchange.entities import Income, IncomeType, Order, OrderType, Side, St
 from bot.exchange.errors import StartError, StoreMismatchError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from bot.exchange.venue import Venue
@@ -87,10 +88,9 @@ class Store:
         """
         known = self.fact("identity")
         if known is None:
-            self._db.execute("BEGIN IMMEDIATE")
-            self._put_fact("format", FORMAT)
-            self._put_fact("identity", identity)
-            self._db.execute("COMMIT")
+            with self._transaction():
+                self._put_fact("format", FORMAT)
+                self._put_fact("identity", identity)
             return False
         if self.fact("format") != FORMAT:
             raise StoreMismatchError(f"{self._path} is of another version; use --fresh to archive it")
@@ -121,25 +121,29 @@ class Store:
 
     def save(self, venue: Venue, facts: Iterable[tuple[str, str]] = ()) -> None:
         """Make the venue's changes and its market time durable, and clear the changes."""
-        changes = venue.changes
-        db = self._db
-        db.execute("BEGIN IMMEDIATE")
-        self._put_fact("market_time_ms", str(venue.now))
-        for name, value in facts:
-            self._put_fact(name, value)
-        if changes.orders:
-            db.executemany(
-                _insert("orders", _ORDER_COLUMNS + ", open"), map(_order_row, changes.orders.values())
-            )
-        if changes.trades:
+        changes, db = venue.changes, self._db
+        with self._transaction():
+            self._put_fact("market_time_ms", str(venue.market.now))
+            for name, value in facts:
+                self._put_fact(name, value)
+            orders = map(_order_row, changes.orders.values())
+            db.executemany(_insert("orders", _ORDER_COLUMNS + ", open"), orders)
             db.executemany(_insert("trades", _TRADE_COLUMNS), map(_trade_row, changes.trades))
-        if changes.incomes:
             db.executemany(_insert("incomes", _INCOME_COLUMNS), map(_income_row, changes.incomes))
-        for name in changes.accounts:
-            state = orjson.dumps(_encode_account(venue.accounts[name])).decode()
-            db.execute("INSERT OR REPLACE INTO accounts VALUES (?, ?)", (name, state))
-        db.execute("COMMIT")
+            for name in changes.accounts:
+                state = orjson.dumps(_encode_account(venue.accounts[name])).decode()
+                db.execute("INSERT OR REPLACE INTO accounts VALUES (?, ?)", (name, state))
         venue.changes = type(changes)()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
 
     def _put_fact(self, name: str, value: str) -> None:
         self._db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))

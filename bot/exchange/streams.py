@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from aiohttp import WSMsgType, web
 
-from bot.exchange import wire
+from bot.exchange import wire, wire_events
 from bot.exchange.book import Level
 from bot.exchange.entities import ZERO, OrderEvent
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from bot.exchange.entities import Event
-    from bot.exchange.venue import Venue
+    from bot.exchange.market import Market
 
 MAX_BEHIND_BYTES = 4 * 1024 * 1024
 MAX_STREAMS = 1_024
@@ -45,10 +45,14 @@ class Connection:
         self.streams: dict[str, None] = {}
         self.user_streams: dict[str, str] = {}
 
+    def cut(self) -> None:
+        """Drop the connection at once."""
+        self._transport.abort()
+
     async def send(self, payload: bytes, stream: str = "") -> None:
         """Send one frame; cut the connection off if its reader lags too far behind."""
         if self._transport.get_write_buffer_size() > MAX_BEHIND_BYTES:
-            self._transport.abort()
+            self.cut()
         if self._transport.is_closing() or self._socket.closed:
             return
         if self.combined and stream:
@@ -62,8 +66,8 @@ class Connection:
 class Streams:
     """All connections, and what is sent to them."""
 
-    def __init__(self, venue: Venue, owner_of_key: Callable[[str], str | None]) -> None:
-        self._venue = venue
+    def __init__(self, market: Market, owner_of_key: Callable[[str], str | None]) -> None:
+        self._market = market
         self._owner_of_key = owner_of_key
         self._connections: dict[Connection, None] = {}
         self._subscribers: dict[str, dict[Connection, None]] = {}
@@ -90,12 +94,12 @@ class Streams:
         """Send events to the user data streams of their accounts."""
         for event in events:
             account = event.order.account if isinstance(event, OrderEvent) else event.account
-            payload = orjson.dumps(wire.user_event(event, self._venue.now))
+            payload = orjson.dumps(wire_events.user_event(event, self._market.now))
             await self._send_user(account, payload)
 
     async def send_key_expired(self, account: str, key: str) -> None:
         """Tell an account's user data streams that their key has run out."""
-        payload = {"e": "listenKeyExpired", "E": self._venue.now, "listenKey": key}
+        payload = {"e": "listenKeyExpired", "E": self._market.now, "listenKey": key}
         await self._send_user(account, orjson.dumps(payload))
         for connection in self._connections:
             connection.user_streams.pop(key, None)
@@ -108,26 +112,26 @@ class Streams:
 
     def _mark_frame(self, symbol: str) -> bytes:
         if not symbol:
-            return b"[%s]" % b",".join(map(self._mark_frame, self._venue.symbols))
-        venue = self._venue
-        mark = format(venue.marks[symbol], "f")
-        due_ms, rate = venue.next_funding[symbol] or (0, 0)
+            return b"[%s]" % b",".join(map(self._mark_frame, self._market.symbols))
+        market = self._market
+        mark = format(market.marks[symbol], "f")
+        due_ms, rate = market.next_funding[symbol] or (0, 0)
         return (
-            f'{{"e":"markPriceUpdate","E":{venue.now},"s":"{symbol}","p":"{mark}","ap":"{mark}","P":"{mark}",'
+            f'{{"e":"markPriceUpdate","E":{market.now},"s":"{symbol}","p":"{mark}","ap":"{mark}","P":"{mark}",'
             f'"i":"{mark}","r":"{rate:.8f}","T":{due_ms}}}'
         ).encode()
 
     def _book_frame(self, symbol: str) -> bytes:
-        venue = self._venue
-        book = venue.book(symbol)
+        market = self._market
+        book = market.book(symbol)
         bid = book.bids[0] if book.bids else NOBODY
         ask = book.asks[0] if book.asks else NOBODY
         return orjson.dumps(
             {
                 "e": "bookTicker",
-                "u": venue.now,
-                "E": venue.now,
-                "T": venue.now,
+                "u": market.now,
+                "E": market.now,
+                "T": market.now,
                 "s": symbol,
                 "b": wire.plain(bid.price),
                 "B": wire.plain(bid.quantity),
@@ -157,10 +161,10 @@ class Streams:
             self._unsubscribe(connection, list(connection.streams))
         return socket
 
-    async def close(self) -> None:
-        """Close every connection."""
-        for connection in list(self._connections):
-            connection._transport.abort()  # noqa: SLF001 - the same module
+    def close(self) -> None:
+        """Cut every connection."""
+        for connection in self._connections:
+            connection.cut()
 
     async def _answer(self, connection: Connection, text: str) -> None:
         try:
@@ -223,7 +227,7 @@ class Streams:
                 self._mark_topics.append((stream, ""))
                 continue
             symbol, _, kind = stream.partition("@")
-            if symbol.upper() not in self._venue.symbols or symbol != symbol.lower():
+            if symbol.upper() not in self._market.symbols or symbol != symbol.lower():
                 continue
             if kind in {"markPrice", "markPrice@1s"}:
                 self._mark_topics.append((stream, symbol.upper()))

@@ -1,17 +1,17 @@
 """The venue: a deterministic state machine over all accounts and symbols, without I/O and without a clock.
 
 Its inputs are `advance(time)` and the requests of accounts; its outputs are answers, `events` (for user
-streams) and `changes` (for the store). Same paths, seed and inputs, same outputs.
+streams) and `changes` (for the store). Same market and inputs, same outputs.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import TYPE_CHECKING
 
 from bot.exchange.account import CENT_MILLIONTH, Account
-from bot.exchange.book import Book, Depletion, Level, build_book, depleted
+from bot.exchange.book import Depletion, Level, depleted
 from bot.exchange.entities import (
     ZERO,
     AccountEvent,
@@ -28,7 +28,7 @@ from bot.exchange.entities import (
     TimeInForce,
     Trade,
 )
-from bot.exchange.errors import RequestError, unknown_symbol
+from bot.exchange.errors import RequestError
 from bot.exchange.filters import check_order
 from bot.exchange.margin import (
     AccountMargin,
@@ -44,11 +44,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from bot.exchange.catalog import Symbol
-    from bot.exchange.prices import FundingSource, PricePath
+    from bot.exchange.market import FundingDue, Market
 
 TAKER_FEE = Decimal("0.0005")
 MAKER_FEE = Decimal("0.0002")
-DEFAULT_HALF_SPREAD_BPS = Decimal("0.5")
 MAX_OPEN_ORDERS = 200
 
 
@@ -65,107 +64,34 @@ class Changes:
         return bool(self.accounts)
 
 
-@dataclass(frozen=True, slots=True)
-class TradedSymbol:
-    """A symbol with its price path and funding rates."""
-
-    symbol: Symbol
-    path: PricePath
-    funding: FundingSource
-
-
 class Venue:
-    """All accounts and symbols at one market time `now` (UTC ms)."""
+    """All accounts on one market."""
 
-    def __init__(
-        self,
-        traded: Iterable[TradedSymbol],
-        *,
-        seed: str,
-        start_ms: int,
-        accounts: Iterable[Account] = (),
-        half_spread_bps: Decimal = DEFAULT_HALF_SPREAD_BPS,
-    ) -> None:
-        self.traded: dict[str, TradedSymbol] = {item.symbol.name: item for item in traded}
-        self.symbols: dict[str, Symbol] = {name: item.symbol for name, item in self.traded.items()}
+    def __init__(self, market: Market, accounts: Iterable[Account] = ()) -> None:
+        self.market = market
         self.accounts: dict[str, Account] = {account.name: account for account in accounts}
-        self.now = start_ms
-        self.marks: dict[str, Decimal] = {}
         self.events: list[Event] = []
         self.changes = Changes()
-        self._seed = seed
-        self._half_spread_bps = half_spread_bps
-        self._books: dict[str, Book] = {}
-        self.next_funding: dict[str, tuple[int, Decimal] | None] = {}
-        for name, item in self.traded.items():
-            self.next_funding[name] = item.funding.next_after(start_ms)
-        self._set_marks()
-
-    # --- market ---------------------------------------------------------------------------------------
-
-    @property
-    def end_ms(self) -> int | None:
-        """The last instant at which any path moves; None when one never ends."""
-        ends = [item.path.end_ms for item in self.traded.values()]
-        return None if None in ends else max((end for end in ends if end is not None), default=self.now)
-
-    def next_knot(self) -> int | None:
-        """Return the next time at which a path has a knot; None when all paths have ended."""
-        nearest: int | None = None
-        for item in self.traded.values():
-            knot = item.path.next_knot_after(self.now)
-            if knot is not None and (nearest is None or knot < nearest):
-                nearest = knot
-        return nearest
 
     def advance(self, time_ms: int) -> None:
         """Move market time on to `time_ms`: funding due by then, marks, resting orders, liquidations."""
-        self._book_funding_until(time_ms)
-        self.now = time_ms
-        self._set_marks()
+        market = self.market
+        for due in market.funding_due(time_ms):
+            for account in self.accounts.values():
+                self._book_funding(account, due)
+        market.move_to(time_ms)
         for account in self.accounts.values():
             if account.open_orders:
                 self._fill_resting(account)
-            if account.positions and is_bankrupting(account, self.symbols, self.marks):
+            if account.positions and is_bankrupting(account, market.symbols, market.marks):
                 self._liquidate(account)
 
-    def book(self, symbol: str) -> Book:
-        """Return the background book of a symbol as it is now."""
-        book = self._books.get(symbol)
-        if book is None:
-            book = build_book(self.symbols[symbol], self.marks[symbol], self._seed, self._half_spread_bps)
-            self._books[symbol] = book
-        return book
-
-    def mark_at(self, symbol: str, time_ms: int) -> Decimal:
-        """Return the mark of a symbol at any time, to 8 decimals."""
-        return self.traded[symbol].path.price_at(time_ms).quantize(CENT_MILLIONTH, ROUND_HALF_EVEN)
-
-    def _set_marks(self) -> None:
-        self._books.clear()
-        for name in self.traded:
-            self.marks[name] = self.mark_at(name, self.now)
-
-    def _book_funding_until(self, time_ms: int) -> None:
-        while True:
-            due = [(item[0], name) for name, item in self.next_funding.items() if item and item[0] <= time_ms]
-            if not due:
-                return
-            instant_ms, name = min(due)
-            rate = self.traded[name].funding.rate_at(instant_ms - 1)
-            mark = self.mark_at(name, instant_ms)
-            for account in self.accounts.values():
-                self._book_funding(account, name, instant_ms, mark, rate)
-            self.next_funding[name] = self.traded[name].funding.next_after(instant_ms)
-
-    def _book_funding(
-        self, account: Account, symbol: str, time_ms: int, mark: Decimal, rate: Decimal
-    ) -> None:
-        position = account.positions.get(symbol)
-        if not position or not position.quantity or not rate:
+    def _book_funding(self, account: Account, due: FundingDue) -> None:
+        held = account.quantity(due.symbol)
+        if not held or not due.rate:
             return
-        amount = (-position.quantity * mark * rate).quantize(CENT_MILLIONTH, ROUND_FLOOR)
-        self._pay(account, IncomeType.FUNDING_FEE, symbol, amount, time_ms)
+        amount = (-held * due.mark * due.rate).quantize(CENT_MILLIONTH, ROUND_FLOOR)
+        self._pay(account, IncomeType.FUNDING_FEE, due.symbol, amount, due.time_ms)
         self._tell_account(account, "FUNDING_FEE", (), amount)
 
     # --- accounts -------------------------------------------------------------------------------------
@@ -174,26 +100,19 @@ class Venue:
         """Add an account with a first deposit in USDT."""
         account = Account(name, slot=len(self.accounts))
         self.accounts[name] = account
-        self._pay(account, IncomeType.TRANSFER, "", deposit, self.now)
+        self._pay(account, IncomeType.TRANSFER, "", deposit, self.market.now)
         return account
-
-    def symbol(self, name: str) -> Symbol:
-        """Return a traded symbol; raises RequestError -1121."""
-        symbol = self.symbols.get(name)
-        if symbol is None:
-            raise unknown_symbol()
-        return symbol
 
     def margin(self, account: Account) -> AccountMargin:
         """Return the margin of an account at the present marks."""
-        return account_margin(account, self.symbols, self.marks)
+        return account_margin(account, self.market.symbols, self.market.marks)
 
     def set_leverage(self, account: Account, name: str, leverage: int) -> None:
         """Change the leverage setting of a symbol; raises RequestError -4028, -2027 or -2028."""
-        symbol = self.symbol(name)
+        symbol = self.market.symbol(name)
         if not 1 <= leverage <= symbol.brackets[0].leverage:
             raise RequestError(-4028, f"Leverage {leverage} is not valid")
-        part = symbol_margin(account, symbol, self.marks[name])
+        part = symbol_margin(account, symbol, self.market.marks[name])
         largest = max(abs(part.notional + part.bids), abs(part.notional - part.asks))
         if largest and not admits(symbol, leverage, largest):
             raise RequestError(-2027, "Exceeded the maximum allowable position at current leverage.")
@@ -208,8 +127,8 @@ class Venue:
 
     def place(self, account: Account, request: OrderRequest) -> Order:
         """Place an order and match it; return it as it stands then. Raises RequestError if refused."""
-        symbol = self.symbol(request.symbol)
-        mark = self.marks[symbol.name]
+        symbol = self.market.symbol(request.symbol)
+        mark = self.market.marks[symbol.name]
         request = self._within_reduce_only(account, request)
         check_order(symbol, request, mark)
         if any(order.client_id == request.client_id for order in account.open_orders.values()):
@@ -235,8 +154,8 @@ class Venue:
             status=Status.NEW,
             filled=ZERO,
             quote=ZERO,
-            time_ms=self.now,
-            update_ms=self.now,
+            time_ms=self.market.now,
+            update_ms=self.market.now,
         )
         self._record(account, order, "NEW")
         order = self._trade(account, order, fills, maker=False)
@@ -267,7 +186,7 @@ class Venue:
                 " The order will not be recorded in the order history",
             )
         if request.time_in_force is TimeInForce.GTX:
-            levels = self.book(request.symbol).against(request.side)
+            levels = self.market.book(request.symbol).against(request.side)
             if levels and reaches(request.side, request.price, levels[0].price):
                 raise RequestError(
                     -5022,
@@ -281,7 +200,7 @@ class Venue:
         Cost = additional initial margin + open loss, at the order's price (a market order's: the mark, 5 bps
         worse; a sell's at least the mark). Source: Binance, "Cost required to open a position".
         """
-        mark = self.marks[symbol.name]
+        mark = self.market.marks[symbol.name]
         sign = request.side.sign
         price = request.price if request.type is OrderType.LIMIT else mark * (1 + sign * TAKER_FEE)
         part = symbol_margin(account, symbol, mark)
@@ -302,9 +221,9 @@ class Venue:
             raise RequestError(-2019, "Margin is insufficient.")
 
     def _view(self, account: Account, symbol: Symbol, side: Side) -> Iterable[Level]:
-        levels = self.book(symbol.name).against(side)
+        levels = self.market.book(symbol.name).against(side)
         depletion = account.depletion.get((symbol.name, side))
-        return depleted(levels, depletion.at(self.now), symbol.step) if depletion else levels
+        return depleted(levels, depletion.at(self.market.now), symbol.step) if depletion else levels
 
     def _trade(self, account: Account, order: Order, fills: list[Level], *, maker: bool) -> Order:
         if not fills:
@@ -320,14 +239,14 @@ class Venue:
                 filled=filled,
                 quote=order.quote + fill.quantity * fill.price,
                 status=Status.FILLED if filled == order.quantity else Status.PARTIALLY_FILLED,
-                update_ms=self.now,
+                update_ms=self.market.now,
             )
             updates.append(OrderEvent(order, "TRADE", trade))
-        position.update_ms = self.now
+        position.update_ms = self.market.now
         if not maker:
             key = (order.symbol, order.side)
-            depletion = account.depletion.get(key, Depletion(0.0, self.now))
-            account.depletion[key] = depletion.plus(total(fills)[1], self.now)
+            depletion = account.depletion.get(key, Depletion(0.0, self.market.now))
+            account.depletion[key] = depletion.plus(total(fills)[1], self.market.now)
         self._keep(account, order)
         self._tell_account(account, "ORDER", (order.symbol,), account.wallet - wallet_before)
         self.events.extend(updates)
@@ -348,17 +267,17 @@ class Venue:
             realised=realised,
             commission=commission,
             maker=maker,
-            time_ms=self.now,
+            time_ms=self.market.now,
         )
         self.changes.trades.append(trade)
-        self._pay(account, IncomeType.COMMISSION, order.symbol, -commission, self.now, trade.id)
+        self._pay(account, IncomeType.COMMISSION, order.symbol, -commission, self.market.now, trade.id)
         if realised:
-            self._pay(account, IncomeType.REALIZED_PNL, order.symbol, realised, self.now, trade.id)
+            self._pay(account, IncomeType.REALIZED_PNL, order.symbol, realised, self.market.now, trade.id)
         return trade
 
     def _fill_resting(self, account: Account) -> None:
         for order in sorted(account.open_orders.values(), key=lambda order: order.id):
-            fill = resting_fill(order, self.marks[order.symbol])
+            fill = resting_fill(order, self.market.marks[order.symbol])
             if fill is None:
                 continue
             if order.reduce_only:
@@ -376,24 +295,24 @@ class Venue:
         for name in sorted(account.positions):
             held = account.positions[name].quantity
             if held:
-                self._close_by_force(account, self.symbols[name], held)
+                self._close_by_force(account, self.market.symbols[name], held)
         if account.wallet < 0:
             owed = -account.wallet
-            self._pay(account, IncomeType.INSURANCE_CLEAR, "", owed, self.now)
+            self._pay(account, IncomeType.INSURANCE_CLEAR, "", owed, self.market.now)
             self._tell_account(account, "INSURANCE_CLEAR", (), owed)
 
     def _close_by_force(self, account: Account, symbol: Symbol, held: Decimal) -> None:
         side = Side.SELL if held > 0 else Side.BUY
         quantity = abs(held)
-        fills = take(self.book(symbol.name).against(side), side, None, quantity)
+        fills = take(self.market.book(symbol.name).against(side), side, None, quantity)
         missing = quantity - total(fills)[0]
         if missing:  # the insurance fund takes over what the book cannot, at its worst price
-            mark = self.marks[symbol.name].quantize(symbol.tick, ROUND_FLOOR)
+            mark = self.market.marks[symbol.name].quantize(symbol.tick, ROUND_FLOOR)
             fills.append(Level(fills[-1].price if fills else mark, missing))
         order = Order(
             id=account.next_id("order"),
             account=account.name,
-            client_id=f"autoclose-{self.now}",
+            client_id=f"autoclose-{self.market.now}",
             symbol=symbol.name,
             side=side,
             type=OrderType.LIMIT,
@@ -404,21 +323,21 @@ class Venue:
             status=Status.NEW,
             filled=ZERO,
             quote=ZERO,
-            time_ms=self.now,
-            update_ms=self.now,
+            time_ms=self.market.now,
+            update_ms=self.market.now,
         )
         self._record(account, order, "NEW")
         order = self._trade(account, order, fills, maker=False)
         fee = (order.quote * symbol.liquidation_fee).quantize(CENT_MILLIONTH, ROUND_CEILING)
         fee = min(fee, max(account.wallet, ZERO))
         if fee:
-            self._pay(account, IncomeType.INSURANCE_CLEAR, symbol.name, -fee, self.now)
+            self._pay(account, IncomeType.INSURANCE_CLEAR, symbol.name, -fee, self.market.now)
             self._tell_account(account, "INSURANCE_CLEAR", (), -fee)
 
     # --- book-keeping ---------------------------------------------------------------------------------
 
     def _end(self, account: Account, order: Order, status: Status) -> Order:
-        order = replace(order, status=status, update_ms=self.now)
+        order = replace(order, status=status, update_ms=self.market.now)
         self._record(account, order, status.value)
         return order
 
@@ -451,5 +370,5 @@ class Venue:
     def _tell_account(
         self, account: Account, reason: str, symbols: tuple[str, ...], balance_change: Decimal
     ) -> None:
-        changed = tuple(account.position(name).change(name, self.marks[name]) for name in symbols)
+        changed = tuple(account.position(name).change(name, self.market.marks[name]) for name in symbols)
         self.events.append(AccountEvent(account.name, reason, account.wallet, balance_change, changed))

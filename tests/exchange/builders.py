@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Self
 
-import aiohttp
 import ccxt.pro
 
 from bot.exchange import AccountConfig, Exchange
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import aiohttp
 
 START_MS = 1_704_067_200_000
 UP = AccountConfig("UP", "up-key", "up-secret", Decimal(100_000))

@@ -29,7 +29,7 @@ async def test_watch_mark_price_follows_the_path(start: Start) -> None:
     async with start(paths={"BTCUSDT": path}) as bench:
         client = bench.ccxt()
         pacer = await bench.pacer()
-        seen = []
+        seen: list[tuple[int, float]] = []
         while len(seen) < 4:
             ticker = await asyncio.wait_for(client.watch_mark_price(SYMBOL), 5)
             seen.append((ticker["timestamp"], ticker["markPrice"]))

@@ -1,0 +1,108 @@
+"""Symbols, marks and brackets as Binance writes them."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from bot.exchange.wire import ASSET, Json, money, plain
+
+if TYPE_CHECKING:
+    from bot.exchange.catalog import Symbol
+    from bot.exchange.market import Market
+
+
+def symbol_info(symbol: Symbol) -> Json:
+    """Return a symbol as in exchangeInfo."""
+    step, least = plain(symbol.step), plain(symbol.min_quantity)
+    return {
+        "symbol": symbol.name,
+        "pair": symbol.name,
+        "contractType": "PERPETUAL",
+        "deliveryDate": 4133404800000,
+        "onboardDate": 1569398400000,
+        "status": "TRADING",
+        "maintMarginPercent": "2.5000",
+        "requiredMarginPercent": "5.0000",
+        "baseAsset": symbol.base,
+        "quoteAsset": ASSET,
+        "marginAsset": ASSET,
+        "pricePrecision": symbol.price_digits,
+        "quantityPrecision": symbol.quantity_digits,
+        "baseAssetPrecision": 8,
+        "quotePrecision": 8,
+        "underlyingType": "COIN",
+        "underlyingSubType": ["Layer-1"],
+        "permissionSets": ["GRID", "COPY"],
+        "triggerProtect": plain(symbol.price_band),
+        "liquidationFee": plain(symbol.liquidation_fee),
+        "marketTakeBound": plain(symbol.price_band),
+        "maxMoveOrderLimit": 10000,
+        "filters": [
+            {
+                "filterType": "PRICE_FILTER",
+                "minPrice": plain(symbol.tick),
+                "maxPrice": plain(symbol.start_price * 100),
+                "tickSize": plain(symbol.tick),
+            },
+            {
+                "filterType": "LOT_SIZE",
+                "minQty": least,
+                "maxQty": plain(symbol.max_quantity),
+                "stepSize": step,
+            },
+            {
+                "filterType": "MARKET_LOT_SIZE",
+                "minQty": least,
+                "maxQty": plain(symbol.market_max_quantity),
+                "stepSize": step,
+            },
+            {"filterType": "MAX_NUM_ORDERS", "limit": 200},
+            {"filterType": "MAX_NUM_ALGO_ORDERS", "limit": 10},
+            {"filterType": "MIN_NOTIONAL", "notional": plain(symbol.min_notional)},
+            {
+                "filterType": "PERCENT_PRICE",
+                "multiplierUp": f"{1 + symbol.price_band:.4f}",
+                "multiplierDown": f"{1 - symbol.price_band:.4f}",
+                "multiplierDecimal": "4",
+            },
+            {"filterType": "POSITION_RISK_CONTROL", "positionControlSide": "NONE"},
+        ],
+        "orderTypes": ["LIMIT", "MARKET"],
+        "timeInForce": ["GTC", "IOC", "FOK", "GTX"],
+    }
+
+
+def premium_index(market: Market, name: str) -> Json:
+    """Return mark price and funding of a symbol."""
+    mark = money(market.marks[name])
+    funding = market.next_funding[name]
+    return {
+        "symbol": name,
+        "markPrice": mark,
+        "indexPrice": mark,
+        "estimatedSettlePrice": mark,
+        "lastFundingRate": money(funding[1] if funding else Decimal(0)),
+        "interestRate": "0.00010000",
+        "nextFundingTime": funding[0] if funding else 0,
+        "time": market.now,
+    }
+
+
+def leverage_bracket(symbol: Symbol) -> Json:
+    """Return the brackets of a symbol."""
+    return {
+        "symbol": symbol.name,
+        "notionalCoef": 1.0,
+        "brackets": [
+            {
+                "bracket": bracket.number,
+                "initialLeverage": bracket.leverage,
+                "notionalCap": int(bracket.cap),
+                "notionalFloor": int(bracket.floor),
+                "maintMarginRatio": float(bracket.rate),
+                "cum": float(bracket.amount),
+            }
+            for bracket in symbol.brackets
+        ],
+    }
