@@ -44,6 +44,19 @@ def test_records_still_in_the_log_are_archived_too(
         assert list(reader.read("BTCUP")) == [Sampled(1, ONE, None)]
 
 
+def test_a_store_in_a_folder_below_is_archived_with_the_journal(opened: Opener, data_dir: Path) -> None:
+    """The paper exchange keeps its store one folder down; it goes to the same archive."""
+    opened().close()
+    (data_dir / "exchange").mkdir()
+    (data_dir / "exchange" / "exchange.sqlite").write_bytes(b"its accounts")
+
+    folder = archive(data_dir, [JOURNAL_FILE, "exchange/exchange.sqlite"], NOW)
+
+    assert folder is not None
+    assert (folder / "exchange.sqlite").read_bytes() == b"its accounts"
+    assert list((data_dir / "exchange").iterdir()) == []
+
+
 def test_a_running_journal_is_not_archived(opened: Opener, data_dir: Path) -> None:
     """While a process runs on the data directory nothing is moved."""
     opened()

@@ -4,7 +4,7 @@ from typing import ClassVar, get_args, get_type_hints
 
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.core.records import DrawQueued, Filled, Kind, RebalanceParked, RebalanceStarted, Record
@@ -24,7 +24,6 @@ def any_of(cls: type[Record]) -> st.SearchStrategy[Record]:
 
 
 @pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)
-@settings(deadline=None)
 @given(data=st.data())
 def test_every_record_comes_back_exactly(cls: type[Record], data: st.DataObject) -> None:
     """Whatever a record holds, decoding its stored form gives the same record, digit for digit."""
@@ -37,7 +36,6 @@ def test_every_record_comes_back_exactly(cls: type[Record], data: st.DataObject)
 
 
 @pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)
-@settings(deadline=None)
 @given(data=st.data())
 def test_the_open_part_never_holds_a_sealed_field(cls: type[Record], data: st.DataObject) -> None:
     """The open JSON names no field that the class wants sealed, and the sealed JSON names nothing else."""

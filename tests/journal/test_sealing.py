@@ -3,7 +3,7 @@ import stat
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.journal.errors import JournalKeyError
@@ -14,7 +14,6 @@ KEY = bytes(range(32))
 PLACE = ("BTCUP", "DrawQueued", 1_000)
 
 
-@settings(deadline=None)
 @given(plain=st.binary())
 def test_what_is_sealed_opens_with_the_key(plain: bytes) -> None:
     """Unsealing gives back exactly what was sealed."""
@@ -36,7 +35,6 @@ def test_a_sealed_value_cannot_be_moved(place: tuple[str, str, int]) -> None:
         Sealer(KEY).unseal(Sealer(KEY).seal(b"2.1", *PLACE), *place)
 
 
-@settings(deadline=None)
 @given(position=st.integers(0, 30), change=st.integers(1, 255))
 def test_a_changed_byte_is_noticed(position: int, change: int) -> None:
     """Flipping any bits of a sealed value, nonce included, makes it unopenable."""
