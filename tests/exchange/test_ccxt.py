@@ -1,15 +1,18 @@
-"""Unmodified ccxt against the paper exchange, over real sockets."""
+"""Unmodified ccxt and ccxt.pro against the paper exchange, over real sockets."""
 
 from __future__ import annotations
 
 import asyncio
+from decimal import Decimal
 
 import ccxt
 import pytest
 
-from tests.exchange.builders import START_MS, Start, StepPath
+from bot.exchange.prices.funding import ConstantFunding
+from tests.exchange.builders import DOWN, START_MS, UP, Start, StepPath, flat
 
 SYMBOL = "BTC/USDT:USDT"
+IOC = {"timeInForce": "IOC"}
 
 
 async def test_load_markets_gives_filters(start: Start) -> None:
@@ -21,6 +24,14 @@ async def test_load_markets_gives_filters(start: Start) -> None:
     assert market["limits"]["amount"] == {"min": 0.001, "max": 1000.0}
     assert market["limits"]["cost"]["min"] == 100.0
     assert market["limits"]["market"]["max"] == 120.0
+    assert (market["linear"], market["settle"], market["active"]) == (True, "USDT", True)
+
+
+async def test_fetch_time_is_wall_time(start: Start) -> None:
+    """Ccxt can agree on the time of signatures with the exchange, whatever year is replayed."""
+    async with start() as bench:
+        client = bench.ccxt()
+        assert abs(await client.fetch_time() - client.milliseconds()) < 60_000
 
 
 async def test_watch_mark_price_follows_the_path(start: Start) -> None:
@@ -37,22 +48,210 @@ async def test_watch_mark_price_follows_the_path(start: Start) -> None:
     assert seen == [(START_MS + 1000 * step, 60_000.0 + 10 * step) for step in range(4)]
 
 
-async def test_ioc_order_fills_within_its_limit_and_expires_for_the_rest(start: Start) -> None:
-    """An IOC limit buy fills at the asks up to its limit; what the book lacks there expires."""
+async def test_watch_mark_prices_of_all_symbols(start: Start) -> None:
+    """ccxt.pro's stream of all marks names each traded symbol."""
+    paths = {"BTCUSDT": flat(), "ETHUSDT": flat(price=3_000)}
+    async with start(paths=paths) as bench:
+        tickers = await asyncio.wait_for(bench.ccxt().watch_mark_prices(), 5)
+    assert {name: ticker["markPrice"] for name, ticker in tickers.items()} == {
+        SYMBOL: 60_000.0,
+        "ETH/USDT:USDT": 3_000.0,
+    }
+
+
+async def test_watch_bids_asks_shows_the_touch(start: Start) -> None:
+    """ccxt.pro's best bid and ask lie half a basis point around the mark."""
+    async with start() as bench:
+        ticker = (await asyncio.wait_for(bench.ccxt().watch_bids_asks([SYMBOL]), 5))[SYMBOL]
+    assert (ticker["bid"], ticker["ask"]) == (59_997.0, 60_003.0)
+
+
+async def test_mark_price_by_rest(start: Start) -> None:
+    """Mark, index and funding rate can be read without a stream."""
+    async with start(funding={"BTCUSDT": ConstantFunding(Decimal("0.0003"))}) as bench:
+        client = bench.ccxt()
+        mark = await client.fetch_mark_price(SYMBOL)
+        funding = await client.fetch_funding_rate(SYMBOL)
+    assert mark["markPrice"] == 60_000.0
+    assert (funding["fundingRate"], funding["fundingTimestamp"]) == (0.0003, START_MS + 28_800_000)
+
+
+async def test_order_book_and_tickers(start: Start) -> None:
+    """The depth answers as an order book, best first, and the ticker endpoints as tickers."""
+    async with start() as bench:
+        client = bench.ccxt()
+        book = await client.fetch_order_book(SYMBOL, 20)
+        assert book["bids"][0][0] < 60_000 < book["asks"][0][0]
+        assert len(book["bids"]) == len(book["asks"]) == 20
+        assert (await client.fetch_ticker(SYMBOL))["last"] == 60_000.0
+        assert (await client.fetch_bids_asks([SYMBOL]))[SYMBOL]["bid"] == book["bids"][0][0]
+        assert (await client.fetch_last_prices([SYMBOL]))[SYMBOL]["price"] == 60_000.0
+
+
+@pytest.mark.parametrize("params", [{}, {"useV2": True}])
+async def test_fetch_balance(start: Start, params: dict[str, bool]) -> None:
+    """Each key sees the balance of its own account."""
+    async with start() as bench:
+        assert (await bench.ccxt(UP).fetch_balance(params))["USDT"]["total"] == 100_000.0
+        assert (await bench.ccxt(DOWN).fetch_balance(params))["USDT"]["free"] == 50_000.0
+
+
+async def test_settings_are_already_one_way_and_cross(start: Start) -> None:
+    """Position mode, asset mode and margin mode are as a new account has them; setting them again says so."""
     async with start() as bench:
         client = bench.ccxt()
         await client.load_markets()
-        params = {"timeInForce": "IOC", "clientOrderId": "inband-1"}
-        order = await client.create_order(SYMBOL, "limit", "buy", 2.0, 60_010.0, params)
-        assert order["clientOrderId"] == "inband-1"
-        assert 60_000 < order["average"] <= 60_010
-        found = await client.fetch_order(None, SYMBOL, {"clientOrderId": "inband-1"})
-        assert (found["id"], found["filled"], found["status"]) == (
-            order["id"],
-            order["filled"],
-            order["status"],
+        assert (await client.fetch_position_mode(SYMBOL))["hedged"] is False
+        with pytest.raises(ccxt.OperationRejected, match="-4059"):
+            await client.set_position_mode(False, SYMBOL)  # noqa: FBT003 - ccxt's signature
+        with pytest.raises(ccxt.MarginModeAlreadySet, match="-4046"):
+            await client.set_margin_mode("cross", SYMBOL)
+        assert (await client.fetch_margin_modes([SYMBOL]))[SYMBOL]["marginMode"] == "cross"
+        assert (await client.fapiPrivateGetMultiAssetsMargin())["multiAssetsMargin"] is False
+
+
+async def test_hedge_mode_and_isolated_margin_are_refused(start: Start) -> None:
+    """What is not offered yet is refused in the venue's own words, not accepted and ignored."""
+    async with start() as bench:
+        client = bench.ccxt()
+        await client.load_markets()
+        with pytest.raises(ccxt.ExchangeError, match="-4084"):
+            await client.set_position_mode(True, SYMBOL)  # noqa: FBT003 - ccxt's signature
+        with pytest.raises(ccxt.ExchangeError, match="-4084"):
+            await client.set_margin_mode("isolated", SYMBOL)
+
+
+async def test_leverage_is_set_and_read_back(start: Start) -> None:
+    """The leverage setting starts at 20, can be changed, and comes with its largest notional."""
+    async with start() as bench:
+        client = bench.ccxt()
+        await client.load_markets()
+        assert (await client.fetch_leverages([SYMBOL]))[SYMBOL]["longLeverage"] == 20
+        answer = await client.set_leverage(6, SYMBOL)
+        assert (int(answer["leverage"]), answer["maxNotionalValue"]) == (6, "230000000")
+        assert (await client.fetch_leverages([SYMBOL]))[SYMBOL]["longLeverage"] == 6
+        with pytest.raises(ccxt.ExchangeError, match="-4028"):
+            await client.fapiPrivatePostLeverage({"symbol": "BTCUSDT", "leverage": 500})
+
+
+async def test_leverage_tiers(start: Start) -> None:
+    """Ccxt reads the brackets with their maintenance margin rates."""
+    async with start() as bench:
+        tiers = (await bench.ccxt().fetch_leverage_tiers([SYMBOL]))[SYMBOL]
+    first = tiers[0]
+    assert (first["maxLeverage"], first["maxNotional"], first["maintenanceMarginRate"]) == (
+        150,
+        300_000,
+        0.004,
+    )
+    assert [tier["minNotional"] for tier in tiers[1:]] == [tier["maxNotional"] for tier in tiers[:-1]]
+
+
+async def test_trading_fees(start: Start) -> None:
+    """The taker pays 5 bps, the maker 2."""
+    async with start() as bench:
+        fee = await bench.ccxt().fetch_trading_fee(SYMBOL)
+    assert (fee["taker"], fee["maker"]) == (0.0005, 0.0002)
+
+
+async def test_ioc_order_and_its_record(start: Start) -> None:
+    """An IOC buy fills within its limit; order, position and trades agree, found by client id and by id."""
+    async with start() as bench:
+        client = bench.ccxt()
+        await client.load_markets()
+        order = await client.create_order(
+            SYMBOL, "limit", "buy", 2.0, 60_010.0, IOC | {"clientOrderId": "inband-1"}
         )
-        positions = await client.fetch_positions([SYMBOL])
-        assert [(item["side"], item["contracts"]) for item in positions] == [("long", order["filled"])]
-        with pytest.raises(ccxt.OrderNotFound):
-            await client.fetch_order(None, SYMBOL, {"clientOrderId": "inband-2"})
+        assert (order["clientOrderId"], order["status"], order["filled"]) == ("inband-1", "closed", 2.0)
+        assert 60_000 < order["average"] <= 60_010
+        by_client_id = await client.fetch_order(None, SYMBOL, {"clientOrderId": "inband-1"})
+        assert by_client_id == await client.fetch_order(order["id"], SYMBOL)
+        assert by_client_id["average"] == order["average"]
+        (position,) = await client.fetch_positions([SYMBOL])
+        assert (position["side"], position["contracts"], position["hedged"]) == ("long", 2.0, False)
+        trades = await client.fetch_my_trades(SYMBOL)
+        assert sum(trade["amount"] for trade in trades) == pytest.approx(2.0)
+        assert sum(trade["cost"] for trade in trades) / 2 == pytest.approx(order["average"])
+        assert {trade["takerOrMaker"] for trade in trades} == {"taker"}
+        assert trades == await client.fetch_my_trades(SYMBOL, params={"orderId": order["id"]})
+
+
+async def test_ioc_remainder_expires(start: Start) -> None:
+    """What the book does not offer within the limit expires at once."""
+    async with start() as bench:
+        client = bench.ccxt()
+        await client.load_markets()
+        order = await client.create_order(SYMBOL, "limit", "buy", 5.0, 60_003.0, IOC)
+        assert order["status"] == "expired"
+        assert 0 < order["filled"] < 5
+        nothing = await client.create_order(SYMBOL, "limit", "buy", 5.0, 59_000.0, IOC)
+        assert (nothing["status"], nothing["filled"]) == ("expired", 0.0)
+        assert await client.fetch_open_orders(SYMBOL) == []
+
+
+async def test_unknown_orders_are_not_found(start: Start) -> None:
+    """Querying and cancelling an order that never was raise OrderNotFound."""
+    async with start() as bench:
+        client = bench.ccxt()
+        await client.load_markets()
+        with pytest.raises(ccxt.OrderNotFound, match="-2013"):
+            await client.fetch_order(None, SYMBOL, {"clientOrderId": "never-sent"})
+        with pytest.raises(ccxt.OrderNotFound, match="-2011"):
+            await client.cancel_order("12345", SYMBOL)
+
+
+async def test_resting_order_lives_until_cancelled(start: Start) -> None:
+    """A GTC order below the market is open, reserves margin, and is gone when cancelled."""
+    async with start() as bench:
+        client = bench.ccxt()
+        await client.load_markets()
+        order = await client.create_order(SYMBOL, "limit", "buy", 1.0, 59_000.0)
+        assert [item["id"] for item in await client.fetch_open_orders(SYMBOL)] == [order["id"]]
+        assert (await client.fetch_balance())["USDT"]["used"] == pytest.approx(59_000 / 20)
+        cancelled = await client.cancel_order(None, SYMBOL, {"clientOrderId": order["clientOrderId"]})
+        assert cancelled["status"] == "canceled"
+        assert await client.fetch_open_orders(SYMBOL) == []
+        await client.create_order(SYMBOL, "limit", "sell", 1.0, 61_000.0, {"postOnly": True})
+        await client.cancel_all_orders(SYMBOL)
+        assert [item["status"] for item in await client.fetch_orders(SYMBOL)] == ["canceled", "canceled"]
+
+
+async def test_watch_orders(start: Start) -> None:
+    """ccxt.pro's user stream reports an order's fill and its end, in market time."""
+    async with start() as bench:
+        client = bench.ccxt()
+        await client.load_markets()
+        first = asyncio.create_task(client.watch_orders(SYMBOL))
+        await asyncio.sleep(0.3)
+        params = IOC | {"clientOrderId": "w-1"}
+        order = await client.create_order(SYMBOL, "limit", "buy", 0.01, 60_010.0, params)
+        await asyncio.wait_for(first, 5)
+        # ccxt does not wake a new watch for an event that came between two watches; its cache has it.
+        while client.orders[-1]["status"] == "open":
+            await asyncio.sleep(0.01)
+        last = client.orders[-1]
+    assert (last["id"], last["clientOrderId"], last["status"]) == (order["id"], "w-1", "closed")
+    assert (last["filled"], last["average"]) == (0.01, order["average"])
+    assert last["lastTradeTimestamp"] == START_MS
+
+
+async def test_funding_history(start: Start) -> None:
+    """Funding shows in the income history with the time it was due: a long pays a positive rate."""
+    start_ms = START_MS - 2_000
+    path = StepPath([60_000] * 6, start_ms=start_ms)
+    async with start(paths={"BTCUSDT": path}) as bench:
+        client = bench.ccxt()
+        await client.load_markets()
+        await client.create_order(SYMBOL, "limit", "buy", 1.0, 60_100.0, IOC)
+        pacer, marks = await bench.pacer(), await bench.marks()
+        for step in range(5):
+            await marks.at(start_ms + 1_000 * step)
+            await pacer.idle(start_ms + 1_000 * step)
+        await marks.at(path.end_ms)
+        (row,) = await client.fetch_funding_history(SYMBOL)
+        assert (row["amount"], row["timestamp"]) == (-6.0, START_MS)
+        kinds = [item["info"]["incomeType"] for item in await client.fetch_ledger("USDT")]
+        assert kinds[0] == "TRANSFER"
+        assert kinds[-1] == "FUNDING_FEE"
+        (rate,) = await client.fetch_funding_rate_history(SYMBOL)
+        assert (rate["fundingRate"], rate["timestamp"]) == (0.0001, START_MS)
