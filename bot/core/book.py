@@ -26,8 +26,9 @@ class Confirmation(NamedTuple):
 class OpenRebalance(NamedTuple):
     """The rebalance under way.
 
-    `orders` counts the orders made so far; `misses` those in a row that filled nothing, `rejects` those in a
-    row that the venue refused.
+    `orders` counts the orders made so far, `slices` those that reached the venue: an order that died with its
+    process must not change the draws of what follows. `misses` counts those in a row that filled nothing,
+    `rejects` those in a row that the venue refused.
     """
 
     number: int
@@ -41,6 +42,7 @@ class OpenRebalance(NamedTuple):
     started_ms: int
     next_slice_ms: int
     orders: int = 0
+    slices: int = 0
     misses: int = 0
     rejects: int = 0
     order: Order | None = None
@@ -220,9 +222,11 @@ def _filled(book: Book, record: rec.Filled) -> None:
 
 def _slice_settled(book: Book, record: rec.SliceSettled) -> None:
     open_ = _now(book)
-    refused = open_.order is not None and open_.order.state is OrderState.REJECTED
+    state = open_.order.state if open_.order is not None else None
+    refused = state is OrderState.REJECTED
     book.rebalance = open_._replace(
         order=None,
+        slices=open_.slices if state is OrderState.DEAD else open_.slices + 1,
         misses=0 if record.filled else open_.misses + 1,
         rejects=open_.rejects + 1 if refused else 0,
         next_slice_ms=record.next_slice_ms,

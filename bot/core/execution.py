@@ -107,7 +107,9 @@ def _propose(turn: Turn, mark: Mark, open_: OpenRebalance, left: Contracts) -> N
     order_number = open_.orders + 1
     share_range = plan.MANNERS[open_.urgency].slice_share
     share = (
-        draws.between(*share_range, book.key, "slice", open_.number, order_number) if share_range else None
+        draws.between(*share_range, book.key, "slice", open_.number, open_.slices + 1)
+        if share_range
+        else None
     )
     quantity = plan.slice_quantity(left, book.ledger, mark.price, contract, share)
     touch = turn.live.touch
