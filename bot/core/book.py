@@ -223,14 +223,14 @@ def _filled(book: Book, record: rec.Filled) -> None:
 def _slice_settled(book: Book, record: rec.SliceSettled) -> None:
     open_ = _now(book)
     state = open_.order.state if open_.order is not None else None
-    refused = state is OrderState.REJECTED
-    book.rebalance = open_._replace(
-        order=None,
-        slices=open_.slices if state is OrderState.DEAD else open_.slices + 1,
-        misses=0 if record.filled else open_.misses + 1,
-        rejects=open_.rejects + 1 if refused else 0,
-        next_slice_ms=record.next_slice_ms,
-    )
+    settled = open_._replace(order=None, next_slice_ms=record.next_slice_ms)
+    if state is not OrderState.DEAD:
+        settled = settled._replace(
+            slices=open_.slices + 1,
+            misses=0 if record.filled else open_.misses + 1,
+            rejects=open_.rejects + 1 if state is OrderState.REJECTED else 0,
+        )
+    book.rebalance = settled
 
 
 def _slice_deferred(book: Book, record: rec.SliceDeferred) -> None:
