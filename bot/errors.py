@@ -4,11 +4,16 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 
-class UserError(Exception):
+class _OneLineError(Exception):
+    def __init__(self, text: str) -> None:
+        super().__init__(" ".join(text.split()))
+
+
+class UserError(_OneLineError):
     """Wrong usage, setting or input file: the command ends with exit code 2."""
 
 
-class RefusedError(Exception):
+class RefusedError(_OneLineError):
     """The command was understood, and refused or failed: it ends with exit code 1."""
 
 

@@ -41,7 +41,7 @@ def load_strategy(name_or_path: str, parameters: Mapping[str, object]) -> Strate
     try:
         strategy: Strategy = kind(**values)
     except ValueError as error:
-        raise ParameterError(_line(f"{name_or_path}: {error}")) from error
+        raise ParameterError(f"{name_or_path}: {error}") from error
     return strategy
 
 
@@ -63,6 +63,8 @@ def _by_name(name: str) -> type[Any]:
 
 def _by_path(path: str) -> type[Any]:
     module_name, _, class_name = path.partition(":")
+    if not all(part.isidentifier() for part in (*module_name.split("."), class_name)):
+        raise UnknownStrategyError(f'"{path}" is no import path; write package.module:ClassName')
     try:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
@@ -71,7 +73,7 @@ def _by_path(path: str) -> type[Any]:
     except Exception as error:  # a user's module may fail in any way, and it is the user who can correct it
         fault = f"{type(error).__name__}: {error}"
         raise UnknownStrategyError(
-            _line(f"strategy {path} cannot be imported: {fault}; correct the module")
+            f"strategy {path} cannot be imported: {fault}; correct the module"
         ) from error
     kind = getattr(module, class_name, None)
     if not inspect.isclass(kind):
@@ -120,11 +122,11 @@ def _converted(what: str, value: object, kind: object) -> object:
     """Give `value` the parameter's type: float, int, bool or str; any other type is left to the strategy."""
     if kind is bool:
         if str(value).lower() not in ("true", "false"):
-            raise ParameterError(_line(f"{what} must be true or false, got {value!r}"))
+            raise ParameterError(f"{what} must be true or false, got {value!r}")
         return str(value).lower() == "true"
     if kind is str:
         if not isinstance(value, str):
-            raise ParameterError(_line(f"{what} must be text, got {value!r}"))
+            raise ParameterError(f"{what} must be text, got {value!r}")
         return value
     if kind not in (int, float):
         return value
@@ -132,11 +134,7 @@ def _converted(what: str, value: object, kind: object) -> object:
     try:
         number = Decimal(str(value))  # not of a bool: "True" is no number
     except InvalidOperation:
-        raise ParameterError(_line(f"{what} must be {wanted}, got {value!r}")) from None
+        raise ParameterError(f"{what} must be {wanted}, got {value!r}") from None
     if not math.isfinite(number) or (kind is int and number != int(number)):
-        raise ParameterError(_line(f"{what} must be {wanted}, got {value}"))
+        raise ParameterError(f"{what} must be {wanted}, got {value}")
     return int(number) if kind is int else float(number)
-
-
-def _line(text: str) -> str:
-    return " ".join(text.split())

@@ -8,5 +8,5 @@ class SettingsError(UserError):
 
     def __init__(self, setting: str, problem: str, remedy: str, origin: str = "") -> None:
         place = f" ({origin})" if origin else ""
-        super().__init__(" ".join(f"{setting}{place}: {problem}; {remedy}".split()))
+        super().__init__(f"{setting}{place}: {problem}; {remedy}")
         self.setting = setting

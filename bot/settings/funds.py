@@ -37,6 +37,9 @@ def build_fund(name: str, described: FundSettings, given: Layer) -> Fund:
     faults = _Faults(name, given)
     side = Side(described.side)
     strategy = _strategy(described, faults)
+    if described.management_fee_daily:
+        problem = "management fees come with a later version"
+        raise faults.fault("management_fee_daily", problem, "leave it at 0 until then")
     target = described.target
     if uses_band(strategy):
         _check_band(described, side, faults)

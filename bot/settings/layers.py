@@ -7,7 +7,7 @@ an unknown variable, and tell INBAND_FUNDS__BTCUP from [funds.btcup].
 
 import os
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path as FilePath
@@ -60,7 +60,7 @@ def read_environment(environ: Mapping[str, str]) -> Layer:
 def read_dotenv(directory: FilePath) -> Layer:
     """Read `.env` in `directory`, where there is one; `$` has no meaning in it."""
     file = directory / ".env"
-    if not file.is_file():
+    if not os.path.isfile(file):  # noqa: PTH113 - false where Path.is_file would raise
         return {}
     try:
         values = dotenv_values(file, interpolate=False)
@@ -73,7 +73,7 @@ def read_dotenv(directory: FilePath) -> Layer:
 
 def read_secrets(folder: FilePath, shown: str) -> Layer:
     """Read the files in `folder` whose names are those of settings; other files are none of our business."""
-    if not folder.is_dir():
+    if not os.path.isdir(folder):  # noqa: PTH112 - false where Path.is_dir would raise
         raise SettingsError(
             "INBAND_SECRETS_DIR", f"{shown} is no folder", "name the folder that holds the secrets"
         )
@@ -119,12 +119,11 @@ def read_file(file: FilePath, shown: str, mode: str, mode_origin: str) -> Layer:
     return layer
 
 
-def merge(strongest_first: Iterable[Layer]) -> Layer:
-    """Let the strongest layer win, setting by setting."""
+def merge(strongest_first: Sequence[Layer]) -> Layer:
+    """Let the strongest layer win, setting by setting; the weakest keeps the order of its funds."""
     merged: Layer = {}
-    for layer in strongest_first:
-        for path, given in layer.items():
-            merged.setdefault(path, given)
+    for layer in reversed(strongest_first):
+        merged.update(layer)
     return merged
 
 
@@ -135,7 +134,7 @@ def nest(layer: Layer) -> dict[str, Any]:
         level = nested
         for part in path[:-1]:
             level = level.setdefault(part, {})
-        if path in GROUPS:
+        if general(path) in GROUPS:
             level.setdefault(path[-1], {})
         else:
             level[path[-1]] = given.value

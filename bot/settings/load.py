@@ -86,7 +86,7 @@ def _first(error: ValidationError, given: Layer) -> SettingsError:
             variable(path), problem, "use up to 16 letters, digits and single _, a letter first"
         )
     known = KNOWN[general(path)]
-    if fault["type"] == "missing":
+    if fault["type"] == "missing" and len(parts) == len(path):
         return _missing(path, given, str((known.examples or [""])[0]))
     origin = given[path].origin.in_errors
     value = (

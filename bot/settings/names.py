@@ -50,9 +50,9 @@ def key(path: Path) -> str:
 
 def nearest(path: Path, among: Iterable[Path] = KNOWN) -> Path | None:
     """Find the known setting whose name is nearest to `path`; the name in `path` stands in place of ANY."""
-    named = [_fill(known, path) for known in among]
-    hint = did_you_mean(variable(path), (variable(known) for known in named))
-    return next((known for known in named if hint == f"did you mean {variable(known)}?"), None)
+    named = {"__".join(known).upper(): known for known in (_fill(known, path) for known in among)}
+    hint = did_you_mean("__".join(path), named)
+    return next((known for name, known in named.items() if hint == f"did you mean {name}?"), None)
 
 
 def _fill(known: Path, path: Path) -> Path:

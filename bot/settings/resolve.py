@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path as FilePath
 from typing import Any
@@ -16,6 +17,8 @@ from bot.settings.layers import Given, Layer
 from bot.settings.names import KNOWN, Path, general, variable
 from bot.settings.schema import Schema
 from bot.settings.values import Account, Paper, Web, paper_key
+
+SHORTEST_TOKEN = 16
 
 
 def resolve(schema: Schema, given: Layer, directory: FilePath) -> tuple[dict[str, Any], dict[Path, object]]:
@@ -116,8 +119,8 @@ def _check_paper(schema: Schema, given: Layer, directory: FilePath) -> None:
         if name is None or (part == "replay" and name == "-"):
             continue
         file = directory / name
-        if not file.is_file():
-            problem = f"{name} is a folder" if file.is_dir() else f"there is no file {name}"
+        if not os.path.isfile(file):  # noqa: PTH113 - false where Path.is_file would raise
+            problem = f"{name} is a folder" if os.path.isdir(file) else f"there is no file {name}"  # noqa: PTH112
             raise fault(("paper", part), given, problem, "name an existing file")
 
 
@@ -165,6 +168,9 @@ def _warnings(schema: Schema, funds: list[Fund], given: Mapping[Path, Given]) ->
         yield "no fund is enabled, so nothing will be traded: see INBAND_FUNDS__<NAME>__ENABLED"
     for fund in funds:
         yield from fund_warnings(fund)
+    token = _reveal(schema.web.token)
+    if token is not None and len(token) < SHORTEST_TOKEN:
+        yield f"INBAND_WEB__TOKEN is shorter than {SHORTEST_TOKEN} characters and can be guessed"
     for path, value in given.items():
         secret = general(path) in KNOWN and "SecretStr" in str(KNOWN[general(path)].annotation)
         if secret and value.origin.layer == "file":

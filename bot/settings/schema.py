@@ -132,7 +132,12 @@ class FundSettings(_Group):
         gt=0,
     )
     management_fee_daily: Number = _setting(
-        Decimal(0), "fee per day as a fraction of fund value", "0.0001", "0 to 0.01", ge=0, lt=1
+        Decimal(0),
+        "reserved: fee per day as a fraction of fund value comes with a later version",
+        "0",
+        "0",
+        ge=0,
+        lt=1,
     )
 
 
@@ -149,7 +154,6 @@ class WebSettings(_Group):
         "...",
         "16 characters or more",
         shown="made at first start",
-        min_length=16,
     )
 
 
@@ -206,7 +210,7 @@ class Schema(_Group):
     mode: Annotated[Mode, BeforeValidator(_lower)] = _setting(
         "paper", "`paper`, `testnet` or `live` (`dry-run` comes with a later version)", "paper", "paper"
     )
-    config: str | None = _setting(None, "TOML file of settings", "my.toml", shown="config/<mode>.toml")
+    config: str | None = _setting(None, "TOML file of settings", "my.toml", shown="`config/<mode>.toml`")
     secrets_dir: str | None = _setting(
         None, "folder of files named like settings, such as INBAND_WEB__TOKEN", "/run/secrets"
     )
@@ -217,7 +221,7 @@ class Schema(_Group):
         None,
         "folder for the journal, keys and the operator's token",
         "data",
-        shown="data/<mode>",
+        shown="`data/<mode>`",
         min_length=1,
     )
     database_url: SecretStr | None = _setting(
