@@ -19,7 +19,7 @@ REQUEST_TIMEOUT_MS = 10_000
 PING_EVERY_MS = 5_000
 """Two missed answers close a socket; ccxt's own default would take minutes to see a half-open one."""
 
-FrameTap: TypeAlias = Callable[[Any], None]
+TakeFrame: TypeAlias = Callable[[Any], None]
 
 
 def new_session() -> aiohttp.ClientSession:
@@ -59,6 +59,9 @@ def make_client(
             "fetchCurrencies": False,
             "recvWindow": RECEIVE_WINDOW_MS,
             "fetchOpenOrders": {"warnWithoutSymbol": False},
+            # Otherwise fetched behind our back, with failures that nobody awaits: asyncio logs them, URL and all.
+            "watchPositions": {"fetchPositionsSnapshot": False},
+            "watchBalance": {"fetchBalanceSnapshot": False},
         },
         "streaming": {"keepAlive": PING_EVERY_MS},
     }
@@ -83,19 +86,15 @@ def make_client(
     return client
 
 
-def guard_sockets(client: "CcxtClient", tap: FrameTap | None = None) -> None:
-    """Turn a frame that cannot be read into a lost connection, and show every readable frame to `tap`.
+def guard_sockets(client: "CcxtClient", take: TakeFrame | None = None) -> None:
+    """Turn a frame that cannot be read into a lost connection; give the others to `take`, if given, not to ccxt.
 
-    An exception in ccxt's frame handler ends its receive loop for good, while its watchers wait on. Here it
+    An exception in a frame handler ends ccxt's receive loop for good, while its watchers wait on. Here it
     becomes an error of the socket, which ccxt then closes and forgets, and of which it tells its watchers.
     """
     from ccxt.base.errors import NetworkError  # noqa: PLC0415 - ccxt is imported by now
 
-    make_socket, handle_frame = client.client, client.handle_message
-
-    def tapped(socket: Any, frame: Any) -> None:
-        tap(frame)  # type: ignore[misc]
-        handle_frame(socket, frame)
+    make_socket = client.client
 
     def guarded_socket(url: str) -> Any:
         known = client.clients or {}
@@ -107,15 +106,15 @@ def guard_sockets(client: "CcxtClient", tap: FrameTap | None = None) -> None:
         def guarded(message: Any) -> None:
             try:
                 handle(message)
-            except Exception as error:  # noqa: BLE001 - whatever a frame may provoke; it is reported to the watchers
+            except Exception as error:  # noqa: BLE001 - whatever a frame may provoke, watchers hear of it
                 socket.on_error(NetworkError(f"a frame that cannot be read ({type(error).__name__})"))
 
         socket.handle_message = guarded
         return socket
 
-    if tap is not None:
-        client.handle_message = tapped
     client.client = guarded_socket
+    if take is not None:
+        client.handle_message = lambda _socket, frame: take(frame)
 
 
 def drop_sockets(client: "CcxtClient", reason: str) -> None:

@@ -53,7 +53,8 @@ class OrderStream:
         self._on_gap = on_gap
         self._renew_every_s = renew_every_s
         self._frames: asyncio.Queue[Any] = asyncio.Queue()
-        guard_sockets(client, self._frames.put_nowait)
+        self._pause_s = 0.0
+        guard_sockets(client, self._take)
 
     async def run(self) -> None:
         """Watch until cancelled."""
@@ -72,11 +73,17 @@ class OrderStream:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
+    def _take(self, frame: Any) -> None:
+        self._pause_s = 0.0
+        self._frames.put_nowait(frame)
+
     async def _watch(self) -> None:
-        """Keep the stream connected; its frames come by the tap, because ccxt's watch would miss some."""
-        pause_s = 0.0
+        """Keep the stream connected, no more.
+
+        Its frames come to `_take`: ccxt's watch would miss those that come while it is not awaited, and ccxt
+        4.5.90 raises on the third fill of one order.
+        """
         while True:
-            failure: str
             try:
                 await self._client.watch_orders()
             except asyncio.CancelledError:
@@ -86,13 +93,12 @@ class OrderStream:
             except Exception as error:  # noqa: BLE001 - whatever it is, the stream is lost, and that is said
                 failure = f"the stream broke: {stream_trouble(error, self._requests.secrets)}"
             else:
-                pause_s = 0.0
                 continue
             self._on_gap(failure)
             # A key that died while we were away would give a stream that never says anything.
             self._profile.forget_stream_key(self._client)
-            pause_s = min(max(pause_s * 2, _FIRST_PAUSE_S), _LONGEST_PAUSE_S)
-            await asyncio.sleep(pause_s)
+            self._pause_s = min(max(self._pause_s * 2, _FIRST_PAUSE_S), _LONGEST_PAUSE_S)
+            await asyncio.sleep(self._pause_s)
 
     async def _renew(self) -> None:
         while True:

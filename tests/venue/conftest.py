@@ -1,6 +1,7 @@
 """A scripted venue, our side of it, and one account on it; real sockets between them."""
 
-from collections.abc import AsyncIterator
+import gc
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +26,16 @@ class Account:
 
     gateway: AccountGateway
     client: Any
+
+
+@pytest.fixture(autouse=True)
+def nothing_unheard(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """No test may leave an exception that nobody retrieved: asyncio would log it, and the URL in it."""
+    yield
+    gc.collect(1)
+    records = caplog.get_records("call") + caplog.get_records("teardown")
+    errors = [record.getMessage() for record in records if record.name == "asyncio"]
+    assert [text for text in errors if "never retrieved" in text or "Exception in callback" in text] == []
 
 
 @pytest.fixture

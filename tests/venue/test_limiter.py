@@ -1,0 +1,95 @@
+"""One budget of request weight per host, orders first."""
+
+import asyncio
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.venue.errors import RequestFailed
+from bot.venue.limiter import Limiter
+
+
+async def test_without_a_rate_nothing_waits() -> None:
+    """The paper exchange is not limited."""
+    limiter = Limiter()
+    for _ in range(10_000):
+        await limiter.acquire(30, patience_s=0)
+
+
+async def test_a_burst_passes_and_then_the_rate_holds() -> None:
+    """Reads get four fifths of the bucket at once, and then wait for the refill."""
+    loop = asyncio.get_running_loop()
+    limiter = Limiter(rate_per_s=100, burst=50)
+    began_s = loop.time()
+    await asyncio.gather(*(limiter.acquire(5, patience_s=5) for _ in range(8)))
+    burst_s = loop.time() - began_s
+    await asyncio.gather(*(limiter.acquire(5, patience_s=5) for _ in range(4)))
+
+    assert loop.time() - began_s - burst_s >= 0.19
+
+
+async def test_orders_pass_waiting_reads() -> None:
+    """An order that comes after a queue of reads goes out before them, from the reserve."""
+    limiter = Limiter(rate_per_s=50, burst=10)
+    done: list[str] = []
+
+    async def want(name: str, weight: float, *, order: bool) -> None:
+        await limiter.acquire(weight, order=order, patience_s=5)
+        done.append(name)
+
+    reads = [asyncio.create_task(want(f"read {number}", 8, order=False)) for number in range(3)]
+    await asyncio.sleep(0)
+    await want("order", 1, order=True)
+    await asyncio.gather(*reads)
+
+    assert done == ["read 0", "order", "read 1", "read 2"]
+
+
+async def test_patience_ends_in_a_failure_that_says_nothing_was_sent() -> None:
+    """Who cannot be served in time is told so, and leaves the queue to the others."""
+    limiter = Limiter(rate_per_s=1, burst=5)
+    await limiter.acquire(4, patience_s=1)
+
+    with pytest.raises(RequestFailed, match="not sent") as caught:
+        await limiter.acquire(4, patience_s=0.02)
+    assert caught.value.code == "rate_limit"
+    await limiter.acquire(1, order=True, patience_s=0.1)
+
+
+async def test_a_hold_stops_everything_for_its_time() -> None:
+    """When the venue says back off, orders wait too, and fail at once if that takes too long."""
+    limiter = Limiter()
+    limiter.hold(0.1)
+    loop = asyncio.get_running_loop()
+    began_s = loop.time()
+    with pytest.raises(RequestFailed, match="held back"):
+        await limiter.acquire(1, order=True, patience_s=0.01)
+    await limiter.acquire(1, order=True, patience_s=1)
+
+    assert loop.time() - began_s >= 0.09
+
+
+async def test_a_cancelled_wait_leaves_the_queue() -> None:
+    """Cancellation does not block those behind."""
+    limiter = Limiter(rate_per_s=20, burst=5)
+    await limiter.acquire(4, patience_s=1)
+    stuck = asyncio.create_task(limiter.acquire(5, patience_s=10))
+    await asyncio.sleep(0)
+    stuck.cancel()
+    await asyncio.gather(stuck, return_exceptions=True)
+
+    await limiter.acquire(1, patience_s=1)
+
+
+@given(st.lists(st.tuples(st.integers(1, 40), st.booleans()), max_size=20))
+def test_nobody_waits_for_ever(requests: list[tuple[int, bool]]) -> None:
+    """Whatever is asked for, and in whatever order, everybody is served."""
+
+    async def ask() -> None:
+        limiter = Limiter(rate_per_s=20_000, burst=50)
+        await asyncio.gather(
+            *(limiter.acquire(weight, order=order, patience_s=5) for weight, order in requests)
+        )
+
+    asyncio.run(ask())
