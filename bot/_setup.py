@@ -45,7 +45,8 @@ def ensure(*, for_tests: bool) -> None:
     """
     if os.environ.get("BOT_NO_BOOTSTRAP") == "1" or not LOCK.is_file():
         return  # an image, or an installed package
-    inside = Path(sys.prefix).resolve() == VENV.resolve()
+    # Not by sys.prefix, which `python -S` leaves as it was: we would exec for ever.
+    inside = Path(sys.executable).parent.resolve() == _PYTHON.parent.resolve()
     if inside and _is_current():
         return
     if not inside and _has_dependencies(for_tests=for_tests):
@@ -70,7 +71,7 @@ def _has_dependencies(*, for_tests: bool) -> bool:
 
 def _identities() -> tuple[str, str]:
     """What an environment is made from: this Python, and the lock."""
-    python = hashlib.sha256(f"{sys.version} {sys.base_prefix} {VENV}".encode()).hexdigest()
+    python = hashlib.sha256(f"{sys.version} {VENV}".encode()).hexdigest()
     return python, hashlib.sha256(LOCK.read_bytes()).hexdigest()
 
 
@@ -82,7 +83,8 @@ def _marked() -> list[str]:
 
 
 def _is_current() -> bool:
-    return _marked() == list(_identities())
+    # The link dangles where the Python it was made from has been removed.
+    return _PYTHON.exists() and _marked() == list(_identities())
 
 
 def _set_up() -> None:
