@@ -146,7 +146,7 @@ class MarketClock:
             if not client.told_end:
                 client.told_end = True
                 with suppress(ConnectionError):  # it left in between; its handler cleans up
-                    await client.socket.send_bytes(orjson.dumps({"op": "end", "now": self._market.now}))
+                    await _say(client.socket, {"op": "end", "now": self._market.now})
 
     # --- attached clients -----------------------------------------------------------------------------
 
@@ -166,7 +166,7 @@ class MarketClock:
                     client.seen_ms, client.until_ms = _idle(body)
                 self._wake.set()
         except PacingError as error:
-            await socket.send_bytes(orjson.dumps({"op": "error", "message": str(error)}))
+            await _say(socket, {"op": "error", "message": str(error)})
             await socket.close()
         finally:
             if client is not None:
@@ -191,7 +191,7 @@ class MarketClock:
             "end": self._market.end_ms,
             "speed": self._speed,
         }
-        await socket.send_bytes(orjson.dumps(answer))
+        await _say(socket, answer)
         await self._send_marks()
         return client
 
@@ -207,6 +207,10 @@ class MarketClock:
                 await self._desk.settle()
                 await asyncio.sleep(0)
         await self._desk.settle()
+
+
+async def _say(socket: web.WebSocketResponse, body: dict[str, Any]) -> None:
+    await socket.send_str(orjson.dumps(body).decode())
 
 
 def _decode(data: str | bytes) -> dict[str, Any]:

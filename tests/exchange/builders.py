@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import hmac
+import time
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from decimal import Decimal
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import urlencode
 
 import ccxt.pro
+from yarl import URL
 
 from bot.exchange import AccountConfig, Exchange
 
@@ -19,6 +24,15 @@ if TYPE_CHECKING:
 
 START_MS = 1_704_067_200_000
 UP = AccountConfig("UP", "up-key", "up-secret", Decimal(100_000))
+ORDER: dict[str, Any] = {
+    "symbol": "BTCUSDT",
+    "side": "BUY",
+    "type": "LIMIT",
+    "quantity": "1",
+    "price": "60100",
+    "timeInForce": "IOC",
+    "newOrderRespType": "RESULT",
+}
 DOWN = AccountConfig("DOWN", "down-key", "down-secret", Decimal(50_000))
 
 
@@ -99,6 +113,13 @@ class Marks:
                 return price
 
 
+def signed(query: str, secret: str, *, time_ms: int | None = None) -> str:
+    """Return a query with timestamp and signature."""
+    stamp = time.time_ns() // 1_000_000 if time_ms is None else time_ms
+    query = f"{query}&timestamp={stamp}" if query else f"timestamp={stamp}"
+    return f"{query}&signature={hmac.new(secret.encode(), query.encode(), sha256).hexdigest()}"
+
+
 class Bench:
     """A running exchange with whatever clients a test opens; closes them all."""
 
@@ -129,6 +150,37 @@ class Bench:
     async def marks(self, symbol: str = "btcusdt") -> Marks:
         """Read the marks of a symbol."""
         return Marks(await self.session.ws_connect(f"{self.ws_url}/market/ws/{symbol}@markPrice@1s"))
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        params: dict[str, Any] | None = None,
+        account: AccountConfig | None = None,
+    ) -> tuple[int, Any]:
+        """Send one request, signed if an account is given, and return status and body."""
+        query, headers = urlencode(params or {}), {}
+        if account:
+            headers["X-MBX-APIKEY"] = account.api_key
+            query = signed(query, account.secret)
+        url = URL(f"{self.exchange.url}{path}?{query}", encoded=True)
+        async with self.session.request(method, url, headers=headers) as response:
+            return response.status, await response.json()
+
+    async def refusal(
+        self, method: str, path: str, params: dict[str, Any] | None = None, account: AccountConfig | None = UP
+    ) -> int:
+        """Return the error code of a request that is refused."""
+        status, body = await self.call(method, path, params, account)
+        assert status >= 400, body
+        assert isinstance(body["msg"], str)
+        return int(body["code"])
+
+    async def order(self, account: AccountConfig = UP, **changes: Any) -> Any:
+        """Place an IOC limit buy of 1 BTC, with changes; None leaves a parameter out."""
+        params = ORDER | changes
+        sent = {name: value for name, value in params.items() if value is not None}
+        return (await self.call("POST", "/fapi/v1/order", sent, account))[1]
 
     async def close_clients(self) -> None:
         """Close all ccxt clients."""

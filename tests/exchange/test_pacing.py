@@ -1,0 +1,228 @@
+"""Market time, and how attached clients hold the market."""
+
+from __future__ import annotations
+
+import asyncio
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from bot.exchange.prices.funding import ConstantFunding
+from tests.exchange.builders import DOWN, START_MS, UP, Bench, Marks, Pacer, Start, StepPath, flat
+
+
+def ramp(count: int = 10) -> StepPath:
+    """Return a path that rises by 10 each second."""
+    return StepPath([60_000 + 10 * step for step in range(count)])
+
+
+async def walk(pacer: Pacer, marks: Marks, until_ms: int) -> list[tuple[int, Decimal]]:
+    """Be idle at each mark until market time has reached `until_ms`, and return the marks."""
+    seen = [await marks.next()]
+    while seen[-1][0] < until_ms:
+        await pacer.idle(seen[-1][0])
+        mark = await marks.next()
+        if mark[0] > seen[-1][0]:
+            seen.append(mark)
+    return seen
+
+
+async def stands_still(bench: Bench, seconds: float = 0.2) -> bool:
+    """Return whether market time stays where it is for a while."""
+    before = bench.exchange.now_ms
+    await asyncio.sleep(seconds)
+    return bench.exchange.now_ms == before
+
+
+async def test_attaching_tells_where_the_market_is(start: Start) -> None:
+    """The answer names now, start, end and speed."""
+    async with start(paths={"BTCUSDT": ramp()}) as bench:
+        pacer = await bench.pacer()
+    assert pacer.attached == {
+        "op": "attached",
+        "now": START_MS,
+        "start": START_MS,
+        "end": START_MS + 9_000,
+        "speed": "max",
+    }
+
+
+async def test_nobody_attached_at_max_stands_still(start: Start) -> None:
+    """Without a pacing client there is no measure of time at max."""
+    async with start() as bench:
+        assert await stands_still(bench)
+
+
+async def test_an_attached_client_that_is_not_idle_holds_the_market(start: Start) -> None:
+    """The market holds its instant until the client has seen it and is idle."""
+    async with start() as bench:
+        pacer, marks = await bench.pacer(), await bench.marks()
+        await marks.at(START_MS)
+        assert await stands_still(bench)
+        await pacer.idle(START_MS)
+        await marks.at(START_MS + 1_000)
+        assert await stands_still(bench)
+        await pacer.idle(START_MS)  # an old idle releases nothing
+        assert await stands_still(bench)
+
+
+async def test_every_client_must_be_idle(start: Start) -> None:
+    """With two clients attached the slower one sets the pace; when it leaves, it no longer counts."""
+    async with start() as bench:
+        first, second = await bench.pacer("first"), await bench.pacer("second")
+        marks = await bench.marks()
+        await first.idle(START_MS)
+        assert await stands_still(bench)
+        await second.idle(START_MS)
+        await marks.at(START_MS + 1_000)
+        await first.idle(START_MS + 1_000)
+        assert await stands_still(bench)
+        await second.socket.close()
+        await marks.at(START_MS + 2_000)
+
+
+async def test_until_stops_the_market_between_knots(start: Start) -> None:
+    """A client is woken at the time it asked for, with the interpolated mark."""
+    async with start(paths={"BTCUSDT": ramp()}) as bench:
+        pacer, marks = await bench.pacer(), await bench.marks()
+        await pacer.idle(START_MS, until=START_MS + 300)
+        assert await marks.at(START_MS + 300) == Decimal(60_003)
+        await pacer.idle(START_MS + 300)
+        assert await marks.at(START_MS + 1_000) == Decimal(60_010)
+
+
+async def test_until_in_the_past_means_the_next_millisecond(start: Start) -> None:
+    """A time that has come already still moves the market on, by the least there is."""
+    async with start() as bench:
+        pacer, marks = await bench.pacer(), await bench.marks()
+        await pacer.idle(START_MS, until=START_MS)
+        await marks.at(START_MS + 1)
+
+
+async def test_a_held_market_repeats_its_marks(start: Start) -> None:
+    """A feed sees life while the market holds: the same mark again, with the same time."""
+    async with start() as bench:
+        await bench.pacer()
+        marks = await bench.marks()
+        assert [await marks.next() for _ in range(3)] == [(START_MS, Decimal(60_000))] * 3
+
+
+async def test_the_end_is_told_once_all_are_idle(start: Start) -> None:
+    """After the last knot, clients are told the end, and market time stays there."""
+    async with start(paths={"BTCUSDT": ramp(3)}) as bench:
+        pacer, marks = await bench.pacer(), await bench.marks()
+        await walk(pacer, marks, START_MS + 2_000)
+        assert await stands_still(bench)
+        await pacer.idle(START_MS + 2_000)
+        assert await pacer.receive() == {"op": "end", "now": START_MS + 2_000}
+        assert await stands_still(bench)
+
+
+async def test_not_before_goes_there_silently_and_books_funding_on_the_way(start: Start) -> None:
+    """A client that has been further is brought there; what was due in between has happened."""
+    start_ms = START_MS - 5_000
+    path = StepPath([60_000] * 11, start_ms=start_ms)
+    async with start(paths={"BTCUSDT": path}) as bench:
+        await bench.order()
+        pacer = await bench.pacer(not_before=START_MS + 1_500)
+        assert pacer.attached["now"] == START_MS + 1_500
+        _, rows = await bench.call("GET", "/fapi/v1/income", {"incomeType": "FUNDING_FEE"}, UP)
+    assert [(row["time"], row["income"]) for row in rows] == [(START_MS, "-6.00000000")]
+
+
+async def test_not_before_in_the_past_changes_nothing(start: Start) -> None:
+    """The market never goes back."""
+    async with start() as bench:
+        assert (await bench.pacer(not_before=START_MS - 1)).attached["now"] == START_MS
+
+
+async def test_a_factor_runs_by_the_wall_clock_without_clients(start: Start) -> None:
+    """At a factor the market needs nobody."""
+    async with start(speed=200.0) as bench:
+        marks = await bench.marks()
+        await marks.at(START_MS + 3_000)
+
+
+async def test_a_factor_still_waits_for_attached_clients(start: Start) -> None:
+    """At any speed an attached client that is not idle holds the market."""
+    async with start(speed=1_000.0) as bench:
+        pacer = await bench.pacer()
+        now_ms = pacer.attached["now"]
+        assert await stands_still(bench)
+        await pacer.idle(now_ms)
+        marks = await bench.marks()
+        await marks.at(now_ms + 1_000)
+
+
+async def test_wait_for_clients_holds_the_first_instant(start: Start) -> None:
+    """An embedded exchange gives its daemon time to attach, at any speed."""
+    async with start(speed=1_000.0, wait_for_clients=True) as bench:
+        assert await stands_still(bench)
+        pacer, marks = await bench.pacer(), await bench.marks()
+        assert await stands_still(bench)
+        await pacer.idle(START_MS)
+        await marks.at(START_MS + 1_000)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "no json",
+        "[]",
+        '{"op":"idle","seen":1}',
+        '{"op":"attach"}',
+        '{"op":"attach","name":"x","not_before":"soon"}',
+        '{"op":"attach","name":"x","not_before":-1}',
+    ],
+)
+async def test_what_is_not_in_the_protocol_is_answered_and_closed(start: Start, message: str) -> None:
+    """A bad pacing message gets an error, and cannot hold the market."""
+    async with start() as bench:
+        socket = await bench.session.ws_connect(f"{bench.ws_url}/pacing")
+        await socket.send_str(message)
+        assert (await socket.receive_json())["op"] == "error"
+        await socket.receive()
+        assert socket.closed
+
+
+async def trade_along(start: Start, directory: Any, *, swap: bool) -> list[Any]:
+    """Trade two accounts on one path, in either order within each instant; return all that they see."""
+    path = StepPath([60_000 + (step * 7919) % 113 for step in range(12)])
+    rate = {"BTCUSDT": ConstantFunding(Decimal("0.0003"))}
+    async with start(paths={"BTCUSDT": path}, funding=rate, directory=directory, seed="7") as bench:
+        pacer, marks = await bench.pacer(), await bench.marks()
+        for step in range(11):
+            time_ms = START_MS + 1_000 * step
+            await marks.at(time_ms)
+            side = "BUY" if step % 3 else "SELL"
+            price = "60500" if side == "BUY" else "59500"
+            for account in (DOWN, UP) if swap else (UP, DOWN):
+                await bench.order(account, side=side, quantity=f"{1 + step % 4}", price=price)
+            await pacer.idle(time_ms)
+        await marks.at(path.end_ms)
+        return [
+            (await bench.call("GET", path, {"symbol": "BTCUSDT"}, account))[1]
+            for account in (UP, DOWN)
+            for path in ("/fapi/v1/userTrades", "/fapi/v1/allOrders", "/fapi/v1/income")
+        ]
+
+
+async def test_same_seed_same_fills_in_whatever_order_accounts_trade(start: Start, tmp_path: Any) -> None:
+    """At max two runs give the same orders, trades and income, ids included."""
+    first = await trade_along(start, tmp_path / "a", swap=False)
+    assert len(first[0]) > 11
+    assert first == await trade_along(start, tmp_path / "b", swap=True)
+
+
+async def test_own_trading_depletes_the_book_and_time_refills_it(start: Start) -> None:
+    """The same order twice in one instant pays more the second time; five minutes later it does not."""
+    async with start(paths={"BTCUSDT": flat(600)}, seed="1") as bench:
+        prices = []
+        for pause_ms in (0, 0, 300_000):
+            if pause_ms:
+                await bench.pacer(not_before=START_MS + pause_ms)
+            answer = await bench.order(quantity="10")
+            prices.append(Decimal(answer["avgPrice"]))
+    assert prices[1] > prices[0]
+    assert prices[2] == prices[0]
