@@ -27,7 +27,7 @@ BANS = (
             "datetime.date.today",
         ),
         "the clock that wiring hands in: market time and wall time are two things",
-        ("bot/venue/clock.py", "bot/exchange/desk.py", "benchmarks/*"),
+        ("bot/venue/clock.py", "bot/exchange/desk.py", "bot/daemon/main.py", "benchmarks/*"),
     ),
     Ban(
         ("random.*", "numpy.random.*"),
