@@ -59,7 +59,7 @@ def make_client(
             "fetchCurrencies": False,
             "recvWindow": RECEIVE_WINDOW_MS,
             "fetchOpenOrders": {"warnWithoutSymbol": False},
-            # Otherwise fetched behind our back, with failures that nobody awaits: asyncio logs them, URL and all.
+            # Else fetched behind our back, with failures that nobody awaits: asyncio logs them, URL and all.
             "watchPositions": {"fetchPositionsSnapshot": False},
             "watchBalance": {"fetchBalanceSnapshot": False},
         },
@@ -87,7 +87,7 @@ def make_client(
 
 
 def guard_sockets(client: "CcxtClient", take: TakeFrame | None = None) -> None:
-    """Turn a frame that cannot be read into a lost connection; give the others to `take`, if given, not to ccxt.
+    """Turn a frame that cannot be read into a lost connection; give the rest to `take`, if given.
 
     An exception in a frame handler ends ccxt's receive loop for good, while its watchers wait on. Here it
     becomes an error of the socket, which ccxt then closes and forgets, and of which it tells its watchers.

@@ -56,8 +56,13 @@ class Markets:
             await self._client.load_markets(reload=True)
         except Exception as error:  # noqa: BLE001 - ccxt raises all sorts on bad answers; none may pass with its URL
             failure = translate(error)
+        host = self._profile.hosts(self._client)[0]
         if failure is not None:
-            raise Unreachable(self._profile.hosts(self._client)[0], str(failure))
+            raise Unreachable(host, str(failure))
+        markets = self._client.markets.values()
+        self._by_id = {market["id"]: market for market in markets if market["swap"] and market["linear"]}
+        if not self._by_id:
+            raise Unreachable(host, "its answer lists no perpetuals")
 
     def contract(self, symbol: str, venue_leverage: int) -> "Contract":
         """The contract of a symbol as the exchange spells it (BTCUSDT); raises `UnknownSymbol`."""

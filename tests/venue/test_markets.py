@@ -106,13 +106,9 @@ async def test_nonsense_instead_of_markets_is_an_attempt_that_failed(stub: Venue
     told: list[str] = []
     async with opened(stub) as venue:
         loading = asyncio.create_task(venue.markets.load(lambda error, *_: told.append(error.reason)))
-        await until(lambda: bool(told) or loading.done())
-        if not loading.done():
-            loading.cancel()
+        await until(lambda: bool(told))
+        loading.cancel()
         await asyncio.gather(loading, return_exceptions=True)
-        if not told:
-            with pytest.raises(UnknownSymbol):
-                venue.markets.contract("BTCUSDT", 6)
 
 
 async def test_waiting_for_a_venue_is_cancelled_cleanly(stub: VenueStub) -> None:

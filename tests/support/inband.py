@@ -1,0 +1,137 @@
+"""The real command in a process of its own, as a user starts it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Self
+
+from bot.core.records import Record
+from bot.journal.errors import JournalError
+from bot.journal.sqlite import open_reader
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PATIENCE_S = 120.0
+"""How long a test waits for something that must happen; how long it takes says nothing."""
+
+
+class Inband:
+    """One set of settings on one data directory; `start` and `run` may be called again and again."""
+
+    def __init__(self, folder: Path, **settings: str) -> None:
+        """`settings` without their prefix, e.g. `PAPER__SPEED="max"`; the data directory is `folder`/data."""
+        self.folder = folder
+        self.data_dir = folder / "data"
+        self.settings = {"DATA_DIR": str(self.data_dir), "WEB__PORT": "0", **settings}
+
+    def with_settings(self, **changes: str) -> "Inband":
+        """The same folder and data, other settings."""
+        return Inband(self.folder, **{**self.settings, **changes})
+
+    def run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        """Run a command to its end."""
+        return subprocess.run(
+            self._command(arguments),
+            env=self._environment(),
+            cwd=REPOSITORY,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_S,
+            check=False,
+        )
+
+    def start(self, *arguments: str) -> "Process":
+        """Start a command, by default `run`, and let it run."""
+        return Process(self._command(arguments or ("run",)), self._environment(), self.folder)
+
+    def history(self) -> list[dict[str, Any]]:
+        """What `history --json` prints."""
+        done = self.run("history", "--json")
+        assert done.returncode == 0, done.stderr
+        return list(json.loads(done.stdout))
+
+    def records(self, fund: str) -> tuple[Record, ...]:
+        """The fund's records so far; none while there is no journal."""
+        try:
+            with open_reader(self.data_dir, None) as journal:
+                return tuple(journal.read(fund))
+        except JournalError:
+            return ()
+
+    def _command(self, arguments: tuple[str, ...]) -> list[str]:
+        return [sys.executable, "-m", "bot", *arguments]
+
+    def _environment(self) -> Mapping[str, str]:
+        clean = {name: value for name, value in os.environ.items() if not name.upper().startswith("INBAND_")}
+        return {**clean, **{f"INBAND_{name}": value for name, value in self.settings.items()}}
+
+
+class Process:
+    """A command that runs; its output goes to files, so that no pipe can fill up. Leaving it kills it."""
+
+    def __init__(self, command: list[str], environment: Mapping[str, str], folder: Path) -> None:
+        """Start it."""
+        number = len(list(folder.glob("out-*.log")))
+        self._out, self._err = folder / f"out-{number}.log", folder / f"err-{number}.log"
+        with self._out.open("w") as out, self._err.open("w") as err:
+            self._process = subprocess.Popen(command, env=environment, cwd=REPOSITORY, stdout=out, stderr=err)
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    @property
+    def stdout(self) -> str:
+        """What it has said so far."""
+        return self._out.read_text()
+
+    @property
+    def stderr(self) -> str:
+        """What it has said on standard error so far."""
+        return self._err.read_text()
+
+    @property
+    def running(self) -> bool:
+        """Whether it is alive."""
+        return self._process.poll() is None
+
+    def lines(self, event: str | None = None) -> list[dict[str, Any]]:
+        """Its log lines so far, all or those of one event."""
+        whole = [line for line in self.stdout.splitlines(keepends=True) if line.endswith("\n")]
+        found = [json.loads(line) for line in whole]
+        return [line for line in found if event is None or line.get("event") == event]
+
+    def until(self, happened: Callable[[], object], *, what: str) -> None:
+        """Wait for it, as long as the process lives."""
+        end_s = time.monotonic() + PATIENCE_S
+        while not happened():
+            assert self.running, f"it ended before {what}: {self.stderr}{self.stdout[-2000:]}"
+            assert time.monotonic() < end_s, f"never {what}: {self.stdout[-2000:]}"
+            time.sleep(0.01)
+
+    def until_said(self, event: str) -> dict[str, Any]:
+        """Wait for a log line, and give the first one."""
+        self.until(lambda: self.lines(event), what=f"it said {event}")
+        return self.lines(event)[0]
+
+    def signal(self, number: signal.Signals) -> int:
+        """Send a signal, wait for the end, and give the exit code (negative: died of a signal)."""
+        self._process.send_signal(number)
+        return self.wait()
+
+    def wait(self) -> int:
+        """Wait for the end, and give the exit code."""
+        return self._process.wait(timeout=PATIENCE_S)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.running:
+            self._process.kill()
+            self._process.wait()
