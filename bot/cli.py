@@ -37,9 +37,10 @@ def invoke(arguments: list[str]) -> int:
         code: object = app(arguments, prog_name="inband", standalone_mode=False)
         sys.stdout.flush()
     except BrokenPipeError:
-        # The reader (`| head`) has what it wanted. Nothing may be flushed into the broken pipe at exit.
+        # The reader (`| head`) has what it wanted. Nothing may be flushed into the broken pipe at exit. (Where
+        # the pipe breaks within the command, typer and rich end it just so, with this exit code.)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return 1
     except (KeyboardInterrupt, typer.Abort):
         return 130
     except Exception as error:  # noqa: BLE001 - the one place where every error becomes a line and an exit code

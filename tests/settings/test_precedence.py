@@ -89,7 +89,8 @@ def test_numbers_are_exact_whichever_layer_they_come_from(tmp_path: Path) -> Non
     """A price of 0.1 in TOML, in JSON and as text is the decimal 0.1, not its nearest float."""
     (tmp_path / "my.toml").write_text(
         'mode = "paper"\n[accounts.A]\nexchange = "binanceusdm"\n'
-        '[funds.F]\nunderlying = "BTCUSDT"\nside = "short"\naccount = "A"\ncapital = 1000.1\nband = [0.1, 0.7]\n'
+        '[funds.F]\nunderlying = "BTCUSDT"\nside = "short"\naccount = "A"\n'
+        "capital = 1000.1\nband = [0.1, 0.7]\n"
     )
     environ = {"INBAND_CONFIG": "my.toml", "INBAND_FUNDS__F__TARGET": "[0.3,0.3]"}
     (fund,) = load_settings(environ, tmp_path).funds
