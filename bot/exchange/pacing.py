@@ -8,7 +8,8 @@ until every attached client has said that it has seen the instant and has nothin
 A client attaches on the websocket `/pacing` with {"op":"attach","name":...,"not_before":ms or null}, is
 answered {"op":"attached","now":ms,"start":ms,"end":ms or null,"speed":"max" or number}, and then says
 {"op":"idle","seen":ms,"until":ms or null} whenever it is done with all marks up to `seen` and wants the
-market to stop at `until` at the latest. It detaches by closing. When the paths have ended and all are idle
+market to stop at `until` at the latest. {"op":"busy"} takes the last idle back, for a client that something
+from outside (an operator, say) sets to work in between. It detaches by closing. When the paths have ended and all are idle
 it is told {"op":"end","now":ms}. Anything else is answered {"op":"error","message":...} and closed.
 
 At speed "max" wall time plays no part; with nobody attached the market then stands still. At a factor f the
@@ -36,6 +37,7 @@ LIFE_SIGN_S = 1.0  # a held market repeats its marks this often, so that feeds s
 SAVE_EVERY_S = 2.0
 CATCH_UP_S = 1.0  # how much lost wall time a slow client may make up by a faster market
 MAX_FRAME_BYTES = 4_096
+NEVER = -1
 YIELD_EVERY = 500
 
 
@@ -45,7 +47,7 @@ class PacingClient:
 
     socket: web.WebSocketResponse
     name: str
-    seen_ms: int = -1
+    seen_ms: int = NEVER
     until_ms: int | None = None
     told_end: bool = False
 
@@ -162,6 +164,8 @@ class MarketClock:
                 body = _decode(message.data)
                 if client is None:
                     client = await self._attach(socket, body)
+                elif body.get("op") == "busy":
+                    client.seen_ms = NEVER
                 else:
                     client.seen_ms, client.until_ms = _idle(body)
                 self._wake.set()
@@ -235,5 +239,5 @@ def _time(body: dict[str, Any], name: str) -> int | None:
 def _idle(body: dict[str, Any]) -> tuple[int, int | None]:
     seen = _time(body, "seen")
     if body.get("op") != "idle" or seen is None:
-        raise PacingError('say {"op":"idle","seen":ms,"until":ms or null}')
+        raise PacingError('say {"op":"idle","seen":ms,"until":ms or null} or {"op":"busy"}')
     return seen, _time(body, "until")

@@ -131,6 +131,8 @@ class Venue:
         mark = self.market.marks[symbol.name]
         request = self._within_reduce_only(account, request)
         check_order(symbol, request, mark)
+        on_grid = request.quantity.quantize(symbol.step), request.price.quantize(symbol.tick)
+        request = replace(request, quantity=on_grid[0], price=on_grid[1])
         if any(order.client_id == request.client_id for order in account.open_orders.values()):
             raise RequestError(-4116, "ClientOrderId is duplicated.")
         if len(account.open_orders) >= MAX_OPEN_ORDERS:

@@ -86,6 +86,10 @@ class Pacer:
         """Say that all is done up to `seen`."""
         await self.socket.send_json({"op": "idle", "seen": seen, "until": until})
 
+    async def busy(self) -> None:
+        """Take the last idle back."""
+        await self.socket.send_json({"op": "busy"})
+
     async def receive(self, timeout_s: float = 5.0) -> dict[str, Any]:
         """Return the next message."""
         message: dict[str, Any] = (await self.socket.receive(timeout_s)).json()

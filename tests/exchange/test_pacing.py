@@ -155,6 +155,18 @@ async def test_a_factor_still_waits_for_attached_clients(start: Start) -> None:
         await marks.at(now_ms + 1_000)
 
 
+async def test_busy_takes_an_idle_back(start: Start) -> None:
+    """A client that is set to work while the wall clock runs holds the market again."""
+    async with start(speed=5.0) as bench:
+        pacer = await bench.pacer()
+        now_ms = pacer.attached["now"]
+        await pacer.idle(now_ms)
+        await pacer.busy()
+        assert await stands_still(bench, 0.4)
+        await pacer.idle(now_ms)
+        await (await bench.marks()).at(now_ms + 1_000)
+
+
 async def test_wait_for_clients_holds_the_first_instant(start: Start) -> None:
     """An embedded exchange gives its daemon time to attach, at any speed."""
     async with start(speed=1_000.0, wait_for_clients=True) as bench:

@@ -1,0 +1,266 @@
+"""The venue without sockets: what always holds for wallets, margin, funding and liquidation."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bot.exchange.book import HALF_LIFE_MS, build_book, depleted
+from bot.exchange.brackets import maintenance_margin
+from bot.exchange.catalog import CATALOG
+from bot.exchange.entities import IncomeType, OrderRequest, OrderType, Side, TimeInForce
+from bot.exchange.errors import RequestError
+from bot.exchange.margin import liquidation_price
+from bot.exchange.market import Market, TradedSymbol
+from bot.exchange.prices.funding import ConstantFunding
+from bot.exchange.venue import Venue
+from tests.exchange.builders import START_MS, StepPath
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bot.exchange.account import Account
+
+BTC = CATALOG["BTCUSDT"]
+EIGHT_HOURS_MS = 28_800_000
+TINY = Decimal("1e-8")
+
+
+def open_venue(
+    prices: Sequence[int | str | Decimal],
+    *,
+    deposit: int = 100_000,
+    step_ms: int = 1_000,
+    rate: str = "0.0001",
+) -> tuple[Venue, Account]:
+    """Return a venue that trades BTCUSDT along `prices`, and one account on it."""
+    path = StepPath(prices, step_ms=step_ms)
+    traded = TradedSymbol(BTC, path, ConstantFunding(Decimal(rate)))
+    venue = Venue(Market([traded], seed="1", start_ms=START_MS))
+    return venue, venue.open_account("A", Decimal(deposit))
+
+
+def request(
+    quantity: Decimal | str,
+    *,
+    side: Side = Side.BUY,
+    price: Decimal | str | None = None,
+    force: TimeInForce = TimeInForce.IOC,
+    reduce_only: bool = False,
+) -> OrderRequest:
+    """Return an order for BTCUSDT; a market order without a price."""
+    return OrderRequest(
+        symbol="BTCUSDT",
+        side=side,
+        type=OrderType.MARKET if price is None else OrderType.LIMIT,
+        quantity=Decimal(quantity),
+        price=Decimal(0) if price is None else Decimal(price),
+        time_in_force=force,
+        reduce_only=reduce_only,
+        client_id=f"c{quantity}{side}{price}",
+    )
+
+
+moves = st.lists(
+    st.tuples(
+        st.sampled_from(["trade", "rest", "reduce", "cancel", "go"]),
+        st.sampled_from(list(Side)),
+        st.integers(1, 40_000),
+        st.integers(-400, 400),
+    ),
+    max_size=40,
+)
+walks = st.lists(st.integers(-900, 900), min_size=12, max_size=12)
+
+
+def play(venue: Venue, account: Account, steps: Sequence[tuple[str, Side, int, int]]) -> None:
+    """Do what a reckless client might."""
+    for action, side, lots, bps in steps:
+        mark = venue.market.marks["BTCUSDT"]
+        quantity = lots * BTC.step
+        price = (mark * (1 + Decimal(bps) / 10_000) / BTC.tick).to_integral_value() * BTC.tick
+        with suppress(RequestError):
+            if action == "go":
+                knot = venue.market.next_knot()
+                if knot is not None:
+                    venue.advance(knot)
+            elif action == "cancel" and account.open_orders:
+                venue.cancel(account, min(account.open_orders))
+            elif action == "trade":
+                venue.place(account, request(quantity, side=side))
+            elif action == "reduce":
+                venue.place(account, request(quantity, side=side, price=price, reduce_only=True))
+            elif action == "rest":
+                venue.place(account, request(quantity, side=side, price=price, force=TimeInForce.GTC))
+
+
+@given(steps=moves, walk=walks)
+@settings(max_examples=150)
+def test_wallet_is_the_sum_of_its_income(steps: list[tuple[str, Side, int, int]], walk: list[int]) -> None:
+    """Wallet = deposits + realised + funding - fees + insurance; equity adds unrealised; to 1e-8."""
+    prices, price = [], Decimal(60_000)
+    for bps in walk:
+        prices.append(price)
+        price = (price * (1 + Decimal(bps) / 10_000)).quantize(Decimal("0.1"))
+    venue, account = open_venue(prices, step_ms=EIGHT_HOURS_MS // 4)
+    play(venue, account, steps)
+    income = venue.changes.incomes
+    assert account.wallet == sum(item.amount for item in income)
+    assert account.wallet >= 0
+    trades = venue.changes.trades
+    signed = [trade.side.sign * trade.quantity for trade in trades]
+    cash = -sum(quantity * trade.price for quantity, trade in zip(signed, trades, strict=True))
+    fees = sum(trade.commission for trade in trades)
+    other = sum(
+        item.amount
+        for item in income
+        if item.type in {IncomeType.TRANSFER, IncomeType.FUNDING_FEE, IncomeType.INSURANCE_CLEAR}
+    )
+    held = account.quantity("BTCUSDT")
+    assert held == sum(signed)
+    mark = venue.market.marks["BTCUSDT"]
+    equity = venue.margin(account).balance
+    assert abs(equity - (other + cash - fees + held * mark)) <= TINY
+
+
+@given(steps=moves, walk=walks)
+@settings(max_examples=50)
+def test_orders_are_the_sum_of_their_trades(steps: list[tuple[str, Side, int, int]], walk: list[int]) -> None:
+    """What an order says was filled is what its trades say, never more than it asked for."""
+    venue, account = open_venue([60_000 + bps for bps in walk])
+    play(venue, account, steps)
+    for order in venue.changes.orders.values():
+        trades = [trade for trade in venue.changes.trades if trade.order_id == order.id]
+        assert order.filled == sum(trade.quantity for trade in trades) <= order.quantity
+        assert order.quote == sum(trade.quantity * trade.price for trade in trades)
+        if order.type is OrderType.LIMIT and not order.client_id.startswith("autoclose-"):
+            assert all(order.side.sign * (order.price - trade.price) >= 0 for trade in trades)
+    assert set(account.open_orders) == {
+        order.id for order in venue.changes.orders.values() if order.status.is_open
+    }
+
+
+@pytest.mark.parametrize("side", list(Side))
+@pytest.mark.parametrize("quantity", ["3", "20", "60"])
+def test_liquidation_happens_at_the_predicted_price(side: Side, quantity: str) -> None:
+    """The account lives a tick before the predicted liquidation price, and is liquidated at it."""
+    deposit = 400_000
+    probe, account = open_venue([60_000], deposit=deposit)
+    probe.place(account, request(quantity, side=side))
+    margin = probe.margin(account)
+    predicted = liquidation_price(account.positions["BTCUSDT"], BTC, probe.market.marks["BTCUSDT"], margin)
+    if not predicted:
+        assert side is Side.BUY
+        assert margin.balance > Decimal(quantity) * 60_000
+        return
+    towards = -side.sign * BTC.tick
+    before, after = predicted - towards, predicted + towards
+    venue, account = open_venue([60_000, before, after], deposit=deposit)
+    venue.place(account, request(quantity, side=side))
+    venue.advance(START_MS + 1_000)
+    assert abs(account.quantity("BTCUSDT")) == Decimal(quantity)
+    venue.advance(START_MS + 2_000)
+    assert account.quantity("BTCUSDT") == 0
+    forced = [order for order in venue.changes.orders.values() if order.client_id.startswith("autoclose-")]
+    assert [order.filled for order in forced] == [Decimal(quantity)]
+    assert IncomeType.INSURANCE_CLEAR in {item.type for item in venue.changes.incomes}
+
+
+def test_nobody_owes_money_after_a_gap() -> None:
+    """A fall beyond bankruptcy leaves an empty wallet; the insurance fund bears the rest."""
+    venue, account = open_venue([60_000, 30_000], deposit=30_000)
+    venue.place(account, request("8"))
+    venue.advance(START_MS + 1_000)
+    assert account.wallet == 0
+    assert account.quantity("BTCUSDT") == 0
+    borne = [item for item in venue.changes.incomes if item.type is IncomeType.INSURANCE_CLEAR]
+    assert sum(item.amount for item in borne) > 200_000
+
+
+def test_liquidation_cancels_open_orders_first() -> None:
+    """No order survives a liquidation."""
+    venue, account = open_venue([60_000, 50_000], deposit=100_000)
+    venue.place(account, request("8"))
+    venue.place(account, request("0.1", price="57500.0", force=TimeInForce.GTC))
+    venue.advance(START_MS + 1_000)
+    assert account.open_orders == {}
+
+
+@pytest.mark.parametrize(
+    ("rate", "side", "paid"), [("0.0001", Side.BUY, -6), ("0.0001", Side.SELL, 6), ("-0.0001", Side.BUY, 6)]
+)
+def test_funding_is_paid_on_the_notional_at_its_own_time(rate: str, side: Side, paid: int) -> None:
+    """With a positive rate longs pay shorts: -quantity x mark x rate, once at 08:00."""
+    venue, account = open_venue([60_000, 60_000, 60_000], step_ms=EIGHT_HOURS_MS * 3 // 4, rate=rate)
+    venue.place(account, request("1", side=side))
+    venue.advance(START_MS + EIGHT_HOURS_MS * 3 // 4)
+    venue.advance(START_MS + EIGHT_HOURS_MS * 3 // 2)
+    booked = [item for item in venue.changes.incomes if item.type is IncomeType.FUNDING_FEE]
+    assert [item.time_ms for item in booked] == [START_MS + EIGHT_HOURS_MS]
+    assert booked[0].amount == paid
+
+
+def test_funding_that_was_skipped_over_is_booked_each_time() -> None:
+    """A jump over a day books three payments, each at its own time and mark."""
+    venue, account = open_venue([60_000, 66_000], step_ms=3 * EIGHT_HOURS_MS)
+    venue.place(account, request("1"))
+    venue.advance(START_MS + 3 * EIGHT_HOURS_MS)
+    booked = [item for item in venue.changes.incomes if item.type is IncomeType.FUNDING_FEE]
+    assert [item.amount for item in booked] == [Decimal("-6.2"), Decimal("-6.4"), Decimal("-6.6")]
+
+
+@given(notional=st.decimals(1, 1_800_000_000, places=2))
+def test_maintenance_margin_is_continuous_and_rising(notional: Decimal) -> None:
+    """Brackets join without a step: a cent more of notional never costs more than half a cent."""
+    difference = maintenance_margin(BTC.brackets, notional + Decimal("0.01")) - maintenance_margin(
+        BTC.brackets, notional
+    )
+    assert 0 < difference <= Decimal("0.005")
+
+
+@given(
+    name=st.sampled_from(sorted(CATALOG)),
+    factor=st.decimals("0.05", "20", places=6),
+    seed=st.text(max_size=5),
+)
+def test_books_are_sorted_on_the_grid_and_around_the_mid(name: str, factor: Decimal, seed: str) -> None:
+    """Every level lies on tick and step, asks rise above the mid, bids fall below it."""
+    symbol = CATALOG[name]
+    mid = (symbol.start_price * factor).quantize(TINY)
+    book = build_book(symbol, mid, seed, Decimal("0.5"))
+    asks, bids = [level.price for level in book.asks], [level.price for level in book.bids]
+    assert asks == sorted(set(asks))
+    assert bids == sorted(set(bids), reverse=True)
+    assert bids[0] < mid < asks[0]
+    for level in (*book.asks, *book.bids):
+        assert level.price % symbol.tick == 0
+        assert level.quantity >= symbol.step
+        assert level.quantity % symbol.step == 0
+    assert book == build_book(symbol, mid, seed, Decimal("0.5"))
+
+
+@given(missing=st.floats(0, 1e9))
+def test_depletion_takes_from_the_top(missing: float) -> None:
+    """What is missing is missing at the best prices; the view never offers more than the book."""
+    asks = build_book(BTC, Decimal(60_000), "1", Decimal("0.5")).asks
+    view = depleted(asks, missing, BTC.step)
+    offered = {level.price: level.quantity for level in asks}
+    assert all(0 < level.quantity <= offered[level.price] for level in view)
+    left = sum(float(level.price * level.quantity) for level in view)
+    whole = sum(float(level.price * level.quantity) for level in asks)
+    lot = float(BTC.step) * 61_800
+    assert left == pytest.approx(max(0.0, whole - missing), abs=lot + whole * 1e-9)
+    assert [level.price for level in view] == [level.price for level in asks][len(asks) - len(view) :]
+
+
+def test_depletion_halves_in_ten_seconds_of_market_time() -> None:
+    """Half of what an account took has come back after the half-life."""
+    venue, account = open_venue([60_000] * 30)
+    venue.place(account, request("10"))
+    (depletion,) = account.depletion.values()
+    assert depletion.at(START_MS + HALF_LIFE_MS) == depletion.notional / 2
