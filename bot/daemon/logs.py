@@ -2,20 +2,78 @@
 
 import logging
 import sys
+from collections import deque
 from collections.abc import Iterable, MutableMapping
-from typing import Any, TextIO
+from pathlib import Path
+from typing import Any, Protocol, TextIO, cast
 
 import orjson
 import structlog
 
 _MASK = "***"
 _SHORTEST = 6
-"""A shorter secret would mask ordinary words; the paper exchange's own keys are not registered at all."""
+"""A shorter secret would mask ordinary words."""
+_KEPT_NOTICES = 4
 
 
-def configure(secrets: Iterable[str], stream: TextIO | None = None, *, level: int = logging.INFO) -> None:
-    """Send the log to `stream` (default: standard output) as JSON lines, with `secrets` masked."""
+class Sink(Protocol):
+    """Where lines go."""
+
+    def write(self, text: str, /) -> object:
+        """Take some text."""
+        ...
+
+    def flush(self) -> None:
+        """Hand on what is held back."""
+        ...
+
+
+class FileSink:
+    """A log file that comes into being only once its folder exists: a refused start leaves nothing behind."""
+
+    def __init__(self, path: Path) -> None:
+        """Hold lines back until the folder of `path` exists."""
+        self._path = path
+        self._held: list[str] = []
+
+    def write(self, text: str, /) -> None:
+        """Take some text."""
+        self._held.append(text)
+
+    def flush(self) -> None:
+        """Write what is held back, if that is possible yet."""
+        if self._held and self._path.parent.is_dir():
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write("".join(self._held))
+            self._held.clear()
+
+
+class Notices:
+    """The latest warnings and errors, for the live table."""
+
+    def __init__(self) -> None:
+        """None yet."""
+        self._lines: deque[str] = deque(maxlen=_KEPT_NOTICES)
+
+    def take(self, fields: MutableMapping[str, Any]) -> None:
+        """Remember a line of the log, if it is a warning or worse."""
+        if fields.get("level") in {"warning", "error", "critical"}:
+            about = fields.get("fund") or fields.get("host") or ""
+            why = fields.get("reason") or fields.get("warning") or fields.get("remedy") or ""
+            self._lines.append(" ".join(str(part) for part in (fields["event"], about, why) if part))
+
+    def latest(self) -> list[str]:
+        """The lines, oldest first."""
+        return list(self._lines)
+
+
+def configure(secrets: Iterable[str], sink: Sink | None = None, *, level: int = logging.INFO) -> Notices:
+    """Send the log to `sink` (default: standard output) as JSON lines, with `secrets` masked.
+
+    Returns the collector of the latest warnings.
+    """
     masked = tuple(secret for secret in secrets if len(secret) >= _SHORTEST)
+    notices = Notices()
 
     def mask(_: Any, __: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
         for name, value in fields.items():
@@ -26,18 +84,24 @@ def configure(secrets: Iterable[str], stream: TextIO | None = None, *, level: in
                 fields[name] = value
         return fields
 
+    def collect(_: Any, __: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        notices.take(fields)
+        return fields
+
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
             structlog.processors.format_exc_info,
             mask,
+            collect,
             structlog.processors.JSONRenderer(serializer=_dump),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.WriteLoggerFactory(stream if stream is not None else sys.stdout),
+        logger_factory=structlog.WriteLoggerFactory(cast("TextIO", sink) if sink is not None else sys.stdout),
         cache_logger_on_first_use=True,
     )
+    return notices
 
 
 def _dump(fields: dict[str, Any], **_: Any) -> str:

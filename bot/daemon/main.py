@@ -21,6 +21,8 @@ import uvloop
 from bot.core.events import Park
 from bot.core.history import time_text
 from bot.daemon import logs, paper
+from bot.daemon.console import Console
+from bot.daemon.live_table import REFRESH_S, LiveTable
 from bot.daemon.operations import Operations
 from bot.daemon.pacer import Pacer
 from bot.daemon.supervision import Supervisor
@@ -36,6 +38,9 @@ from bot.settings import Settings
 Serve: TypeAlias = Callable[[Operations, socket.socket], AbstractAsyncContextManager[None]]
 """Serves HTTP on a bound socket: `bot.web.server.serve`, handed in by the command line."""
 
+LOG_FILE = "inband.log"
+"""On a terminal, where the live table is, the log goes to this file in the data directory."""
+
 _RECONCILE_EVERY_S = 180.0
 _PARK_WITHIN_S = 20.0
 
@@ -46,7 +51,9 @@ def run(settings: Settings, *, fresh: bool, adopt: bool, serve: Serve) -> int:
 
 
 async def _run(settings: Settings, *, fresh: bool, adopt: bool, serve: Serve) -> int:
-    logs.configure(_secrets(settings))
+    on_terminal = sys.stdout.isatty()
+    sink = logs.FileSink(settings.data_dir / LOG_FILE) if on_terminal else None
+    notices = logs.configure(_secrets(settings), sink)
     embedded = judge(settings)
     _refuse_second_instance(settings)
     stop = _stop_on_signals()
@@ -59,6 +66,10 @@ async def _run(settings: Settings, *, fresh: bool, adopt: bool, serve: Serve) ->
         await stack.enter_async_context(serve(operations, listener))
         supervisor = Supervisor()
         stack.push_async_callback(supervisor.stop)
+        if on_terminal:
+            table = LiveTable(Console(_header(settings, listener)), operations, notices)
+            stack.callback(table.close)
+            supervisor.every(REFRESH_S, table.refresh)
         opening = asyncio.create_task(_open(stack, settings, embedded, operations, supervisor, adopt=adopt))
         world = await _unless_stopped(opening, stop)
         if world is not None:
@@ -142,6 +153,11 @@ def _say_goodbye(settings: Settings, operations: Operations, world: World) -> No
             "incidents": operations.incidents(),
         }
         sys.stdout.write(orjson.dumps(summary).decode() + "\n")
+
+
+def _header(settings: Settings, listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"inband  http://{host}:{port}  data in {settings.data_dir}  Ctrl-C parks and stops"
 
 
 def _stop_on_signals() -> asyncio.Event:

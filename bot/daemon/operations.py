@@ -35,12 +35,12 @@ class Operations:
         self.runners: list[Runner] = []
         self.histories: dict[str, RebalanceHistory] = {}
         self._alarms: Alarms | None = None
-        self._pacer: Pacer | None = None
+        self.pacer: Pacer | None = None
         self._underlyings: dict[str, _Underlying] = {}
 
     def attach(self, alarms: Alarms, pacer: Pacer | None) -> None:
         """Wake funds through `alarms`; tell `pacer`, where there is one, of every mark that was taken in."""
-        self._alarms, self._pacer = alarms, pacer
+        self._alarms, self.pacer = alarms, pacer
 
     @property
     def symbols(self) -> Sequence[str]:
@@ -52,8 +52,8 @@ class Operations:
         self.runners.append(runner)
         self.histories[runner.name] = history
         self._underlyings.setdefault(runner.state.contract.symbol, _Underlying()).runners.append(runner)
-        if self._pacer is not None:
-            self._pacer.watch(self.runners, self.symbols)
+        if self.pacer is not None:
+            self.pacer.watch(self.runners, self.symbols)
 
     def changed(self, runner: Runner, records: tuple[Record, ...]) -> None:
         """A fund took a step that mattered."""
@@ -68,12 +68,12 @@ class Operations:
         """Give a new mark to every fund on its symbol."""
         underlying = self._underlyings[symbol]
         underlying.mark, underlying.lost = mark, False
-        if self._pacer is not None:
-            self._pacer.clock.advance(mark.time_ms)
+        if self.pacer is not None:
+            self.pacer.clock.advance(mark.time_ms)
         for runner in underlying.runners:
             runner.handle(mark)
-        if self._pacer is not None:
-            self._pacer.saw(symbol, mark.time_ms)
+        if self.pacer is not None:
+            self.pacer.saw(symbol, mark.time_ms)
 
     def feed_lost(self, symbol: str, reason: str) -> None:
         """Tell every fund on the symbol that its mark can no longer be trusted to be current."""

@@ -33,7 +33,7 @@ def fund_status(
     value = None if mark is None or book.created is None else ledger.value(mark)
     leverage = None if mark is None or book.created is None else real_leverage(ledger, mark)
     nav = None if value is None or not book.units else value / book.units
-    lower, higher = _triggers(fund, book, region)
+    lower, higher = triggers(fund, book, region)
     as_of_ms = book.last_rebalance_ms if book.opened else None
     updated_ms = seen.time_ms if seen is not None else book.last_time_ms or None
     return {
@@ -41,7 +41,7 @@ def fund_status(
         "underlying": fund.underlying,
         "side": fund.side.value,
         "mode": mode,
-        "state": _state(book),
+        "state": fund_state(book),
         "mark": _text(mark),
         "nav": _text(nav, _NAV_GRID),
         "units": _text(book.units),
@@ -86,7 +86,7 @@ def trigger_price(ledger: Ledger, leverage: Leverage) -> Price | None:
     return price if price > ZERO else None
 
 
-def _triggers(fund: Fund, book: Book, region: Region | None) -> tuple[Price | None, Price | None]:
+def triggers(fund: Fund, book: Book, region: Region | None) -> tuple[Price | None, Price | None]:
     """The prices between which nothing happens, lower first; None where no price would trigger."""
     if book.state is not FundState.ACTIVE or not book.opened:
         return None, None
@@ -100,7 +100,8 @@ def _triggers(fund: Fund, book: Book, region: Region | None) -> tuple[Price | No
     return (region.low if region.low > ZERO else None), (region.high if region.high < _UNBOUNDED else None)
 
 
-def _state(book: Book) -> str:
+def fund_state(book: Book) -> str:
+    """One word for what the fund is doing, or for the unusual state that it is in."""
     open_ = book.rebalance
     if book.created is None:
         return "new"

@@ -3,6 +3,7 @@
 Everything below works on the ports that are put together here, and knows no mode.
 """
 
+import sys
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -106,6 +107,8 @@ async def _open_venue(stack: AsyncExitStack, settings: Settings, clock: Clock, u
     await stack.enter_async_context(venue)
     log = structlog.get_logger()
     log.info("starting", mode=settings.mode, exchange=profile.name, hosts=list(venue.hosts))
+    if sys.stdout.isatty():
+        sys.stdout.write(f"mode {settings.mode}: {profile.name} at {', '.join(venue.hosts)}\n")
 
     def unreachable(error: Unreachable, attempt: int, pause_s: float) -> None:
         log.warning(
