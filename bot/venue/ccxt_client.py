@@ -3,6 +3,7 @@
 ccxt itself is left as it is; two of its seams are used: a session of ours, and the creation of its sockets.
 """
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
@@ -19,7 +20,7 @@ REQUEST_TIMEOUT_MS = 10_000
 PING_EVERY_MS = 5_000
 """Two missed answers close a socket; ccxt's own default would take minutes to see a half-open one."""
 
-TakeFrame: TypeAlias = Callable[[Any], None]
+HandleFrame: TypeAlias = Callable[[Any, Any], None]
 
 
 def new_session() -> aiohttp.ClientSession:
@@ -86,8 +87,8 @@ def make_client(
     return client
 
 
-def guard_sockets(client: "CcxtClient", take: TakeFrame | None = None) -> None:
-    """Turn a frame that cannot be read into a lost connection; give the rest to `take`, if given.
+def guard_sockets(client: "CcxtClient", handle_frame: HandleFrame) -> None:
+    """Have `handle_frame(socket, frame)` called for each frame; one that cannot be read loses the socket.
 
     An exception in a frame handler ends ccxt's receive loop for good, while its watchers wait on. Here it
     becomes an error of the socket, which ccxt then closes and forgets, and of which it tells its watchers.
@@ -113,8 +114,24 @@ def guard_sockets(client: "CcxtClient", take: TakeFrame | None = None) -> None:
         return socket
 
     client.client = guarded_socket
-    if take is not None:
-        client.handle_message = lambda _socket, frame: take(frame)
+    client.handle_message = handle_frame
+
+
+async def sockets_lost(client: "CcxtClient") -> None:
+    """Wait until one of the client's open sockets breaks, and raise what ccxt says of it."""
+    losses = [socket.future(_LOSS) for socket in client.clients.values() if socket.connection is not None]
+    if not losses:
+        raise ConnectionError("the socket is gone")
+    for loss in losses:
+        loss.add_done_callback(lambda lost: lost.cancelled() or lost.exception())
+    await asyncio.wait(losses, return_when=asyncio.FIRST_COMPLETED)
+    for loss in losses:
+        if loss.done():
+            loss.result()
+
+
+_LOSS = "inband:loss"
+"""A message that never comes: ccxt rejects all that is waited for on a socket when the socket breaks."""
 
 
 def drop_sockets(client: "CcxtClient", reason: str) -> None:

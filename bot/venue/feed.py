@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from bot.core.events import Mark
-from bot.venue.ccxt_client import drop_sockets, guard_sockets
+from bot.venue.ccxt_client import drop_sockets, guard_sockets, sockets_lost
 from bot.venue.requests import stream_trouble
 
 if TYPE_CHECKING:
@@ -69,16 +69,20 @@ class MarkFeed:
         self._unified = [watched.unified for watched in self._watched]
         self._pause_s = 0.0
         self.rejected_frames = 0
-        guard_sockets(client)
+        self._parse = client.handle_message
+        self._due = False
+        self._fault: asyncio.Future[None] | None = None
+        guard_sockets(client, self._handle)
 
     async def run(self) -> None:
         """Watch until cancelled."""
         loop = asyncio.get_running_loop()
+        self._fault = fault = loop.create_future()
         for watched in self._watched:
             watched.alive_s = loop.time()
         watchdog = asyncio.create_task(self._watch_for_silence(), name="mark feed watchdog")
         watching = asyncio.create_task(self._watch(), name="mark feed")
-        tasks = (watching, watchdog)
+        tasks = (watching, watchdog, fault)
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
@@ -90,52 +94,63 @@ class MarkFeed:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _watch(self) -> None:
-        """Between two watches nothing is awaited: a frame that comes while nobody waits wakes nobody."""
-        watch, symbols, tickers = self._client.watch_mark_prices, self._unified, self._client.tickers
+        """Keep the stream connected. Its frames come to `_handle`: ccxt's watch would miss some."""
         while True:
-            failure: str | None = None
             try:
-                await watch(symbols)
+                await self._client.watch_mark_prices(self._unified)
+                await sockets_lost(self._client)
+                failure = "the stream ended"
             except asyncio.CancelledError:
                 if asyncio.current_task().cancelling():  # type: ignore[union-attr]
                     raise
                 failure = "the stream was closed"  # ccxt cancels its watchers when it closes a socket
             except Exception as error:  # noqa: BLE001 - whatever it is, the stream is lost, and that is said
                 failure = f"the stream broke: {stream_trouble(error)}"
-            if failure is None:
-                self._take_frames(tickers)
-                continue
             for watched in self._watched:
                 self._lose(watched, failure)
+            drop_sockets(self._client, "lost")
             self._pause_s = min(max(self._pause_s * 2, _FIRST_PAUSE_S), _LONGEST_PAUSE_S)
             await asyncio.sleep(self._pause_s)
 
-    def _take_frames(self, tickers: Any) -> None:
-        """Whatever woke us, look at every symbol: several frames may have come."""
-        now_s = asyncio.get_running_loop().time()
-        for watched in self._watched:
-            ticker = tickers.get(watched.unified)
-            if ticker is None or ticker is watched.ticker:
-                continue
-            watched.ticker = ticker
-            try:
-                frame = self._profile.mark_frame(ticker)
-            except ValueError as error:
-                self.rejected_frames += 1
-                self._lose(watched, str(error))
-                continue
-            if frame.time_ms < watched.time_ms:
-                self.rejected_frames += 1
-                continue
-            watched.alive_s = now_s
-            self._pause_s = 0.0
-            if frame.time_ms == watched.time_ms and frame.price == watched.price and not watched.lost:
-                continue
-            watched.time_ms, watched.price, watched.lost = frame.time_ms, frame.price, False
-            mark = Mark(
-                frame.time_ms, self._clock.wall_ms(), frame.price, frame.next_funding_ms, frame.funding_rate
-            )
-            self._on_mark(watched.symbol, mark)
+    def _handle(self, socket: Any, frame: Any) -> None:
+        """Let ccxt parse each frame, and look at the result once for all that came at once."""
+        self._parse(socket, frame)
+        if not self._due:
+            self._due = True
+            asyncio.get_running_loop().call_soon(self._take_frames)
+
+    def _take_frames(self) -> None:
+        self._due = False
+        if self._fault is None or self._fault.done():
+            return
+        try:
+            for watched in self._watched:
+                ticker = self._client.tickers.get(watched.unified)
+                if ticker is not None and ticker is not watched.ticker:
+                    watched.ticker = ticker
+                    self._take(watched, ticker)
+        except Exception as error:  # noqa: BLE001 - a fault of the listener: whoever runs the feed gets it
+            self._fault.set_exception(error)
+
+    def _take(self, watched: _Watched, ticker: Any) -> None:
+        """One symbol's newest frame."""
+        try:
+            frame = self._profile.mark_frame(ticker)
+        except ValueError as error:
+            self.rejected_frames += 1
+            self._lose(watched, str(error))
+            return
+        if frame.time_ms < watched.time_ms:
+            self.rejected_frames += 1
+            return
+        watched.alive_s = asyncio.get_running_loop().time()
+        self._pause_s = 0.0
+        if frame.time_ms == watched.time_ms and frame.price == watched.price and not watched.lost:
+            return
+        watched.time_ms, watched.price, watched.lost = frame.time_ms, frame.price, False
+        wall_ms = self._clock.wall_ms()
+        mark = Mark(frame.time_ms, wall_ms, frame.price, frame.next_funding_ms, frame.funding_rate)
+        self._on_mark(watched.symbol, mark)
 
     async def _watch_for_silence(self) -> None:
         """A half-open socket, or a symbol that the venue stopped sending, shows in nothing but silence."""

@@ -73,7 +73,7 @@ class OrderStream:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _take(self, frame: Any) -> None:
+    def _take(self, _socket: Any, frame: Any) -> None:
         self._pause_s = 0.0
         self._frames.put_nowait(frame)
 

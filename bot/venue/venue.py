@@ -95,6 +95,8 @@ class Venue:
     async def close(self) -> None:
         """Close every client and the session; in seconds, even if a peer floods and never says goodbye."""
         await _within(_CLOSE_WITHIN_S, *(client.close() for client in self._clients))
+        for client in self._clients:
+            client.session = None  # ccxt complains of what it holds, also if it is not its own
         self._clients.clear()
         await _within(_CLOSE_WITHIN_S, self._door.session.close())
         if self._door.environment is not Environment.PAPER:
