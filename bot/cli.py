@@ -37,8 +37,8 @@ def invoke(arguments: list[str]) -> int:
         code: object = app(arguments, prog_name="inband", standalone_mode=False)
         sys.stdout.flush()
     except BrokenPipeError:
-        # The reader (`| head`) has what it wanted. Nothing may be flushed into the broken pipe at exit. Where the
-        # pipe breaks within the command, typer and rich end it in the same way, with the same exit code.
+        # The reader (`| head`) has what it wanted; nothing may be flushed into the broken pipe at exit.
+        # Where the pipe breaks within the command, typer and rich end it likewise, with the same exit code.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except (KeyboardInterrupt, typer.Abort):
