@@ -27,7 +27,7 @@ BANS = (
             "datetime.date.today",
         ),
         "the clock that wiring hands in: market time and wall time are two things",
-        ("bot/venue/clock.py", "bot/exchange/desk.py", "bot/daemon/main.py", "benchmarks/*"),
+        ("bot/venue/clock.py", "bot/exchange/desk.py", "bot/daemon/main.py", "benchmarks/*", "tests/*"),
     ),
     Ban(
         ("random.*", "numpy.random.*"),
@@ -39,6 +39,7 @@ BANS = (
         "bot.daemon.draws, which may be told to repeat",
         (
             "bot/daemon/draws.py",
+            "bot/daemon/token.py",
             "bot/exchange/listen_keys.py",
             "bot/journal/*.py",
             "bot/web/*.py",
