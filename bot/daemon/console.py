@@ -114,11 +114,11 @@ def render(header: str, view: ConsoleView) -> RenderableType:
 
 
 def _clock(view: ConsoleView) -> RenderableType:
-    line = Text(f" {view.mode.upper()} ", style=_MODE_STYLES.get(view.mode, "reverse"))
+    line = Text().append(f" {view.mode.upper()} ", style=_MODE_STYLES.get(view.mode, "reverse"))
     if view.market_ms is not None:
-        line.append(f"  {_utc(view.market_ms)} UTC", style="default")
+        line.append(f"  {_utc(view.market_ms)} UTC")
     if view.speed is not None:
-        line.append("  speed max" if view.speed == "max" else f"  speed {view.speed:g}x", style="default")
+        line.append("  speed max" if view.speed == "max" else f"  speed {view.speed:g}x")
     if view.progress is None:
         return line
     done = min(max(view.progress, 0.0), 1.0)

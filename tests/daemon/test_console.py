@@ -119,3 +119,14 @@ def test_updates_replace_each_other_until_it_is_closed() -> None:
         console.update(a_view(mode="testnet"))
         console.update(a_view(mode="live"))
     assert "LIVE" in out.getvalue()
+
+
+def test_the_modes_colour_is_its_badges_alone() -> None:
+    """Live is red, and what stands beside it is not."""
+    terminal = Terminal(width=80, file=io.StringIO(), force_terminal=True, color_system="standard")
+    with terminal.capture() as capture:
+        terminal.print(render("header", a_view(mode="live", progress=None)))
+    badge, _, rest = capture.get().partition(" LIVE ")
+    assert badge.endswith("41m")
+    assert rest.startswith("\x1b[0m")
+    assert "\x1b" not in rest.splitlines()[0].removeprefix("\x1b[0m")
