@@ -16,7 +16,9 @@ from typing import NoReturn
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 VENV = REPOSITORY / ".venv"
-LOCK = REPOSITORY / "config" / "requirements.lock"
+RUNTIME_LOCK = REPOSITORY / "config" / "runtime.lock"
+FULL_LOCK = REPOSITORY / "config" / "requirements.lock"
+"""The same versions, and the test tools."""
 
 _PYTHON = VENV / "bin" / "python"
 _MARKER = VENV / ".lock-sha"
@@ -43,17 +45,18 @@ def ensure(*, for_tests: bool) -> None:
     `for_tests` asks for the test tools as well. Ends the process with exit code 1 and one line when the
     environment cannot be made.
     """
-    if os.environ.get("BOT_NO_BOOTSTRAP") == "1" or not LOCK.is_file():
+    if os.environ.get("BOT_NO_BOOTSTRAP") == "1" or not RUNTIME_LOCK.is_file():
         return  # an image, or an installed package
     # Not by sys.prefix, which `python -S` leaves as it was: we would exec for ever.
     inside = Path(sys.executable).parent.resolve() == _PYTHON.parent.resolve()
-    if inside and _is_current():
+    locks = (FULL_LOCK,) if for_tests else (RUNTIME_LOCK, FULL_LOCK)
+    if inside and _is_current(locks):
         return
     if not inside and _has_dependencies(for_tests=for_tests):
         return
-    if not _is_current():
+    if not _is_current(locks):
         try:
-            _set_up()
+            _set_up(locks)
         except OSError as error:
             _fail(
                 f"cannot write {VENV}: {error.strerror or error}", "make the checkout writable for this user"
@@ -69,10 +72,12 @@ def _has_dependencies(*, for_tests: bool) -> bool:
     return all(importlib.util.find_spec(module) is not None for module in wanted)
 
 
-def _identities() -> tuple[str, str]:
-    """What an environment is made from: this Python, and the lock."""
-    python = hashlib.sha256(f"{sys.version} {VENV}".encode()).hexdigest()
-    return python, hashlib.sha256(LOCK.read_bytes()).hexdigest()
+def _python_identity() -> str:
+    return hashlib.sha256(f"{sys.version} {VENV}".encode()).hexdigest()
+
+
+def _lock_identity(lock: Path) -> str:
+    return hashlib.sha256(lock.read_bytes()).hexdigest()
 
 
 def _marked() -> list[str]:
@@ -82,31 +87,40 @@ def _marked() -> list[str]:
         return []
 
 
-def _is_current() -> bool:
+def _is_current(locks: tuple[Path, ...]) -> bool:
+    """Whether `.venv` was made by this Python from one of these locks."""
+    marked = _marked()
     # The link dangles where the Python it was made from has been removed.
-    return _PYTHON.exists() and _marked() == list(_identities())
+    return (
+        len(marked) == 2
+        and marked[0] == _python_identity()
+        and marked[1] in map(_lock_identity, locks)
+        and _PYTHON.exists()
+    )
 
 
-def _set_up() -> None:
-    """Make `.venv`, or bring it to the present lock. One process at a time; the others wait for it."""
+def _set_up(locks: tuple[Path, ...]) -> None:
+    """Make `.venv` from the first of `locks`, or bring it up to that.
+
+    One process at a time; the others wait for it.
+    """
     checkout = os.open(REPOSITORY, os.O_RDONLY)
     fcntl.flock(checkout, fcntl.LOCK_EX)
     try:
-        if _is_current():
+        if _is_current(locks):
             return
         sys.stderr.write("setting up .venv, once; about 20 to 60 s ...\n")
-        python, lock = _identities()
         # A daemon may be running from this environment: for a new lock it is changed in place, not
         # emptied. Without the marker it is half made, with another Python's it is of no use.
-        keep = _marked()[:1] == [python]
+        keep = _marked()[:1] == [_python_identity()] and _PYTHON.exists()
         _MARKER.unlink(missing_ok=True)
-        _install(keep=keep)
-        _MARKER.write_text(f"{python}\n{lock}\n")
+        _install(locks[0], keep=keep)
+        _MARKER.write_text(f"{_python_identity()}\n{_lock_identity(locks[0])}\n")
     finally:
         os.close(checkout)
 
 
-def _install(*, keep: bool) -> None:
+def _install(lock: Path, *, keep: bool) -> None:
     has_ensurepip = importlib.util.find_spec("ensurepip") is not None
     if not keep:
         # The Python below any environment we were started from, so that `.venv` outlives that one.
@@ -126,7 +140,7 @@ def _install(*, keep: bool) -> None:
         except _find_pip.NoPipError as error:
             _fail(str(error), error.remedy)
     # The lock is complete, so nothing is left to resolve.
-    _run([*install, "--quiet", "--no-deps", "--require-hashes", "-r", str(LOCK)])
+    _run([*install, "--quiet", "--no-deps", "--require-hashes", "-r", str(lock)])
 
 
 def _run(command: list[str]) -> None:

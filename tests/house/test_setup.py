@@ -31,7 +31,8 @@ def clone(tmp_path: Path) -> Path:
         shutil.copy(REPOSITORY / "bot" / name, folder / "bot")
     (folder / "bot" / "cli.py").write_text(CLI)
     (folder / "config").mkdir()
-    (folder / "config" / "requirements.lock").write_text("# nothing\n")
+    (folder / "config" / "runtime.lock").write_text("# nothing\n")
+    (folder / "config" / "requirements.lock").write_text("# nothing, and the test tools\n")
     return folder
 
 
@@ -69,9 +70,18 @@ def test_a_new_lock_is_installed_into_the_same_environment(clone: Path) -> None:
     """A running daemon keeps its files when a new version is fetched beside it."""
     start(clone)
     (clone / ".venv" / "kept").touch()
-    (clone / "config" / "requirements.lock").write_text("# another\n")
+    (clone / "config" / "runtime.lock").write_text("# another\n")
     assert "setting up" in start(clone).stderr
     assert (clone / ".venv" / "kept").exists()
+
+
+def test_the_test_tools_come_with_the_first_test(clone: Path) -> None:
+    """They are added to the same environment, which then serves the other commands too."""
+    start(clone)
+    (clone / ".venv" / "kept").touch()
+    assert "setting up" in start(clone, "test").stderr
+    assert (clone / ".venv" / "kept").exists()
+    assert start(clone).stderr == ""
 
 
 def test_a_half_made_environment_is_made_again(clone: Path) -> None:
@@ -97,7 +107,7 @@ def test_two_first_starts_share_one_set_up(clone: Path) -> None:
 
 def test_a_lock_that_cannot_be_installed_ends_in_one_line(clone: Path) -> None:
     """The line gives pip's reason, the settings to look at, and the log."""
-    (clone / "config" / "requirements.lock").write_text(f"no-such-package==1 --hash=sha256:{'0' * 64}\n")
+    (clone / "config" / "runtime.lock").write_text(f"no-such-package==1 --hash=sha256:{'0' * 64}\n")
     result = start(clone, PIP_NO_INDEX="1", PIP_FIND_LINKS="", PIP_CONFIG_FILE=os.devnull)
     assert result.returncode == 1
     line = result.stderr.splitlines()[-1]
