@@ -64,6 +64,7 @@ async def _run(settings: Settings, *, fresh: bool, adopt: bool, serve: Serve) ->
             _start_afresh(settings)
         operations = Operations(settings.mode)
         await stack.enter_async_context(serve(operations, listener))
+        structlog.get_logger().info("serving", url=_url(listener))
         supervisor = Supervisor()
         stack.push_async_callback(supervisor.stop)
         if on_terminal:
@@ -71,11 +72,13 @@ async def _run(settings: Settings, *, fresh: bool, adopt: bool, serve: Serve) ->
             stack.callback(table.close)
             supervisor.every(REFRESH_S, table.refresh)
         opening = asyncio.create_task(_open(stack, settings, embedded, operations, supervisor, adopt=adopt))
-        world = await _unless_stopped(opening, stop)
-        if world is not None:
-            await _until_done(world, stop, exit_at_end=settings.paper.exit_at_end)
-            await _park(operations)
-        await supervisor.stop()
+        try:
+            world = await _unless_stopped(opening, stop)
+            if world is not None:
+                await _until_done(world, stop, exit_at_end=settings.paper.exit_at_end)
+                await _park(operations)
+        finally:
+            await supervisor.stop()  # before the stack closes what the tasks would miss
         structlog.get_logger().info("stopping", parked=world is not None)
         if world is not None:
             _say_goodbye(settings, operations, world)
@@ -156,8 +159,12 @@ def _say_goodbye(settings: Settings, operations: Operations, world: World) -> No
 
 
 def _header(settings: Settings, listener: socket.socket) -> str:
+    return f"inband  {_url(listener)}  data in {settings.data_dir}  Ctrl-C parks and stops"
+
+
+def _url(listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
-    return f"inband  http://{host}:{port}  data in {settings.data_dir}  Ctrl-C parks and stops"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def _stop_on_signals() -> asyncio.Event:

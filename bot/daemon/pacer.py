@@ -15,21 +15,29 @@ import structlog
 
 from bot.daemon.alarms import earliest
 from bot.daemon.runner import Runner
+from bot.errors import UserError
 from bot.venue.clock import ExchangeClock
 
 _ATTACH_WITHIN_S = 600.0
 """The exchange first takes its market to where our journal ends, which may be far."""
 
-
-class PacingLostError(ConnectionError):
-    """The exchange closed the pacing connection, or never opened it."""
+_FIRST_PAUSE_S = 0.25
+_LONGEST_PAUSE_S = 15.0
 
 
 class Pacer:
     """Attached to one exchange; also the funds' alarm clock in paper mode."""
 
-    def __init__(self, socket: aiohttp.ClientWebSocketResponse, attached: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        url: str,
+        socket: aiohttp.ClientWebSocketResponse,
+        attached: dict[str, Any],
+    ) -> None:
         """Made by `attach`."""
+        self._session = session
+        self._url = url
         self._socket = socket
         self.start_ms: int = attached["start"]
         self.end_ms: int | None = attached["end"]
@@ -43,14 +51,11 @@ class Pacer:
 
     @classmethod
     async def attach(cls, session: aiohttp.ClientSession, url: str, not_before_ms: int | None) -> "Pacer":
-        """Attach to the exchange at `url`; the market is taken forward to `not_before_ms` first."""
-        try:
-            socket = await session.ws_connect(f"{url}/pacing")
-            await socket.send_json({"op": "attach", "name": "inband", "not_before": not_before_ms})
-            answer = await socket.receive(timeout=_ATTACH_WITHIN_S)
-            return cls(socket, orjson.loads(answer.data))
-        except (aiohttp.ClientError, TimeoutError, TypeError, ValueError, KeyError) as error:
-            raise PacingLostError(f"{url}/pacing did not let us attach: {error}") from error
+        """Attach to the exchange at `url`; the market is taken forward to `not_before_ms` first.
+
+        Waits for an exchange that is not there yet, and says so. Raises `UserError` for any other server.
+        """
+        return cls(session, url, *await _dial(session, url, not_before_ms))
 
     def watch(self, runners: Sequence[Runner], symbols: Sequence[str]) -> None:
         """The funds to wait for, and the symbols whose marks make an instant complete."""
@@ -67,14 +72,31 @@ class Pacer:
         self._poked.set()
 
     async def run(self) -> None:
-        """Speak and listen until the connection ends; `PacingLostError` if it does so before we close it."""
+        """Speak and listen until cancelled; an exchange that goes away is attached to again."""
+        while True:
+            if self._socket.closed:
+                await self._attach_again()
+            await self._converse()
+            structlog.get_logger().warning("pacing_lost", host=self._url, remedy="attaching again")
+
+    async def _attach_again(self) -> None:
+        """The exchange may have lost the last moments of its market time: it is taken to where we are."""
+        self._socket, attached = await _dial(self._session, self._url, self.clock.market_ms())
+        self.clock.advance(attached["now"])
+        self._said = None
+        self._poked.set()
+
+    async def _converse(self) -> None:
         speaker = asyncio.create_task(self._speak())
         try:
             async for message in self._socket:
+                if message.type is aiohttp.WSMsgType.ERROR:
+                    break
                 self._hear(orjson.loads(message.data))
         finally:
             speaker.cancel()
-        raise PacingLostError("the paper exchange closed the pacing connection")
+            await asyncio.gather(speaker, return_exceptions=True)
+            await self._socket.close()
 
     async def close(self) -> None:
         """Detach."""
@@ -97,3 +119,50 @@ class Pacer:
                 self._said = idle
                 until = "null" if idle[1] is None else idle[1]
                 await self._socket.send_str(f'{{"op":"idle","seen":{idle[0]},"until":{until}}}')
+
+
+async def _dial(
+    session: aiohttp.ClientSession, url: str, not_before_ms: int | None
+) -> tuple[aiohttp.ClientWebSocketResponse, dict[str, Any]]:
+    """Attach, however long it takes until the exchange is there."""
+    pause_s = _FIRST_PAUSE_S
+    while True:
+        try:
+            socket = await session.ws_connect(f"{url}/pacing")
+            await socket.send_json({"op": "attach", "name": "inband", "not_before": not_before_ms})
+            answer = await socket.receive(timeout=_ATTACH_WITHIN_S)
+            if answer.type in {aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY}:
+                return socket, _attached(url, answer.data)
+            reason = "it closed the connection"
+        except aiohttp.WSServerHandshakeError as error:
+            raise UserError(_no_exchange(url, f"HTTP {error.status}")) from None
+        except (aiohttp.ClientError, TimeoutError) as error:
+            reason = str(error) or type(error).__name__
+        structlog.get_logger().warning(
+            "venue_unreachable",
+            host=url,
+            reason=reason,
+            retry_in_s=pause_s,
+            trading="nothing is traded until it is reached",
+        )
+        await asyncio.sleep(pause_s)
+        pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+
+
+def _attached(url: str, answer: str | bytes) -> dict[str, Any]:
+    """The exchange's answer, if it is one."""
+    try:
+        attached: dict[str, Any] = orjson.loads(answer)
+        times = attached["now"], attached["start"]
+    except (ValueError, TypeError, KeyError):
+        raise UserError(_no_exchange(url, "it answers in no protocol of ours")) from None
+    if not all(isinstance(time_ms, int) for time_ms in times):
+        raise UserError(_no_exchange(url, "it tells no market time"))
+    return attached
+
+
+def _no_exchange(url: str, problem: str) -> str:
+    return (
+        f"INBAND_PAPER__URL={url}: no paper exchange answers there ({problem}); "
+        "start one with `python3 -m bot exchange`, and name its address"
+    )

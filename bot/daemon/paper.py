@@ -3,11 +3,16 @@
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from bot.core.fund import Fund
+from bot.core.fund import Contract, Fund
+from bot.core.units import Price
+from bot.daemon.capital import refuse_small_capital
 from bot.errors import UserError, did_you_mean
 from bot.exchange import CATALOG, AccountConfig, Exchange, ExchangeConfig, start_exchange
 from bot.exchange.prices import open_funding, open_path
+from bot.exchange.venue import TAKER_FEE
 from bot.settings import Settings
+from bot.venue.preparation import leverage_for
+from bot.venue.profile import Bracket
 
 EXCHANGE_FOLDER = "exchange"
 """Below the data directory: the embedded exchange's own store."""
@@ -17,7 +22,8 @@ def exchange_config(settings: Settings) -> ExchangeConfig:
     """The embedded exchange that the settings describe. Reads the price files; writes nothing.
 
     Raises:
-        UserError: an underlying that is not listed, or that the replay does not hold.
+        UserError: an underlying that is not listed, or that the replay does not hold; capital too small.
+        AccountRefused: capital or emergency leverage beyond what the brackets allow.
         PriceError: a price or funding file is not usable.
     """
     paper = settings.paper
@@ -32,17 +38,21 @@ def exchange_config(settings: Settings) -> ExchangeConfig:
     seed = str(paper.seed or 0)
     funding = open_funding(paper.funding)
     balances = {fund.account: fund.capital for fund in settings.funds}
+    paths = {
+        symbol: open_path(
+            replay=paper.replay,
+            scenario=None if paper.replay is not None else paper.scenario,
+            symbol=symbol,
+            seed=seed,
+            start_price=CATALOG[symbol].start_price,
+        )
+        for symbol in symbols
+    }
+    for fund in settings.funds:
+        path = paths[fund.underlying]
+        _refuse_unfit_capital(fund, path.price_at(path.start_ms))
     return ExchangeConfig(
-        paths={
-            symbol: open_path(
-                replay=paper.replay,
-                scenario=None if paper.replay is not None else paper.scenario,
-                symbol=symbol,
-                seed=seed,
-                start_price=CATALOG[symbol].start_price,
-            )
-            for symbol in symbols
-        },
+        paths=paths,
         funding=dict.fromkeys(symbols, funding),
         accounts=tuple(
             AccountConfig(name, account.api_key, account.secret, balances[name])
@@ -76,3 +86,22 @@ def _refuse_unknown(fund: Fund) -> None:
             f"INBAND_FUNDS__{fund.name}__UNDERLYING: the paper exchange lists no {fund.underlying}; "
             f"{did_you_mean(fund.underlying, CATALOG)}"
         )
+
+
+def _refuse_unfit_capital(fund: Fund, first_price: Price) -> None:
+    """What the venue would say of the fund's capital, said before anything is written."""
+    listed = CATALOG[fund.underlying]
+    steps = tuple(Bracket(step.leverage, step.cap) for step in listed.brackets)
+    contract = Contract(
+        symbol=listed.name,
+        tick=listed.tick,
+        lot=listed.step,
+        min_quantity=listed.min_quantity,
+        max_quantity=listed.max_quantity,
+        min_notional=listed.min_notional,
+        taker_fee=TAKER_FEE,
+        price_limit=listed.price_band,
+        reduce_only_any_size=True,
+        venue_leverage=leverage_for(fund, steps),
+    )
+    refuse_small_capital(fund, contract, first_price)

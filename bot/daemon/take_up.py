@@ -9,6 +9,7 @@ from bot.core.engine import start
 from bot.core.events import AccountSeen, TouchSeen
 from bot.core.fund import Contract, Fund
 from bot.core.units import ZERO, Usd
+from bot.daemon.capital import refuse_small_capital
 from bot.daemon.operations import Operations
 from bot.daemon.runner import Runner
 from bot.daemon.supervision import Supervisor
@@ -18,9 +19,6 @@ from bot.settings import Account, Settings
 from bot.venue.account import AccountGateway
 from bot.venue.errors import Unreachable
 from bot.venue.profile import Credentials
-
-MIN_ORDERS_OF_CAPITAL = 10
-"""A fund must be able to trade in slices: its capital is at least this many minimum orders."""
 
 _RETRY_S = 5.0
 
@@ -78,16 +76,11 @@ async def _wallet_of_new_fund(fund: Fund, contract: Contract, gateway: AccountGa
         )
     if not isinstance(touch, TouchSeen):
         raise RefusedError(f"{contract.symbol} has no quotes, so {fund.name} was not started: {touch}")
-    setting = f"INBAND_FUNDS__{fund.name}__CAPITAL"
-    smallest = MIN_ORDERS_OF_CAPITAL * contract.min_increase(touch.ask) * touch.ask
-    if fund.capital < smallest:
-        raise UserError(
-            f"{setting}={fund.capital}: under {MIN_ORDERS_OF_CAPITAL} minimum orders of {contract.symbol}; "
-            f"give it at least {smallest:.0f}"
-        )
+    refuse_small_capital(fund, contract, touch.ask)
     if account.wallet < fund.capital:
         raise UserError(
-            f"{setting}={fund.capital}: account {fund.account} holds {account.wallet}; deposit or lower it"
+            f"INBAND_FUNDS__{fund.name}__CAPITAL={fund.capital}: account {fund.account} holds "
+            f"{account.wallet}; deposit or lower it"
         )
     if account.position != ZERO:
         raise UserError(
