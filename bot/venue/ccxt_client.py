@@ -5,11 +5,13 @@ ccxt itself is left as it is; two of its seams are used: a session of ours, and 
 
 import asyncio
 import logging
+import ssl
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import aiohttp
+import certifi
 
 if TYPE_CHECKING:
     from bot.venue.profile import CcxtClient, Credentials, Door
@@ -23,10 +25,17 @@ PING_EVERY_MS = 5_000
 HandleFrame: TypeAlias = Callable[[Any, Any], None]
 
 
-def new_session() -> aiohttp.ClientSession:
-    """The HTTP session that all clients of a venue share. It follows no redirect and keeps no cookie."""
+def new_session(*, encrypted: bool) -> aiohttp.ClientSession:
+    """The HTTP session that all clients of a venue share. It follows no redirect and keeps no cookie.
+
+    `encrypted` loads certificate authorities, the system's and certifi's: a slim container has none itself.
+    """
+    trust: ssl.SSLContext | bool = True
+    if encrypted:
+        trust = ssl.create_default_context()
+        trust.load_verify_locations(certifi.where())
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=60),
+        connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=60, ssl=trust),
         cookie_jar=aiohttp.DummyCookieJar(),
         middlewares=(_refuse_redirects,),
     )
@@ -76,8 +85,8 @@ def make_client(
         }
     client = getattr(ccxt.pro, ccxt_id)(config)
     client.number = Decimal
-    # The session brings its own TLS context; ccxt would load the certificates once more for each client.
-    client.ssl_context = False
+    # The session brings its TLS context along; ccxt would load the certificates once more for each client.
+    client.ssl_context = True
     # Closing a client leaves the session open, so there is nothing to linger for.
     client.timeout_on_exit = 0
     if client.options.get("maxRetriesOnFailure", 0) != 0:

@@ -21,7 +21,7 @@ READ_PATIENCE_S = 10.0
 ORDER_PATIENCE_S = 1.0
 """An order that our own limiter cannot pass within this time is not sent: its intent has a deadline."""
 
-BACK_OFF_S = {"429": 10.0, "-1003": 10.0, "-1015": 10.0, "418": 120.0}
+BACK_OFF_S = {"429": 10.0, "-1003": 10.0, "418": 120.0}
 """How long a host is left alone after it said so, where it did not say for how long."""
 
 

@@ -37,10 +37,9 @@ class Venue:
     ) -> None:
         self.profile = profile
         self._clock = clock
-        self._door = Door(environment, new_session(), paper_url)
-        self._limiter = Limiter()
-        if environment is not Environment.PAPER:
-            self._limiter = Limiter(profile.weight_per_s, profile.weight_per_s * 10)
+        paper = environment is Environment.PAPER
+        self._door = Door(environment, new_session(encrypted=not paper), paper_url)
+        self._limiter = Limiter() if paper else Limiter(profile.weight_per_s, profile.weight_per_s * 10)
         self._clients: list[CcxtClient] = []
         self._public = self._client(None)
         self.hosts = profile.hosts(self._public)

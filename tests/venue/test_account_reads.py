@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from bot.core.commands import FetchAccount, FetchIncome, FetchTouch, FetchTrades, QueryOrder
+from bot.core.commands import Command, FetchAccount, FetchIncome, FetchTouch, FetchTrades, QueryOrder
 from bot.core.events import (
     AccountSeen,
     Income,
@@ -21,7 +21,7 @@ from bot.core.events import (
 )
 from tests.support.venue_orders import CID
 from tests.support.venue_stub import Answer, VenueStub, error_answer, json_answer, text_answer
-from tests.venue.conftest import NOW_MS, Account
+from tests.venue.conftest import NOW_MS, SECRET, Account
 
 ORDER, TRADES, INCOME = "GET /fapi/v1/order", "GET /fapi/v1/userTrades", "GET /fapi/v1/income"
 ACCOUNT, TOUCH = "GET /fapi/v3/account", "GET /fapi/v1/ticker/bookTicker"
@@ -352,3 +352,58 @@ async def test_a_command_may_ask_to_wait_first(stub: VenueStub, account: Account
 
     assert stub.count(ORDER) == 0
     assert isinstance(await account.gateway.perform(QueryOrder(CID, delay_s=0.01)), OrderReport)
+
+
+async def test_the_venue_may_say_for_how_long_to_back_off(stub: VenueStub, account: Account) -> None:
+    """After 429 the host is left alone for the time in Retry-After, and the read then goes on."""
+    times: list[float] = []
+    body = '{"code":-1003,"msg":"Too many requests."}'
+
+    async def busy(_request: web.Request, _params: dict[str, str]) -> web.StreamResponse:
+        times.append(asyncio.get_running_loop().time())
+        if len(times) == 1:
+            return web.Response(text=body, status=429, headers={"Retry-After": "1"})
+        return web.json_response(FOUND)
+
+    stub.answers[ORDER] = busy
+
+    assert isinstance(await account.gateway.perform(QueryOrder(CID)), OrderReport)
+    assert times[1] - times[0] >= 0.95
+
+
+async def test_a_ban_fails_reads_at_once(stub: VenueStub, account: Account) -> None:
+    """After 418 nobody asks again for minutes: that would lengthen the ban."""
+    stub.answers[ORDER] = error_answer(-1003, "IP banned.", 418)
+    await account.gateway.perform(QueryOrder(CID))
+
+    event = await account.gateway.perform(FetchTouch())
+
+    assert isinstance(event, ReadFailed)
+    assert "rate_limit" in event.reason
+    assert stub.count(ORDER) == 1
+    assert stub.count(TOUCH) == 0
+
+
+@pytest.mark.parametrize(
+    "command", [QueryOrder(CID), FetchAccount(0), FetchTrades(None, NOW_MS), FetchIncome(0)]
+)
+async def test_a_failed_read_reveals_no_key_or_signature(
+    stub: VenueStub, account: Account, command: Command, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A venue that repeats the request in its error, key and signature included, is not repeated by us."""
+    caplog.set_level("DEBUG")
+
+    async def echo(request: web.Request, params: dict[str, str]) -> web.StreamResponse:
+        text = f"{request.url} {dict(request.headers)} {params} {SECRET}"
+        return web.json_response({"code": -1102, "msg": text}, status=400)
+
+    stub.answers |= dict.fromkeys((ORDER, TRADES, INCOME, ACCOUNT), echo)
+
+    event = await account.gateway.perform(command)
+
+    assert isinstance(event, ReadFailed)
+    for text in (repr(event), caplog.text):
+        assert "canary" not in text
+        assert "signature=" not in text
+    sent = next(params for route, params in stub.seen if route in {ORDER, TRADES, INCOME, ACCOUNT})
+    assert sent["signature"] not in repr(event)

@@ -1,9 +1,11 @@
 """What our clients are set to, and where they go in each environment."""
 
+import ssl
 import subprocess
 import sys
 from decimal import Decimal
 
+import aiohttp
 import pytest
 
 from bot.venue.clock import ExchangeClock, WallClock
@@ -59,6 +61,19 @@ async def test_a_client_leaves_the_decisions_to_us() -> None:
         assert client.verbose is False
         assert "canary" not in repr(credentials)
         await client.close()
+
+
+async def test_live_connections_are_verified() -> None:
+    """Certificates are checked, names too, against authorities that a slim container also has."""
+    async with Venue(profile_named("binanceusdm"), Environment.LIVE, WallClock()) as venue:
+        connector = venue._door.session.connector
+        assert isinstance(connector, aiohttp.TCPConnector)
+        trust = connector._ssl
+
+    assert isinstance(trust, ssl.SSLContext)
+    assert trust.verify_mode is ssl.CERT_REQUIRED
+    assert trust.check_hostname
+    assert trust.cert_store_stats()["x509_ca"] > 50
 
 
 async def test_error_classes_do_not_depend_on_the_address() -> None:
