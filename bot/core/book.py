@@ -212,8 +212,7 @@ def _order_dead(book: Book, record: rec.OrderDead) -> None:
 
 def _filled(book: Book, record: rec.Filled) -> None:
     book.ledger = book.ledger.after_trade(record.quantity, record.price, record.fee)
-    book.recent_trades = (*book.recent_trades, record.trade_id)[-_REMEMBERED:]
-    book.trades_cursor_ms = max(book.trades_cursor_ms, record.trade_ms)
+    book.recent_trades = (*book.recent_trades, record.trade_id)
     order = _order(book, record.cid) if record.cid else None
     if order is not None:
         booked = order.booked + abs(record.quantity)
@@ -271,7 +270,10 @@ def _income_booked(book: Book, record: rec.IncomeBooked) -> None:
 
 
 def _reconciled(book: Book, record: rec.Reconciled) -> None:
+    """All trades up to here are known: only later ones are ever looked for."""
     book.reconciled = record
+    book.trades_cursor_ms = max(book.trades_cursor_ms, record.time_ms - _CLOCKS_APART_MS)
+    book.recent_trades = book.recent_trades[-_REMEMBERED:]
 
 
 def _state_changed(book: Book, record: rec.StateChanged) -> None:
@@ -292,8 +294,12 @@ def _sampled(book: Book, record: rec.Sampled) -> None:
 
 
 FUNDING = "FUNDING_FEE"
-_REMEMBERED = 256
-"""Ids kept to recognise repeats; trades and income are read back only from the last cursor on."""
+_REMEMBERED = 1_000
+"""Ids kept to recognise repeats. Income is read back from its latest item on, trades from the last time at
+which ledger and venue agreed (until the next such time their ids are all kept)."""
+
+_CLOCKS_APART_MS = 60_000
+"""How far a venue's trade times may lie behind our market time."""
 
 _APPLY: dict[type, Callable[[Book, Any], None]] = {
     rec.FundCreated: _created,

@@ -1,7 +1,7 @@
 from decimal import Decimal
 from hashlib import sha256
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.core import draws

@@ -1,7 +1,7 @@
 from decimal import Decimal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.core.ledger import Ledger, real_leverage, target_position
@@ -223,5 +223,5 @@ def test_the_wallet_realises_profit_only_on_reduction(made: list[tuple[int, int]
 def test_funding_and_other_income_change_cash_and_their_totals() -> None:
     """Both end in cash; each is counted apart."""
     fund = Ledger(D(100)).after_funding(D(-3)).after_other_income(D(5))
-    assert (fund.cash, fund.funding, fund.other_income) == (102, -3, 5)
+    assert (fund.cash, fund.funding, fund.other_income) == (D(102), D(-3), D(5))
     assert fund.wallet == 102

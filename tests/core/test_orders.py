@@ -2,7 +2,7 @@ from decimal import Decimal
 from itertools import product
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.core.orders import FINAL, TRANSITIONS, News, Order, OrderState

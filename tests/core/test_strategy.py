@@ -3,7 +3,7 @@ from math import inf, log
 from typing import ClassVar, Literal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.core.strategy import Decision, FundView, Hold, own_limit, uses_band

@@ -1,5 +1,6 @@
 from dataclasses import replace
 from math import inf
+from typing import Any
 
 import pytest
 
@@ -91,7 +92,7 @@ def test_without_clock_and_move_only_the_limit_remains() -> None:
         ({"at": "a:00"}, '"a:00"'),
     ],
 )
-def test_a_senseless_parameter_is_refused_by_name(parameters: dict[str, float], named: str) -> None:
+def test_a_senseless_parameter_is_refused_by_name(parameters: dict[str, Any], named: str) -> None:
     """The message says which parameter, and what was given."""
     with pytest.raises(ValueError, match=named):
         Interval(**parameters)

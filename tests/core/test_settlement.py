@@ -1,0 +1,339 @@
+from decimal import Decimal
+
+import pytest
+
+from bot.core import commands as cmd
+from bot.core import events as ev
+from bot.core import records as rec
+from bot.core.book import OpenRebalance
+from bot.core.limits import SubmitOrder
+from bot.core.orders import ORDER_LIFETIME_MS, Order, OrderState
+from bot.testing import Lab, Outcome, a_fund
+
+D = Decimal
+
+
+def opening(*outcomes: Outcome, deliver: tuple[type, ...] = ()) -> Lab:
+    """A fund that opens; its second order meets `outcomes`, and from then only `deliver` is carried out."""
+    lab = Lab(a_fund(start_leverage="0.5"))
+    lab.mark("60000", after_s=1)
+    lab.venue.script.extend(outcomes)
+    if deliver:
+        lab.deliver = lambda command: isinstance(command, deliver)
+    lab.mark("60000", after_s=300)
+    return lab
+
+
+def under_way(lab: Lab) -> OpenRebalance:
+    """The open rebalance."""
+    open_ = lab.state.book.rebalance
+    assert open_ is not None
+    return open_
+
+
+def outstanding(lab: Lab) -> Order:
+    """The order under way."""
+    order = under_way(lab).order
+    assert order is not None
+    return order
+
+
+def sent(lab: Lab) -> list[SubmitOrder]:
+    """Every order that was sent."""
+    return [command for command in lab.commands if isinstance(command, SubmitOrder)]
+
+
+def queries(lab: Lab) -> list[cmd.QueryOrder]:
+    """Every look-up."""
+    return [command for command in lab.commands if isinstance(command, cmd.QueryOrder)]
+
+
+def test_a_filled_order_is_booked_from_its_trades() -> None:
+    """Quantity, price and fee are those of the trades; only then the slice is settled."""
+    lab = opening("fill")
+    (*_, filled, settled) = lab.records[:]
+    kinds = [type(record).__name__ for record in lab.records[-4:]]
+    assert kinds == ["OrderIntended", "OrderAdvanced", "Filled", "SliceSettled"]
+    assert isinstance(filled, rec.Filled)
+    assert isinstance(settled, rec.SliceSettled)
+    assert (filled.cid, filled.price) == (settled.cid, 60_000)
+    assert filled.fee == filled.quantity * 60_000 * lab.contract.taker_fee
+    assert settled.filled == filled.quantity
+
+
+def test_the_next_slice_waits_its_drawn_pause() -> None:
+    """Nothing is sent before it, and the engine asks to be woken then."""
+    lab = opening("fill")
+    count, due_ms = len(sent(lab)), under_way(lab).next_slice_ms
+    assert lab.time_ms + 15_000 <= due_ms <= lab.time_ms + 120_000
+    assert lab.state.wake_ms == due_ms
+    lab.mark("60000", after_s=(due_ms - lab.time_ms - 1) / 1000)
+    assert len(sent(lab)) == count
+    lab.mark("60000", after_s=0.001)
+    assert len(sent(lab)) == count + 1
+
+
+def test_an_unknown_outcome_is_looked_up_and_never_resent() -> None:
+    """The answer was lost, the order was not: found by its client id and booked once."""
+    lab = opening("lose filled")
+    lost = lab.of(rec.OrderLost)
+    assert len(lost) == 1
+    assert len(queries(lab)) == 1
+    cids = [order.cid for order in sent(lab)]
+    assert len(set(cids)) == len(cids)
+    assert lab.state.book.position == lab.venue.ledger.position
+
+
+def test_an_order_that_never_arrived_is_dead_only_after_its_window() -> None:
+    """Expired, twice not found, and the position unchanged: all three, and then the next slice at once."""
+    lab = opening("lose")
+    (intent,) = [
+        r for r in lab.records if isinstance(r, rec.OrderIntended) and r.cid == lab.of(rec.OrderDead)[0].cid
+    ]  # type: ignore[attr-defined]
+    assert lab.wall_ms > intent.expires_wall_ms
+    assert len(queries(lab)) >= ORDER_LIFETIME_MS / 1000
+    assert len([command for command in lab.commands if isinstance(command, cmd.FetchAccount)]) >= 2
+    assert len(sent(lab)) == len({order.cid for order in sent(lab)})
+    assert sent(lab)[-1].cid != intent.cid
+
+
+def test_a_not_found_within_the_window_proves_nothing() -> None:
+    """It is asked again, and the order stays unknown."""
+    lab = opening("lose", deliver=(SubmitOrder,))
+    order = outstanding(lab)
+    for _ in range(5):
+        lab.send(ev.OrderMissing(*lab.now, order.cid))
+    assert outstanding(lab).state is OrderState.UNKNOWN
+    assert len(queries(lab)) == 6
+    assert lab.of(rec.OrderDead) == []
+
+
+def test_a_not_found_live_order_is_asked_for_again() -> None:
+    """What the venue has once accepted did arrive: it cannot die."""
+    lab = opening("lose", deliver=(SubmitOrder,))
+    cid = outstanding(lab).cid
+    lab.send(ev.OrderReport(*lab.now, cid, "77", D(0), closed=False))
+    lab.wall_ms += 60_000
+    for _ in range(4):
+        lab.send(ev.OrderMissing(*lab.now, cid))
+    assert outstanding(lab).state is OrderState.LIVE
+    assert queries(lab)[-1].delay_s == 0.5
+
+
+def test_a_live_order_is_looked_up_until_it_ends() -> None:
+    """Also when the answer is no news: a lost stream must not leave it unwatched."""
+    lab = opening("lose", deliver=(SubmitOrder,))
+    cid = outstanding(lab).cid
+    for count in range(1, 4):
+        lab.send(ev.OrderReport(*lab.now, cid, "77", D(0), closed=False))
+        assert len(queries(lab)) == 1 + count
+    assert outstanding(lab).state is OrderState.LIVE
+
+
+def test_a_partial_fill_of_a_live_order_is_taken_and_the_order_watched() -> None:
+    """Cumulative fills are recorded as they grow; an older, smaller one changes nothing."""
+    lab = opening("lose", deliver=(SubmitOrder,))
+    cid = outstanding(lab).cid
+    lab.send(ev.OrderReport(*lab.now, cid, "77", D("0.002"), closed=False))
+    lab.send(ev.OrderReport(*lab.now, cid, "77", D("0.001"), closed=False))
+    assert outstanding(lab).filled == D("0.002")
+    assert len(lab.of(rec.OrderAdvanced)) == 2  # the first slice's, and this one
+
+
+def test_trades_of_a_closed_order_are_asked_for_until_they_sum_up() -> None:
+    """The venue's list lags behind its order: again, later each time, and nothing else meanwhile."""
+    lab = opening("lose", deliver=(SubmitOrder,))
+    order = outstanding(lab)
+    lab.send(ev.OrderReport(*lab.now, order.cid, "77", D("0.002"), closed=True))
+    for _ in range(3):
+        lab.send(ev.TradesSeen(*lab.now, ()))
+    lab.send(ev.ReadFailed(*lab.now, "FetchTrades", "timeout"))
+    asked = [command for command in lab.commands if isinstance(command, cmd.FetchTrades)]
+    assert [command.delay_s for command in asked[-5:]] == [0, 0.2, 0.4, 0.8, 1.6]
+    assert asked[-1].venue_order_id == "77"
+    trade = ev.Trade("t9", "77", lab.time_ms, D("0.002"), D(60_000), D("0.06"))
+    lab.send(ev.TradesSeen(*lab.now, (trade,)))
+    assert under_way(lab).order is None
+
+
+def test_a_trade_is_booked_once_however_often_it_is_listed() -> None:
+    """Known by its id."""
+    lab = opening("lose", deliver=(SubmitOrder,))
+    order = outstanding(lab)
+    before = lab.state.book.position
+    lab.send(ev.OrderReport(*lab.now, order.cid, "77", D("0.002"), closed=True))
+    first = ev.Trade("t8", "77", lab.time_ms, D("0.001"), D(60_000), D("0.03"))
+    second = first._replace(trade_id="t9")
+    lab.send(ev.TradesSeen(*lab.now, (first,)))
+    lab.send(ev.TradesSeen(*lab.now, (first, second)))
+    lab.send(ev.TradesSeen(*lab.now, (first, second)))
+    assert lab.state.book.position == before + D("0.002")
+    assert "external trade" not in lab.state.book.incidents
+
+
+@pytest.mark.parametrize("news", ["refused", "unknown", "missing", "report"])
+def test_news_of_an_order_that_is_not_under_way_changes_nothing(news: str) -> None:
+    """Late or foreign: no record, no command."""
+    lab = opening("fill")
+    events: dict[str, ev.Event] = {
+        "refused": ev.OrderRefused(*lab.now, "ib0", "-1", "no"),
+        "unknown": ev.OrderUnknown(*lab.now, "ib0", "timeout"),
+        "missing": ev.OrderMissing(*lab.now, "ib0"),
+        "report": ev.OrderReport(*lab.now, "ib0", "77", D(1), closed=True),
+    }
+    count, commands = len(lab.records), len(lab.commands)
+    lab.send(events[news])
+    assert (len(lab.records), len(lab.commands)) == (count, commands)
+
+
+@pytest.mark.parametrize("news", ["refused", "unknown", "missing", "report"])
+def test_contradicting_news_of_a_closed_order_changes_nothing(news: str) -> None:
+    """The order is closed and waits for its trades; what it is told otherwise is older."""
+    lab = opening("lose", deliver=(SubmitOrder,))
+    cid = outstanding(lab).cid
+    lab.send(ev.OrderReport(*lab.now, cid, "77", D("0.002"), closed=True))
+    events: dict[str, ev.Event] = {
+        "refused": ev.OrderRefused(*lab.now, cid, "-1", "no"),
+        "unknown": ev.OrderUnknown(*lab.now, cid, "timeout"),
+        "missing": ev.OrderMissing(*lab.now, cid),
+        "report": ev.OrderReport(*lab.now, cid, "77", D("0.001"), closed=False),
+    }
+    count, commands, order = len(lab.records), len(lab.commands), outstanding(lab)
+    lab.send(events[news])
+    assert (len(lab.records), len(lab.commands), outstanding(lab)) == (count, commands, order)
+
+
+def test_a_repeated_loss_is_recorded_once_and_looked_up_each_time() -> None:
+    """The journal needs the fact, not the count."""
+    lab = opening("lose", deliver=(SubmitOrder,))
+    lab.send(ev.OrderUnknown(*lab.now, outstanding(lab).cid, "timeout"))
+    assert len(lab.of(rec.OrderLost)) == 1
+    assert len(queries(lab)) == 2
+
+
+def test_refusals_back_off_and_the_fifth_in_a_row_is_a_breach() -> None:
+    """5, 10, 20, 40, 80 s; then increases stop until the operator rearms."""
+    lab = opening("refuse", "refuse", "refuse", "refuse", "refuse")
+    waits = []
+    for _ in range(5):
+        waits.append((under_way(lab).next_slice_ms - lab.time_ms) // 1000)
+        assert ("orders rejected" in lab.state.book.breaches) is (len(waits) == 5)
+        lab.mark("60000", after_s=waits[-1])
+    assert waits == [5, 10, 20, 40, 80]
+    count = len(sent(lab))
+    lab.mark("60000", after_s=600)
+    assert len(sent(lab)) == count
+    assert under_way(lab).deferred == "breach: orders rejected"
+    lab.restart(adopt=True)
+    assert len(sent(lab)) == count + 1
+
+
+def test_slices_that_fill_nothing_are_not_refusals() -> None:
+    """Four of them and one refusal: no breach, and the first backoff."""
+    lab = opening("nothing", "nothing", "nothing", "nothing", "refuse")
+    for _ in range(4):
+        lab.mark("60000", after_s=120)
+    assert lab.state.book.incidents == {}
+    assert under_way(lab).misses == 5
+    assert under_way(lab).next_slice_ms == lab.time_ms + 5_000
+
+
+def test_an_order_that_goes_through_ends_the_breach_of_refusals() -> None:
+    """A delever is allowed under a breach, and its fill shows that orders are accepted again."""
+    lab = Lab()
+    lab.settle()
+    lab.venue.script.extend(["refuse"] * 5)
+    lab.mark("44900")
+    lab.settle(at_most_s=200)
+    codes = [record.code for record in lab.records if isinstance(record, rec.IncidentOpened)]
+    assert codes == ["orders rejected"]
+    assert lab.state.book.incidents == {}
+
+
+def test_a_late_fill_of_a_dead_order_is_booked_and_stops_increases() -> None:
+    """It should be impossible; if it happens the ledger stays true and somebody has to look."""
+    lab = opening("lose")
+    (dead,) = lab.of(rec.OrderDead)
+    assert isinstance(dead, rec.OrderDead)
+    lab.venue.trade(D("0.01"), lab.time_ms, lab.price, "99")
+    lab.send(ev.OrderReport(*lab.now, dead.cid, "99", D("0.01"), closed=True))
+    assert set(lab.state.book.breaches) == {"late fill", "external trade"}
+    assert lab.state.book.position == lab.venue.ledger.position
+
+
+def test_a_restart_looks_up_what_may_have_been_sent() -> None:
+    """First the order, then the account; nothing is sent before both have answered."""
+    lab = opening("lose filled", deliver=(SubmitOrder,))
+    order = outstanding(lab)
+    before = len(lab.commands)
+    lab.restart()
+    assert isinstance(lab.commands[before], cmd.QueryOrder)
+    assert not any(isinstance(command, SubmitOrder) for command in lab.commands[before:])
+    lab.deliver = lambda _: True
+    lab.restart()
+    assert under_way(lab).order is None
+    assert [r.cid for r in lab.records if isinstance(r, rec.Filled)][-1] == order.cid
+
+
+def test_a_restart_fetches_the_trades_of_a_closed_order() -> None:
+    """Closed is on record, its trades are not: that is where the next process goes on."""
+    lab = opening("fill", deliver=(SubmitOrder,))
+    assert outstanding(lab).state is OrderState.CLOSED
+    lab.deliver = lambda _: True
+    lab.restart()
+    assert under_way(lab).order is None
+    assert lab.state.book.position == lab.venue.ledger.position
+
+
+def test_a_restart_settles_what_was_booked_already() -> None:
+    """Killed between the last trade and the settlement of its slice."""
+    lab = opening("fill")
+    last = lab.records.pop()
+    assert isinstance(last, rec.SliceSettled)
+    lab.restart()
+    (*_, again) = lab.of(rec.SliceSettled)
+    assert isinstance(again, rec.SliceSettled)
+    assert (again.cid, again.filled) == (last.cid, last.filled)
+    assert again.next_slice_ms - again.time_ms == last.next_slice_ms - last.time_ms
+
+
+@pytest.mark.parametrize("what", ["QueryOrder", "FetchTrades", "FetchIncome", "FetchTouch", "FetchAccount"])
+def test_a_failed_read_is_evidence_of_nothing(what: str) -> None:
+    """With an order under way: no record; what is still needed is asked again."""
+    lab = opening("lose", deliver=(SubmitOrder,))
+    count, before = len(lab.records), len(lab.commands)
+    lab.send(ev.ReadFailed(*lab.now, what, "timeout"))
+    assert len(lab.records) == count
+    again = [type(command).__name__ for command in lab.commands[before:]]
+    assert again == ([what] if what in ("QueryOrder", "FetchAccount") else [])
+
+
+def test_a_lost_order_and_a_foreign_trade_at_once_are_told_apart() -> None:
+    """The position moved while the order was not found: the trade is booked, then the order is dead."""
+    lab = opening("lose", deliver=(SubmitOrder,))
+    order = outstanding(lab)
+    lab.venue.trade(D("-0.1"), lab.time_ms, lab.price)
+    lab.deliver = lambda _: True
+    lab.restart()
+    assert [r.cid for r in lab.records if isinstance(r, rec.OrderDead)] == [order.cid]
+    assert lab.state.book.position == lab.venue.ledger.position
+    assert set(lab.state.book.incidents) >= {"external trade"}
+
+
+def test_an_unexplained_position_is_looked_into_until_it_is_explained() -> None:
+    """Neither order nor trade is listed, yet the position differs: an incident, and another look."""
+    lab = opening("lose", deliver=(SubmitOrder, cmd.QueryOrder))
+    order = outstanding(lab)
+    lab.send(ev.AccountSeen(*lab.now, D(0), D(9), ()))
+    assert lab.state.book.breaches == ("unexplained position",)
+    lab.deliver = lambda _: False
+    lab.send(ev.TradesSeen(*lab.now, ()))
+    assert queries(lab)[-1] == cmd.QueryOrder(order.cid, delay_s=2.0)
+    assert lab.state.live.missing == 0
+    lab.deliver = lambda command: isinstance(command, cmd.QueryOrder)
+    lab.send(ev.OrderMissing(*lab.now, order.cid))
+    lab.send(ev.AccountSeen(*lab.now, D(0), D(9), ()))
+    lab.deliver = lambda _: False
+    lab.send(ev.ReadFailed(*lab.now, "FetchTrades", "timeout"))
+    assert queries(lab)[-1] == cmd.QueryOrder(order.cid, delay_s=2.0)
+    assert outstanding(lab).state is OrderState.UNKNOWN
