@@ -9,8 +9,9 @@ A client attaches on the websocket `/pacing` with {"op":"attach","name":...,"not
 answered {"op":"attached","now":ms,"start":ms,"end":ms or null,"speed":"max" or number}, and then says
 {"op":"idle","seen":ms,"until":ms or null} whenever it is done with all marks up to `seen` and wants the
 market to stop at `until` at the latest. {"op":"busy"} takes the last idle back, for a client that something
-from outside (an operator, say) sets to work in between. It detaches by closing. When the paths have ended and all are idle
-it is told {"op":"end","now":ms}. Anything else is answered {"op":"error","message":...} and closed.
+from outside (an operator, say) sets to work in between. It detaches by closing. When the paths have ended
+and all are idle it is told {"op":"end","now":ms}. Anything else is answered {"op":"error","message":...} and
+closed.
 
 At speed "max" wall time plays no part; with nobody attached the market then stands still. At a factor f the
 market also waits for wall time (market time passed / f), and runs freely with nobody attached.
@@ -79,6 +80,7 @@ class MarketClock:
         loop = asyncio.get_running_loop()
         self._due_s = loop.time()
         while True:
+            self._wake.clear()  # before looking, so that nothing said while this awaits is missed
             instant = self._next_instant()
             wait_s = math.inf if not self._released() else 0.0
             if wait_s == 0.0 and instant is None:
@@ -91,7 +93,6 @@ class MarketClock:
                 await self._move_to(instant)
                 await asyncio.sleep(0)
                 continue
-            self._wake.clear()
             timer = loop.call_later(wait_s, self._wake.set) if wait_s < math.inf else None
             await self._wake.wait()
             if timer:
@@ -131,6 +132,8 @@ class MarketClock:
 
     async def _move_to(self, instant: int) -> None:
         async with self._moving:
+            if instant <= self._market.now or not self._released():
+                return  # somebody attached while this waited for the lock
             loop = asyncio.get_running_loop()
             if self._speed != "max":
                 passed_s = (instant - self._market.now) / (1_000 * self._speed)

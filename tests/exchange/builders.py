@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import time
 from collections.abc import Callable
@@ -111,10 +112,12 @@ class Marks:
 
     async def at(self, time_ms: int) -> Decimal:
         """Return the mark of an instant; frames of earlier ones are skipped."""
-        while True:
-            seen_ms, price = await self.next()
-            if seen_ms == time_ms:
-                return price
+        async with asyncio.timeout(10):
+            while True:
+                seen_ms, price = await self.next()
+                assert seen_ms <= time_ms, f"the market went past {time_ms} to {seen_ms}"
+                if seen_ms == time_ms:
+                    return price
 
 
 def signed(query: str, secret: str, *, time_ms: int | None = None) -> str:

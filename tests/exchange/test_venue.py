@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from decimal import Decimal
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from bot.exchange.book import HALF_LIFE_MS, build_book, depleted
 from bot.exchange.brackets import maintenance_margin
 from bot.exchange.catalog import CATALOG
-from bot.exchange.entities import IncomeType, OrderRequest, OrderType, Side, TimeInForce
+from bot.exchange.entities import IncomeType, OrderRequest, OrderType, Side, Status, TimeInForce
 from bot.exchange.errors import RequestError
 from bot.exchange.margin import liquidation_price
 from bot.exchange.market import Market, TradedSymbol
@@ -214,13 +215,30 @@ def test_funding_that_was_skipped_over_is_booked_each_time() -> None:
     assert [item.amount for item in booked] == [Decimal("-6.2"), Decimal("-6.4"), Decimal("-6.6")]
 
 
-@given(notional=st.decimals(1, 1_800_000_000, places=2))
-def test_maintenance_margin_is_continuous_and_rising(notional: Decimal) -> None:
-    """Brackets join without a step: a cent more of notional never costs more than half a cent."""
-    difference = maintenance_margin(BTC.brackets, notional + Decimal("0.01")) - maintenance_margin(
-        BTC.brackets, notional
-    )
-    assert 0 < difference <= Decimal("0.005")
+@pytest.mark.parametrize("name", ["BTCUSDT", "ETHUSDT", "SOLUSDT", "XMRUSDT"])
+def test_maintenance_margin_is_continuous_and_rising(name: str) -> None:
+    """Where two brackets meet, both give the same margin; each takes a larger share than the one below."""
+    brackets = CATALOG[name].brackets
+    for lower, upper in pairwise(brackets):
+        assert lower.cap == upper.floor
+        assert lower.cap * lower.rate - lower.amount == upper.floor * upper.rate - upper.amount
+        assert maintenance_margin(brackets, upper.floor + 1) > maintenance_margin(brackets, lower.cap)
+        assert upper.leverage < lower.leverage
+        assert upper.rate > lower.rate
+
+
+def test_resting_reduce_only_orders_never_turn_the_position() -> None:
+    """Two reduce-only orders for more than the position close it together; the rest of the second expires."""
+    venue, account = open_venue([60_000, 60_600])
+    venue.place(account, request("1"))
+    for price in ("60300", "60500"):
+        sell = request("0.7", side=Side.SELL, price=price, force=TimeInForce.GTC, reduce_only=True)
+        venue.place(account, sell)
+    venue.advance(START_MS + 1_000)
+    assert account.quantity("BTCUSDT") == 0
+    first, second = (order for order in venue.changes.orders.values() if order.reduce_only)
+    assert (first.status, second.status) == (Status.FILLED, Status.EXPIRED)
+    assert second.filled == Decimal("0.3")
 
 
 @given(
