@@ -1,11 +1,13 @@
 """From the layers to the frozen settings: read, merge, judge."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path as FilePath
 from typing import Any, get_args
 
 from pydantic import SecretStr, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from bot.settings.effective import effective
 from bot.settings.errors import SettingsError
@@ -25,13 +27,15 @@ def load_settings(environ: Mapping[str, str] | None = None, directory: FilePath 
     count, is the working directory. Raises SettingsError, whose text is one line.
     """
     directory = directory or FilePath.cwd()
-    given = _read(os.environ if environ is None else environ, directory)
-    schema = _validated(given)
+    layers = _read(os.environ if environ is None else environ, directory)
+    given = merge(layers)
+    schema = _validated(layers, given)
     settings, derived = resolve(schema, given, directory)
     return Settings(**settings, effective=effective(schema, given, derived))
 
 
-def _read(environ: Mapping[str, str], directory: FilePath) -> Layer:
+def _read(environ: Mapping[str, str], directory: FilePath) -> list[Layer]:
+    """Read every layer, the strongest first."""
     variables = merge([read_environment(environ), read_dotenv(directory)])
     mode, mode_origin = _mode(variables)
     layers = [variables]
@@ -43,7 +47,7 @@ def _read(environ: Mapping[str, str], directory: FilePath) -> Layer:
         layers.append(read_file(directory / shown, shown, mode, mode_origin))
     else:
         layers.append(read_file(_shipped(mode), f"config/{mode}.toml", mode, mode_origin))
-    return merge(layers)
+    return layers
 
 
 def _mode(variables: Layer) -> tuple[str, str]:
@@ -67,9 +71,35 @@ def _shipped(mode: str) -> FilePath:
     return checkout if checkout.is_file() else _PACKAGE / "config" / f"{mode}.toml"
 
 
-def _validated(given: Layer) -> Schema:
+class _LayerSource(PydanticBaseSettingsSource):
+    """One layer, as pydantic-settings takes it: its own readers would not keep where a value was set."""
+
+    def __init__(self, schema: type[BaseSettings], layer: Layer) -> None:
+        super().__init__(schema)
+        self._values = nest(layer)
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:  # noqa: ARG002 - asked by name
+        return self._values.get(field_name), field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        return self._values
+
+
+def _validated(layers: Sequence[Layer], given: Layer) -> Schema:
+    class Layered(Schema):
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - our layers replace all of these
+            env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+            dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+            file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            return tuple(_LayerSource(settings_cls, layer) for layer in layers)
+
     try:
-        return Schema.model_validate(nest(given))
+        return Layered()
     except ValidationError as error:
         raise _first(error, given) from None
 

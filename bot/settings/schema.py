@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 from pydantic.config import JsonDict  # noqa: TC002 - beside what it belongs to
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 Mode = Literal["paper", "dry-run", "testnet", "live"]
 
@@ -204,8 +205,12 @@ class PaperSettings(_Group):
     exit_at_end: bool = _setting(default=False, meaning="end when the replay ends", example="true")
 
 
-class Schema(_Group):
+class Schema(BaseSettings):
     """INBAND_..."""
+
+    model_config = SettingsConfigDict(
+        extra="forbid", frozen=True, hide_input_in_errors=True, validate_default=False
+    )
 
     mode: Annotated[Mode, BeforeValidator(_lower)] = _setting(
         "paper", "`paper`, `testnet` or `live` (`dry-run` comes with a later version)", "paper", "paper"
