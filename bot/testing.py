@@ -9,10 +9,10 @@ plus `slippage_bps`; `script` lets a test say what happens to the next orders in
 """
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from copy import copy
 from decimal import Decimal
-from typing import Literal, Self
+from typing import Literal, Self, TypeVar
 
 from bot.core import commands as cmd
 from bot.core import events as ev
@@ -30,7 +30,7 @@ from strategies.strategic import Strategic
 Outcome = Literal["fill", "half", "nothing", "refuse", "lose", "lose filled"]
 """What the venue does with an order; `lose` drops the request, `lose filled` only the answer."""
 
-_MINUTE_MS = 60_000
+_Record = TypeVar("_Record", bound=Record)
 
 
 def a_fund(
@@ -134,7 +134,12 @@ class InstantVenue:
 
 
 class Lab:
-    """One fund on an `InstantVenue`: feed it marks, and look at what it did."""
+    """One fund on an `InstantVenue`: feed it marks, and look at what it did.
+
+    `deliver` says which commands are carried out; all of them, unless a test decides otherwise.
+    """
+
+    deliver: Callable[[cmd.Command], bool]
 
     def __init__(
         self,
@@ -153,7 +158,7 @@ class Lab:
         self.time_ms = 0
         self.wall_ms = 0
         self.price = Decimal(start)
-        self.deliver: Callable[[cmd.Command], bool] = lambda _: True
+        self.deliver = lambda _: True
         self.state = self._from_records()
         self.send(ev.Opened(*self.now, key="00" * 32, incarnation="lab", wallet=self.fund.capital))
         self.mark(self.price)
@@ -226,7 +231,7 @@ class Lab:
         venue.orders, venue.sent = venue.orders.copy(), venue.sent.copy()
         return twin
 
-    def of(self, kind: type) -> Sequence[Record]:
+    def of(self, kind: type[_Record]) -> list[_Record]:
         """The records of one class, in order."""
         return [record for record in self.records if isinstance(record, kind)]
 

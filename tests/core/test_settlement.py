@@ -51,11 +51,9 @@ def queries(lab: Lab) -> list[cmd.QueryOrder]:
 def test_a_filled_order_is_booked_from_its_trades() -> None:
     """Quantity, price and fee are those of the trades; only then the slice is settled."""
     lab = opening("fill")
-    (*_, filled, settled) = lab.records[:]
+    filled, settled = lab.of(rec.Filled)[-1], lab.of(rec.SliceSettled)[-1]
     kinds = [type(record).__name__ for record in lab.records[-4:]]
     assert kinds == ["OrderIntended", "OrderAdvanced", "Filled", "SliceSettled"]
-    assert isinstance(filled, rec.Filled)
-    assert isinstance(settled, rec.SliceSettled)
     assert (filled.cid, filled.price) == (settled.cid, 60_000)
     assert filled.fee == filled.quantity * 60_000 * lab.contract.taker_fee
     assert settled.filled == filled.quantity
@@ -89,7 +87,7 @@ def test_an_order_that_never_arrived_is_dead_only_after_its_window() -> None:
     lab = opening("lose")
     (intent,) = [
         r for r in lab.records if isinstance(r, rec.OrderIntended) and r.cid == lab.of(rec.OrderDead)[0].cid
-    ]  # type: ignore[attr-defined]
+    ]
     assert lab.wall_ms > intent.expires_wall_ms
     assert len(queries(lab)) >= ORDER_LIFETIME_MS / 1000
     assert len([command for command in lab.commands if isinstance(command, cmd.FetchAccount)]) >= 2
@@ -245,7 +243,7 @@ def test_an_order_that_goes_through_ends_the_breach_of_refusals() -> None:
     lab.venue.script.extend(["refuse"] * 5)
     lab.mark("44900")
     lab.settle(at_most_s=200)
-    codes = [record.code for record in lab.records if isinstance(record, rec.IncidentOpened)]
+    codes = [record.code for record in lab.of(rec.IncidentOpened)]
     assert codes == ["orders rejected"]
     assert lab.state.book.incidents == {}
 
@@ -254,7 +252,6 @@ def test_a_late_fill_of_a_dead_order_is_booked_and_stops_increases() -> None:
     """It should be impossible; if it happens the ledger stays true and somebody has to look."""
     lab = opening("lose")
     (dead,) = lab.of(rec.OrderDead)
-    assert isinstance(dead, rec.OrderDead)
     lab.venue.trade(D("0.01"), lab.time_ms, lab.price, "99")
     lab.send(ev.OrderReport(*lab.now, dead.cid, "99", D("0.01"), closed=True))
     assert set(lab.state.book.breaches) == {"late fill", "external trade"}
@@ -272,7 +269,7 @@ def test_a_restart_looks_up_what_may_have_been_sent() -> None:
     lab.deliver = lambda _: True
     lab.restart()
     assert under_way(lab).order is None
-    assert [r.cid for r in lab.records if isinstance(r, rec.Filled)][-1] == order.cid
+    assert [r.cid for r in lab.of(rec.Filled)][-1] == order.cid
 
 
 def test_a_restart_fetches_the_trades_of_a_closed_order() -> None:
@@ -288,11 +285,10 @@ def test_a_restart_fetches_the_trades_of_a_closed_order() -> None:
 def test_a_restart_settles_what_was_booked_already() -> None:
     """Killed between the last trade and the settlement of its slice."""
     lab = opening("fill")
-    last = lab.records.pop()
-    assert isinstance(last, rec.SliceSettled)
+    last = lab.of(rec.SliceSettled)[-1]
+    assert lab.records.pop() is last
     lab.restart()
     (*_, again) = lab.of(rec.SliceSettled)
-    assert isinstance(again, rec.SliceSettled)
     assert (again.cid, again.filled) == (last.cid, last.filled)
     assert again.next_slice_ms - again.time_ms == last.next_slice_ms - last.time_ms
 
@@ -315,7 +311,7 @@ def test_a_lost_order_and_a_foreign_trade_at_once_are_told_apart() -> None:
     lab.venue.trade(D("-0.1"), lab.time_ms, lab.price)
     lab.deliver = lambda _: True
     lab.restart()
-    assert [r.cid for r in lab.records if isinstance(r, rec.OrderDead)] == [order.cid]
+    assert [r.cid for r in lab.of(rec.OrderDead)] == [order.cid]
     assert lab.state.book.position == lab.venue.ledger.position
     assert set(lab.state.book.incidents) >= {"external trade"}
 

@@ -1,0 +1,157 @@
+from dataclasses import replace
+from decimal import Decimal
+
+from bot.core import commands as cmd
+from bot.core import events as ev
+from bot.core import records as rec
+from bot.testing import Lab
+
+D = Decimal
+
+
+def quiet() -> Lab:
+    """A fund at rest, opened and reconciled."""
+    lab = Lab()
+    lab.settle()
+    return lab
+
+
+def compare(lab: Lab) -> None:
+    """Let ledger and venue be compared."""
+    lab.send(ev.ReconcileDue(*lab.now))
+
+
+def test_agreement_is_recorded_when_it_says_something_new() -> None:
+    """Comparing again without a change leaves no record."""
+    lab = quiet()
+    count = len(lab.records)
+    compare(lab)
+    assert len(lab.records) == count
+    last = lab.of(rec.Reconciled)[-1]
+    assert (last.wallet, last.position) == (lab.venue.ledger.wallet, lab.venue.ledger.position)
+
+
+def test_the_comparison_does_not_depend_on_the_mark() -> None:
+    """Wallet and position only: at any price the same agreement."""
+    lab = quiet()
+    for price in ("45500", "89000"):
+        lab.mark(price)
+        compare(lab)
+    assert lab.state.book.incidents == {}
+
+
+def test_income_is_booked_before_comparing() -> None:
+    """Funding that nobody waited for, and a fee rebate: both explain the wallet."""
+    lab = quiet()
+    lab.venue.pay_funding(D("-3.5"), lab.time_ms)
+    compare(lab)
+    assert lab.state.book.ledger.funding == D("-3.5")
+    rebate = ev.Income("r1", lab.time_ms, "COMMISSION_REBATE", D("0.7"))
+    lab.venue.ledger = lab.venue.ledger.after_other_income(D("0.7"))
+    lab.venue.income.append(rebate)
+    compare(lab)
+    assert lab.state.book.ledger.other_income == D("0.7")
+    assert lab.state.book.incidents == {}
+
+
+def test_less_than_a_cent_is_agreement() -> None:
+    """A venue rounds; a cent and more is a difference."""
+    lab = quiet()
+    lab.venue.ledger = lab.venue.ledger._replace(cash=lab.venue.ledger.cash + D("0.0099"))
+    compare(lab)
+    assert lab.state.book.incidents == {}
+    lab.venue.ledger = lab.venue.ledger._replace(cash=lab.venue.ledger.cash + D("0.0001"))
+    compare(lab)
+    assert "reconciliation difference" in lab.state.book.breaches
+
+
+def test_what_the_account_holds_beyond_the_capital_is_not_the_funds() -> None:
+    """A larger wallet at the first start is unallocated, stays so, and agrees."""
+    lab = quiet()
+    (created,) = lab.of(rec.FundCreated)
+    assert created.unallocated == 0
+    lab.records[0] = replace(created, unallocated=D(500))
+    lab.venue.ledger = lab.venue.ledger._replace(cash=lab.venue.ledger.cash + 500)
+    lab.restart()
+    assert lab.state.book.incidents == {}
+    assert lab.state.book.ledger.value(D(60_000)) < 100_000
+
+
+def test_a_difference_that_nothing_explains_is_a_breach_after_a_few_looks() -> None:
+    """Trades and account are read again, later each time; then increases stop, and decisions go on."""
+    lab = quiet()
+    lab.venue.ledger = lab.venue.ledger._replace(cash=lab.venue.ledger.cash - 5)
+    before = len(lab.commands)
+    compare(lab)
+    asked = lab.commands[before:]
+    assert [command.delay_s for command in asked if isinstance(command, cmd.FetchAccount)] == [0, 0.5, 1, 2]
+    assert sum(isinstance(command, cmd.FetchTrades) for command in asked) == 3
+    (incident,) = lab.of(rec.IncidentOpened)
+    assert incident.code == "reconciliation difference"
+    assert incident.stops_increases
+    assert "wallet: venue" in incident.detail
+    lab.walk("91000")
+    assert len(lab.of(rec.RebalanceStarted)) == 1
+    lab.walk("44900")
+    assert len(lab.of(rec.RebalanceStarted)) == 2
+
+
+def test_a_difference_that_goes_away_closes_its_incident() -> None:
+    """The missing entry appeared at last."""
+    lab = quiet()
+    ledger = lab.venue.ledger
+    lab.venue.ledger = ledger._replace(cash=ledger.cash - 5)
+    compare(lab)
+    lab.venue.ledger = ledger
+    compare(lab)
+    assert lab.state.book.incidents == {}
+    assert len(lab.of(rec.IncidentClosed)) == 1
+
+
+def test_a_trade_of_somebody_else_is_booked_named_and_stops_increases() -> None:
+    """A liquidation or a person: an external change with positions before and after, until `--adopt`."""
+    lab = quiet()
+    before = lab.state.book.position
+    lab.venue.trade(D("-1"), lab.time_ms, lab.price)
+    compare(lab)
+    (change,) = lab.of(rec.ExternalChange)
+    assert (change.position_before, change.position) == (before, before - 1)
+    assert lab.state.book.breaches == ("external trade",)
+    lab.restart()
+    assert lab.state.book.breaches == ("external trade",)
+    lab.restart(adopt=True)
+    assert lab.state.book.incidents == {}
+
+
+def test_a_trade_of_somebody_else_between_two_slices_is_found() -> None:
+    """Although our own later trade is known already."""
+    lab = Lab()
+    lab.mark("60000", after_s=1)
+    lab.venue.trade(D("0.1"), lab.time_ms, lab.price)
+    lab.settle(at_most_s=300)
+    lab.restart()
+    assert lab.state.book.position == lab.venue.ledger.position
+    assert len(lab.of(rec.ExternalChange)) == 1
+
+
+def test_no_comparison_disturbs_an_order_under_way() -> None:
+    """Not when it is due, and an answer that comes then judges nothing."""
+    lab = Lab()
+    lab.deliver = lambda _: False
+    lab.mark("60000", after_s=300)
+    open_ = lab.state.book.rebalance
+    assert open_ is not None
+    assert open_.order is not None
+    before = len(lab.commands)
+    compare(lab)
+    lab.send(ev.AccountSeen(*lab.now, D(1), D(1), ()))
+    assert len(lab.commands) == before
+    assert lab.state.book.incidents == {}
+
+
+def test_the_account_is_read_again_when_a_read_failed() -> None:
+    """Two seconds later."""
+    lab = quiet()
+    lab.deliver = lambda _: False
+    lab.send(ev.ReadFailed(*lab.now, "FetchAccount", "timeout"))
+    assert lab.commands[-1] == cmd.FetchAccount(lab.state.book.income_cursor_ms, delay_s=2.0)
