@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from bot.exchange.prices.funding import ConstantFunding
 from tests.exchange.builders import DOWN, START_MS, UP, Bench, Marks, Pacer, Start, StepPath, flat
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bot.exchange import AccountConfig
 
 
 def ramp(count: int = 10) -> StepPath:
@@ -200,33 +206,80 @@ async def test_what_is_not_in_the_protocol_is_answered_and_closed(start: Start, 
         assert socket.closed
 
 
-async def trade_along(start: Start, directory: Any, *, swap: bool) -> list[Any]:
-    """Trade two accounts on one path, in either order within each instant; return all that they see."""
-    path = StepPath([60_000 + (step * 7919) % 113 for step in range(12)])
-    rate = {"BTCUSDT": ConstantFunding(Decimal("0.0003"))}
-    async with start(paths={"BTCUSDT": path}, funding=rate, directory=directory, seed="7") as bench:
-        pacer, marks = await bench.pacer(), await bench.marks()
-        for step in range(11):
-            time_ms = START_MS + 1_000 * step
-            await marks.at(time_ms)
-            side = "BUY" if step % 3 else "SELL"
-            price = "60500" if side == "BUY" else "59500"
-            for account in (DOWN, UP) if swap else (UP, DOWN):
-                await bench.order(account, side=side, quantity=f"{1 + step % 4}", price=price)
-            await pacer.idle(time_ms)
-        await marks.at(path.end_ms)
-        return [
-            (await bench.call("GET", path, {"symbol": "BTCUSDT"}, account))[1]
-            for account in (UP, DOWN)
-            for path in ("/fapi/v1/userTrades", "/fapi/v1/allOrders", "/fapi/v1/income")
-        ]
+PATH = StepPath([60_000 + (step * 37) % 113 for step in range(12)])
+RATE = {"BTCUSDT": ConstantFunding(Decimal("0.0003"))}
 
 
-async def test_same_seed_same_fills_in_whatever_order_accounts_trade(start: Start, tmp_path: Any) -> None:
-    """At max two runs give the same orders, trades and income, ids included."""
-    first = await trade_along(start, tmp_path / "a", swap=False)
-    assert len(first[0]) > 11
-    assert first == await trade_along(start, tmp_path / "b", swap=True)
+async def trade_along(bench: Bench, steps: range, accounts: tuple[AccountConfig, ...] = (UP, DOWN)) -> None:
+    """Trade the accounts in this order at each of these instants, and rest an order now and then."""
+    pacer, marks = await bench.pacer(not_before=START_MS + 1_000 * steps[0]), await bench.marks()
+    for step in steps:
+        time_ms = START_MS + 1_000 * step
+        await marks.at(time_ms)
+        side = "BUY" if step % 3 else "SELL"
+        price = "60500" if side == "BUY" else "59500"
+        for account in accounts if step % 4 else ():
+            await bench.order(account, side=side, quantity=f"{1 + step % 4}", price=price)
+            await bench.order(account, quantity="0.5", price="60036", timeInForce="GTC")
+        await pacer.idle(time_ms)
+    await marks.at(START_MS + 1_000 * (steps[-1] + 1))
+
+
+async def everything(bench: Bench) -> list[Any]:
+    """Return all orders, trades and income of both accounts."""
+    return [
+        (await bench.call("GET", path, {"symbol": "BTCUSDT"}, account))[1]
+        for account in (UP, DOWN)
+        for path in ("/fapi/v1/userTrades", "/fapi/v1/allOrders", "/fapi/v1/income")
+    ]
+
+
+@pytest.fixture
+async def plain_run(start: Start, tmp_path: Path) -> list[Any]:
+    """What an undisturbed run at max comes to."""
+    async with start(paths={"BTCUSDT": PATH}, funding=RATE, directory=tmp_path / "plain", seed="7") as bench:
+        await trade_along(bench, range(11))
+        result = await everything(bench)
+    assert len(result[0]) > 10
+    assert {trade["maker"] for trade in result[0]} == {True, False}
+    return result
+
+
+async def test_the_order_in_which_accounts_trade_changes_nothing(start: Start, plain_run: list[Any]) -> None:
+    """Two accounts that trade at the same instants get the same fills and ids, whoever comes first."""
+    async with start(paths={"BTCUSDT": PATH}, funding=RATE, seed="7") as bench:
+        await trade_along(bench, range(11), (DOWN, UP))
+        assert await everything(bench) == plain_run
+
+
+async def test_speed_changes_nothing(start: Start, plain_run: list[Any]) -> None:
+    """At a factor of real time the same client gets the same orders, trades and income as at max."""
+    async with start(
+        paths={"BTCUSDT": PATH}, funding=RATE, seed="7", speed=50.0, wait_for_clients=True
+    ) as bench:
+        await trade_along(bench, range(11))
+        assert await everything(bench) == plain_run
+
+
+async def test_a_crash_in_the_middle_changes_nothing(
+    start: Start, tmp_path: Path, plain_run: list[Any]
+) -> None:
+    """What was on disk at some moment, started again, comes to the same as if nothing had happened."""
+    settings = {"paths": {"BTCUSDT": PATH}, "funding": RATE, "seed": "7"}
+    async with start(**settings, directory=tmp_path / "before") as bench:
+        await trade_along(bench, range(9))
+        shutil.copytree(tmp_path / "before", tmp_path / "after")
+    async with start(**settings, directory=tmp_path / "after") as bench:
+        assert bench.exchange.now_ms < START_MS + 9_000  # nobody traded at step 8, so its time was not saved
+        await trade_along(bench, range(9, 11))
+        assert await everything(bench) == plain_run
+
+
+async def test_another_seed_is_another_market(start: Start, plain_run: list[Any]) -> None:
+    """The seed shapes the book, and with it the fills."""
+    async with start(paths={"BTCUSDT": PATH}, funding=RATE, seed="8") as bench:
+        await trade_along(bench, range(11))
+        assert await everything(bench) != plain_run
 
 
 async def test_own_trading_depletes_the_book_and_time_refills_it(start: Start) -> None:
