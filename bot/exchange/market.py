@@ -58,6 +58,7 @@ class Market:
         self._seed = seed
         self._half_spread_bps = half_spread_bps
         self._books: dict[str, Book] = {}
+        self._next_knots: dict[str, int | None] = {}
         self.move_to(start_ms)
 
     @property
@@ -75,12 +76,12 @@ class Market:
 
     def next_knot(self) -> int | None:
         """Return the next time at which a path has a knot; None when all paths have ended."""
-        nearest: int | None = None
-        for item in self.traded.values():
-            knot = item.path.next_knot_after(self.now)
-            if knot is not None and (nearest is None or knot < nearest):
-                nearest = knot
-        return nearest
+        now, knots = self.now, self._next_knots
+        for name, item in self.traded.items():
+            known = knots.get(name, now)
+            if known is not None and known <= now:
+                knots[name] = item.path.next_knot_after(now)
+        return min((knot for knot in knots.values() if knot is not None), default=None)
 
     def move_to(self, time_ms: int) -> None:
         """Move time and marks on; books follow when looked at."""
