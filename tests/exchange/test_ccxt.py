@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from decimal import Decimal
+from typing import Any
 
 import ccxt
 import pytest
@@ -255,3 +256,74 @@ async def test_funding_history(start: Start) -> None:
         assert kinds[-1] == "FUNDING_FEE"
         (rate,) = await client.fetch_funding_rate_history(SYMBOL)
         assert (rate["fundingRate"], rate["timestamp"]) == (0.0001, START_MS)
+
+
+@pytest.mark.parametrize(
+    "params", [{}, {"useV2": True}, {"method": "account"}, {"method": "account", "useV2": True}]
+)
+async def test_positions_by_every_way_ccxt_has(
+    start: Start, version: dict[str, Any], method: dict[str, Any]
+) -> None:
+    """Whichever endpoint ccxt asks, the position is the same."""
+    async with start() as bench:
+        client = bench.ccxt()
+        await client.load_markets()
+        await client.create_order(SYMBOL, "market", "sell", 1.0)
+        found = await client.fetch_positions([SYMBOL], version | method)
+    (position,) = [item for item in found if item["contracts"]]
+    assert (position["side"], position["contracts"], position["marginMode"]) == ("short", 1.0, "cross")
+    assert position["notional"] == 60_000.0
+    assert position["maintenanceMargin"] == pytest.approx(240.0)
+    assert position["initialMargin"] == pytest.approx(3_000.0)
+
+
+async def test_liquidation_price_as_ccxt_reads_it(start: Start) -> None:
+    """The liquidation price of a short lies where its wallet is used up."""
+    async with start() as bench:
+        client = bench.ccxt()
+        await client.load_markets()
+        await client.create_order(SYMBOL, "market", "sell", 10.0)
+        (position,) = await client.fetch_positions([SYMBOL])
+    assert 68_000 < position["liquidationPrice"] < 70_000
+    assert position["collateral"] == pytest.approx(100_000, rel=0.01)
+
+
+async def test_watch_balance_positions_and_trades(start: Start) -> None:
+    """ccxt.pro's other private streams are fed by the same events."""
+    async with start() as bench:
+        client = bench.ccxt()
+        await client.load_markets()
+        assert await asyncio.wait_for(client.watch_positions([SYMBOL]), 5) == []  # the snapshot
+        watches = [
+            asyncio.create_task(watch)
+            for watch in (
+                client.watch_balance(),
+                client.watch_positions([SYMBOL]),
+                client.watch_my_trades(SYMBOL),
+            )
+        ]
+        await asyncio.sleep(0.5)
+        order = await client.create_order(SYMBOL, "limit", "buy", 0.01, 60_010.0, IOC)
+        balance, positions, trades = await asyncio.wait_for(asyncio.gather(*watches), 5)
+    assert balance["USDT"]["total"] <= 100_000
+    assert [(item["symbol"], item["contracts"]) for item in positions] == [(SYMBOL, 0.01)]
+    assert [(item["order"], item["amount"], item["fee"]["currency"]) for item in trades] == [
+        (order["id"], 0.01, "USDT")
+    ]
+
+
+async def test_set_leverage_reaches_the_user_stream(start: Start) -> None:
+    """A change of leverage is told as ACCOUNT_CONFIG_UPDATE."""
+    async with start() as bench:
+        client = bench.ccxt()
+        await client.load_markets()
+        key = (await client.fapiPrivatePostListenKey())["listenKey"]
+        socket = await bench.session.ws_connect(f"{bench.ws_url}/private/ws?listenKey={key}")
+        await client.set_leverage(5, SYMBOL)
+        event = await socket.receive_json(timeout=5)
+    assert event == {
+        "e": "ACCOUNT_CONFIG_UPDATE",
+        "E": START_MS,
+        "T": START_MS,
+        "ac": {"s": "BTCUSDT", "l": 5},
+    }
