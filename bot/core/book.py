@@ -7,6 +7,7 @@ that from outside it stays a pure function.
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from bot.core import records as rec
@@ -81,9 +82,7 @@ class Book:
 
     def copy(self) -> "Book":
         """An independent copy: every value but the incidents is immutable."""
-        twin = object.__new__(Book)
-        for name in _FIELDS:
-            setattr(twin, name, getattr(self, name))
+        twin = Book(*_VALUES(self))
         twin.incidents = self.incidents.copy()
         return twin
 
@@ -108,7 +107,7 @@ class Book:
         self.last_time_ms = max(self.last_time_ms, record.time_ms)
 
 
-_FIELDS = tuple(Book.__slots__)
+_VALUES = attrgetter(*Book.__slots__)
 
 
 def fold(records: Iterable[rec.Record]) -> Book:

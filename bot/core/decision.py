@@ -87,13 +87,16 @@ def _rest_or_flatten(turn: Turn, mark: Mark) -> bool:
     if plan.slice_quantity(left, turn.book.ledger, mark.price, turn.contract, None) == ZERO:
         turn.region = Region(ZERO, _HIGHEST, next_grid_ms(turn.now_ms))
         return False
-    return _start(turn, mark, Kind.FLATTEN, ZERO, Urgency.PROMPT, turn.book.state.value, None)
+    tolerance = _tolerance(turn, mark, ZERO)
+    return _start(turn, mark, Kind.FLATTEN, ZERO, Urgency.PROMPT, turn.book.state.value, None, tolerance)
 
 
 def _open(turn: Turn, mark: Mark) -> bool:
     if increases_refused(turn.conditions(mark)):
         return False
-    return _start(turn, mark, Kind.OPEN, turn.fund.start_leverage, Urgency.PATIENT, "opening", None)
+    target = turn.fund.start_leverage
+    tolerance = _tolerance(turn, mark, target)
+    return _start(turn, mark, Kind.OPEN, target, Urgency.PATIENT, "opening", None, tolerance)
 
 
 def _emergency(turn: Turn, decision: Hold | Rebalance) -> Rebalance:
@@ -147,10 +150,11 @@ def _ask(turn: Turn, mark: Mark, leverage: Leverage, wish: Rebalance) -> bool:
         urgency = Urgency.PROMPT
     elif target > leverage:
         urgency = Urgency.PATIENT
-    if _nothing_to_trade(turn, mark, leverage, target):
+    tolerance = _tolerance(turn, mark, target)
+    if abs(leverage - target) <= tolerance:
         _skip(turn, mark, wish)
         return False
-    return _start(turn, mark, kind, target, urgency, wish.reason, sequence)
+    return _start(turn, mark, kind, target, urgency, wish.reason, sequence, tolerance)
 
 
 def _skip(turn: Turn, mark: Mark, wish: Rebalance) -> None:
@@ -164,13 +168,9 @@ def _skip(turn: Turn, mark: Mark, wish: Rebalance) -> None:
         turn.record(RebalanceSkipped(turn.now_ms, mark.price, f"{wish.reason}: nothing tradable"))
 
 
-def _nothing_to_trade(turn: Turn, mark: Mark, leverage: Leverage, target: Leverage) -> bool:
-    """Whether the target is within tolerance already, or the trade to it below the venue's minimum order."""
-    ledger, sign = turn.book.ledger, turn.fund.side.sign
-    if abs(leverage - target) <= plan.tolerance(ledger, mark.price, target, sign, turn.contract):
-        return True
-    left = plan.remaining(ledger, mark.price, target, sign, turn.contract)
-    return plan.slice_quantity(left, ledger, mark.price, turn.contract, None) == ZERO
+def _tolerance(turn: Turn, mark: Mark, target: Leverage) -> Leverage:
+    """How near is near enough; the trade to a target that is further away is never below the minimum order."""
+    return plan.tolerance(turn.book.ledger, mark.price, target, turn.fund.side.sign, turn.contract)
 
 
 def _confirmed(turn: Turn, mark: Mark, leverage: Leverage, wish: Rebalance) -> bool:
@@ -188,7 +188,14 @@ def _confirmed(turn: Turn, mark: Mark, leverage: Leverage, wish: Rebalance) -> b
 
 
 def _start(
-    turn: Turn, mark: Mark, kind: Kind, target: Leverage, urgency: Urgency, reason: str, sequence: int | None
+    turn: Turn,
+    mark: Mark,
+    kind: Kind,
+    target: Leverage,
+    urgency: Urgency,
+    reason: str,
+    sequence: int | None,
+    tolerance: Leverage,
 ) -> bool:
     ledger = turn.book.ledger
     turn.record(
@@ -200,7 +207,7 @@ def _start(
             urgency=urgency,
             sequence=sequence,
             target=target,
-            tolerance=plan.tolerance(ledger, mark.price, target, turn.fund.side.sign, turn.contract),
+            tolerance=tolerance,
             mark=mark.price,
             position=ledger.position,
             leverage=real_leverage(ledger, mark.price),

@@ -38,7 +38,9 @@ def progress(turn: Turn, mark: Mark) -> None:
     if not open_.increasing and open_.urgency is not Urgency.EMERGENCY and emergency(turn, mark):
         turn.record(UrgencyRaised(turn.now_ms, Urgency.EMERGENCY, mark.price))
         open_ = _now(turn)
-    left = plan.remaining(turn.book.ledger, mark.price, open_.target, turn.fund.side.sign, turn.contract)
+    ledger, contract = turn.book.ledger, turn.contract
+    goal = target_position(ledger, mark.price, open_.target, turn.fund.side.sign, contract.taker_fee)
+    left = plan.lots_to(goal, ledger, contract)
     ending = _ending(turn, mark, open_, left)
     if ending is not None:
         _finish(turn, mark, ending)
@@ -53,7 +55,7 @@ def progress(turn: Turn, mark: Mark) -> None:
     if turn.now_ms < open_.next_slice_ms:
         turn.wake_at(open_.next_slice_ms)
         return
-    _propose(turn, mark, open_, left)
+    _propose(turn, mark, open_, goal, left)
 
 
 def park(turn: Turn) -> None:
@@ -98,7 +100,7 @@ def _finish(turn: Turn, mark: Mark, ending: Ending) -> None:
     turn.reconcile()
 
 
-def _propose(turn: Turn, mark: Mark, open_: OpenRebalance, left: Contracts) -> None:
+def _propose(turn: Turn, mark: Mark, open_: OpenRebalance, goal: Contracts, left: Contracts) -> None:
     book, contract = turn.book, turn.contract
     if open_.misses and open_.urgency is not Urgency.PATIENT and not turn.live.touch_asked:
         turn.live = turn.live._replace(touch_asked=True)
@@ -115,14 +117,13 @@ def _propose(turn: Turn, mark: Mark, open_: OpenRebalance, left: Contracts) -> N
     touch = turn.live.touch
     opposite = None if touch is None else (touch.ask if quantity > ZERO else touch.bid)
     elapsed_ms = turn.now_ms - open_.urgency_since_ms
-    sign = turn.fund.side.sign
     proposal = limits.Proposal(
         cid=draws.client_order_id(
             book.created.incarnation if book.created else "", str(open_.number), order_number
         ),
         quantity=quantity,
         limit_price=plan.limit_price(quantity, mark.price, opposite, open_.urgency, elapsed_ms, contract),
-        target_position=target_position(book.ledger, mark.price, open_.target, sign, contract.taker_fee),
+        target_position=goal,
     )
     verdict = limits.approve(proposal, contract, book.ledger, turn.conditions(mark))
     if isinstance(verdict, limits.Refusal):

@@ -51,7 +51,11 @@ def remaining(ledger: Ledger, mark: Price, target: Leverage, sign: int, contract
 
     It never leads past the target.
     """
-    goal = target_position(ledger, mark, target, sign, contract.taker_fee)
+    return lots_to(target_position(ledger, mark, target, sign, contract.taker_fee), ledger, contract)
+
+
+def lots_to(goal: Contracts, ledger: Ledger, contract: Contract) -> Contracts:
+    """Signed quantity from the position to `goal`, rounded to lots toward zero."""
     return toward_zero(goal - ledger.position, contract.lot)
 
 
@@ -63,8 +67,7 @@ def tolerance(ledger: Ledger, mark: Price, target: Leverage, sign: int, contract
     value = ledger.value(mark)
     if value <= ZERO:
         return CLOSE_ENOUGH
-    goal = target_position(ledger, mark, target, sign, contract.taker_fee)
-    increasing = (goal - ledger.position) * sign > ZERO
+    increasing = target * value > ledger.position * sign * mark
     smallest = contract.min_increase(mark) if increasing else contract.min_decrease(mark)
     return max(CLOSE_ENOUGH, (smallest + contract.lot) * mark / value * _SPARE)
 
@@ -89,8 +92,8 @@ def slice_quantity(
         wanted = max(wanted, smallest)
         if size - wanted >= smallest:
             size = wanted
-    largest = toward_zero(contract.max_quantity, contract.lot)
-    if size > largest:
+    if size > contract.max_quantity:
+        largest = toward_zero(contract.max_quantity, contract.lot)
         size = largest if abs(left) - largest >= smallest else largest - smallest
     return size if left > ZERO else -size
 
