@@ -258,9 +258,8 @@ async def test_funding_history(start: Start) -> None:
         assert (rate["fundingRate"], rate["timestamp"]) == (0.0001, START_MS)
 
 
-@pytest.mark.parametrize(
-    "params", [{}, {"useV2": True}, {"method": "account"}, {"method": "account", "useV2": True}]
-)
+@pytest.mark.parametrize("version", [{}, {"useV2": True}])
+@pytest.mark.parametrize("method", [{}, {"method": "account"}])
 async def test_positions_by_every_way_ccxt_has(
     start: Start, version: dict[str, Any], method: dict[str, Any]
 ) -> None:
