@@ -24,7 +24,6 @@ from bot.daemon import logs, paper
 from bot.daemon.console import Console
 from bot.daemon.live_table import REFRESH_S, LiveTable
 from bot.daemon.operations import Operations
-from bot.daemon.pacer import Pacer
 from bot.daemon.supervision import Supervisor
 from bot.daemon.take_up import take_up_funds
 from bot.daemon.token import operator_token
@@ -99,10 +98,11 @@ async def _open(
         log.warning("setting_questionable", warning=warning)
     world = await open_world(stack, settings, embedded)
     operations.attach(world.alarms, world.pacer)
-    operations.operator_token = operator_token(settings.data_dir, settings.web.token)
     if world.pacer is not None:
         supervisor.keep("pacing", world.pacer.run)
     await take_up_funds(settings, world, operations, supervisor, adopt=adopt)
+    if operations.runners:
+        operations.operator_token = operator_token(settings.data_dir, settings.web.token)
     supervisor.every(_RECONCILE_EVERY_S, operations.reconcile)
     log.info("running", funds=[runner.name for runner in operations.runners])
     return world
@@ -121,12 +121,17 @@ async def _unless_stopped(opening: asyncio.Task[World], stop: asyncio.Event) -> 
 
 
 async def _until_done(world: World, stop: asyncio.Event, *, exit_at_end: bool) -> None:
-    waits = [asyncio.create_task(stop.wait())]
-    if exit_at_end and isinstance(world.pacer, Pacer):
+    """Until a signal, the end of the replay if that is wished, or the failure of our own exchange."""
+    waits: list[asyncio.Task[object]] = [asyncio.create_task(stop.wait())]
+    if exit_at_end and world.pacer is not None:
         waits.append(asyncio.create_task(world.pacer.ended.wait()))
-    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-    for wait in waits:
+    if world.exchange is not None:
+        waits.append(asyncio.create_task(paper.failure(world.exchange)))
+    done, rest = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    for wait in rest:
         wait.cancel()
+    for wait in done:
+        wait.result()
 
 
 async def _park(operations: Operations) -> None:

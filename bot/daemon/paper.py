@@ -3,10 +3,12 @@
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+import structlog
+
 from bot.core.fund import Contract, Fund
 from bot.core.units import Price
 from bot.daemon.capital import refuse_small_capital
-from bot.errors import UserError, did_you_mean
+from bot.errors import RefusedError, UserError, did_you_mean
 from bot.exchange import CATALOG, AccountConfig, Exchange, ExchangeConfig, start_exchange
 from bot.exchange.prices import open_funding, open_path
 from bot.exchange.venue import TAKER_FEE
@@ -71,6 +73,15 @@ async def start_embedded(stack: AsyncExitStack, config: ExchangeConfig) -> Excha
     exchange = await start_exchange(config)
     stack.push_async_callback(exchange.close)
     return exchange
+
+
+async def failure(exchange: Exchange) -> None:
+    """Wait for the exchange's market to stop by an error, and raise `RefusedError`; else it would stand still."""
+    try:
+        await exchange.failed()
+    except Exception as error:
+        structlog.get_logger().exception("exchange_failed")
+        raise RefusedError(f"the paper exchange failed ({type(error).__name__}: {error}); restart") from error
 
 
 def store_names() -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """Taking the funds up: account prepared, contract known, state recovered, streams started."""
 
 import asyncio
+from typing import NamedTuple
 
 import structlog
 
@@ -18,7 +19,7 @@ from bot.errors import RefusedError, UserError
 from bot.settings import Account, Settings
 from bot.venue.account import AccountGateway
 from bot.venue.errors import Unreachable
-from bot.venue.profile import Credentials
+from bot.venue.profile import CcxtClient, Credentials
 
 _RETRY_S = 5.0
 
@@ -26,21 +27,27 @@ _RETRY_S = 5.0
 async def take_up_funds(
     settings: Settings, world: World, operations: Operations, supervisor: Supervisor, *, adopt: bool
 ) -> None:
-    """Bring every fund to work. Nothing is journaled before every account has proved fit for its fund."""
-    runners = []
-    for fund in settings.funds:
-        runner, wallet = await _prepare(fund, settings.accounts[fund.account], world, operations, supervisor)
-        operations.add(runner, world.loaded[fund.name][1])
-        runners.append((runner, wallet))
+    """Bring every fund to work. Nothing is written before every account has proved fit for its fund."""
+    desks = [await _prepare(fund, settings.accounts[fund.account], world) for fund in settings.funds]
+    if not desks:
+        return
+    for desk in desks:
+        _start(desk, world, operations, supervisor, adopt=adopt)
     feed = world.venue.mark_feed(operations.symbols, operations.marked, operations.feed_lost)
-    for runner, wallet in runners:
-        runner.begin(wallet, adopt=adopt)
     supervisor.keep("mark feed", feed.run)
 
 
-async def _prepare(
-    fund: Fund, account: Account, world: World, operations: Operations, supervisor: Supervisor
-) -> tuple[Runner, Usd]:
+class _Desk(NamedTuple):
+    """A fund and the account that is ready for it; `wallet` is what a new fund begins on."""
+
+    fund: Fund
+    contract: Contract
+    client: CcxtClient
+    gateway: AccountGateway
+    wallet: Usd
+
+
+async def _prepare(fund: Fund, account: Account, world: World) -> _Desk:
     venue = world.venue
     client = venue.client(Credentials(account.api_key, account.secret, account.password or ""))
     leverage = await _when_reached(venue.gateway(client, venue.markets.contract(fund.underlying, 1)), fund)
@@ -48,11 +55,17 @@ async def _prepare(
     gateway = venue.gateway(client, contract)
     book, _ = world.loaded[fund.name]
     wallet = await _wallet_of_new_fund(fund, contract, gateway) if book.created is None else ZERO
-    state = start(fund, contract, book)
-    runner = Runner(state, gateway, world.journal, world.clock, world.draws, operations.changed)
-    stream = venue.order_stream(client, contract.symbol, runner.heard, runner.missed_news)
-    supervisor.keep(f"order stream of {fund.name}", stream.run)
-    return runner, wallet
+    return _Desk(fund, contract, client, gateway, wallet)
+
+
+def _start(desk: _Desk, world: World, operations: Operations, supervisor: Supervisor, *, adopt: bool) -> None:
+    book, history = world.loaded[desk.fund.name]
+    state = start(desk.fund, desk.contract, book)
+    runner = Runner(state, desk.gateway, world.journal(), world.clock, world.draws, operations.changed)
+    operations.add(runner, history)
+    stream = world.venue.order_stream(desk.client, desk.contract.symbol, runner.heard, runner.missed_news)
+    supervisor.keep(f"order stream of {desk.fund.name}", stream.run)
+    runner.begin(desk.wallet, adopt=adopt)
 
 
 async def _when_reached(gateway: AccountGateway, fund: Fund) -> int:

@@ -4,6 +4,7 @@ Everything below works on the ports that are put together here, and knows no mod
 """
 
 import sys
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -19,9 +20,9 @@ from bot.daemon.alarms import Alarms, WallAlarms
 from bot.daemon.draws import DrawSource, SeededDraws, SystemDraws
 from bot.daemon.pacer import Pacer
 from bot.errors import UserError
-from bot.exchange import ExchangeConfig
+from bot.exchange import Exchange, ExchangeConfig
 from bot.journal.journal import Identity, Journal
-from bot.journal.sqlite import open_journal
+from bot.journal.sqlite import JOURNAL_FILE, open_journal
 from bot.settings import Settings
 from bot.venue.clock import Clock, WallClock
 from bot.venue.errors import Unreachable
@@ -32,18 +33,25 @@ from bot.venue.venue import Venue
 Embedded: TypeAlias = ExchangeConfig
 """The exchange that runs inside this process, as the settings describe it."""
 
+DEFAULT_EXCHANGE = "binanceusdm"
+
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """What the mode decides. `pacer` is there on a paper exchange."""
+    """What the mode decides. `pacer` is there on a paper exchange, `exchange` where it runs in this process.
 
-    journal: Journal
+    `loaded` is what the journal holds of each fund. `journal()` gives the journal, and makes a new one only
+    when it is first called: a start that is refused leaves nothing behind.
+    """
+
+    journal: Callable[[], Journal]
     loaded: dict[str, tuple[Book, RebalanceHistory]]
     venue: Venue
     clock: Clock
     alarms: Alarms
     draws: DrawSource
-    pacer: Pacer | None
+    pacer: Pacer | None = None
+    exchange: Exchange | None = None
 
 
 def judge(settings: Settings) -> Embedded | None:
@@ -51,19 +59,20 @@ def judge(settings: Settings) -> Embedded | None:
 
     Returns the embedded exchange's configuration, where there is to be one. Raises `UserError`, `PriceError`.
     """
-    if not settings.funds:
-        raise UserError(
-            f"INBAND_FUNDS: no fund is enabled; uncomment one in config/{settings.mode}.toml, or set "
-            "INBAND_FUNDS__BTCUP__UNDERLYING, __SIDE, __ACCOUNT and __CAPITAL"
-        )
     names = sorted({settings.accounts[fund.account].exchange for fund in settings.funds})
     if len(names) > 1:
         raise UserError(
             f"INBAND_ACCOUNTS: one daemon serves one exchange, the funds' accounts name {', '.join(names)}; "
             "run one daemon for each"
         )
-    embedded = settings.mode == "paper" and settings.paper.url is None
-    return paper.exchange_config(settings) if embedded else None
+    if settings.mode != "paper":
+        return None
+    if not settings.funds:
+        raise UserError(
+            "INBAND_FUNDS: no fund is enabled, so there is nothing to rehearse; enable one, for example "
+            "INBAND_FUNDS__BTCUP__ENABLED=true"
+        )
+    return paper.exchange_config(settings) if settings.paper.url is None else None
 
 
 async def open_world(stack: AsyncExitStack, settings: Settings, embedded: Embedded | None) -> World:
@@ -74,13 +83,11 @@ async def open_world(stack: AsyncExitStack, settings: Settings, embedded: Embedd
 
 
 async def _open_paper(stack: AsyncExitStack, settings: Settings, embedded: Embedded | None) -> World:
-    """The exchange is ours, so the journal can be opened first: it knows how far market time had come."""
-    journal = _open_journal(stack, settings, WallClock())
-    loaded = _load(journal, settings)
-    if embedded is not None:
-        url = (await paper.start_embedded(stack, embedded)).url
-    else:
-        url = settings.paper.url or ""
+    """The journal comes first: it knows how far market time had come."""
+    journal = _Journal(stack, settings, WallClock())
+    loaded = journal.load()
+    exchange = None if embedded is None else await paper.start_embedded(stack, embedded)
+    url = exchange.url if exchange is not None else settings.paper.url or ""
     session = await stack.enter_async_context(aiohttp.ClientSession())
     last_ms = max((book.last_time_ms for book, _ in loaded.values()), default=0)
     pacer = await Pacer.attach(session, url, last_ms or None)
@@ -88,7 +95,7 @@ async def _open_paper(stack: AsyncExitStack, settings: Settings, embedded: Embed
     venue = await _open_venue(stack, settings, pacer.clock, url)
     seed = settings.paper.seed
     draws = SystemDraws() if seed is None else SeededDraws(seed)
-    return World(journal, loaded, venue, pacer.clock, pacer, draws, pacer)
+    return World(journal.open, loaded, venue, pacer.clock, pacer, draws, pacer, exchange)
 
 
 async def _open_real(stack: AsyncExitStack, settings: Settings) -> World:
@@ -97,8 +104,8 @@ async def _open_real(stack: AsyncExitStack, settings: Settings) -> World:
     venue = await _open_venue(stack, settings, clock, None)
     for fund in settings.funds:
         venue.markets.contract(fund.underlying, 1)
-    journal = _open_journal(stack, settings, clock)
-    return World(journal, _load(journal, settings), venue, clock, WallAlarms(), SystemDraws(), None)
+    journal = _Journal(stack, settings, clock)
+    return World(journal.open, journal.load(), venue, clock, WallAlarms(), SystemDraws())
 
 
 async def _open_venue(stack: AsyncExitStack, settings: Settings, clock: Clock, url: str | None) -> Venue:
@@ -124,15 +131,34 @@ async def _open_venue(stack: AsyncExitStack, settings: Settings, clock: Clock, u
     return venue
 
 
-def _open_journal(stack: AsyncExitStack, settings: Settings, clock: Clock) -> Journal:
-    identity = Identity(settings.mode, f"{_exchange(settings)}@{settings.mode}")
-    journal = open_journal(settings.data_dir, identity, settings.journal_key, clock.wall_ms())
-    stack.callback(journal.close)
-    return journal
+class _Journal:
+    """The journal in the data directory: opened at once if it is there, made only when it is asked for."""
 
+    def __init__(self, stack: AsyncExitStack, settings: Settings, clock: Clock) -> None:
+        self._stack = stack
+        self._settings = settings
+        self._clock = clock
+        self._journal: Journal | None = None
+        if (settings.data_dir / JOURNAL_FILE).exists():
+            self.open()
 
-def _load(journal: Journal, settings: Settings) -> dict[str, tuple[Book, RebalanceHistory]]:
-    return {fund.name: load_fund(journal, fund) for fund in settings.funds}
+    def open(self) -> Journal:
+        """The journal, open for writing until the stack ends."""
+        if self._journal is None:
+            settings = self._settings
+            identity = Identity(settings.mode, f"{_exchange(settings)}@{settings.mode}")
+            self._journal = open_journal(
+                settings.data_dir, identity, settings.journal_key, self._clock.wall_ms()
+            )
+            self._stack.callback(self._journal.close)
+        return self._journal
+
+    def load(self) -> dict[str, tuple[Book, RebalanceHistory]]:
+        """What it holds of each fund: of a journal that is not there yet, nothing."""
+        funds = self._settings.funds
+        if self._journal is None:
+            return {fund.name: (Book(), RebalanceHistory(fund.name)) for fund in funds}
+        return {fund.name: load_fund(self._journal, fund) for fund in funds}
 
 
 def load_fund(journal: Journal, fund: Fund) -> tuple[Book, RebalanceHistory]:
@@ -145,4 +171,8 @@ def load_fund(journal: Journal, fund: Fund) -> tuple[Book, RebalanceHistory]:
 
 
 def _exchange(settings: Settings) -> str:
-    return settings.accounts[settings.funds[0].account].exchange
+    """The one exchange of all funds; without a fund, the accounts' or else the default."""
+    accounts = [settings.accounts[fund.account] for fund in settings.funds] or list(
+        settings.accounts.values()
+    )
+    return accounts[0].exchange if accounts else DEFAULT_EXCHANGE
