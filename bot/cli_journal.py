@@ -1,5 +1,6 @@
-"""`history` and `status` without a daemon: what the journal says."""
+"""`history` and `status`: what the journal says, and the running daemon where it knows more."""
 
+from bot.cli_daemon import ask
 from bot.core.book import fold
 from bot.core.history import Json, RebalanceEntry, RebalanceHistory
 from bot.daemon.status import FundStatus, fund_status, last_known_mark
@@ -20,10 +21,14 @@ def read_history(settings: Settings) -> list[Json]:
 
 
 def read_funds(settings: Settings) -> list[FundStatus]:
-    """Give each enabled fund as CONTRACT's object with true figures, at the last mark in the journal.
+    """Give each enabled fund as CONTRACT's object with true figures.
 
-    Raises JournalError as `read_history` does.
+    They are the running daemon's own; without one, what the journal says at the last mark it holds. Raises
+    JournalError as `read_history` does.
     """
+    live = ask(settings, "/api/v1/operator/funds")
+    if live is not None:
+        return list(live)
     with open_reader(settings.data_dir, settings.journal_key) as journal:
         books = {fund.name: fold(journal.read(fund.name)) for fund in settings.funds}
     return [

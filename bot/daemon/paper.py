@@ -76,7 +76,7 @@ async def start_embedded(stack: AsyncExitStack, config: ExchangeConfig) -> Excha
 
 
 async def failure(exchange: Exchange) -> None:
-    """Wait for the exchange's market to stop by an error, and raise `RefusedError`; else it would stand still."""
+    """Wait for the exchange's market to stop by an error, and raise `RefusedError`: it would stand still."""
     try:
         await exchange.failed()
     except Exception as error:
