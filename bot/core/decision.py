@@ -8,6 +8,7 @@ from math import inf
 
 from bot.core import draws, plan
 from bot.core.events import Mark
+from bot.core.fund import NOTIONAL_BUFFER
 from bot.core.ledger import real_leverage
 from bot.core.limits import increases_refused
 from bot.core.records import (
@@ -21,7 +22,7 @@ from bot.core.records import (
 )
 from bot.core.strategy import INWARD, FundView, Hold, Rebalance, uses_band
 from bot.core.turn import Region, Turn
-from bot.core.units import ZERO, Leverage, Urgency
+from bot.core.units import ZERO, Leverage, Price, Urgency
 from bot.core.upkeep import next_grid_ms, volatility
 
 _HIGHEST = Decimal("1e30")
@@ -72,13 +73,16 @@ def _view(turn: Turn, mark: Mark, leverage: Leverage) -> FundView:
 
 def _too_small(turn: Turn, mark: Mark) -> bool:
     """Whether the smallest trade that the fund would have to make is below the venue's minimum."""
-    fund, value = turn.fund, turn.book.ledger.value(mark.price)
-    share = (
-        fund.target_range[0] - fund.band[0]
-        if uses_band(fund.strategy)
-        else fund.start_leverage * _SMALLEST_SHARE
-    )
-    return value * share < turn.contract.min_increase(mark.price) * mark.price
+    smallest = turn.contract.min_increase(mark.price) * mark.price
+    return turn.book.ledger.value(mark.price) * _smallest_share(turn) < smallest
+
+
+def _smallest_share(turn: Turn) -> Decimal:
+    """The smallest trade that the fund would have to make, as a share of its value."""
+    fund = turn.fund
+    if uses_band(fund.strategy):
+        return fund.target_range[0] - fund.band[0]
+    return fund.start_leverage * _SMALLEST_SHARE
 
 
 def _rest_or_flatten(turn: Turn, mark: Mark) -> bool:
@@ -118,7 +122,27 @@ def _hold(turn: Turn, mark: Mark, leverage: Leverage, hold: Hold, view: FundView
         until_ms = min(until_ms, int(hold.until_s * 1000))
     if mark.next_funding_ms is not None and mark.next_funding_ms > turn.now_ms:
         until_ms = min(until_ms, mark.next_funding_ms)
-    turn.region = Region(Decimal(low), _HIGHEST if high == inf else Decimal(high), until_ms)
+    turn.region = _large_enough(
+        turn, mark, Decimal(low), _HIGHEST if high == inf else Decimal(high), until_ms
+    )
+
+
+def _large_enough(turn: Turn, mark: Mark, low: Price, high: Price, until_ms: int) -> Region | None:
+    """The part of [low, high] in which the fund is certainly not too small; None if it may be already.
+
+    Value x share - smallest order is at least spare + slope x price, a line that is zero at `edge`.
+    """
+    ledger, contract, share = turn.book.ledger, turn.contract, _smallest_share(turn)
+    slope = ledger.position * share - contract.lot - contract.min_quantity
+    spare = ledger.cash * share - contract.min_notional * NOTIONAL_BUFFER
+    if spare + slope * mark.price < ZERO:
+        return None
+    edge = -spare / slope if slope else ZERO
+    if slope > ZERO:
+        low = max(low, edge)
+    elif slope < ZERO:
+        high = min(high, edge)
+    return Region(low, high, until_ms)
 
 
 def _ask(turn: Turn, mark: Mark, leverage: Leverage, wish: Rebalance) -> bool:
@@ -169,7 +193,7 @@ def _skip(turn: Turn, mark: Mark, wish: Rebalance) -> None:
 
 
 def _tolerance(turn: Turn, mark: Mark, target: Leverage) -> Leverage:
-    """How near is near enough; the trade to a target that is further away is never below the minimum order."""
+    """How near is near enough; a trade to a target further away is never below the minimum order."""
     return plan.tolerance(turn.book.ledger, mark.price, target, turn.fund.side.sign, turn.contract)
 
 

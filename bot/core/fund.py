@@ -53,7 +53,7 @@ class Contract:
 
         The notional minimum gets a buffer of 2 %, because the venue judges it at its own price.
         """
-        by_notional = self.min_notional * _NOTIONAL_BUFFER / mark
+        by_notional = self.min_notional * NOTIONAL_BUFFER / mark
         return away_from_zero(max(by_notional, self.min_quantity), self.lot)
 
     def min_decrease(self, mark: Price) -> Contracts:
@@ -61,4 +61,4 @@ class Contract:
         return self.min_quantity if self.reduce_only_any_size else self.min_increase(mark)
 
 
-_NOTIONAL_BUFFER = Decimal("1.02")
+NOTIONAL_BUFFER = Decimal("1.02")
