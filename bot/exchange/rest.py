@@ -88,5 +88,5 @@ async def _body(request: web.Request) -> str:
         return ""
     try:
         return (await request.read()).decode()
-    except UnicodeDecodeError as error:
+    except (UnicodeDecodeError, web.RequestPayloadError) as error:
         raise RequestError(-1100, "Illegal characters found in the request body.") from error

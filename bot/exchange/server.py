@@ -10,6 +10,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Protocol
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from bot.exchange.catalog import CATALOG
 from bot.exchange.desk import LISTEN_KEYS, Desk, wall_ms
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 
 _log = logging.getLogger(__name__)
+_http_log = logging.getLogger(f"{__name__}.http")
 
 
 class IdentifiedPath(PricePath, Protocol):
@@ -185,16 +187,20 @@ async def _listen(config: ExchangeConfig, desk: Desk, clock: MarketClock, rest: 
     async def handle(request: web.Request) -> web.StreamResponse:
         if request.headers.get("Upgrade", "").lower() != "websocket":
             return await rest.handle(request)
-        if request.path == "/pacing":
-            return await clock.serve(request)
         combined, names = _stream_target(request)
-        if names is None:
-            return await rest.handle(request)
-        return await desk.streams.serve(request, combined=combined, names=names)
+        try:
+            if request.path == "/pacing":
+                return await clock.serve(request)
+            if names is not None:
+                return await desk.streams.serve(request, combined=combined, names=names)
+        except web.HTTPBadRequest as error:
+            return web.json_response({"code": -1130, "msg": error.text}, status=400)
+        return await rest.handle(request)
 
     app = web.Application(client_max_size=MAX_BODY_BYTES)
     app.router.add_route("*", "/{path:.*}", handle)
-    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
+    _http_log.addFilter(_is_our_fault)
+    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0, logger=_http_log)
     await runner.setup()
     try:
         await web.TCPSite(runner, config.host, config.port).start()
@@ -205,6 +211,12 @@ async def _listen(config: ExchangeConfig, desk: Desk, clock: MarketClock, rest: 
             raise PortInUseError(f"{where} is in use by another program; choose another port") from error
         raise StartError(f"cannot listen on {where}: {error.strerror}; choose another address") from error
     return runner
+
+
+def _is_our_fault(record: logging.LogRecord) -> bool:
+    """Keep requests that are not HTTP out of the log: whoever sent them has had 400."""
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, HttpProcessingError)
 
 
 def _stream_target(request: web.Request) -> tuple[bool, list[str] | None]:

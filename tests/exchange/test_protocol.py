@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import aiohttp
 import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -17,9 +19,6 @@ from bot.exchange.errors import RequestError
 from bot.exchange.listen_keys import VALIDITY_MS, ListenKeys
 from bot.exchange.params import Params
 from tests.exchange.builders import DOWN, ORDER, START_MS, UP, Bench, Start, StepPath, signed
-
-if TYPE_CHECKING:
-    import aiohttp
 
 
 async def raw(bench: Bench, method: str, target: str, **options: Any) -> tuple[int, Any]:
@@ -129,6 +128,48 @@ async def test_malformed_bodies_get_an_error(start: Start, body: bytes) -> None:
         assert 400 <= status < 500
         assert answer["code"] < 0
         assert (await raw(bench, "GET", "/fapi/v1/ping"))[0] == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Content-Encoding": "gzip"},
+        {"Content-Type": "multipart/form-data; boundary=x"},
+        {"Upgrade": "websocket"},
+        {"Upgrade": "websocket", "Connection": "upgrade"},
+    ],
+)
+@pytest.mark.parametrize("path", ["/fapi/v1/order", "/ws", "/pacing"])
+async def test_half_a_handshake_and_false_encodings_get_an_error(
+    start: Start, path: str, headers: dict[str, str]
+) -> None:
+    """What a header promises and the body breaks is the client's mistake, and is told so."""
+    async with start() as bench:
+        try:
+            status, body = await raw(bench, "POST", path, data=b"\x1f\x8bjunk", headers=headers | key())
+        except aiohttp.ServerDisconnectedError:
+            return  # cut off while it was still sending
+        assert 400 <= status < 500
+        assert body["code"] < 0
+
+
+async def test_noise_is_refused_and_not_logged(start: Start, caplog: pytest.LogCaptureFixture) -> None:
+    """Bytes that are not HTTP get 400, leave no stack trace in the log, and the server lives on."""
+    noise = random.Random(1)  # noqa: S311 - repeatable noise
+    async with start() as bench:
+        for number in range(60):
+            sent = noise.randbytes(noise.randrange(1, 300))
+            if number % 2:
+                line = sent.replace(b"\n", b"").replace(b" ", b"")
+                sent = b"GET /fapi/v1/depth?" + line + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+            reader, writer = await asyncio.open_connection("127.0.0.1", bench.exchange.port)
+            writer.write(sent)
+            writer.write_eof()
+            answer = await asyncio.wait_for(reader.read(), 5)
+            writer.close()
+            assert answer == b"" or answer.startswith((b"HTTP/1.1 4", b"HTTP/1.0 4")), sent
+        assert (await raw(bench, "GET", "/fapi/v1/ping"))[0] == 200
+    assert not [record for record in caplog.records if record.exc_info]
 
 
 @given(query=st.text(max_size=60), body=st.text(max_size=60))
