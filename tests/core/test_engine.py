@@ -9,6 +9,7 @@ from bot.core.book import fold
 from bot.core.engine import start, step
 from bot.core.execution import progress
 from bot.core.limits import SubmitOrder
+from bot.core.orders import Order
 from bot.core.settlement import refused, settle
 from bot.core.turn import Turn
 from bot.core.units import Urgency
@@ -213,6 +214,34 @@ def test_parking_a_fund_at_rest_leaves_no_record() -> None:
     assert len(lab.records) == count
 
 
+def test_a_venue_without_funding_is_held_to_the_grid() -> None:
+    """Marks may carry no funding instant."""
+    lab = opened(Lab())
+    lab.send(ev.Mark(lab.time_ms + 1000, lab.wall_ms, D(89_990)))
+    lab.send(ev.Wake(*lab.now))
+    assert lab.state.region is not None
+    assert lab.state.region.until_ms == 3_600_000
+
+
+def test_news_of_an_order_that_is_not_open_leaves_the_book_alone() -> None:
+    """A record that names another order changes no order when it is folded."""
+    lab = Lab()
+    twin = lab.state.book.copy()
+    twin.apply(rec.OrderLost(twin.last_time_ms, "ib0", "timeout"))
+    assert twin == lab.state.book
+
+
+def test_a_rest_below_the_minimum_order_ends_a_rebalance() -> None:
+    """What is left between two slices is too small to trade: done, and off by no more than that."""
+    lab = Lab(a_fund(capital="600"))
+    lab.venue.script.extend(["half"] * 30)
+    lab.settle(at_most_s=30_000)
+    (finished,) = lab.of(rec.RebalanceFinished)
+    (started,) = lab.of(rec.RebalanceStarted)
+    assert finished.leverage is not None
+    assert D("0.01") < abs(finished.leverage - 2) <= started.tolerance
+
+
 def test_time_never_runs_backwards_in_the_records() -> None:
     """An event that is late by its clock is recorded at the time of the latest record."""
     lab = opened(Lab())
@@ -235,5 +264,7 @@ def test_the_leaves_refuse_to_work_without_a_rebalance() -> None:
     with pytest.raises(ValueError, match="no rebalance is open"):
         progress(turn, turn.mark)
     settle(turn, None)
+    with pytest.raises(ValueError, match="without a rebalance"):
+        settle(turn, Order("ib1", D(1), D(1), reduce_only=False, expires_wall_ms=0))
     refused(turn, ev.OrderRefused(*lab.now, "ib0", "-1", "no"))
     assert (turn.records, turn.commands) == ([], [])

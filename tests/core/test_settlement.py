@@ -333,3 +333,15 @@ def test_an_unexplained_position_is_looked_into_until_it_is_explained() -> None:
     lab.send(ev.ReadFailed(*lab.now, "FetchTrades", "timeout"))
     assert queries(lab)[-1] == cmd.QueryOrder(order.cid, delay_s=2.0)
     assert outstanding(lab).state is OrderState.UNKNOWN
+
+
+def test_trades_of_an_order_that_still_lives_are_booked_as_they_come() -> None:
+    """They do not end it."""
+    lab = opening("lose", deliver=(SubmitOrder,))
+    order = outstanding(lab)
+    lab.send(ev.OrderReport(*lab.now, order.cid, "77", D("0.002"), closed=False))
+    before = len(lab.commands)
+    lab.send(ev.TradesSeen(*lab.now, (ev.Trade("t9", "77", lab.time_ms, D("0.002"), D(60_000), D(0)),)))
+    assert outstanding(lab).booked == D("0.002")
+    assert outstanding(lab).state is OrderState.LIVE
+    assert len(lab.commands) == before

@@ -1,0 +1,34 @@
+from pathlib import Path
+
+from bot.core.limits import MAX_MARK_AGE_MS
+from bot.core.orders import ORDER_LIFETIME_MS
+from bot.core.plan import CLOSE_ENOUGH, MANNERS, RETRY_GAP_S, Manner
+from bot.core.units import Urgency
+from strategies.strategic import Strategic
+
+PAGE = (Path(__file__).parents[2] / "docs" / "execution.md").read_text()
+
+
+def row(urgency: Urgency, manner: Manner) -> str:
+    """The line of the page's table that this manner should have."""
+    share, gap = manner.slice_share, manner.gap_s
+    size = f"{share[0] * 100:g} to {share[1] * 100:g} %" if share else "all that is left"
+    pause = f"{gap[0]:g} to {gap[1]:g} s" if gap[1] else "none"
+    widest = f"{manner.widest_bps} bps" if manner.widest_bps is not None else "the venue's price limit"
+    widening = f"{manner.widening_bps_per_s} bps/s"
+    return f"| {urgency} | {size} | {pause} | {manner.collar_bps} bps | {widening} | {widest} |"
+
+
+def test_the_table_of_urgencies_is_the_code() -> None:
+    """Each level's row is what `MANNERS` says, and there are no others."""
+    rows = [line for line in PAGE.splitlines() if line.startswith("| ") and "urgency" not in line]
+    assert rows == [row(urgency, manner) for urgency, manner in MANNERS.items()]
+
+
+def test_the_numbers_in_the_text_are_the_code() -> None:
+    """Age of a mark, life of an order, tolerance, retry pause, default confirmation."""
+    assert f"older than {MAX_MARK_AGE_MS // 1000} s of market time" in PAGE
+    assert f"({ORDER_LIFETIME_MS // 1000} s after sending)" in PAGE
+    assert f"within {CLOSE_ENOUGH} of its target" in PAGE
+    assert f"waits {RETRY_GAP_S:g} s" in PAGE
+    assert f"`confirmation_s`, {Strategic().confirmation_s:g} by default" in PAGE
