@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import pytest
 from aiohttp import web
+from ccxt.base.errors import NetworkError
 
 from bot.core.events import Mark
 from bot.venue.clock import ExchangeClock
@@ -116,9 +117,10 @@ async def test_a_frame_older_than_the_last_is_ignored(stub: VenueStub, venue: Ve
     async with watching(stub, venue, silence_s=0.4) as seen:
         await stub.send(mark("BTCUSDT", 1000, "50000"))
         await until(lambda: bool(seen.marks))
-        while not seen.lost:
-            await stub.send(mark("BTCUSDT", 999, "1"))
-            await asyncio.sleep(0.1)
+        async with asyncio.timeout(10):
+            while not seen.lost:
+                await stub.send(mark("BTCUSDT", 999, "1"))
+                await asyncio.sleep(0.1)
 
     assert seen.prices() == ["50000"]
     assert [reason for _, reason in seen.lost] == ["silent for 0.4 s"]
@@ -140,14 +142,12 @@ async def test_a_price_that_is_none_loses_the_symbol(
     assert set(seen.prices()) <= {"50000", "50001"}
 
 
-@pytest.mark.parametrize(
-    "frame", ["[]", "[1]", '{"e":"markPriceUpdate","E":1', '"text"', '{"e":"markPriceUpdate"}']
-)
+@pytest.mark.parametrize("frame", ["[]", "[1]", '{"e":"markPriceUpdate","E":1', '{"e":"markPriceUpdate"}'])
 async def test_a_frame_that_cannot_be_read_ends_in_a_resubscription(
     stub: VenueStub, venue: Venue, frame: str
 ) -> None:
     """Truncated JSON or an empty list would kill ccxt's receive loop without a word; marks go on here."""
-    async with watching(stub, venue, silence_s=0.6) as seen:
+    async with watching(stub, venue) as seen:
         await stub.send(mark("BTCUSDT", 1000, "50000"))
         await until(lambda: bool(seen.marks))
         await stub.send(frame)
@@ -156,6 +156,32 @@ async def test_a_frame_that_cannot_be_read_ends_in_a_resubscription(
         await until(lambda: "50001" in seen.prices())
 
     assert len(seen.lost) == 1
+
+
+@pytest.mark.parametrize("frame", ['"text"', "{}", '{"e":"somethingNew"}', '{"result":null,"id":99}'])
+async def test_a_frame_about_something_else_changes_nothing(
+    stub: VenueStub, venue: Venue, frame: str
+) -> None:
+    """What is readable and no mark is passed over."""
+    async with watching(stub, venue) as seen:
+        await stub.send(frame)
+        await stub.send(mark("BTCUSDT", 1000, "50000"))
+        await until(lambda: bool(seen.marks))
+
+    assert seen.lost == []
+    assert stub.dials == 1
+
+
+async def test_a_socket_that_ccxt_forgets_to_forget_is_not_used_again(stub: VenueStub, venue: Venue) -> None:
+    """When its receive loop fails, ccxt tells its watchers but keeps the dead socket for the next watch."""
+    async with watching(stub, venue) as seen:
+        await stub.send(mark("BTCUSDT", 1000, "50000"))
+        await until(lambda: bool(seen.marks))
+        for socket in venue._public.clients.values():
+            socket.reject(NetworkError("the receive loop failed"))
+        await resubscribed(stub, 2)
+
+    assert stub.dials == 2
 
 
 async def test_an_aborted_connection_is_said_and_mended(stub: VenueStub, venue: Venue) -> None:
@@ -241,7 +267,7 @@ async def test_a_fault_of_the_listener_is_not_swallowed(stub: VenueStub, venue: 
     await stub.send(mark("BTCUSDT", 1000, "50000"))
 
     with pytest.raises(LookupError, match="a fault of the engine"):
-        await running
+        await asyncio.wait_for(running, 10)
 
 
 async def test_closing_is_bounded_against_a_peer_that_floods(stub: VenueStub) -> None:

@@ -195,4 +195,4 @@ async def test_a_fault_of_the_listener_is_not_swallowed(
     await stub.send(order_update("ours"))
 
     with pytest.raises(LookupError, match="a fault of the engine"):
-        await running
+        await asyncio.wait_for(running, 10)
