@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
 from functools import partial
 from io import StringIO
 from pathlib import Path
@@ -44,6 +45,9 @@ LIMIT_US = 100.0
 COMMITS_LIMIT = 1.5
 _IDENTITY = Identity("paper", "binanceusdm@paper")
 _SYMBOL = "BTCUSDT"
+_CCXT_ORDER = ("BTC/USDT:USDT", "limit", "sell", 0.123, 43_912.0)
+_CCXT_PARAMS = {"timeInForce": "IOC", "reduceOnly": True, "newOrderRespType": "RESULT"}
+_CID = "ib" + "0" * 30
 
 
 class _Stopwatch:
@@ -131,25 +135,17 @@ class _Bench:
         self._lab.mark("60000")
         self._prices = (f"{44_000 + i * 0.01:.8f}" for i in range(1_000_000))
         self._time_ms = self._lab.time_ms
-        self._operations = Operations("paper")
+        self._operations, self._alarms = Operations("paper"), WallAlarms()
         self._time_sign()
 
-    async def orders(self, journal: Journal, count: int) -> tuple[list[float], list[float]]:
-        """Seconds from frame to signature, and from frame to bytes out, of `count` orders."""
-        watch, lab = self._stopwatch, self._lab
-        gateway = self._venue.gateway(self.client, lab.contract)
-        operations, alarms = Operations("paper"), WallAlarms()
-        operations.attach(alarms, None)
-        clock = ExchangeClock(self._time_ms)
-        runner = Runner(lab.state, gateway, journal, clock, SystemDraws(), operations.changed)
-        operations.add(runner, RebalanceHistory(runner.name))
-        self._operations = operations
-        signed, written = [], []
+    async def series(self, journal: Journal, bare: "_BareCommits", count: int) -> "_Series":
+        """`count` orders that start with a mark, each followed by its baselines, which so find equal caches."""
+        found, watch, start = _Series(), self._stopwatch, self._lab.state
+        runner = self._runner(journal)
         for _ in range(count):
-            runner.state = lab.state
-            operations.histories[runner.name] = _history(lab)
-            alarms.changed(runner)
-            await asyncio.sleep(0.002)
+            runner.state = start
+            self._operations.histories[runner.name] = RebalanceHistory(runner.name)
+            self._alarms.changed(runner)
             watch.sent.clear()
             self._time_ms += 1
             await self._server.send_mark(_SYMBOL, next(self._prices), self._time_ms)
@@ -157,11 +153,24 @@ class _Bench:
                 await watch.sent.wait()
                 await runner.wait_quiet()
             assert runner.failure is None, runner.failure
-            signed.append(watch.signed - watch.frame)
-            written.append(watch.written - watch.frame)
-        runner.state = lab.state
-        alarms.changed(runner)
-        return signed, written
+            found.signed.append((watch.signed - watch.frame) * 1e6)
+            found.written.append((watch.written - watch.frame) * 1e6)
+            found.ccxt_signed.append(self._ccxt_alone() * 1e6)
+            found.ccxt_written.append(await self._ccxt_order() * 1e6)
+            found.commits.append(bare.one() * 1e6)
+        runner.state = start
+        self._alarms.changed(runner)
+        return found
+
+    def _runner(self, journal: Journal) -> Runner:
+        """A runner on `journal`, which the marks go to from now on."""
+        gateway = self._venue.gateway(self.client, self._lab.contract)
+        self._operations, self._alarms = Operations("paper"), WallAlarms()
+        self._operations.attach(self._alarms, None)
+        clock = ExchangeClock(self._time_ms)
+        runner = Runner(self._lab.state, gateway, journal, clock, SystemDraws(), self._operations.changed)
+        self._operations.add(runner, RebalanceHistory(runner.name))
+        return runner
 
     async def watch(self) -> None:
         """Feed the funds until cancelled; one feed serves every series of orders."""
@@ -171,28 +180,20 @@ class _Bench:
             lambda symbol, reason: self._operations.feed_lost(symbol, reason),
         ).run()
 
-    def ccxt_alone(self, count: int) -> list[float]:
-        """Seconds for ccxt's own `create_order_request` and `sign` of the same order."""
-        client, found = self.client, []
-        for i in range(count):
-            started = time.perf_counter()
-            params = {"newClientOrderId": f"ib{i:030x}", "timeInForce": "IOC", "reduceOnly": True}
-            request = client.create_order_request("BTC/USDT:USDT", "limit", "sell", 0.123, 43_912.0, params)
-            client.sign("order", ["fapiPrivate"], "POST", request)
-            found.append(time.perf_counter() - started)
-        return found
+    def _ccxt_alone(self) -> float:
+        """Seconds for ccxt's own `create_order_request` and `sign` of such an order."""
+        client = self.client
+        started = time.perf_counter()
+        request = client.create_order_request(*_CCXT_ORDER, {**_CCXT_PARAMS, "newClientOrderId": _CID})
+        client.sign("order", ["fapiPrivate"], "POST", request)
+        return time.perf_counter() - started
 
-    async def ccxt_wire(self, count: int) -> list[float]:
+    async def _ccxt_order(self) -> float:
         """Seconds from calling ccxt's own `create_order` to the bytes of the order on the transport."""
-        watch, found = self._stopwatch, []
-        for i in range(count):
-            await asyncio.sleep(0.002)
-            params = {"newClientOrderId": f"ib{i:030x}", "timeInForce": "IOC", "reduceOnly": True}
-            watch.sent.clear()
-            started = time.perf_counter()
-            await self.client.create_order("BTC/USDT:USDT", "limit", "sell", 0.123, 43_912.0, params)
-            found.append(watch.written - started)
-        return found
+        self._stopwatch.sent.clear()
+        started = time.perf_counter()
+        await self.client.create_order(*_CCXT_ORDER, {**_CCXT_PARAMS, "newClientOrderId": _CID})
+        return self._stopwatch.written - started
 
     def _time_sign(self) -> None:
         sign, watch = self.client.sign, self._stopwatch
@@ -215,9 +216,7 @@ async def _measure(folder: Path, count: int) -> None:
     logs.configure((), StringIO())
     async with AsyncExitStack() as stack:
         server = await stack.enter_async_context(LoopbackVenue())
-        venue = Venue(
-            profile_named("binanceusdm"), Environment.PAPER, ExchangeClock(0), paper_url=server.url
-        )
+        venue = Venue(profile_named("binanceusdm"), Environment.PAPER, ExchangeClock(0), paper_url=server.url)
         await stack.enter_async_context(venue)
         stopwatch = _Stopwatch()
         _time_connections(venue, stopwatch)
@@ -229,75 +228,66 @@ async def _measure(folder: Path, count: int) -> None:
         stack.callback(watching.cancel)
         while not server.watched:  # noqa: ASYNC110 - it is a moment, before anything is timed
             await asyncio.sleep(0.01)
-        await bench.orders(_NoJournal(), max(5, count // 20))
-        bench.ccxt_alone(count // 2)
-        _report_orders(
-            await bench.orders(_NoJournal(), count),
-            await bench.orders(journal, count),
-            _us(bench.ccxt_alone(count)),
-            _us(await bench.ccxt_wire(count)),
-            _us(_bare_commits(folder, count)),
-        )
+        bare = _BareCommits(folder)
+        stack.callback(bare.close)
+        await bench.series(_NoJournal(), bare, max(5, count // 10))
+        _report(await bench.series(_NoJournal(), bare, count), await bench.series(journal, bare, count))
 
 
-def _report_orders(
-    without: tuple[list[float], list[float]],
-    with_journal: tuple[list[float], list[float]],
-    ccxt_alone: list[float],
-    ccxt_wire: list[float],
-    commits: list[float],
-) -> None:
-    alone, wire, commit = median(ccxt_alone), median(ccxt_wire), median(commits)
-    signed, written = map(_us, without)
-    durable_signed, durable_written = map(_us, with_journal)
-    report("wire", "ccxt: create_order_request and sign", ccxt_alone, "us")
-    report("wire", "ccxt: create_order to bytes on the transport", ccxt_wire, "us")
-    report("wire", "one bare FULL commit of one small row", commits, "us")
-    report("wire", "mark bytes in to signed order", signed, "us", limit=alone + LIMIT_US, baseline=alone)
-    report("wire", "mark bytes in to order bytes out", written, "us", limit=wire + LIMIT_US, baseline=wire)
-    allowed = COMMITS_LIMIT * commit
-    for figure, durable, plain, base in (
-        ("mark bytes in to signed order, records durable in between", durable_signed, signed, alone),
-        ("mark bytes in to order bytes out, records durable in between", durable_written, written, wire),
+def _report(plain: "_Series", durable: "_Series") -> None:
+    """What is ours is judged against what is ccxt's: its signing, and its way to the transport."""
+    commit = median(durable.commits)
+    report("wire", "one bare FULL commit of one small row", durable.commits, "us")
+    for figure, ours, with_journal, theirs in (
+        ("signed order", plain.signed, durable.signed, plain.ccxt_signed),
+        ("order bytes out", plain.written, durable.written, plain.ccxt_written),
     ):
-        report("wire", figure, durable, "us", limit=base + LIMIT_US + allowed, baseline=base + commit)
-        added = median(durable) - median(plain)
-        report("wire", f"added by the journal: {figure}", [added], "us", limit=allowed, baseline=commit)
+        base = median(theirs)
+        limit = base + LIMIT_US
+        report("wire", f"ccxt alone: {figure}", theirs, "us")
+        value = report("wire", f"mark bytes in to {figure}", ours, "us", limit=limit, baseline=base)
+        allowed = value + COMMITS_LIMIT * commit
+        name = f"mark bytes in to {figure}, records durable in between"
+        report("wire", name, with_journal, "us", limit=allowed, baseline=value + commit)
 
 
-def _bare_commits(folder: Path, count: int) -> list[float]:
-    """Seconds per commit of one small row with SQLite alone, in the same folder and with the same pragmas."""
-    connection = sqlite3.connect(folder / "bare.sqlite", isolation_level=None)
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("CREATE TABLE row (number INTEGER PRIMARY KEY, body TEXT)")
-    found = []
-    for i in range(count):
-        time.sleep(0.002)
+@dataclass(slots=True)
+class _Series:
+    """Microseconds, one entry per order."""
+
+    signed: list[float] = field(default_factory=list)
+    written: list[float] = field(default_factory=list)
+    ccxt_signed: list[float] = field(default_factory=list)
+    ccxt_written: list[float] = field(default_factory=list)
+    commits: list[float] = field(default_factory=list)
+
+
+class _BareCommits:
+    """SQLite alone, in the same folder and with the same pragmas as the journal."""
+
+    def __init__(self, folder: Path) -> None:
+        self._connection = sqlite3.connect(folder / "bare.sqlite", isolation_level=None)
+        self._connection.execute("PRAGMA journal_mode = WAL")
+        self._connection.execute("PRAGMA synchronous = FULL")
+        self._connection.execute("CREATE TABLE row (number INTEGER PRIMARY KEY, body TEXT)")
+
+    def one(self) -> float:
+        """Seconds for one commit of one small row."""
         started = time.perf_counter()
-        connection.execute("BEGIN IMMEDIATE")
-        connection.execute("INSERT INTO row (body) VALUES (?)", (f"a small row {i}",))
-        connection.execute("COMMIT")
-        found.append(time.perf_counter() - started)
-    connection.close()
-    return found
+        self._connection.execute("BEGIN IMMEDIATE")
+        self._connection.execute("INSERT INTO row (body) VALUES ('a small row')")
+        self._connection.execute("COMMIT")
+        return time.perf_counter() - started
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._connection.close()
 
 
 def _time_connections(venue: Venue, stopwatch: _Stopwatch) -> None:
     """Have the connections that the venue's session will open tell the stopwatch of their bytes."""
     connector: Any = venue._door.session.connector  # noqa: SLF001 - no public seam lies this near to the socket
     connector._factory = partial(_TimedProtocol, stopwatch, asyncio.get_running_loop())  # noqa: SLF001 - as above
-
-
-def _history(lab: Lab) -> RebalanceHistory:
-    history = RebalanceHistory(lab.fund.name)
-    for record in lab.records:
-        history.apply(record)
-    return history
-
-
-def _us(seconds: Sequence[float]) -> list[float]:
-    return [s * 1e6 for s in seconds]
 
 
 if __name__ == "__main__":
