@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from datetime import UTC, datetime
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import orjson
 import structlog
@@ -30,7 +30,7 @@ from bot.daemon.token import operator_token
 from bot.daemon.wiring import Embedded, World, judge, open_world
 from bot.errors import UserError
 from bot.journal.archive import archive
-from bot.journal.lock import LOCK_FILE, DataDirLock
+from bot.journal.lock import LOCK_FILE, DataDirLock, refuse_unwritable
 from bot.journal.sqlite import JOURNAL_FILE
 from bot.settings import Settings
 
@@ -53,8 +53,9 @@ async def _run(settings: Settings, *, fresh: bool, adopt: bool, serve: Serve) ->
     on_terminal = sys.stdout.isatty()
     sink = logs.FileSink(settings.data_dir / LOG_FILE) if on_terminal else None
     notices = logs.configure(_secrets(settings), sink)
+    asyncio.get_running_loop().set_exception_handler(_loop_exception)
     embedded = judge(settings)
-    _refuse_second_instance(settings)
+    _refuse_unusable_data_dir(settings)
     stop = _stop_on_signals()
     async with AsyncExitStack() as stack:
         listener = _reserve_port(settings)
@@ -172,6 +173,13 @@ def _url(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
+def _loop_exception(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """What nobody awaited (a callback of a library, a forgotten task) is told, never lost."""
+    structlog.get_logger().error(
+        "unhandled_exception", what=context.get("message"), exc_info=context.get("exception")
+    )
+
+
 def _stop_on_signals() -> asyncio.Event:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -180,8 +188,9 @@ def _stop_on_signals() -> asyncio.Event:
     return stop
 
 
-def _refuse_second_instance(settings: Settings) -> None:
-    """See that nobody runs on the data directory, before the port is tried, which that one holds too."""
+def _refuse_unusable_data_dir(settings: Settings) -> None:
+    """Unwritable, or in use; before the port is tried, which whoever uses it holds too."""
+    refuse_unwritable(settings.data_dir)
     if (settings.data_dir / LOCK_FILE).exists():
         DataDirLock(settings.data_dir).release()
 

@@ -81,25 +81,30 @@ class Runner:
         """Take one event in, and everything that follows from it at once."""
         if self.failure is not None:
             return
-        queue = deque([event])
-        while queue:
-            try:
-                state, records, commands = step(self.state, queue.popleft())
-                if records:
-                    self._journal.append(self.name, records, self._clock.wall_ms())
-            except Exception as error:  # noqa: BLE001 - whatever it is, trading stops and the incident is told
-                self._fail(error)
-                return
-            changed = bool(records) or state.wake_ms != self.state.wake_ms
-            self.state = state
-            for command in commands:
-                if isinstance(command, DrawSecrets):
-                    u, salt = self._draws.band(self.name, command.sequence)
-                    queue.append(ev.Drawn(*self.now(), command.sequence, u, salt))
-                else:
-                    self._start(command)
-            if changed:
-                self._tell(records)
+        try:
+            answers = self._advance(event)
+            while answers:
+                answers += self._advance(answers.popleft())
+        except Exception as error:  # noqa: BLE001 - whatever it is, trading stops and the incident is told
+            self._fail(error)
+
+    def _advance(self, event: ev.Event) -> deque[ev.Event]:
+        """One step: durable records, then state, then commands; returns answers that are there at once."""
+        state, records, commands = step(self.state, event)
+        if records:
+            self._journal.append(self.name, records, self._clock.wall_ms())
+        changed = bool(records) or state.wake_ms != self.state.wake_ms
+        self.state = state
+        answers: deque[ev.Event] = deque()
+        for command in commands:
+            if isinstance(command, DrawSecrets):
+                u, salt = self._draws.band(self.name, command.sequence)
+                answers.append(ev.Drawn(*self.now(), command.sequence, u, salt))
+            else:
+                self._start(command)
+        if changed:
+            self._tell(records)
+        return answers
 
     def heard(self, event: ev.Event) -> None:
         """News from the order stream. Of an order that is still live it says nothing that matters."""

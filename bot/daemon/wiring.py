@@ -99,12 +99,12 @@ async def _open_paper(stack: AsyncExitStack, settings: Settings, embedded: Embed
 
 
 async def _open_real(stack: AsyncExitStack, settings: Settings) -> World:
-    """The venue first: until it is reached nothing is written, and what it does not list is a mistake."""
+    """A journal of another mode is refused first; a new one is made only once the venue is reached."""
     clock = WallClock()
+    journal = _Journal(stack, settings, clock)
     venue = await _open_venue(stack, settings, clock, None)
     for fund in settings.funds:
-        venue.markets.contract(fund.underlying, 1)
-    journal = _Journal(stack, settings, clock)
+        venue.markets.contract(fund.underlying, 1)  # what it does not list is a mistake
     return World(journal.open, journal.load(), venue, clock, WallAlarms(), SystemDraws())
 
 

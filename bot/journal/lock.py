@@ -1,5 +1,6 @@
 """One writer per data directory. The kernel drops the lock with its process, however that ends."""
 
+import errno
 import fcntl
 import os
 from pathlib import Path
@@ -63,6 +64,17 @@ class DataDirLock:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.release()
+
+
+def refuse_unwritable(data_dir: Path) -> None:
+    """Raise `DataDirUnusable` if the directory cannot be made or written to; makes and writes nothing."""
+    nearest = data_dir.absolute()
+    while not nearest.exists():
+        nearest = nearest.parent
+    if not nearest.is_dir():
+        raise _unusable(data_dir, OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)))
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise _unusable(data_dir, OSError(errno.EACCES, os.strerror(errno.EACCES)))
 
 
 def _unusable(data_dir: Path, error: OSError) -> DataDirUnusable:

@@ -114,10 +114,10 @@ class Process:
             assert time.monotonic() < end_s, f"never {what}: {self.stdout[-2000:]}"
             time.sleep(0.01)
 
-    def until_said(self, event: str) -> dict[str, Any]:
-        """Wait for a log line, and give the first one."""
-        self.until(lambda: self.lines(event), what=f"it said {event}")
-        return self.lines(event)[0]
+    def until_said(self, event: str, *, times: int = 1) -> dict[str, Any]:
+        """Wait for a log line that many times, and give the last of them."""
+        self.until(lambda: len(self.lines(event)) >= times, what=f"it said {event}")
+        return self.lines(event)[times - 1]
 
     def signal(self, number: signal.Signals) -> int:
         """Send a signal, wait for the end, and give the exit code (negative: died of a signal)."""

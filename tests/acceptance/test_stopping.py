@@ -1,0 +1,123 @@
+"""Stopping and starting by the user's hand: signals, second instances, fresh starts, the end of a replay."""
+
+import json
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from signal import SIGINT, SIGKILL, SIGTERM
+
+import pytest
+
+from bot.core.records import RebalanceStarted
+from tests.support.inband import Inband
+
+STORES = ("journal.sqlite", "exchange.sqlite")
+
+
+def ran_to_the_end(inband: Inband, *arguments: str) -> str:
+    """Run to the end of the replay, and give standard output."""
+    with inband.start(*(arguments or ("run",))) as process:
+        assert process.wait() == 0, process.stderr
+        return process.stdout
+
+
+@pytest.mark.parametrize("number", [SIGTERM, SIGINT])
+def test_a_signal_parks_the_rebalance_and_a_restart_finishes_it(
+    wide: Inband, inband: Callable[..., Inband], number: signal.Signals
+) -> None:
+    """Exit code 0, state `parked` in the history; the restart ends it as if nothing had happened."""
+    run = inband()
+    with run.start() as process:
+        process.until_said("slice_settled", times=4)
+        assert process.signal(number) == 0
+        assert process.stderr == ""
+    stopped = run.history()
+    assert [entry["state"] for entry in stopped] == ["parked", "parked"]
+    assert [entry["target"] for entry in stopped] == [None, None]
+    targets = [r.target for r in run.records("BTCUP") if isinstance(r, RebalanceStarted)]
+
+    ran_to_the_end(run)
+
+    assert run.history() == wide.history()
+    resumed = [r.target for r in run.records("BTCUP") if isinstance(r, RebalanceStarted)]
+    assert resumed[: len(targets)] == targets
+
+
+def test_a_second_instance_is_refused_by_the_pid_of_the_first(inband: Callable[..., Inband]) -> None:
+    """It exits 1 with one line, and the first one goes on undisturbed."""
+    run = inband(PAPER__SPEED="1", PAPER__EXIT_AT_END="false")
+    with run.start() as first:
+        first.until_said("running")
+        second = run.run("run")
+        assert second.returncode == 1
+        assert second.stderr.count("\n") == 1
+        assert f"process {first.pid} " in second.stderr
+        assert first.signal(SIGTERM) == 0
+
+
+def test_the_lock_dies_with_its_process(inband: Callable[..., Inband]) -> None:
+    """After kill -9 nothing has to be cleaned up by hand."""
+    run = inband(PAPER__SPEED="1", PAPER__EXIT_AT_END="false")
+    for _ in range(2):
+        with run.start() as process:
+            process.until_said("running")
+            process.signal(SIGKILL)
+
+
+def test_a_fresh_start_archives_both_stores(wide: Inband, inband: Callable[..., Inband]) -> None:
+    """`run --fresh` moves the journal and the exchange's store aside, and begins from nothing."""
+    run = inband()
+    with run.start() as process:
+        process.until_said("slice_settled")
+        assert process.signal(SIGTERM) == 0
+    before = run.records("BTCUP")
+
+    ran_to_the_end(run, "run", "--fresh")
+
+    (archive,) = (run.data_dir / "archive").iterdir()
+    assert sorted(file.name for file in archive.rglob("*.sqlite")) == sorted(STORES)
+    assert run.records("BTCUP")[0].time_ms == before[0].time_ms
+    assert run.history() == wide.history()
+
+
+def test_the_replay_ends_with_one_line_of_json(wide: Inband) -> None:
+    """With EXIT_AT_END the last line of standard output holds the funds, the replay's end and incidents."""
+    last = json.loads((wide.folder / "out-0.log").read_text().splitlines()[-1])
+    assert list(last) == ["funds", "replay_end", "incidents"]
+    assert [fund["fund"] for fund in last["funds"]] == ["BTCUP", "BTCDOWN"]
+    assert last["replay_end"] == "2025-03-06T09:00:00.000Z"
+    assert last["incidents"] == []
+
+
+def test_a_run_after_the_end_changes_nothing(wide: Inband) -> None:
+    """Started again on a replay that is over, it ends at once with the same record."""
+    before = wide.history()
+    ran_to_the_end(wide)
+    assert wide.history() == before
+
+
+def test_status_reads_the_journal_when_no_daemon_runs(wide: Inband) -> None:
+    """`status --json` shows the figures that the run ended with."""
+    done = wide.run("status", "--json")
+    assert done.returncode == 0, done.stderr
+    ended = json.loads((wide.folder / "out-0.log").read_text().splitlines()[-1])["funds"]
+    shown = json.loads(done.stdout)
+    for name in ("fund", "position", "units", "wallet_balance", "rebalances", "commitments"):
+        assert [fund[name] for fund in shown] == [fund[name] for fund in ended]
+
+
+def test_what_is_secret_is_readable_by_its_user_only(wide: Inband) -> None:
+    """Journal, key and token are private to the user who runs the daemon."""
+    names = ["journal.sqlite", "journal.key", "operator.token"]
+    modes = {name: os.stat(Path(wide.data_dir) / name).st_mode & 0o777 for name in names}  # noqa: PTH116
+    assert modes == dict.fromkeys(names, 0o600)
+
+
+def test_the_log_tells_no_target_and_no_quantity(wide: Inband) -> None:
+    """No target, draw, salt, position or fill of the run occurs in its log."""
+    log = "\n".join((wide.folder / "out-0.log").read_text().splitlines()[:-1])
+    for entry in wide.history():
+        for name in ("target", "u", "salt", "leverage_before", "leverage_after", "position_change"):
+            value = entry[name]
+            assert value in (None, "0", "2") or value not in log, (entry["id"], name)
