@@ -32,19 +32,17 @@ _SKIP_REPEAT_MS = 60_000
 
 def consider(turn: Turn, mark: Mark) -> bool:
     """Decide with no rebalance under way; True when one was started."""
-    value = turn.book.ledger.value(mark.price)
-    if turn.book.state is FundState.ACTIVE:
-        if value <= ZERO and turn.book.opened:
+    leverage = real_leverage(turn.book.ledger, mark.price)
+    if turn.book.state is FundState.ACTIVE and turn.book.opened:
+        value = turn.book.ledger.value(mark.price)
+        if leverage is None:
             turn.record(StateChanged(turn.now_ms, FundState.DEAD, mark.price, value))
-        elif turn.book.opened and _too_small(turn, mark):
+        elif _too_small(turn, mark):
             turn.record(StateChanged(turn.now_ms, FundState.TOO_SMALL, mark.price, value))
-    if turn.book.state is not FundState.ACTIVE:
+    if turn.book.state is not FundState.ACTIVE or leverage is None:
         return _rest_or_flatten(turn, mark)
     if not turn.book.opened:
         return _open(turn, mark)
-    leverage = real_leverage(turn.book.ledger, mark.price)
-    if leverage is None:
-        raise ValueError("an active fund has positive value")
     view = _view(turn, mark, leverage)
     decision = turn.fund.strategy.decide(view)
     if leverage >= turn.fund.emergency:
@@ -138,11 +136,9 @@ def _large_enough(turn: Turn, mark: Mark, low: Price, high: Price, until_ms: int
     if spare + slope * mark.price < ZERO:
         return None
     edge = -spare / slope if slope else ZERO
-    if slope > ZERO:
-        low = max(low, edge)
-    elif slope < ZERO:
-        high = min(high, edge)
-    return Region(low, high, until_ms)
+    if slope < ZERO:
+        return Region(low, min(high, edge), until_ms)
+    return Region(max(low, edge), high, until_ms)
 
 
 def _ask(turn: Turn, mark: Mark, leverage: Leverage, wish: Rebalance) -> bool:
