@@ -76,7 +76,7 @@ async def _run(settings: Settings, *, fresh: bool, adopt: bool, serve: Serve) ->
             world = await _unless_stopped(opening, stop)
             if world is not None:
                 await _until_done(world, stop, exit_at_end=settings.paper.exit_at_end)
-                await _park(operations)
+                await _park(operations, world)
         finally:
             await supervisor.stop()  # before the stack closes what the tasks would miss
         structlog.get_logger().info("stopping", parked=world is not None)
@@ -135,8 +135,10 @@ async def _until_done(world: World, stop: asyncio.Event, *, exit_at_end: bool) -
         wait.result()
 
 
-async def _park(operations: Operations) -> None:
+async def _park(operations: Operations, world: World) -> None:
     """Send nothing more, await what is under way, and leave every fund where the next start goes on."""
+    if world.pacer is not None:
+        world.pacer.hold()
     for runner in operations.runners:
         runner.handle(Park(*runner.now()))
     waits = [asyncio.create_task(runner.wait_quiet()) for runner in operations.runners]
@@ -174,9 +176,17 @@ def _url(listener: socket.socket) -> str:
 
 
 def _loop_exception(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """What nobody awaited (a callback of a library, a forgotten task) is told, never lost."""
+    """What nobody awaited (a callback of a library, a forgotten task) is told, never lost.
+
+    Errors of ccxt carry signed addresses in their text, so only their class is told.
+    """
+    error = context.get("exception")
+    foreign = error is not None and type(error).__module__.startswith("ccxt")
     structlog.get_logger().error(
-        "unhandled_exception", what=context.get("message"), exc_info=context.get("exception")
+        "unhandled_exception",
+        what=context.get("message"),
+        error=type(error).__name__,
+        exc_info=None if foreign else error,
     )
 
 

@@ -47,6 +47,7 @@ class Pacer:
         self._runners: Sequence[Runner] = ()
         self._seen: dict[str, int] = {}
         self._said: tuple[int, int | None] | None = None
+        self._held = False
         self._poked = asyncio.Event()
 
     @classmethod
@@ -70,6 +71,10 @@ class Pacer:
     def changed(self, runner: Runner) -> None:  # noqa: ARG002 - it waits for all of them
         """A fund may have become quiet."""
         self._poked.set()
+
+    def hold(self) -> None:
+        """Keep the market where it is: we are about to stop, and want to go on from this very instant."""
+        self._held = True
 
     async def run(self) -> None:
         """Speak and listen until cancelled; an exchange that goes away is attached to again."""
@@ -112,7 +117,7 @@ class Pacer:
         while True:
             await self._poked.wait()
             self._poked.clear()
-            if not all(runner.quiet for runner in self._runners):
+            if self._held or not all(runner.quiet for runner in self._runners):
                 continue
             idle = (min(self._seen.values(), default=0), earliest(self._runners))
             if idle != self._said and idle[0] > 0:
