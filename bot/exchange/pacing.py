@@ -14,7 +14,8 @@ and all are idle it is told {"op":"end","now":ms}. Anything else is answered {"o
 closed.
 
 At speed "max" wall time plays no part; with nobody attached the market then stands still. At a factor f the
-market also waits for wall time (market time passed / f), and runs freely with nobody attached.
+market also waits for wall time (market time passed / f); with nobody attached it runs freely, and then at
+least once a second of wall time.
 """
 
 from __future__ import annotations
@@ -119,6 +120,9 @@ class MarketClock:
         instant = self._market.next_knot()
         if instant is None:
             return None
+        if not self._clients and self._speed != "max":
+            # Nobody paces the market: its clients live by the wall, and a venue sends marks by it.
+            instant = min(instant, self._market.now + max(1, round(1_000 * self._speed * LIFE_SIGN_S)))
         for client in self._clients:
             if client.until_ms is not None:
                 instant = min(instant, max(client.until_ms, self._market.now + 1))

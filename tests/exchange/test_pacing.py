@@ -152,6 +152,17 @@ async def test_a_factor_runs_by_the_wall_clock_without_clients(start: Start) -> 
         await marks.at(first + 3_000)
 
 
+async def test_a_free_market_has_a_fresh_mark_a_second(start: Start) -> None:
+    """Between distant knots, too, a client that does not pace sees market time go on, as at any venue."""
+    async with start(paths={"BTCUSDT": StepPath([60_000, 60_000], step_ms=3_600_000)}, speed=1.0) as bench:
+        marks = await bench.marks()
+        first = await marks.next()
+        async with asyncio.timeout(10):
+            while (later := await marks.next())[0] == first[0]:
+                pass
+    assert first[0] < later[0] <= first[0] + 1_000
+
+
 async def test_a_factor_still_waits_for_attached_clients(start: Start) -> None:
     """At any speed an attached client that is not idle holds the market."""
     async with start(speed=1_000.0) as bench:
