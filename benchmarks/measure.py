@@ -1,4 +1,4 @@
-"""What the benchmarks share: timing, figures as JSON lines, and child processes looked at through /proc.
+"""What the benchmarks share: timing, and figures as JSON lines.
 
 A figure is one number with its unit, its limit where the project has set one, and the baseline it is to be
 compared with, measured in the same run. Nothing here fails because a machine is slow.
@@ -9,10 +9,8 @@ import json
 import os
 import platform
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from statistics import median, quantiles
@@ -32,7 +30,7 @@ def commit() -> str:
 
 def _git(*arguments: str) -> str:
     command = ["git", "-C", str(REPOSITORY), *arguments]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()  # noqa: S603 - git itself
 
 
 @cache
@@ -104,70 +102,6 @@ def seconds_per_call(loop: Callable[[int], object], calls: int, samples: int) ->
         loop(calls)
         found.append(min(time.perf_counter() - wall, time.process_time() - spent) / calls)
     return found
-
-
-def settings(folder: Path, **values: object) -> dict[str, str]:
-    """The environment of a daemon in `folder` that takes no other setting of ours than `values`."""
-    kept = {name: value for name, value in os.environ.items() if not name.upper().startswith("INBAND_")}
-    ours = {"data_dir": folder / "data", "web__port": 0, **values}
-    return kept | {f"INBAND_{name.upper()}": str(value) for name, value in ours.items()}
-
-
-@contextmanager
-def started(
-    arguments: Sequence[str], folder: Path, environment: dict[str, str]
-) -> Iterator[subprocess.Popen[str]]:
-    """Run `python -m bot ...`; its errors go to a file in `folder`. It is stopped at the end."""
-    with (folder / "errors.txt").open("a") as errors:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "bot", *arguments],
-            cwd=REPOSITORY,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            text=True,
-        )
-        try:
-            yield process
-        finally:
-            process.terminate()
-            try:
-                process.communicate(timeout=30)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.communicate()
-
-
-def events(process: subprocess.Popen[str]) -> Iterator[dict[str, object]]:
-    """The lines of its log, as they come; raises when it ends."""
-    assert process.stdout is not None
-    for line in process.stdout:
-        yield json.loads(line)
-    raise RuntimeError(f"the process ended with exit code {process.wait()}; see errors.txt in its folder")
-
-
-def await_event(process: subprocess.Popen[str], name: str, times: int = 1) -> dict[str, object]:
-    """The log line that says `name` for the `times`-th time from now on."""
-    for line in events(process):
-        if line.get("event") == name:
-            times -= 1
-            if times == 0:
-                return line
-    raise AssertionError
-
-
-def resident_mb(process: subprocess.Popen[str]) -> float:
-    """Resident memory in MB (10**6 bytes)."""
-    for line in Path(f"/proc/{process.pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1]) * 1024 / 1e6
-    raise RuntimeError("no VmRSS")
-
-
-def cpu_s(process: subprocess.Popen[str]) -> float:
-    """User and system time that a process has used so far."""
-    fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def main(measure: Callable[..., None]) -> None:

@@ -1,0 +1,13 @@
+"""All benchmarks, one after another: `python -m benchmarks [--tiny]`."""
+
+from benchmarks import core, funds, replay, startup, wire
+from benchmarks.measure import main
+
+
+def measure(*, tiny: bool = False) -> None:
+    """Run every benchmark; each figure is one JSON line."""
+    for benchmark in (core, wire, startup, funds, replay):
+        benchmark.measure(tiny=tiny)
+
+
+main(measure)
