@@ -1,4 +1,4 @@
-"""Each mistake of a user: exit code 2, one line that names the setting or the file's line, nothing written."""
+"""Each mistake of a user: exit code 2, one line that names the setting or line, nothing written."""
 
 import socket
 from pathlib import Path

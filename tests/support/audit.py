@@ -34,18 +34,12 @@ def unexplained_excursions(
     return found
 
 
-def exchange_accounts(inband: Inband) -> dict[str, Account]:
-    """The accounts in the embedded exchange's own store, by name."""
-    store = Store(inband.data_dir / "exchange")
-    try:
-        return {account.name: account for account in store.load_accounts()}
-    finally:
-        store.close()
+def differences(inband: Inband, funds: dict[str, str], store: Path | None = None) -> list[str]:
+    """Where a fund's ledger and the exchange's own books differ; `funds` maps a fund to its account.
 
-
-def differences(inband: Inband, funds: dict[str, str]) -> list[str]:
-    """Where a fund's ledger and the exchange's books differ; `funds` maps a fund to its account."""
-    accounts, found = exchange_accounts(inband), []
+    `store`: the exchange's folder, where it is not the embedded one's.
+    """
+    accounts, found = _accounts(store or inband.data_dir / "exchange"), []
     for fund, name in funds.items():
         book, account = fold(inband.records(fund)), accounts[name]
         wallet = book.ledger.wallet + book.unallocated
@@ -55,3 +49,11 @@ def differences(inband: Inband, funds: dict[str, str]) -> list[str]:
         if held != book.position:
             found.append(f"{fund}: position {book.position}, exchange {held}")
     return found
+
+
+def _accounts(folder: Path) -> dict[str, Account]:
+    store = Store(folder)
+    try:
+        return {account.name: account for account in store.load_accounts()}
+    finally:
+        store.close()
