@@ -11,7 +11,7 @@ from bot.core.commands import Command
 from bot.core.engine import step
 from bot.core.events import Event, Mark
 from bot.core.limits import SubmitOrder
-from bot.core.records import Record, RebalanceStarted
+from bot.core.records import RebalanceStarted, Record
 from bot.core.turn import State
 from bot.testing import Lab, a_fund
 

@@ -40,7 +40,7 @@ class Daemon:
 
     def __init__(self, arguments: Sequence[str], environment: dict[str, str]) -> None:
         """Start it."""
-        self._errors = tempfile.TemporaryFile(mode="w+")
+        self._errors = tempfile.TemporaryFile(mode="w+")  # noqa: SIM115 - closed with the process
         self._lines: queue.SimpleQueue[Line | None] = queue.SimpleQueue()
         self._begun = time.perf_counter()
         self._process = subprocess.Popen(  # noqa: S603 - our own command line
@@ -80,7 +80,7 @@ class Daemon:
         url = f"http://{self._host}/fapi/v1/premiumIndex?symbol=BTCUSDT"
         deadline = time.monotonic() + _PATIENCE_S
         while time.monotonic() < deadline:
-            with urllib.request.urlopen(url) as answer:  # noqa: S310 - on this machine
+            with urllib.request.urlopen(url) as answer:
                 if orjson.loads(answer.read())["time"] >= end_ms:
                     time.sleep(0.2)
                     return

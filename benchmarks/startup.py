@@ -85,10 +85,13 @@ def _measure_memory(folder: Path, replay: Path, bars: int, samples: int) -> None
         with Daemon(["run"], settings(data, paper__replay=replay, paper__speed="max")) as daemon:
             daemon.await_market_end(end_ms(bars))
             together.append(daemon.resident_mb())
-        with stand_alone_exchange(data / "exchange", "--replay", str(replay), "--speed", "max") as url:
-            with Daemon(["run"], settings(data / "alone", paper__url=url)) as daemon:
-                daemon.await_market_end(end_ms(bars))
-                alone.append(daemon.resident_mb())
+        options = ("--replay", str(replay), "--speed", "max")
+        with (
+            stand_alone_exchange(data / "exchange", *options) as url,
+            Daemon(["run"], settings(data / "alone", paper__url=url)) as daemon,
+        ):
+            daemon.await_market_end(end_ms(bars))
+            alone.append(daemon.resident_mb())
         libraries.append(_memory_of_libraries_mb())
     baseline = min(libraries)
     for figure, found, limit in (

@@ -139,7 +139,7 @@ class _Bench:
         self._time_sign()
 
     async def series(self, journal: Journal, bare: "_BareCommits", count: int) -> "_Series":
-        """`count` orders that start with a mark, each followed by its baselines, which so find equal caches."""
+        """`count` orders that start with a mark, each followed by its baselines under the same conditions."""
         found, watch, start = _Series(), self._stopwatch, self._lab.state
         runner = self._runner(journal)
         for _ in range(count):
@@ -176,8 +176,9 @@ class _Bench:
         """Feed the funds until cancelled; one feed serves every series of orders."""
         await self._venue.mark_feed(
             (_SYMBOL,),
-            lambda symbol, mark: self._operations.marked(symbol, mark),
-            lambda symbol, reason: self._operations.feed_lost(symbol, reason),
+            # Looked up at each call: every series has operations of its own.
+            lambda symbol, mark: self._operations.marked(symbol, mark),  # noqa: PLW0108
+            lambda symbol, reason: self._operations.feed_lost(symbol, reason),  # noqa: PLW0108
         ).run()
 
     def _ccxt_alone(self) -> float:

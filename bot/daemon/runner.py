@@ -53,6 +53,7 @@ class Runner:
         self._draws = draws
         self._on_change = on_change
         self._pending: set[asyncio.Task[None]] = set()
+        self._untold: tuple[Record, ...] = ()
         self._log = structlog.get_logger().bind(fund=state.fund.name)
 
     @property
@@ -103,7 +104,12 @@ class Runner:
             else:
                 self._start(command)
         if changed:
-            self._tell(records)
+            self._on_change(self, records)
+            self._untold += records
+            if any(isinstance(command, SubmitOrder) for command in commands):
+                asyncio.get_running_loop().call_later(_ORDERS_FIRST_S, self._tell)
+            else:
+                self._tell()
         return answers
 
     def heard(self, event: ev.Event) -> None:
@@ -123,6 +129,7 @@ class Runner:
 
     def cancel(self) -> None:
         """Give up what is under way; the next start resolves it."""
+        self._tell()
         for task in self._pending:
             task.cancel()
 
@@ -149,15 +156,17 @@ class Runner:
                 answer = ev.ReadFailed(*self.now(), type(command).__name__, reason)
         self.handle(answer)
 
-    def _tell(self, records: tuple[Record, ...]) -> None:
+    def _tell(self) -> None:
+        """Log what the steps since the last time did."""
+        records, self._untold = self._untold, ()
         for line in lines(records):
             self._log.log(_LEVELS[line.level], line.event, **line.fields)
-        self._on_change(self, records)
 
     def _fail(self, error: BaseException | None) -> None:
         """Stop trading for good: the next start recovers from the journal."""
         if self.failure is None:
             self.failure = f"{type(error).__name__}: {error}"
+            self._tell()
             self._log.error(
                 "fund_stopped",
                 reason=self.failure,
@@ -166,5 +175,8 @@ class Runner:
             )
             self._on_change(self, ())
 
+
+_ORDERS_FIRST_S = 0.001
+"""Where a step sends an order, its log lines wait this long, so that the bytes of the order leave first."""
 
 _LEVELS = {"info": 20, "warning": 30, "error": 40}

@@ -1,0 +1,60 @@
+import json
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+FIGURES = {
+    "core": {"mark inside the hold region", "decision and first slice, above the band"},
+    "wire": {"mark bytes in to signed order", "mark bytes in to order bytes out, records durable in between"},
+    "startup": {"--help", "first mark in a fund", "memory, exchange elsewhere", "memory, exchange embedded"},
+    "funds": {"4 funds on 2 symbols, one mark a second each"},
+    "replay": {"two funds at SPEED=max"},
+}
+
+
+@cache
+def _run(name: str) -> list[dict[str, Any]]:
+    command = [sys.executable, f"benchmarks/{name}.py", "--tiny"]
+    result = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=120)
+    assert result.returncode == 0, result.stderr
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_benchmark_prints_its_figures_as_json_lines(name: str) -> None:
+    """Each figure states value, unit, spread, limit, baseline and ratio, and what was measured where."""
+    lines = _run(name)
+    assert {line["figure"] for line in lines} >= FIGURES[name]
+    for line in lines:
+        assert line["benchmark"] == name
+        assert line["value"] > 0
+        assert line["unit"]
+        low, high = line["spread"]
+        assert low <= line["value"] <= high
+        assert line["samples"] > 0
+        assert (line["limit"] is None) == (line["met"] is None)
+        assert (line["baseline"] is None) == (line["ratio"] is None)
+        assert line["commit"]
+        assert line["python"]
+        assert line["cpu"]
+
+
+def test_every_script_is_run_by_the_runner() -> None:
+    """`python -m benchmarks` leaves none out."""
+    folder = REPOSITORY / "benchmarks"
+    runner = (folder / "__main__.py").read_text()
+    scripts = [file.stem for file in folder.glob("*.py") if "main(measure)" in file.read_text()]
+    assert set(scripts) - {"__main__"} == set(FIGURES)
+    assert all(name in runner for name in FIGURES)
+
+
+def test_help_does_not_import_ccxt() -> None:
+    """The command line answers without the half second and the 100 MB that ccxt costs."""
+    (line,) = [line for line in _run("startup") if line["figure"] == "--help"]
+    assert line["imports_ccxt"] is False
