@@ -3,8 +3,10 @@
 The web room and the live table look at the daemon through this file only.
 """
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any
 
 from bot.core.events import FeedLost, Mark, ReconcileDue
@@ -15,14 +17,17 @@ from bot.daemon.pacer import Pacer
 from bot.daemon.runner import Runner
 from bot.daemon.status import FundStatus, fund_status
 
+_CURRENT_S = 15.0
+"""Wall time for which a mark counts as current although its stream is lost."""
+
 
 @dataclass(slots=True)
 class _Underlying:
-    """One symbol: its funds, whether its stream is trusted, and its latest mark."""
+    """One symbol: its funds, whether its stream is lost, and when it last had a mark (monotonic seconds)."""
 
     runners: list[Runner] = field(default_factory=list)
     lost: bool = True
-    mark: Mark | None = None
+    seen_s: float = -inf
 
 
 class Operations:
@@ -66,8 +71,21 @@ class Operations:
 
     def marked(self, symbol: str, mark: Mark) -> None:
         """Give a new mark to every fund on its symbol."""
+        self._underlyings[symbol].lost = False
+        self._take(symbol, mark)
+
+    def marked_by_rest(self, symbol: str, mark: Mark) -> None:
+        """A mark that was asked for while the stream is lost: trusted, but the stream is still lost."""
+        if self._underlyings[symbol].lost:
+            self._take(symbol, mark)
+
+    def lost_symbols(self) -> list[str]:
+        """Symbols whose stream is lost, or has not begun yet."""
+        return [symbol for symbol, underlying in self._underlyings.items() if underlying.lost]
+
+    def _take(self, symbol: str, mark: Mark) -> None:
         underlying = self._underlyings[symbol]
-        underlying.mark, underlying.lost = mark, False
+        underlying.seen_s = time.monotonic()
         if self.pacer is not None:
             self.pacer.clock.advance(mark.time_ms)
         for runner in underlying.runners:
@@ -90,7 +108,10 @@ class Operations:
     def unready(self) -> list[str]:
         """Why the daemon is not ready, one short reason each; empty when it is."""
         reasons = [] if self.runners else ["starting: the venue is not reached yet"]
-        reasons += [f"{symbol}: no current mark" for symbol, u in self._underlyings.items() if u.lost]
+        oldest_s = time.monotonic() - _CURRENT_S
+        for symbol, underlying in self._underlyings.items():
+            if underlying.lost and underlying.seen_s < oldest_s:
+                reasons.append(f"{symbol}: no current mark")
         for runner in self.runners:
             if runner.failure is not None:
                 reasons.append(f"{runner.name}: stopped")

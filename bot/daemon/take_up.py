@@ -11,6 +11,7 @@ from bot.core.events import AccountSeen, TouchSeen
 from bot.core.fund import Contract, Fund
 from bot.core.units import ZERO, Usd
 from bot.daemon.capital import refuse_small_capital
+from bot.daemon.fallback import MarkFallback
 from bot.daemon.operations import Operations
 from bot.daemon.runner import Runner
 from bot.daemon.supervision import Supervisor
@@ -35,6 +36,7 @@ async def take_up_funds(
         _start(desk, world, operations, supervisor, adopt=adopt)
     feed = world.venue.mark_feed(operations.symbols, operations.marked, operations.feed_lost)
     supervisor.keep("mark feed", feed.run)
+    supervisor.keep("mark fallback", MarkFallback(operations, world.venue.mark).run)
 
 
 class _Desk(NamedTuple):

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from bot.core.limits import SubmitOrder
     from bot.venue.requests import Requests
 
+LARGEST_BASIS = Decimal("0.05")
+"""Mark and index further apart than this fraction contradict each other."""
 _OPEN = frozenset({"NEW", "PARTIALLY_FILLED"})
 _CLOSED = frozenset({"FILLED", "CANCELED", "EXPIRED", "EXPIRED_IN_MATCH", "REJECTED"})
 _EXPLAINED_BY_TRADES = frozenset({"REALIZED_PNL", "COMMISSION"})
@@ -253,6 +255,15 @@ class BinanceUsdm:
                 raise AnswerMalformed("the account is in hedge mode")
             position += amount
         return Holding(wallets[0], position)
+
+    async def mark(self, requests: "Requests", symbol: str) -> MarkFrame:
+        """GET /fapi/v1/premiumIndex."""
+        answer = await requests.read("fapiPublicGetPremiumIndex", {"symbol": symbol}, weight=1)
+        price, index = number(answer, "markPrice"), number(answer, "indexPrice")
+        if price <= 0 or index <= 0 or abs(price / index - 1) > LARGEST_BASIS:
+            raise AnswerMalformed("mark and index price contradict each other")
+        time_ms, next_funding_ms = integer(answer, "time"), integer(answer, "nextFundingTime")
+        return MarkFrame(time_ms, price, next_funding_ms or None, number(answer, "lastFundingRate"))
 
     async def touch(self, requests: "Requests", symbol: str) -> tuple[Price, Price]:
         """GET /fapi/v1/ticker/bookTicker."""

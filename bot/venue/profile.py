@@ -175,6 +175,10 @@ class Profile(Protocol):
         """Wallet balance and position."""
         ...
 
+    async def mark(self, requests: "Requests", symbol: str) -> MarkFrame:
+        """The present mark price, asked for, not streamed; one that contradicts the index is malformed."""
+        ...
+
     async def touch(self, requests: "Requests", symbol: str) -> tuple[Price, Price]:
         """Best bid and ask."""
         ...

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
+from bot.core.events import Mark
 from bot.venue.account import AccountGateway
 from bot.venue.ccxt_client import new_session
 from bot.venue.feed import SILENCE_S, MarkFeed
@@ -11,6 +12,7 @@ from bot.venue.limiter import Limiter
 from bot.venue.markets import Markets
 from bot.venue.order_stream import RENEW_EVERY_S, OrderStream
 from bot.venue.profile import Door, Environment
+from bot.venue.requests import Requests
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -74,6 +76,13 @@ class Venue:
             on_event,
             on_gap,
             renew_every_s=renew_every_s,
+        )
+
+    async def mark(self, symbol: str) -> Mark:
+        """The present mark by REST, for while its stream is lost. Raises `RequestFailed`."""
+        frame = await self.profile.mark(Requests(self.profile, self._public, self._limiter), symbol)
+        return Mark(
+            frame.time_ms, self._clock.wall_ms(), frame.price, frame.next_funding_ms, frame.funding_rate
         )
 
     def mark_feed(
