@@ -109,11 +109,15 @@ class Trade(NamedTuple):
 
 
 class TradesSeen(NamedTuple):
-    """Trades of the account that the venue lists, any of which may be known already."""
+    """Trades of the account that the venue lists, any of which may be known already.
+
+    `complete`: the answer to a read. A stream tells of one trade at a time: the others are on their way.
+    """
 
     time_ms: int
     wall_ms: int
     trades: tuple[Trade, ...]
+    complete: bool = True
 
 
 class Income(NamedTuple):

@@ -137,7 +137,7 @@ def traded(turn: Turn, event: ev.TradesSeen) -> None:
     order = _outstanding(turn)
     if order is not None and order.settled:
         settle(turn, order)
-    elif order is not None and order.state is OrderState.CLOSED:
+    elif order is not None and order.state is OrderState.CLOSED and event.complete:
         turn.live = turn.live._replace(trade_tries=turn.live.trade_tries + 1)
         _fetch_trades(turn, order)
 

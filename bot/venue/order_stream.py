@@ -124,4 +124,4 @@ class OrderStream:
             now, state = (self._clock.market_ms(), self._clock.wall_ms()), news.state
             self._on_event(OrderReport(*now, state.cid, state.venue_id, state.filled, state.closed))
             if news.trade is not None:
-                self._on_event(TradesSeen(*now, (news.trade,)))
+                self._on_event(TradesSeen(*now, (news.trade,), complete=False))

@@ -154,6 +154,16 @@ def test_trades_of_a_closed_order_are_asked_for_until_they_sum_up() -> None:
     assert under_way(lab).order is None
 
 
+def test_a_trade_told_by_the_stream_does_not_ask_for_the_others_again() -> None:
+    """They have been asked for already; asking later once more would only hold the fund up."""
+    lab = opening("lose", deliver=(SubmitOrder,))
+    order = outstanding(lab)
+    lab.send(ev.OrderReport(*lab.now, order.cid, "77", D("0.002"), closed=True))
+    first = ev.Trade("t8", "77", lab.time_ms, D("0.001"), D(60_000), D("0.03"))
+    assert lab.take(ev.TradesSeen(*lab.now, (first,), complete=False)) == ()
+    assert lab.take(ev.TradesSeen(*lab.now, (first,))) != ()
+
+
 def test_a_trade_is_booked_once_however_often_it_is_listed() -> None:
     """Known by its id."""
     lab = opening("lose", deliver=(SubmitOrder,))
