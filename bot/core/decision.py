@@ -78,9 +78,11 @@ def _too_small(turn: Turn, mark: Mark) -> bool:
 def _smallest_share(turn: Turn) -> Decimal:
     """The smallest trade that the fund would have to make, as a share of its value."""
     fund = turn.fund
-    if uses_band(fund.strategy):
-        return fund.target_range[0] - fund.band[0]
-    return fund.start_leverage * _SMALLEST_SHARE
+    if not uses_band(fund.strategy):
+        return fund.start_leverage * _SMALLEST_SHARE
+    lower, (low, high) = fund.band[0], fund.target_range
+    # A target range that touches the edge would make any fund too small: then half of the usual trade counts.
+    return max(low - lower, min(_SMALLEST_SHARE, ((low + high) / 2 - lower) / 2))
 
 
 def _rest_or_flatten(turn: Turn, mark: Mark) -> bool:

@@ -22,11 +22,13 @@ from bot.core.turn import Turn
 from bot.core.units import Urgency
 
 _NOT_FOUNDS_NEEDED = 2
+_NOT_FOUNDS_OF_A_LIVE_ORDER = 5
 _REJECTS_IN_A_ROW = 5
 _REJECT_BACKOFF_MS = 5_000
 
 REJECTED = "orders rejected"
 LATE_FILL = "late fill"
+VANISHED = "order vanished"
 EXTERNAL = "external trade"
 
 
@@ -97,7 +99,10 @@ def missing(turn: Turn, event: ev.OrderMissing) -> None:
     order = _named(turn, event.cid)
     if order is None or order.state in (OrderState.CLOSED, OrderState.REJECTED):
         return
-    if event.wall_ms <= order.expires_wall_ms or order.state is OrderState.LIVE:
+    if order.state is OrderState.LIVE:
+        _vanished(turn, order)
+        return
+    if event.wall_ms <= order.expires_wall_ms:
         until_dead_s = (order.expires_wall_ms - event.wall_ms) / 1000 + 0.1
         turn.commands.append(QueryOrder(event.cid, delay_s=min(1.0, max(0.5, until_dead_s))))
         return
@@ -108,6 +113,19 @@ def missing(turn: Turn, event: ev.OrderMissing) -> None:
     else:
         turn.live = turn.live._replace(proving=event.cid)
         turn.reconcile()
+
+
+def _vanished(turn: Turn, order: Order) -> None:
+    """The venue had accepted the order, and now knows nothing of it: a person must say what became of it."""
+    turn.live = turn.live._replace(missing=turn.live.missing + 1)
+    if turn.live.missing >= _NOT_FOUNDS_OF_A_LIVE_ORDER:
+        turn.open_incident(
+            VANISHED,
+            f"the venue accepted order {order.cid} and no longer finds it",
+            "look for it on the account; it is looked up until the venue finds it again",
+            stops_increases=True,
+        )
+    turn.commands.append(QueryOrder(order.cid, delay_s=min(30.0, 0.5 * 2 ** min(turn.live.missing, 6))))
 
 
 def buried(turn: Turn, order: Order) -> None:
@@ -197,6 +215,8 @@ def _pause_ms(turn: Turn, open_: OpenRebalance, order: Order) -> int:
     """
     if order.state is OrderState.DEAD:
         return 0
+    if order.state is OrderState.REJECTED and open_.urgency is Urgency.EMERGENCY:
+        return int(plan.RETRY_GAP_S * 1000)
     if order.state is OrderState.REJECTED:
         return _REJECT_BACKOFF_MS << min(open_.rejects, 5)
     if open_.urgency is Urgency.EMERGENCY:

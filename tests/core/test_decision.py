@@ -204,6 +204,15 @@ def test_a_fixed_target_fund_is_too_small_by_a_tenth_of_its_start_leverage() -> 
     assert lab.state.book.state is rec.FundState.TOO_SMALL
 
 
+def test_a_target_range_that_touches_the_edge_does_not_make_every_fund_too_small() -> None:
+    """The smallest trade would be nothing; half of the trade to the middle of the range counts instead."""
+    lab = opened(Lab(a_fund(band=("1.5", "3"), target=("1.5", "2.6"), capital="100000")))
+    assert lab.state.book.state is rec.FundState.ACTIVE
+    small = opened(Lab(a_fund(target=("1.5", "2.6"), capital="1100"), a_contract(lot="0.0001")))
+    small.walk("50000")
+    assert small.state.book.state is rec.FundState.TOO_SMALL
+
+
 def test_dust_that_the_venue_cannot_sell_is_left_in_peace() -> None:
     """Where reductions have a minimum too, a small rest is not flattened over and over."""
     contract = replace(a_contract(lot="0.0001"), reduce_only_any_size=False)

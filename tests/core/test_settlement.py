@@ -5,6 +5,7 @@ import pytest
 from bot.core import commands as cmd
 from bot.core import events as ev
 from bot.core import records as rec
+from bot.core import settlement
 from bot.core.book import OpenRebalance
 from bot.core.limits import SubmitOrder
 from bot.core.orders import ORDER_LIFETIME_MS, Order, OrderState
@@ -115,7 +116,19 @@ def test_a_not_found_live_order_is_asked_for_again() -> None:
     for _ in range(4):
         lab.send(ev.OrderMissing(*lab.now, cid))
     assert outstanding(lab).state is OrderState.LIVE
-    assert queries(lab)[-1].delay_s == 0.5
+    assert [query.delay_s for query in queries(lab)[-4:]] == [1.0, 2.0, 4.0, 8.0]
+    assert lab.state.book.incidents == {}
+
+
+def test_a_live_order_that_stays_lost_is_an_incident() -> None:
+    """It can be neither waited for nor buried: a person has to look, and nothing is increased meanwhile."""
+    lab = opening("lose", deliver=(SubmitOrder,))
+    cid = outstanding(lab).cid
+    lab.send(ev.OrderReport(*lab.now, cid, "77", D(0), closed=False))
+    for _ in range(5):
+        lab.send(ev.OrderMissing(*lab.now, cid))
+    assert lab.state.book.breaches == (settlement.VANISHED,)
+    assert queries(lab)[-1].delay_s == 16.0
 
 
 def test_a_live_order_is_looked_up_until_it_ends() -> None:
@@ -234,6 +247,19 @@ def test_refusals_back_off_and_the_fifth_in_a_row_is_a_breach() -> None:
     assert under_way(lab).deferred == "breach: orders rejected"
     lab.restart(adopt=True)
     assert len(sent(lab)) == count + 1
+
+
+def test_a_refused_emergency_slice_is_tried_again_after_a_second() -> None:
+    """A fund about to be liquidated does not wait minutes because the venue said no."""
+    lab = Lab(a_fund(emergency="3.2"))
+    lab.settle()
+    lab.venue.script.extend(["refuse"] * 4)
+    lab.mark("42500")
+    waits = []
+    for _ in range(4):
+        waits.append(under_way(lab).next_slice_ms - lab.time_ms)
+        lab.mark("42500", after_s=1)
+    assert waits == [1_000] * 4
 
 
 def test_slices_that_fill_nothing_are_not_refusals() -> None:
