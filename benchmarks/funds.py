@@ -35,10 +35,13 @@ def measure(*, tiny: bool = False) -> None:
                 daemon.event("running")
                 # Steady is what comes after the funds have opened; a tiny run does not wait for that.
                 daemon.event("rebalance_finished" if not tiny else "rebalance_started", times=funds)
+                begun, market_ms = time.perf_counter(), daemon.market_ms()
                 found = [_share_of_a_core(daemon, seconds) for _ in range(samples)]
+                minutes = (daemon.market_ms() - market_ms) / 60_000
+                marks_per_s = round(minutes / (time.perf_counter() - begun), 2)
                 memory = daemon.resident_mb()
     figure = f"{funds} funds on {symbols} symbols, one mark a second each"
-    report("funds", figure, found, "% of a core", limit=CORE_LIMIT_PERCENT)
+    report("funds", figure, found, "% of a core", limit=CORE_LIMIT_PERCENT, marks_per_s=marks_per_s)
     report("funds", f"memory of {figure}", [memory], "MB")
 
 

@@ -48,7 +48,7 @@ class LoopbackVenue:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        for stream in self._streams:
+        for stream in list(self._streams):
             await stream.close()
         if self._runner is not None:
             await self._runner.cleanup()
@@ -72,4 +72,5 @@ class LoopbackVenue:
             await stream.send_json({"result": None, "id": json.loads(message.data)["id"]})
             if stream not in self._streams:
                 self._streams.append(stream)
+        self._streams.remove(stream)
         return stream

@@ -77,15 +77,19 @@ class Daemon:
         """Wait until the market that it is attached to has come to `end_ms`, and a moment more."""
         if not self._host:
             self.event("starting")
-        url = f"http://{self._host}/fapi/v1/premiumIndex?symbol=BTCUSDT"
         deadline = time.monotonic() + _PATIENCE_S
         while time.monotonic() < deadline:
-            with urllib.request.urlopen(url) as answer:
-                if orjson.loads(answer.read())["time"] >= end_ms:
-                    time.sleep(0.2)
-                    return
+            if self.market_ms() >= end_ms:
+                time.sleep(0.2)
+                return
             time.sleep(0.1)
         raise TimeoutError("the market did not come to its end")
+
+    def market_ms(self) -> int:
+        """How far the market has come that it is attached to; it must have said where that is."""
+        url = f"http://{self._host}/fapi/v1/premiumIndex?symbol=BTCUSDT"
+        with urllib.request.urlopen(url) as answer:  # noqa: S310 - on this machine
+            return int(orjson.loads(answer.read())["time"])
 
     def resident_mb(self) -> float:
         """Resident memory in MB (10**6 bytes)."""

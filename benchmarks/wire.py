@@ -138,29 +138,47 @@ class _Bench:
         self._operations, self._alarms = Operations("paper"), WallAlarms()
         self._time_sign()
 
-    async def series(self, journal: Journal, bare: "_BareCommits", count: int) -> "_Series":
-        """`count` orders that start with a mark, each followed by its baselines under the same conditions."""
-        found, watch, start = _Series(), self._stopwatch, self._lab.state
+    async def orders(self, journal: Journal, count: int, signed: list[float], written: list[float]) -> None:
+        """Add the microseconds from a frame to the signed order, and to its bytes, of `count` orders."""
+        watch, start = self._stopwatch, self._lab.state
         runner = self._runner(journal)
         for _ in range(count):
             runner.state = start
             self._operations.histories[runner.name] = RebalanceHistory(runner.name)
             self._alarms.changed(runner)
             watch.sent.clear()
-            self._time_ms += 1
-            await self._server.send_mark(_SYMBOL, next(self._prices), self._time_ms)
+            await self._send_mark()
             async with asyncio.timeout(10):
                 await watch.sent.wait()
                 await runner.wait_quiet()
             assert runner.failure is None, runner.failure
-            found.signed.append((watch.signed - watch.frame) * 1e6)
-            found.written.append((watch.written - watch.frame) * 1e6)
-            found.ccxt_signed.append(self._ccxt_alone() * 1e6)
-            found.ccxt_written.append(await self._ccxt_order() * 1e6)
-            found.commits.append(bare.one() * 1e6)
+            signed.append((watch.signed - watch.frame) * 1e6)
+            written.append((watch.written - watch.frame) * 1e6)
         runner.state = start
         self._alarms.changed(runner)
-        return found
+
+    async def ccxt_trips(self, count: int, found: list[float]) -> None:
+        """Microseconds from a frame to an order's bytes of a program of two lines: watch, then create."""
+        client, watch = self._venue.client(Credentials("key", "secret")), self._stopwatch
+        waiting = asyncio.create_task(client.watch_mark_price(_CCXT_ORDER[0]))
+        while not self._server.watched:  # noqa: ASYNC110 - it is a moment, before anything is timed
+            await asyncio.sleep(0.01)
+        for _ in range(count):
+            watch.sent.clear()
+            await self._send_mark()
+            await waiting
+            await client.create_order(*_CCXT_ORDER, {**_CCXT_PARAMS, "newClientOrderId": _CID})
+            found.append((watch.written - watch.frame) * 1e6)
+            waiting = asyncio.create_task(client.watch_mark_price(_CCXT_ORDER[0]))
+            await asyncio.sleep(0)
+        waiting.cancel()
+        await client.close()
+        while self._server.watched:  # noqa: ASYNC110 - as above
+            await asyncio.sleep(0.01)
+
+    async def _send_mark(self) -> None:
+        self._time_ms += 1
+        await self._server.send_mark(_SYMBOL, next(self._prices), self._time_ms)
 
     def _runner(self, journal: Journal) -> Runner:
         """A runner on `journal`, which the marks go to from now on."""
@@ -181,20 +199,20 @@ class _Bench:
             lambda symbol, reason: self._operations.feed_lost(symbol, reason),  # noqa: PLW0108
         ).run()
 
-    def _ccxt_alone(self) -> float:
-        """Seconds for ccxt's own `create_order_request` and `sign` of such an order."""
+    def ccxt_sign(self) -> float:
+        """Microseconds for ccxt's own `create_order_request` and `sign` of such an order."""
         client = self.client
         started = time.perf_counter()
         request = client.create_order_request(*_CCXT_ORDER, {**_CCXT_PARAMS, "newClientOrderId": _CID})
         client.sign("order", ["fapiPrivate"], "POST", request)
-        return time.perf_counter() - started
+        return (time.perf_counter() - started) * 1e6
 
-    async def _ccxt_order(self) -> float:
-        """Seconds from calling ccxt's own `create_order` to the bytes of the order on the transport."""
+    async def ccxt_order(self) -> float:
+        """Microseconds from calling ccxt's own `create_order` to the bytes of the order on the transport."""
         self._stopwatch.sent.clear()
         started = time.perf_counter()
         await self.client.create_order(*_CCXT_ORDER, {**_CCXT_PARAMS, "newClientOrderId": _CID})
-        return self._stopwatch.written - started
+        return (self._stopwatch.written - started) * 1e6
 
     def _time_sign(self) -> None:
         sign, watch = self.client.sign, self._stopwatch
@@ -210,46 +228,65 @@ class _Bench:
 def measure(*, tiny: bool = False) -> None:
     """Time orders that start with a mark, without and with the journal on disk."""
     with tempfile.TemporaryDirectory() as folder:
-        uvloop.run(_measure(Path(folder), 20 if tiny else 1_000))
+        uvloop.run(_measure(Path(folder), *((1, 10) if tiny else (10, 100))))
 
 
-async def _measure(folder: Path, count: int) -> None:
+async def _measure(folder: Path, rounds: int, count: int) -> None:
     logs.configure((), StringIO())
     async with AsyncExitStack() as stack:
         server = await stack.enter_async_context(LoopbackVenue())
-        venue = Venue(profile_named("binanceusdm"), Environment.PAPER, ExchangeClock(0), paper_url=server.url)
+        profile, clock = profile_named("binanceusdm"), ExchangeClock(0)
+        venue = Venue(profile, Environment.PAPER, clock, paper_url=server.url)
         await stack.enter_async_context(venue)
         stopwatch = _Stopwatch()
         _time_connections(venue, stopwatch)
         await venue.markets.load(lambda *_: None)
-        bench = _Bench(server, venue, stopwatch)
-        journal = open_journal(folder, _IDENTITY, None, 0)
-        stack.callback(journal.close)
+        bench, found = _Bench(server, venue, stopwatch), _Series()
+        await bench.ccxt_trips(rounds * count, found.ccxt_trips)
         watching = asyncio.create_task(bench.watch())
         stack.callback(watching.cancel)
         while not server.watched:  # noqa: ASYNC110 - it is a moment, before anything is timed
             await asyncio.sleep(0.01)
+        journal = open_journal(folder, _IDENTITY, None, 0)
+        stack.callback(journal.close)
         bare = _BareCommits(folder)
         stack.callback(bare.close)
-        await bench.series(_NoJournal(), bare, max(5, count // 10))
-        _report(await bench.series(_NoJournal(), bare, count), await bench.series(journal, bare, count))
+        await bench.orders(_NoJournal(), count, [], [])
+        for _ in range(rounds):
+            await bench.orders(_NoJournal(), count, found.signed, found.written)
+            found.ccxt_signed += [bench.ccxt_sign() for _ in range(count)]
+            found.ccxt_written += [await bench.ccxt_order() for _ in range(count)]
+            await bench.orders(journal, count, found.durably_signed, found.durably_written)
+            found.commits += [await bare.one() for _ in range(count)]
+        _report(found)
 
 
-def _report(plain: "_Series", durable: "_Series") -> None:
+def _report(found: "_Series") -> None:
     """What is ours is judged against what is ccxt's: its signing, and its way to the transport."""
-    commit = median(durable.commits)
-    report("wire", "one bare FULL commit of one small row", durable.commits, "us")
+    commit = median(found.commits)
+    report("wire", "one bare FULL commit of one small row", found.commits, "us")
+    report("wire", "ccxt alone: create_order_request and sign", found.ccxt_signed, "us")
+    report("wire", "ccxt alone: create_order to bytes out", found.ccxt_written, "us")
+    report("wire", "ccxt alone: mark bytes in to order bytes out", found.ccxt_trips, "us")
     for figure, ours, with_journal, theirs in (
-        ("signed order", plain.signed, durable.signed, plain.ccxt_signed),
-        ("order bytes out", plain.written, durable.written, plain.ccxt_written),
+        ("signed order", found.signed, found.durably_signed, found.ccxt_signed),
+        ("order bytes out", found.written, found.durably_written, found.ccxt_written),
     ):
         base = median(theirs)
         limit = base + LIMIT_US
-        report("wire", f"ccxt alone: {figure}", theirs, "us")
         value = report("wire", f"mark bytes in to {figure}", ours, "us", limit=limit, baseline=base)
         allowed = value + COMMITS_LIMIT * commit
         name = f"mark bytes in to {figure}, records durable in between"
         report("wire", name, with_journal, "us", limit=allowed, baseline=value + commit)
+    trip = median(found.ccxt_trips)
+    report(
+        "wire",
+        "mark bytes in to order bytes out, against ccxt alone",
+        found.written,
+        "us",
+        limit=trip + LIMIT_US,
+        baseline=trip,
+    )
 
 
 @dataclass(slots=True)
@@ -258,8 +295,11 @@ class _Series:
 
     signed: list[float] = field(default_factory=list)
     written: list[float] = field(default_factory=list)
+    durably_signed: list[float] = field(default_factory=list)
+    durably_written: list[float] = field(default_factory=list)
     ccxt_signed: list[float] = field(default_factory=list)
     ccxt_written: list[float] = field(default_factory=list)
+    ccxt_trips: list[float] = field(default_factory=list)
     commits: list[float] = field(default_factory=list)
 
 
@@ -272,13 +312,14 @@ class _BareCommits:
         self._connection.execute("PRAGMA synchronous = FULL")
         self._connection.execute("CREATE TABLE row (number INTEGER PRIMARY KEY, body TEXT)")
 
-    def one(self) -> float:
-        """Seconds for one commit of one small row."""
+    async def one(self) -> float:
+        """Microseconds for one commit of one small row; the disk rests before it, as between orders."""
+        await asyncio.sleep(0.002)
         started = time.perf_counter()
         self._connection.execute("BEGIN IMMEDIATE")
         self._connection.execute("INSERT INTO row (body) VALUES ('a small row')")
         self._connection.execute("COMMIT")
-        return time.perf_counter() - started
+        return (time.perf_counter() - started) * 1e6
 
     def close(self) -> None:
         """Let go of the file."""
