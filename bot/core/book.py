@@ -94,6 +94,8 @@ class Book:
     @property
     def breaches(self) -> tuple[str, ...]:
         """Codes of the open incidents that stop increases."""
+        if not self.incidents:
+            return ()
         return tuple(code for code, incident in self.incidents.items() if incident.stops_increases)
 
     @property

@@ -23,7 +23,7 @@ from bot.core.records import (
 from bot.core.strategy import INWARD, FundView, Hold, Rebalance, uses_band
 from bot.core.turn import Region, Turn
 from bot.core.units import ZERO, Leverage, Price, Urgency
-from bot.core.upkeep import next_grid_ms, volatility
+from bot.core.upkeep import emergency, next_grid_ms, volatility
 
 _HIGHEST = Decimal("1e30")
 _SMALLEST_SHARE = Decimal("0.1")
@@ -92,7 +92,8 @@ def _rest_or_flatten(turn: Turn, mark: Mark) -> bool:
         turn.region = Region(ZERO, _HIGHEST, next_grid_ms(turn.now_ms))
         return False
     tolerance = _tolerance(turn, mark, ZERO)
-    return _start(turn, mark, Kind.FLATTEN, ZERO, Urgency.PROMPT, turn.book.state.value, None, tolerance)
+    urgency = Urgency.EMERGENCY if emergency(turn, mark) else Urgency.PROMPT
+    return _start(turn, mark, Kind.FLATTEN, ZERO, urgency, turn.book.state.value, None, tolerance)
 
 
 def _open(turn: Turn, mark: Mark) -> bool:

@@ -15,7 +15,7 @@ from bot.core import reconcile, settlement, upkeep
 from bot.core.book import Book
 from bot.core.commands import Command
 from bot.core.decision import consider
-from bot.core.execution import park, progress
+from bot.core.execution import begin, park, progress
 from bot.core.fund import Contract, Fund
 from bot.core.records import FundCreated, IncidentClosed, RebalanceResumed, Record
 from bot.core.turn import State, Turn
@@ -70,7 +70,7 @@ def _drive(turn: Turn) -> None:
     if turn.book.rebalance is not None:
         progress(turn, mark)
     if turn.book.rebalance is None and consider(turn, mark):
-        progress(turn, mark)
+        begin(turn, mark)
 
 
 def _opened(turn: Turn, event: ev.Opened) -> None:

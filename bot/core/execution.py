@@ -30,6 +30,15 @@ _UNFILLED = "unfilled delever"
 _DEFERRAL_MS = 1_000
 
 
+def begin(turn: Turn, mark: Mark) -> None:
+    """Propose the first slice of a rebalance that was decided at this very mark: it cannot be over yet."""
+    open_, contract = _now(turn), turn.contract
+    goal = target_position(
+        turn.book.ledger, mark.price, open_.target, turn.fund.side.sign, contract.taker_fee
+    )
+    _propose(turn, mark, open_, goal, plan.lots_to(goal, turn.book.ledger, contract))
+
+
 def progress(turn: Turn, mark: Mark) -> None:
     """Carry the open rebalance one move further: end it, wait, or propose its next slice."""
     open_ = _now(turn)
