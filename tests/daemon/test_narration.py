@@ -1,0 +1,62 @@
+"""The log may be read by people who must not know what a fund is about to do."""
+
+from dataclasses import fields
+from typing import Any, get_args
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.core import records as rec
+from bot.daemon.narration import lines
+
+CLASSES = get_args(rec.Record)
+TELLING = {
+    "u", "salt", "key", "incarnation", "target", "tolerance", "deadline_ms", "next_slice_ms",
+    "quantity", "limit_price", "reduce_only", "price", "fee", "filled", "position", "position_before",
+    "leverage", "wallet", "value", "amount", "unallocated", "detail", "variance",
+}  # fmt: skip
+"""Fields from which a target, or a position and so a target, could be worked out."""
+
+
+def built(kind: type, value: Any) -> Any:
+    """A record each field of which holds `value`."""
+    return kind(**{field.name: value for field in fields(kind)})
+
+
+@pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
+def test_no_line_holds_a_telling_or_a_sealed_field(kind: type) -> None:
+    """Neither what the journal seals nor a quantity, position or leverage gets into the log."""
+    sealed: frozenset[str] = kind.SEALED  # type: ignore[attr-defined]
+    for line in lines((built(kind, 0),)):
+        assert set(line.fields).isdisjoint(TELLING | sealed)
+
+
+@given(st.data())
+def test_no_value_of_a_telling_field_gets_into_a_line(data: st.DataObject) -> None:
+    """Whatever a telling field holds, the line is the same without it."""
+    kind = data.draw(st.sampled_from(CLASSES))
+    canary = data.draw(st.uuids().map(str))
+    values = {field.name: canary if field.name in TELLING else "plain" for field in fields(kind)}
+    for line in lines((kind(**values),)):
+        assert canary not in str(line)
+
+
+@pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
+def test_every_field_is_judged(kind: type) -> None:
+    """A field that is neither harmless nor telling is a new one: it has to be judged in this file."""
+    harmless = {
+        "time_ms", "fund", "underlying", "side", "capital", "sequence", "commitment", "mark", "number", "kind",
+        "reason", "urgency", "cid", "expires_wall_ms", "venue_id", "closed", "code", "evidence", "trade_id",
+        "trade_ms", "ending", "income_id", "income_ms", "state", "remedy", "stops_increases", "how",
+    }  # fmt: skip
+    assert {field.name for field in fields(kind)} <= harmless | TELLING
+
+
+def test_every_line_carries_the_market_time_and_a_known_level() -> None:
+    """Lines can be put in order, and alerted on."""
+    told = list(lines(tuple(built(kind, 5) for kind in CLASSES)))
+    assert len(told) > 15
+    assert all(line.fields["market_ms"] == 5 for line in told)
+    assert {line.level for line in told} == {"info", "warning", "error"}
+    assert len({line.event for line in told}) == len(told)

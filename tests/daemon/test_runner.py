@@ -1,0 +1,193 @@
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from bot.core import records as rec
+from bot.core.commands import FetchAccount, QueryOrder
+from bot.core.events import OrderReport, ReconcileDue
+from bot.core.limits import SubmitOrder
+from bot.daemon.runner import Runner
+from tests.support.desk import Desk
+
+from .conftest import Logged
+
+
+def failing(what: str, kind: type) -> Callable[[str, object], None]:
+    """A hurdle at which the first append of a record, or the first command, of one class fails."""
+    failed = False
+
+    def hurdle(happening: str, about: object) -> None:
+        nonlocal failed
+        found = about if isinstance(about, tuple) else (about,)
+        if not failed and happening == what and any(isinstance(item, kind) for item in found):
+            failed = True
+            raise OSError("the disk is full")
+
+    return hurdle
+
+
+async def test_an_order_leaves_only_after_its_intent_is_durable(desk: Desk) -> None:
+    """For each order sent, the journal holds its intent already, and one order only was sent for it."""
+    runner = await desk.opened()
+    await desk.until_flat_out(runner)
+
+    durable: set[str] = set()
+    sent: list[str] = []
+    for what, about in desk.happened:
+        if what == "append":
+            assert isinstance(about, tuple)
+            durable |= {record.cid for record in about if isinstance(record, rec.OrderIntended)}
+        elif isinstance(about, SubmitOrder):
+            assert about.cid in durable
+            sent.append(about.cid)
+    assert len(sent) == len(set(sent)) > 1
+
+
+async def test_all_records_of_a_step_are_appended_together(desk: Desk) -> None:
+    """The journal is given what the listener hears of, batch for batch."""
+    runner = await desk.opened()
+    await desk.until_flat_out(runner)
+    assert desk.of("append") == [about for about in desk.of("changed") if about]
+
+
+async def test_with_a_journal_that_fails_nothing_is_sent(desk: Desk, logged: Logged) -> None:
+    """The intent cannot be made durable: no order goes out, the fund stops, and it is told."""
+    desk.hurdle = failing("append", rec.OrderIntended)
+    runner = await desk.opened()
+
+    assert [about for about in desk.of("perform") if isinstance(about, SubmitOrder)] == []
+    assert runner.failure == "OSError: the disk is full"
+    (line,) = [line for line in logged() if line["event"] == "fund_stopped"]
+    assert (line["level"], line["fund"], line["reason"]) == ("error", "BTCUP", runner.failure)
+    assert line["remedy"]
+
+
+async def test_a_stopped_fund_stays_stopped(desk: Desk) -> None:
+    """Whatever comes after the failure, nothing more is appended or sent."""
+    desk.hurdle = failing("append", rec.OrderIntended)
+    runner = await desk.opened()
+    desk.hurdle = lambda _what, _about: None
+    before = len(desk.happened)
+
+    desk.mark(runner, 60_000, "30000")
+    runner.handle(ReconcileDue(*runner.now()))
+    await runner.wait_quiet()
+
+    assert desk.happened[before:] == []
+
+
+async def test_a_gateway_that_raises_leaves_an_order_unknown(desk: Desk, logged: Logged) -> None:
+    """Nobody knows whether it arrived: it is looked up by its id, and never sent again."""
+    desk.hurdle = failing("perform", SubmitOrder)
+    runner = await desk.opened()
+    order, *others = [about for about in desk.of("perform") if isinstance(about, SubmitOrder)]
+
+    assert order.cid not in {other.cid for other in others}
+    assert runner.failure is None
+    assert [r.cid for r in desk.records if isinstance(r, rec.OrderLost)] == [order.cid]
+    assert QueryOrder(order.cid, delay_s=0.2) in desk.of("perform")
+    assert [line["command"] for line in logged() if line["event"] == "command_failed"] == ["SubmitOrder"]
+
+
+async def test_a_read_that_raises_is_repeated(desk: Desk) -> None:
+    """It is evidence of nothing: the account is asked for again, and the fund goes on."""
+    desk.hurdle = failing("perform", FetchAccount)
+    runner = desk.runner()
+    runner.begin(desk.fund.capital, adopt=False)
+    await runner.wait_quiet()
+
+    assert [type(about) for about in desk.of("perform")] == [FetchAccount, FetchAccount]
+    assert runner.failure is None
+    assert runner.state.live.reconciled
+
+
+async def test_quiet_means_that_every_answer_is_in(desk: Desk) -> None:
+    """While a command is under way the runner is not quiet; `wait_quiet` returns when it is."""
+    runner = await desk.opened()
+    assert runner.quiet
+    desk.gate = asyncio.Event()
+    runner.handle(ReconcileDue(*runner.now()))
+    assert not runner.quiet
+    waiting = asyncio.create_task(runner.wait_quiet())
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    desk.gate.set()
+    await waiting
+    assert runner.quiet
+
+
+async def test_becoming_quiet_is_told(desk: Desk) -> None:
+    """The listener hears when a command is done even if its answer changed nothing."""
+    runner = await desk.opened()
+    await desk.until_flat_out(runner)
+    before = len(desk.of("changed"))
+    runner.handle(ReconcileDue(*runner.now()))
+    await runner.wait_quiet()
+    await asyncio.sleep(0)
+    assert desk.of("changed")[before:] == [()]
+
+
+async def test_cancelled_commands_are_given_up_in_silence(desk: Desk) -> None:
+    """At the end of a process what is under way is left to the next start: it is no failure."""
+    runner = await desk.opened()
+    desk.gate = asyncio.Event()
+    runner.handle(ReconcileDue(*runner.now()))
+    await asyncio.sleep(0)
+    runner.cancel()
+    await runner.wait_quiet()
+    assert runner.failure is None
+
+
+async def test_the_stream_tells_of_orders_only_when_they_are_over(desk: Desk) -> None:
+    """News that an order lives changes nothing: the answer to its sending says so too."""
+    desk.gate = asyncio.Event()
+    runner = desk.runner()
+    runner.begin(desk.fund.capital, adopt=False)
+    desk.gate.set()
+    await runner.wait_quiet()
+    desk.gate = asyncio.Event()
+    desk.mark(runner, 1_000)
+    (intent,) = [r for r in desk.records if isinstance(r, rec.OrderIntended)]
+
+    news = OrderReport(*runner.now(), intent.cid, "1", abs(intent.quantity), closed=False)
+    runner.heard(news)
+    assert [r for r in desk.records if isinstance(r, rec.OrderAdvanced)] == []
+    runner.heard(news._replace(closed=True))
+    assert [r.cid for r in desk.records if isinstance(r, rec.OrderAdvanced)] == [intent.cid]
+    desk.gate.set()
+    await runner.wait_quiet()
+
+
+async def test_a_gap_in_the_stream_is_followed_by_a_comparison(desk: Desk, logged: Logged) -> None:
+    """News may have been missed: the account is asked for, and the log says why."""
+    runner = await desk.opened()
+    await desk.until_flat_out(runner)
+    before = len(desk.of("perform"))
+    runner.missed_news("the stream broke")
+    await runner.wait_quiet()
+    assert [type(about) for about in desk.of("perform")[before:]] == [FetchAccount]
+    assert [line["reason"] for line in logged() if line["event"] == "order_stream_interrupted"] == [
+        "the stream broke"
+    ]
+
+
+async def test_a_fund_with_a_journal_is_resumed_and_not_begun(desk: Desk) -> None:
+    """`begin` on a book that is not empty asks the venue, and creates no second fund."""
+    first = await desk.opened()
+    await desk.until_flat_out(first)
+    again = Runner(first.state, desk, desk, desk.clock, first._draws, lambda *_: None)  # type: ignore[arg-type]
+    again.begin(desk.fund.capital, adopt=False)
+    await again.wait_quiet()
+    assert len([r for r in desk.records if isinstance(r, rec.FundCreated)]) == 1
+
+
+@pytest.mark.parametrize("price", ["44000", "92000"])
+async def test_a_whole_rebalance_needs_nobody(desk: Desk, price: str) -> None:
+    """From a mark outside the band to the end of the rebalance the runner works by itself."""
+    runner = await desk.opened()
+    await desk.until_flat_out(runner)
+    desk.mark(runner, desk.clock.market_ms() + 60_000, price)
+    await desk.until_flat_out(runner)
+    finished = [r for r in desk.records if isinstance(r, rec.RebalanceFinished)]
+    assert [r.ending for r in finished] == [rec.Ending.DONE] * 2

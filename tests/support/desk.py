@@ -1,0 +1,127 @@
+"""One runner between fakes that write down, in one list, what happens in which order."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from bot.core import commands as cmd
+from bot.core import events as ev
+from bot.core.book import Book
+from bot.core.engine import start
+from bot.core.fund import Fund
+from bot.core.limits import SubmitOrder
+from bot.core.records import Record
+from bot.daemon.draws import SeededDraws
+from bot.daemon.runner import Runner
+from bot.testing import InstantVenue, a_contract, a_fund
+
+
+@dataclass
+class HandClock:
+    """Two clocks that move when a test says so."""
+
+    market: int = 0
+    wall: int = 1_000_000
+
+    def market_ms(self) -> int:
+        """Market time."""
+        return self.market
+
+    def wall_ms(self) -> int:
+        """Wall time."""
+        return self.wall
+
+
+@dataclass
+class Desk:
+    """Journal, gateway and change listener of one runner. `happened` holds what they saw, in order.
+
+    `hurdle` is called before each append or command and may raise; `gate`, once set, holds answers back.
+    """
+
+    fund: Fund = field(default_factory=a_fund)
+    happened: list[tuple[str, object]] = field(default_factory=list)
+    records: list[Record] = field(default_factory=list)
+    hurdle: Callable[[str, object], None] = lambda _what, _about: None
+    gate: asyncio.Event | None = None
+    price: Decimal = Decimal(60_000)
+
+    def __post_init__(self) -> None:
+        """Open a flat account with the fund's capital."""
+        self.clock = HandClock()
+        self.venue = InstantVenue(a_contract(), self.fund.capital)
+
+    def runner(self) -> Runner:
+        """A runner for a fund that has never run."""
+        state = start(self.fund, self.venue.contract, Book())
+        return Runner(state, self, self, self.clock, SeededDraws(7), self._changed)  # type: ignore[arg-type]
+
+    async def opened(self) -> Runner:
+        """A runner whose fund has begun, and has seen its first mark."""
+        runner = self.runner()
+        runner.begin(self.fund.capital, adopt=False)
+        self.mark(runner, 1_000)
+        await runner.wait_quiet()
+        return runner
+
+    def mark(self, runner: Runner, time_ms: int, price: str | None = None) -> None:
+        """A mark arrives."""
+        if price is not None:
+            self.price = Decimal(price)
+        self.clock.market = time_ms
+        runner.handle(ev.Mark(*runner.now(), self.price))
+
+    async def until_flat_out(self, runner: Runner, *, at_most: int = 200) -> None:
+        """Give marks at the fund's wake times until no rebalance is under way."""
+        for _ in range(at_most):
+            await runner.wait_quiet()
+            if runner.state.book.opened and runner.state.book.rebalance is None:
+                return
+            self.mark(runner, runner.state.wake_ms or self.clock.market_ms() + 1_000)
+        raise AssertionError("the rebalance never ended")
+
+    def of(self, what: str) -> list[object]:
+        """What happened of one kind."""
+        return [about for kind, about in self.happened if kind == what]
+
+    def append(self, fund: str, records: Sequence[Record], wall_ms: int) -> None:  # noqa: ARG002 - the port's
+        """Take the records of a step, as a journal does."""
+        self._note("append", tuple(records))
+        self.records += records
+
+    async def perform(self, command: cmd.Command) -> ev.Event:
+        """Carry a command out, as a gateway does."""
+        self._note("perform", command)
+        self.clock.wall += int(getattr(command, "delay_s", 0.0) * 1000)  # no test waits for real
+        await asyncio.sleep(0)
+        answer = self._answer(command)
+        if self.gate is not None:
+            await self.gate.wait()
+        return answer
+
+    def _note(self, what: str, about: object) -> None:
+        self.happened.append((what, about))
+        self.hurdle(what, about)
+
+    def _changed(self, _: Runner, records: tuple[Record, ...]) -> None:
+        self.happened.append(("changed", records))
+
+    def _answer(self, command: cmd.Command) -> ev.Event:
+        now = (self.clock.market_ms(), self.clock.wall_ms())
+        match command:
+            case SubmitOrder():
+                return self.venue.submit(command, now, self.price)
+            case cmd.QueryOrder(cid=cid):
+                return self.venue.look_up(cid, now)
+            case cmd.FetchTrades(venue_order_id=wanted):
+                trades = (trade for trade in self.venue.trades if wanted in (None, trade.venue_order_id))
+                return ev.TradesSeen(*now, tuple(trades))
+            case cmd.FetchIncome():
+                return ev.IncomeSeen(*now, ())
+            case cmd.FetchAccount():
+                return ev.AccountSeen(*now, self.venue.ledger.wallet, self.venue.ledger.position, ())
+            case cmd.FetchTouch():
+                return ev.TouchSeen(*now, self.price, self.price)
+            case cmd.DrawSecrets():
+                raise AssertionError("draws are not the venue's business")
