@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from socket import socket
 from typing import Any, Protocol
 
+import structlog
 from aiohttp import web
 
 
@@ -37,10 +38,10 @@ class Operations(Protocol):
 @asynccontextmanager
 async def serve(operations: Operations, listener: socket) -> AsyncIterator[None]:
     """Serve on a socket that is bound already, until the context ends."""
-    runner = web.AppRunner(make_app(operations), access_log=None, handle_signals=False)
+    runner = web.AppRunner(make_app(operations), access_log=None, handle_signals=False, shutdown_timeout=1.0)
     await runner.setup()
     try:
-        await web.SockSite(runner, listener, shutdown_timeout=1.0).start()
+        await web.SockSite(runner, listener).start()
         yield
     finally:
         await runner.cleanup()
@@ -93,8 +94,16 @@ async def _errors_as_json(request: web.Request, handler: Handler) -> web.StreamR
     try:
         return await handler(request)
     except web.HTTPError as error:
-        code = _CODES.get(error.status, "bad_request")
-        body = {"error": {"code": code, "message": error.reason, "field": None}}
+        body = _error_body(_CODES.get(error.status, "bad_request"), error.reason)
         headers = {name: value for name, value in error.headers.items() if name != "Content-Type"}
         headers.pop("Content-Length", None)
         return web.json_response(body, status=error.status, headers=headers)
+    except web.HTTPException:
+        raise
+    except Exception:  # noqa: BLE001 - whatever it is, it is logged, and a stranger learns nothing of it
+        structlog.get_logger().exception("request_failed", path=request.path)
+        return web.json_response(_error_body("internal_error", "see the log of the daemon"), status=500)
+
+
+def _error_body(code: str, message: str) -> dict[str, Any]:
+    return {"error": {"code": code, "message": message, "field": None}}

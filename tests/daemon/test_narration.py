@@ -46,7 +46,8 @@ def test_no_value_of_a_telling_field_gets_into_a_line(data: st.DataObject) -> No
 def test_every_field_is_judged(kind: type) -> None:
     """A field that is neither harmless nor telling is a new one: it has to be judged in this file."""
     harmless = {
-        "time_ms", "fund", "underlying", "side", "capital", "sequence", "commitment", "mark", "number", "kind",
+        "time_ms",
+        "fund", "underlying", "side", "capital", "sequence", "commitment", "mark", "number", "kind",
         "reason", "urgency", "cid", "expires_wall_ms", "venue_id", "closed", "code", "evidence", "trade_id",
         "trade_ms", "ending", "income_id", "income_ms", "state", "remedy", "stops_increases", "how",
     }  # fmt: skip

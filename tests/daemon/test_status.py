@@ -13,7 +13,8 @@ from strategies.interval import Interval
 from strategies.strategic import Strategic
 
 CONTRACT = [
-    "fund", "underlying", "side", "mode", "state", "mark", "nav", "units", "fund_value", "position", "notional",
+    "fund", "underlying", "side", "mode", "state", "mark", "nav", "units", "fund_value", "position",
+    "notional",
     "real_leverage", "band", "trigger_prices", "target_range", "commitments", "chain_head", "funding_rate",
     "basket_as_of", "updated_at",
 ]  # fmt: skip

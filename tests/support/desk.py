@@ -37,13 +37,15 @@ class HandClock:
 class Desk:
     """Journal, gateway and change listener of one runner. `happened` holds what they saw, in order.
 
-    `hurdle` is called before each append or command and may raise; `gate`, once set, holds answers back.
+    `hurdle` is called before each append or command and may raise; `listen` hears of changes; `gate`, where
+    there is one, holds answers back until it is set.
     """
 
     fund: Fund = field(default_factory=a_fund)
     happened: list[tuple[str, object]] = field(default_factory=list)
     records: list[Record] = field(default_factory=list)
     hurdle: Callable[[str, object], None] = lambda _what, _about: None
+    listen: Callable[[Runner, tuple[Record, ...]], None] = lambda _runner, _records: None
     gate: asyncio.Event | None = None
     price: Decimal = Decimal(60_000)
 
@@ -104,8 +106,9 @@ class Desk:
         self.happened.append((what, about))
         self.hurdle(what, about)
 
-    def _changed(self, _: Runner, records: tuple[Record, ...]) -> None:
+    def _changed(self, runner: Runner, records: tuple[Record, ...]) -> None:
         self.happened.append(("changed", records))
+        self.listen(runner, records)
 
     def _answer(self, command: cmd.Command) -> ev.Event:
         now = (self.clock.market_ms(), self.clock.wall_ms())

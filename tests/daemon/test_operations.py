@@ -1,0 +1,95 @@
+from bot.core.events import Mark
+from bot.core.history import RebalanceHistory
+from bot.core.records import IncidentOpened
+from bot.daemon.operations import Operations
+from bot.daemon.runner import Runner
+from tests.support.desk import Desk
+
+
+def at_work(runner: Runner) -> Operations:
+    """Operations with one fund."""
+    operations = Operations("paper")
+    operations.add(runner, RebalanceHistory(runner.name))
+    return operations
+
+
+def test_without_a_fund_it_is_starting() -> None:
+    """Ready means that something runs."""
+    assert Operations("paper").unready() == ["starting: the venue is not reached yet"]
+
+
+async def test_it_is_ready_with_a_current_mark_and_a_reconciled_ledger(desk: Desk) -> None:
+    """The two reasons not to be go away one by one."""
+    runner = desk.runner()
+    operations = at_work(runner)
+    assert operations.unready() == ["BTCUSDT: no current mark", "BTCUP: not reconciled yet"]
+    operations.marked("BTCUSDT", Mark(*runner.now(), desk.price))
+    assert operations.unready() == ["BTCUP: not reconciled yet"]
+    runner.begin(desk.fund.capital, adopt=False)
+    await runner.wait_quiet()
+    assert operations.unready() == []
+
+
+async def test_a_lost_stream_makes_funds_careful(desk: Desk) -> None:
+    """Every fund on the symbol is told, and the symbol counts as lost until its next mark."""
+    runner = await desk.opened()
+    operations = at_work(runner)
+    operations.marked("BTCUSDT", Mark(*runner.now(), desk.price))
+    operations.feed_lost("BTCUSDT", "silent for 10 s")
+    assert operations.lost_symbols() == ["BTCUSDT"]
+    assert not runner.state.live.feed_trusted
+    operations.marked("BTCUSDT", Mark(*runner.now(), desk.price))
+    assert operations.lost_symbols() == []
+    assert runner.state.live.feed_trusted
+
+
+async def test_a_fund_that_stopped_makes_it_unready_and_is_an_incident(desk: Desk) -> None:
+    """Readiness names the fund, the incidents the reason and the remedy."""
+
+    def broken(_what: str, _about: object) -> None:
+        raise OSError("the disk is full")
+
+    runner = await desk.opened()
+    operations = at_work(runner)
+    operations.marked("BTCUSDT", Mark(*runner.now(), desk.price))
+    desk.hurdle = broken
+    await desk_fails(desk, runner)
+    assert operations.unready() == ["BTCUP: stopped"]
+    (incident,) = operations.incidents()
+    assert (incident["fund"], incident["code"]) == ("BTCUP", "fund stopped")
+    assert incident["detail"] == "OSError: the disk is full"
+    assert incident["remedy"]
+
+
+async def desk_fails(desk: Desk, runner: Runner) -> None:
+    """Go on until the journal refuses something."""
+    for _ in range(50):
+        desk.mark(runner, runner.state.wake_ms or runner.now()[0] + 60_000)
+        await runner.wait_quiet()
+        if runner.failure is not None:
+            return
+    raise AssertionError("it never failed")
+
+
+async def test_incidents_name_their_fund(desk: Desk) -> None:
+    """An open incident of a fund is among those of the process."""
+    runner = await desk.opened()
+    opened = IncidentOpened(1, "late fill", "what happened", "what to do", stops_increases=True)
+    runner.state.book.apply(opened)
+    (incident,) = at_work(runner).incidents()
+    assert (incident["fund"], incident["code"], incident["remedy"]) == ("BTCUP", "late fill", "what to do")
+
+
+async def test_history_follows_the_records(desk: Desk) -> None:
+    """What a fund's steps record shows in its history at once."""
+    operations = Operations("paper")
+    desk.listen = operations.changed
+    runner = desk.runner()
+    operations.add(runner, RebalanceHistory(runner.name))
+    runner.begin(desk.fund.capital, adopt=False)
+    desk.mark(runner, 1_000)
+    await runner.wait_quiet()
+    await desk.until_flat_out(runner)
+    (entry,) = operations.histories["BTCUP"].entries()
+    assert (entry.kind.value, entry.state.value) == ("open", "done")
+    assert entry.position_after == runner.state.book.position
