@@ -9,6 +9,11 @@ from tests.support.inband import Inband
 from tests.support.replay import write_replay
 
 REPEATABLE = {"PAPER__SEED": "7", "PAPER__SPEED": "max", "PAPER__EXIT_AT_END": "true"}
+NARROW_BAND = {
+    f"FUNDS__{fund}__{name}": value
+    for fund in ("BTCUP", "BTCDOWN")
+    for name, value in (("BAND", "[1.9, 2.2]"), ("TARGET", "[2.0, 2.1]"))
+}
 
 
 @pytest.fixture(scope="session")
@@ -55,9 +60,4 @@ def wide(tmp_path_factory: pytest.TempPathFactory, prices: Path) -> Inband:
 @pytest.fixture(scope="session")
 def narrow(tmp_path_factory: pytest.TempPathFactory, calm_prices: Path) -> Inband:
     """Both funds with a band of 1.9 to 2.2."""
-    settings = {
-        f"FUNDS__{fund}__{name}": value
-        for fund in ("BTCUP", "BTCDOWN")
-        for name, value in (("BAND", "[1.9, 2.2]"), ("TARGET", "[2.0, 2.1]"))
-    }
-    return finished(tmp_path_factory.mktemp("narrow"), PAPER__REPLAY=str(calm_prices), **settings)
+    return finished(tmp_path_factory.mktemp("narrow"), PAPER__REPLAY=str(calm_prices), **NARROW_BAND)
