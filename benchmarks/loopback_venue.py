@@ -14,6 +14,14 @@ from bot.exchange.catalog import CATALOG
 from bot.exchange.wire_market import symbol_info
 
 
+def mark_frame(symbol: str, price: str, time_ms: int) -> str:
+    """A mark price frame, as Binance words it."""
+    return (
+        f'{{"e":"markPriceUpdate","E":{time_ms},"s":"{symbol}","p":"{price}","ap":"{price}","P":"{price}",'
+        f'"i":"{price}","r":"0.00010000","T":{time_ms // 28_800_000 * 28_800_000 + 28_800_000}}}'
+    )
+
+
 class LoopbackVenue:
     """One server on a free port of this machine; use with `async with`."""
 
@@ -24,10 +32,7 @@ class LoopbackVenue:
 
     async def send_mark(self, symbol: str, price: str, time_ms: int) -> None:
         """Send a mark price frame to everyone, as Binance words it."""
-        frame = (
-            f'{{"e":"markPriceUpdate","E":{time_ms},"s":"{symbol}","p":"{price}","ap":"{price}","P":"{price}",'
-            f'"i":"{price}","r":"0.00010000","T":{time_ms // 28_800_000 * 28_800_000 + 28_800_000}}}'
-        )
+        frame = mark_frame(symbol, price, time_ms)
         for stream in self._streams:
             await stream.send_str(frame)
 

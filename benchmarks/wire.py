@@ -2,7 +2,11 @@
 
 The clock starts when the client's transport hands over the frame, and is read twice: when ccxt has signed the
 order, and when aiohttp gives the request's bytes to the transport. The loop and the rooms are those of `run`;
-the other side is `loopback_venue`, which rests while the clock runs.
+the other side is `loopback_venue`, which rests while the clock runs. Between two orders the process waits for
+sockets, so these figures are those of a cold processor, their baselines too.
+
+The figure "in process" leaves the sockets out, as its baseline does (ccxt's own request and sign): the
+frame's bytes go to ccxt's message handler, and a canned answer stands where ccxt would open a connection.
 """
 
 import asyncio
@@ -24,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import uvloop
 from aiohttp.client_proto import ResponseHandler
 
-from benchmarks.loopback_venue import LoopbackVenue
+from benchmarks.loopback_venue import LoopbackVenue, mark_frame
 from benchmarks.measure import main, report
 from bot.core.history import RebalanceHistory
 from bot.core.records import Record
@@ -157,6 +161,39 @@ class _Bench:
         runner.state = start
         self._alarms.changed(runner)
 
+    async def in_process(self, count: int, signed: list[float]) -> None:
+        """Add the microseconds from a frame in ccxt's hands to the signed order, without any socket."""
+        watch, start, fetch = self._stopwatch, self._lab.state, self.client.fetch
+        runner = self._runner(_NoJournal())
+        streams = self._venue._public.clients.values()  # noqa: SLF001 - ccxt's own hands are not public
+        (socket,) = [stream for stream in streams if "market" in stream.url]
+
+        async def answer(_url: str, _method: str, _headers: Any, body: str) -> dict[str, str]:
+            order = dict(pair.split("=") for pair in body.split("&"))
+            return {
+                "clientOrderId": order["newClientOrderId"],
+                "orderId": "1",
+                "status": "EXPIRED",
+                "executedQty": "0",
+            }
+
+        self.client.fetch = answer
+        for _ in range(count):
+            runner.state = start
+            self._operations.histories[runner.name] = RebalanceHistory(runner.name)
+            self._alarms.changed(runner)
+            self._time_ms += 1
+            frame = mark_frame(_SYMBOL, next(self._prices), self._time_ms)
+            watch.frame = time.perf_counter()
+            socket.handle_text_or_binary_message(frame)
+            await asyncio.sleep(0)
+            await runner.wait_quiet()
+            assert runner.failure is None, runner.failure
+            signed.append((watch.signed - watch.frame) * 1e6)
+        self.client.fetch = fetch
+        runner.state = start
+        self._alarms.changed(runner)
+
     async def ccxt_trips(self, count: int, found: list[float]) -> None:
         """Microseconds from a frame to an order's bytes of a program of two lines: watch, then create."""
         client, watch = self._venue.client(Credentials("key", "secret")), self._stopwatch
@@ -254,6 +291,7 @@ async def _measure(folder: Path, rounds: int, count: int) -> None:
         await bench.orders(_NoJournal(), count, [], [])
         for _ in range(rounds):
             await bench.orders(_NoJournal(), count, found.signed, found.written)
+            await bench.in_process(count, found.in_process)
             found.ccxt_signed += [bench.ccxt_sign() for _ in range(count)]
             found.ccxt_written += [await bench.ccxt_order() for _ in range(count)]
             await bench.orders(journal, count, found.durably_signed, found.durably_written)
@@ -268,6 +306,15 @@ def _report(found: "_Series") -> None:
     report("wire", "ccxt alone: create_order_request and sign", found.ccxt_signed, "us")
     report("wire", "ccxt alone: create_order to bytes out", found.ccxt_written, "us")
     report("wire", "ccxt alone: mark bytes in to order bytes out", found.ccxt_trips, "us")
+    sign = median(found.ccxt_signed)
+    report(
+        "wire",
+        "mark bytes in to signed order, in process",
+        found.in_process,
+        "us",
+        limit=sign + LIMIT_US,
+        baseline=sign,
+    )
     for figure, ours, with_journal, theirs in (
         ("signed order", found.signed, found.durably_signed, found.ccxt_signed),
         ("order bytes out", found.written, found.durably_written, found.ccxt_written),
@@ -293,6 +340,7 @@ def _report(found: "_Series") -> None:
 class _Series:
     """Microseconds, one entry per order."""
 
+    in_process: list[float] = field(default_factory=list)
     signed: list[float] = field(default_factory=list)
     written: list[float] = field(default_factory=list)
     durably_signed: list[float] = field(default_factory=list)

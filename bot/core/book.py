@@ -7,6 +7,7 @@ that from outside it stays a pure function.
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
+from math import sqrt
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -53,7 +54,10 @@ class OpenRebalance(NamedTuple):
 
 @dataclass(slots=True)
 class Book:
-    """The durable state of one fund. Read it freely; only `apply` changes it."""
+    """The durable state of one fund. Read it freely; only `apply` changes it.
+
+    `volatility` is annualised, as a fraction; None until two samples exist.
+    """
 
     created: rec.FundCreated | None = None
     ledger: Ledger = field(default=Ledger(ZERO))
@@ -77,6 +81,7 @@ class Book:
     trades_cursor_ms: int = 0
     income_cursor_ms: int = 0
     sample: rec.Sampled | None = None
+    volatility: float | None = None
     reconciled: rec.Reconciled | None = None
     last_time_ms: int = 0
 
@@ -148,7 +153,7 @@ def _rebalance_started(book: Book, record: rec.RebalanceStarted) -> None:
     book.confirmation = book.skipped = None
     book.rebalances = record.number
     if record.sequence is not None:
-        book.draws = tuple(draw for draw in book.draws if draw.sequence != record.sequence)
+        book.draws = book.draws[1:]  # used in order
     leverage = record.leverage if record.leverage is not None else record.target + 1
     book.rebalance = OpenRebalance(
         number=record.number,
@@ -292,9 +297,12 @@ def _incident_closed(book: Book, record: rec.IncidentClosed) -> None:
 
 def _sampled(book: Book, record: rec.Sampled) -> None:
     book.sample = record
+    if record.variance is not None:
+        book.volatility = sqrt(float(record.variance) * _YEAR_S)
 
 
 FUNDING = "FUNDING_FEE"
+_YEAR_S = 365 * 86_400
 _REMEMBERED = 1_000
 """Ids kept to recognise repeats. Income is read back from its latest item on, trades from the last time at
 which ledger and venue agreed (until the next such time their ids are all kept)."""

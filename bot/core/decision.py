@@ -5,12 +5,12 @@ In this order: death (fund value not positive), too small to be managed, first o
 
 from decimal import Decimal
 from math import inf
+from typing import NamedTuple
 
 from bot.core import draws, plan
 from bot.core.events import Mark
 from bot.core.fund import NOTIONAL_BUFFER
 from bot.core.ledger import real_leverage
-from bot.core.limits import increases_refused
 from bot.core.records import (
     ConfirmationCancelled,
     ConfirmationStarted,
@@ -23,10 +23,9 @@ from bot.core.records import (
 from bot.core.strategy import INWARD, FundView, Hold, Rebalance, uses_band
 from bot.core.turn import Region, Turn
 from bot.core.units import ZERO, Leverage, Price, Urgency
-from bot.core.upkeep import emergency, next_grid_ms, volatility
+from bot.core.upkeep import emergency, next_grid_ms
 
 _HIGHEST = Decimal("1e30")
-_SMALLEST_SHARE = Decimal("0.1")
 _SKIP_REPEAT_MS = 60_000
 
 
@@ -40,9 +39,9 @@ def consider(turn: Turn, mark: Mark) -> bool:
         elif _too_small(turn, mark):
             turn.record(StateChanged(turn.now_ms, FundState.TOO_SMALL, mark.price, value))
     if turn.book.state is not FundState.ACTIVE or leverage is None:
-        return _rest_or_flatten(turn, mark)
+        return _rest_or_flatten(turn, mark, leverage)
     if not turn.book.opened:
-        return _open(turn, mark)
+        return _open(turn, mark, leverage)
     view = _view(turn, mark, leverage)
     decision = turn.fund.strategy.decide(view)
     if leverage >= turn.fund.emergency:
@@ -61,31 +60,21 @@ def _view(turn: Turn, mark: Mark, leverage: Leverage) -> FundView:
         side="long" if fund.side.sign > 0 else "short",
         mark=float(mark.price),
         real_leverage=float(leverage),
-        band=(float(fund.band[0]), float(fund.band[1])),
-        target_range=(float(fund.target_range[0]), float(fund.target_range[1])),
+        band=fund.float_band,
+        target_range=fund.float_target_range,
         last_rebalance_time_s=book.last_rebalance_ms / 1000,
         last_rebalance_mark=float(last_mark),
-        volatility=volatility(turn),
+        volatility=book.volatility,
     )
 
 
 def _too_small(turn: Turn, mark: Mark) -> bool:
     """Whether the smallest trade that the fund would have to make is below the venue's minimum."""
     smallest = turn.contract.min_increase(mark.price) * mark.price
-    return turn.book.ledger.value(mark.price) * _smallest_share(turn) < smallest
+    return turn.book.ledger.value(mark.price) * turn.fund.smallest_share < smallest
 
 
-def _smallest_share(turn: Turn) -> Decimal:
-    """The smallest trade that the fund would have to make, as a share of its value."""
-    fund = turn.fund
-    if not uses_band(fund.strategy):
-        return fund.start_leverage * _SMALLEST_SHARE
-    lower, (low, high) = fund.band[0], fund.target_range
-    # A target range that touches the edge would make any fund too small: then half of the usual trade counts.
-    return max(low - lower, min(_SMALLEST_SHARE, ((low + high) / 2 - lower) / 2))
-
-
-def _rest_or_flatten(turn: Turn, mark: Mark) -> bool:
+def _rest_or_flatten(turn: Turn, mark: Mark, leverage: Leverage | None) -> bool:
     """A dead or too small fund holds nothing; flat, or as flat as the venue's minima allow, it rests."""
     left = plan.remaining(turn.book.ledger, mark.price, ZERO, turn.fund.side.sign, turn.contract)
     if plan.slice_quantity(left, turn.book.ledger, mark.price, turn.contract, None) == ZERO:
@@ -93,15 +82,19 @@ def _rest_or_flatten(turn: Turn, mark: Mark) -> bool:
         return False
     tolerance = _tolerance(turn, mark, ZERO)
     urgency = Urgency.EMERGENCY if emergency(turn, mark) else Urgency.PROMPT
-    return _start(turn, mark, Kind.FLATTEN, ZERO, urgency, turn.book.state.value, None, tolerance)
+    return _start(
+        turn, mark, leverage, _Choice(Kind.FLATTEN, ZERO, urgency, turn.book.state.value, None, tolerance)
+    )
 
 
-def _open(turn: Turn, mark: Mark) -> bool:
-    if increases_refused(turn.conditions(mark)):
+def _open(turn: Turn, mark: Mark, leverage: Leverage) -> bool:
+    if turn.increases_refused(mark):
         return False
     target = turn.fund.start_leverage
     tolerance = _tolerance(turn, mark, target)
-    return _start(turn, mark, Kind.OPEN, target, Urgency.PATIENT, "opening", None, tolerance)
+    return _start(
+        turn, mark, leverage, _Choice(Kind.OPEN, target, Urgency.PATIENT, "opening", None, tolerance)
+    )
 
 
 def _emergency(turn: Turn, decision: Hold | Rebalance) -> Rebalance:
@@ -133,7 +126,7 @@ def _large_enough(turn: Turn, mark: Mark, low: Price, high: Price, until_ms: int
 
     Value x share - smallest order is at least spare + slope x price, a line that is zero at `edge`.
     """
-    ledger, contract, share = turn.book.ledger, turn.contract, _smallest_share(turn)
+    ledger, contract, share = turn.book.ledger, turn.contract, turn.fund.smallest_share
     slope = ledger.position * share - contract.lot - contract.min_quantity
     spare = ledger.cash * share - contract.min_notional * NOTIONAL_BUFFER
     if spare + slope * mark.price < ZERO:
@@ -150,7 +143,7 @@ def _ask(turn: Turn, mark: Mark, leverage: Leverage, wish: Rebalance) -> bool:
     outside = not fund.band[0] <= leverage <= fund.band[1]
     kind = Kind.BAND if outside and uses_band(fund.strategy) else Kind.SCHEDULE
     increasing = wish.low > leverage
-    if increasing and increases_refused(turn.conditions(mark)):
+    if increasing and turn.increases_refused(mark):
         return False
     if (
         increasing
@@ -159,7 +152,9 @@ def _ask(turn: Turn, mark: Mark, leverage: Leverage, wish: Rebalance) -> bool:
         and not _confirmed(turn, mark, leverage, wish)
     ):
         return False
-    low, high = Decimal(repr(wish.low)), Decimal(repr(wish.high))
+    low, high = fund.target_range
+    if (wish.low, wish.high) != fund.float_target_range:
+        low, high = Decimal(repr(wish.low)), Decimal(repr(wish.high))
     sequence: int | None = None
     if kind is Kind.BAND:
         if not book.draws:
@@ -168,16 +163,14 @@ def _ask(turn: Turn, mark: Mark, leverage: Leverage, wish: Rebalance) -> bool:
     else:
         u = f"{draws.unit(book.key, 'schedule', book.rebalances + 1):.18f}"
     target = draws.target(u, low, high)
-    urgency = Urgency(wish.urgency)
-    if target < leverage and urgency is Urgency.PATIENT:
-        urgency = Urgency.PROMPT
-    elif target > leverage:
-        urgency = Urgency.PATIENT
+    urgency = Urgency.PATIENT  # leveraging up never is urgent, delevering always is
+    if target < leverage:
+        urgency = Urgency.EMERGENCY if wish.urgency == "emergency" else Urgency.PROMPT
     tolerance = _tolerance(turn, mark, target)
     if abs(leverage - target) <= tolerance:
         _skip(turn, mark, wish)
         return False
-    return _start(turn, mark, kind, target, urgency, wish.reason, sequence, tolerance)
+    return _start(turn, mark, leverage, _Choice(kind, target, urgency, wish.reason, sequence, tolerance))
 
 
 def _skip(turn: Turn, mark: Mark, wish: Rebalance) -> None:
@@ -210,17 +203,19 @@ def _confirmed(turn: Turn, mark: Mark, leverage: Leverage, wish: Rebalance) -> b
     return False
 
 
-def _start(
-    turn: Turn,
-    mark: Mark,
-    kind: Kind,
-    target: Leverage,
-    urgency: Urgency,
-    reason: str,
-    sequence: int | None,
-    tolerance: Leverage,
-) -> bool:
-    ledger = turn.book.ledger
+class _Choice(NamedTuple):
+    """A rebalance that was decided on."""
+
+    kind: Kind
+    target: Leverage
+    urgency: Urgency
+    reason: str
+    sequence: int | None
+    tolerance: Leverage
+
+
+def _start(turn: Turn, mark: Mark, leverage: Leverage | None, choice: _Choice) -> bool:
+    kind, target, urgency, reason, sequence, tolerance = choice
     turn.record(
         RebalanceStarted(
             time_ms=turn.now_ms,
@@ -232,8 +227,8 @@ def _start(
             target=target,
             tolerance=tolerance,
             mark=mark.price,
-            position=ledger.position,
-            leverage=real_leverage(ledger, mark.price),
+            position=turn.book.position,
+            leverage=leverage,
         )
     )
     return True

@@ -1,10 +1,9 @@
 """Secret draws: the public law from draw to target, its commitment, and keyed draws for timing and slices.
 
 Nothing here is random: secrets come in with events. Timing and slice draws are a keyed function
-(HMAC-SHA256) of the fund's sealed key and of *what they are for*, so a restart repeats them exactly.
+(keyed BLAKE2s) of the fund's sealed key and of *what they are for*, so a restart repeats them exactly.
 """
 
-import hmac
 from decimal import Decimal
 from hashlib import blake2s, sha256
 from math import log
@@ -37,14 +36,22 @@ _TARGET_GRID = Decimal("0.000000001")
 
 def unit(key: str, *purpose: str | int) -> float:
     """A number in [0, 1) with 53 bits, fixed by the fund's key and the purpose."""
-    message = "|".join(map(str, purpose)).encode()
-    digest = hmac.digest(bytes.fromhex(key), message, "sha256")
-    return (int.from_bytes(digest[:8], "big") >> 11) / (1 << 53)
+    message = "|".join([str(part) for part in purpose]).encode()
+    digest = blake2s(message, key=bytes.fromhex(key), digest_size=8).digest()
+    return (int.from_bytes(digest, "big") >> 11) / (1 << 53)
 
 
 def between(low: float, high: float, key: str, *purpose: str | int) -> float:
     """Uniform on [low, high)."""
     return low + (high - low) * unit(key, *purpose)
+
+
+def share(low: float, high: float, key: str, *purpose: str | int) -> Decimal:
+    """Uniform on [low, high], in millionths: the size of a slice as a share of fund value."""
+    return Decimal(round(between(low, high, key, *purpose) * 1_000_000)) * _MILLIONTH
+
+
+_MILLIONTH = Decimal("0.000001")
 
 
 def confirmation_delay_s(cap_s: float, key: str, *purpose: str | int) -> float:

@@ -118,9 +118,7 @@ def _propose(turn: Turn, mark: Mark, open_: OpenRebalance, goal: Contracts, left
     order_number = open_.orders + 1
     share_range = plan.MANNERS[open_.urgency].slice_share
     share = (
-        draws.between(*share_range, book.key, "slice", open_.number, open_.slices + 1)
-        if share_range
-        else None
+        draws.share(*share_range, book.key, "slice", open_.number, open_.slices + 1) if share_range else None
     )
     quantity = plan.slice_quantity(left, book.ledger, mark.price, contract, share)
     touch = turn.live.touch

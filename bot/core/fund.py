@@ -1,9 +1,9 @@
 """What a fund is, and what its venue demands of an order: frozen values that the settings produce."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 
-from bot.core.strategy import Strategy
+from bot.core.strategy import Strategy, uses_band
 from bot.core.units import Contracts, Leverage, Price, Side, Usd, away_from_zero
 
 
@@ -13,7 +13,7 @@ class Fund:
 
     `band` is the closed interval of real leverage within which nothing is traded; `target_range` is where
     the secret target of a `band` rebalance lies; at `emergency` leverage and beyond the fund delevers at
-    once.
+    once. `smallest_share` is the smallest trade that it would have to make, as a share of its value.
     """
 
     name: str
@@ -27,6 +27,23 @@ class Fund:
     strategy: Strategy
     account: str
     management_fee_daily: Decimal = Decimal(0)
+    float_band: tuple[float, float] = field(init=False, repr=False, compare=False)
+    float_target_range: tuple[float, float] = field(init=False, repr=False, compare=False)
+    smallest_share: Decimal = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Work out once what every decision needs: floats for the strategy's view, and the smallest trade."""
+        lower, (low, high) = self.band[0], self.target_range
+        object.__setattr__(self, "float_band", (float(lower), float(self.band[1])))
+        object.__setattr__(self, "float_target_range", (float(low), float(high)))
+        # A target range that touches the edge would make any fund too small: half of a usual trade counts.
+        share = max(low - lower, min(_SMALLEST_SHARE, ((low + high) / 2 - lower) / 2))
+        if not uses_band(self.strategy):
+            share = self.start_leverage * _SMALLEST_SHARE
+        object.__setattr__(self, "smallest_share", share)
+
+
+_SMALLEST_SHARE = Decimal("0.1")
 
 
 @dataclass(frozen=True, slots=True)

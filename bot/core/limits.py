@@ -63,13 +63,13 @@ class Conditions(NamedTuple):
     order_outstanding: bool
 
 
-def increases_refused(conditions: Conditions) -> Refusal | None:
+def increases_refused(breaches: tuple[str, ...], feed_trusted: bool, mark_age_ms: int) -> Refusal | None:  # noqa: FBT001 - the three named conditions
     """Why no position may be increased now, if so: breach, or data that is not current."""
-    if conditions.breaches:
-        return Refusal(f"breach: {', '.join(conditions.breaches)}")
-    if not conditions.feed_trusted:
+    if breaches:
+        return Refusal(f"breach: {', '.join(breaches)}")
+    if not feed_trusted:
         return Refusal("mark price feed is silent")
-    if conditions.mark_age_ms > MAX_MARK_AGE_MS:
+    if mark_age_ms > MAX_MARK_AGE_MS:
         return Refusal("mark price is stale")
     return None
 
@@ -89,7 +89,8 @@ def approve(
         or _collar_problem(proposal.limit_price, quantity, conditions.mark, contract)
     )
     if problem is None and not reducing:
-        problem = increases_refused(conditions) or _increase_problem(
+        breaches, trusted, age_ms = conditions.breaches, conditions.feed_trusted, conditions.mark_age_ms
+        problem = increases_refused(breaches, trusted, age_ms) or _increase_problem(
             quantity, after, contract, ledger, conditions
         )
     if problem is not None:
@@ -108,7 +109,8 @@ def _size_problem(quantity: Contracts, contract: Contract) -> Refusal | None:
 
 def _direction_problem(position: Contracts, after: Contracts, target: Contracts) -> Refusal | None:
     """Never past the target, and never through zero."""
-    if not min(position, target) <= after <= max(position, target):
+    low, high = (position, target) if position < target else (target, position)
+    if not low <= after <= high:
         return Refusal(f"position {after} would pass its target")
     if position * after < ZERO:
         return Refusal("a rebalance never reverses a position")
@@ -138,11 +140,11 @@ def _increase_problem(
     exposure = abs(after) * mark
     if exposure > conditions.max_leverage * value:
         return Refusal("leverage after the order would exceed the emergency leverage")
-    costs = abs(quantity) * mark * (contract.taker_fee + _OPEN_LOSS_BPS / BPS)
+    costs = abs(quantity) * mark * (contract.taker_fee + _OPEN_LOSS)
     if exposure / contract.venue_leverage + costs > value:
         return Refusal("margin would not cover the order")
     return None
 
 
-_OPEN_LOSS_BPS = Decimal(100)
+_OPEN_LOSS = Decimal(100) / BPS
 """Loss between mark and fill that the margin of an increase must bear."""

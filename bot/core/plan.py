@@ -76,7 +76,7 @@ _SPARE = Decimal("1.1")
 
 
 def slice_quantity(
-    left: Contracts, ledger: Ledger, mark: Price, contract: Contract, share: float | None
+    left: Contracts, ledger: Ledger, mark: Price, contract: Contract, share: Decimal | None
 ) -> Contracts:
     """The next slice of the signed quantity `left`; zero if nothing tradable is left.
 
@@ -88,7 +88,7 @@ def slice_quantity(
     if size < smallest:
         return ZERO
     if share is not None:
-        wanted = toward_zero(Decimal(share) * max(ledger.value(mark), ZERO) / mark, contract.lot)
+        wanted = toward_zero(share * max(ledger.value(mark), ZERO) / mark, contract.lot)
         wanted = max(wanted, smallest)
         if size - wanted >= smallest:
             size = wanted

@@ -6,7 +6,7 @@ from bot.core.book import Book
 from bot.core.commands import Command, FetchAccount
 from bot.core.events import Event, Mark, TouchSeen
 from bot.core.fund import Contract, Fund
-from bot.core.limits import Conditions
+from bot.core.limits import Conditions, Refusal, increases_refused
 from bot.core.records import IncidentClosed, IncidentOpened, Record
 from bot.core.units import Price
 
@@ -112,6 +112,10 @@ class Turn:
     def reconcile(self, delay_s: float = 0.0) -> None:
         """Ask for the account, to compare it with the ledger."""
         self.commands.append(FetchAccount(self.book.income_cursor_ms, delay_s))
+
+    def increases_refused(self, mark: Mark) -> Refusal | None:
+        """Why no position may be increased at this moment, if so."""
+        return increases_refused(self.book.breaches, self.live.feed_trusted, self.now_ms - mark.time_ms)
 
     def conditions(self, mark: Mark) -> Conditions:
         """What the limits judge by at this moment."""

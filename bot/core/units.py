@@ -4,7 +4,7 @@ Every amount on its way to an order or a ledger is a `Decimal`. The aliases belo
 the helpers round onto a venue's grid in the direction that their name gives.
 """
 
-from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, ROUND_UP, Decimal
+from decimal import Decimal
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -52,19 +52,22 @@ _RANKS = {Urgency.PATIENT: 0, Urgency.PROMPT: 1, Urgency.EMERGENCY: 2}
 
 def toward_zero(amount: Decimal, step: Decimal) -> Decimal:
     """Round `amount` onto multiples of `step`, never away from zero."""
-    return (amount / step).to_integral_value(ROUND_DOWN) * step
+    return amount // step * step  # Decimal's // truncates, and is exact where a quotient would be rounded
 
 
 def away_from_zero(amount: Decimal, step: Decimal) -> Decimal:
     """Round `amount` onto multiples of `step`, never toward zero."""
-    return (amount / step).to_integral_value(ROUND_UP) * step
+    near = amount // step * step
+    if near == amount:
+        return near
+    return near + step if amount > ZERO else near - step
 
 
 def not_above(price: Price, tick: Decimal) -> Price:
-    """The highest multiple of `tick` that is not above `price`: the limit of a buy."""
-    return (price / tick).to_integral_value(ROUND_FLOOR) * tick
+    """The highest multiple of `tick` that is not above the positive `price`: the limit of a buy."""
+    return price // tick * tick
 
 
 def not_below(price: Price, tick: Decimal) -> Price:
-    """The lowest multiple of `tick` that is not below `price`: the limit of a sell."""
-    return (price / tick).to_integral_value(ROUND_CEILING) * tick
+    """The lowest multiple of `tick` that is not below the positive `price`: the limit of a sell."""
+    return away_from_zero(price, tick)

@@ -1,7 +1,7 @@
 """What a fund keeps up beside trading: its queue of draws, the sampling grid, and funding."""
 
 from decimal import Decimal
-from math import exp, log, sqrt
+from math import exp, log
 
 from bot.core.book import FUNDING
 from bot.core.commands import DrawSecrets, FetchIncome
@@ -19,7 +19,6 @@ GRID_MS = 3_600_000
 """Spacing of the sampling grid for volatility."""
 
 _HALF_LIFE_SAMPLES = 24
-_YEAR_S = 365 * 86_400
 _FUNDING_TRIES = 6
 
 
@@ -56,12 +55,6 @@ def sample(turn: Turn, mark: Mark) -> None:
         mixed = latest if last.variance is None else weight * float(last.variance) + (1 - weight) * latest
         variance = Decimal(repr(mixed))
     turn.record(Sampled(mark.time_ms, mark.price, variance))
-
-
-def volatility(turn: Turn) -> float | None:
-    """Annualised volatility as a fraction; None until two samples exist."""
-    last = turn.book.sample
-    return None if last is None or last.variance is None else sqrt(float(last.variance) * _YEAR_S)
 
 
 def emergency(turn: Turn, mark: Mark) -> bool:

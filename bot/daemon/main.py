@@ -6,6 +6,7 @@ only then; so a mistake leaves nothing behind, and without a network nothing is 
 
 import asyncio
 import errno
+import gc
 import signal
 import socket
 import sys
@@ -105,6 +106,9 @@ async def _open(
     if operations.runners:
         operations.operator_token = operator_token(settings.data_dir, settings.web.token)
     supervisor.every(_RECONCILE_EVERY_S, operations.reconcile)
+    # What start-up made, ccxt above all, stays: the collector need not walk it again and again.
+    gc.collect()
+    gc.freeze()
     log.info("running", funds=[runner.name for runner in operations.runners])
     return world
 

@@ -104,10 +104,9 @@ class Runner:
             else:
                 self._start(command)
         if changed:
-            self._on_change(self, records)
             self._untold += records
             if any(isinstance(command, SubmitOrder) for command in commands):
-                asyncio.get_running_loop().call_later(_ORDERS_FIRST_S, self._tell)
+                asyncio.get_running_loop().call_later(_ORDERS_FIRST_S, self._tell_later)
             else:
                 self._tell()
         return answers
@@ -156,9 +155,16 @@ class Runner:
                 answer = ev.ReadFailed(*self.now(), type(command).__name__, reason)
         self.handle(answer)
 
+    def _tell_later(self) -> None:
+        try:
+            self._tell()
+        except Exception as error:  # noqa: BLE001 - as in `handle`
+            self._fail(error)
+
     def _tell(self) -> None:
-        """Log what the steps since the last time did."""
+        """Hand on, and log, what the steps since the last time did."""
         records, self._untold = self._untold, ()
+        self._on_change(self, records)
         for line in lines(records):
             self._log.log(_LEVELS[line.level], line.event, **line.fields)
 
@@ -177,6 +183,6 @@ class Runner:
 
 
 _ORDERS_FIRST_S = 0.001
-"""Where a step sends an order, its log lines wait this long, so that the bytes of the order leave first."""
+"""Where a step sends an order, telling of it waits this long, so that the bytes of the order leave first."""
 
 _LEVELS = {"info": 20, "warning": 30, "error": 40}

@@ -86,6 +86,8 @@ async def _open_paper(stack: AsyncExitStack, settings: Settings, embedded: Embed
     """The journal comes first: it knows how far market time had come."""
     journal = _Journal(stack, settings, WallClock())
     loaded = journal.load()
+    if embedded is not None:
+        journal.open()  # its lock also keeps a second process off the exchange's store
     exchange = None if embedded is None else await paper.start_embedded(stack, embedded)
     url = exchange.url if exchange is not None else settings.paper.url or ""
     session = await stack.enter_async_context(aiohttp.ClientSession())

@@ -138,9 +138,9 @@ def test_a_delever_that_stays_open_is_an_incident_until_it_is_done() -> None:
     lab = opened(Lab())
     lab.venue.script.extend(["nothing"] * 400)
     lab.mark("44900")
-    lab.settle(at_most_s=895)
+    lab.settle(at_most_s=885)  # a pause of up to 8 s may follow
     assert lab.state.book.incidents == {}
-    lab.settle(at_most_s=30)
+    lab.settle(at_most_s=40)
     assert not lab.state.book.incidents["unfilled delever"].stops_increases
     lab.venue.script.clear()
     lab.settle()

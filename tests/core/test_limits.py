@@ -47,6 +47,11 @@ def verdict(proposal: Proposal, conditions: Conditions = FINE, ledger: Ledger = 
     return answer.reason if isinstance(answer, Refusal) else "approved"
 
 
+def refusal(conditions: Conditions) -> Refusal | None:
+    """Why no increase at all is allowed under these conditions."""
+    return increases_refused(conditions.breaches, conditions.feed_trusted, conditions.mark_age_ms)
+
+
 def test_an_increase_within_all_limits_is_approved() -> None:
     """As it was proposed, and not reduce-only."""
     order = approve(buy(), a_contract(), LONG, FINE)
@@ -100,13 +105,13 @@ def test_a_bad_proposal_is_refused_with_its_reason(proposal: Proposal, reason: s
 def test_a_breach_or_doubtful_data_stops_increases_only(conditions: Conditions, reason: str) -> None:
     """The same conditions refuse a buy of a long fund and let its sale through."""
     assert verdict(buy(), conditions) == reason
-    assert increases_refused(conditions) == Refusal(reason)
+    assert refusal(conditions) == Refusal(reason)
     assert verdict(sell(), conditions) == "approved"
 
 
 def test_a_mark_of_the_greatest_age_still_counts() -> None:
     """The limit itself is inclusive."""
-    assert increases_refused(FINE._replace(mark_age_ms=MAX_MARK_AGE_MS)) is None
+    assert refusal(FINE._replace(mark_age_ms=MAX_MARK_AGE_MS)) is None
 
 
 def test_a_second_order_is_refused_while_one_is_outstanding() -> None:

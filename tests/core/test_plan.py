@@ -58,7 +58,7 @@ def test_slices_add_up_to_the_whole_trade(
         return
     sizes: list[Decimal] = []
     while left := plan.remaining(ledger, mark, target, side, contract):
-        share = draws.between(0.04, 0.24, KEY, seed, len(sizes))
+        share = draws.share(0.04, 0.24, KEY, seed, len(sizes))
         size = plan.slice_quantity(left, ledger, mark, contract, share)
         assert size * left > 0
         assert abs(size) % lot == 0
@@ -71,9 +71,11 @@ def test_slices_add_up_to_the_whole_trade(
     assert abs(goal - ledger.position) < lot
 
 
-@given(marks, sides, st.floats(0.04, 0.24), st.integers(1, 10**6), st.integers(1, 10**6))
+@given(
+    marks, sides, st.decimals(D("0.04"), D("0.24"), places=6), st.integers(1, 10**6), st.integers(1, 10**6)
+)
 def test_a_slice_does_not_know_what_remains(
-    mark: Decimal, side: int, share: float, more: int, most: int
+    mark: Decimal, side: int, share: Decimal, more: int, most: int
 ) -> None:
     """The same draw gives the same slice for every remaining quantity that leaves a tradable remainder."""
     contract = replace(a_contract(), max_quantity=D(10**9))
@@ -106,18 +108,18 @@ def test_the_remaining_quantity_never_leads_past_the_target(
 def test_a_remainder_too_small_to_trade_is_merged() -> None:
     """0.0500 wanted by the draw, 0.051 left at a minimum of 0.002: one slice of 0.051, no dust."""
     contract, ledger = a_contract(), Ledger(D(100_000))
-    assert plan.slice_quantity(D("0.051"), ledger, D(60_000), contract, 0.0301) == D("0.051")
-    assert plan.slice_quantity(D("0.052"), ledger, D(60_000), contract, 0.0301) == D("0.050")
+    assert plan.slice_quantity(D("0.051"), ledger, D(60_000), contract, D("0.0301")) == D("0.051")
+    assert plan.slice_quantity(D("0.052"), ledger, D(60_000), contract, D("0.0301")) == D("0.050")
 
 
 def test_a_parent_below_the_minimum_is_not_traded() -> None:
     """Nothing at all, rather than everything at once."""
-    assert plan.slice_quantity(D("0.001"), Ledger(D(100_000)), D(60_000), a_contract(), 0.1) == 0
+    assert plan.slice_quantity(D("0.001"), Ledger(D(100_000)), D(60_000), a_contract(), D("0.1")) == 0
 
 
 def test_a_draw_below_the_minimum_is_raised_to_it() -> None:
     """A fund so small that its share is under the minimum trades the minimum."""
-    assert plan.slice_quantity(D("0.1"), Ledger(D(1_000)), D(60_000), a_contract(), 0.04) == D("0.002")
+    assert plan.slice_quantity(D("0.1"), Ledger(D(1_000)), D(60_000), a_contract(), D("0.04")) == D("0.002")
 
 
 def test_an_emergency_slice_is_all_that_is_left() -> None:
@@ -137,7 +139,7 @@ def test_the_largest_order_leaves_a_tradable_remainder() -> None:
 def test_a_fund_without_value_still_reduces() -> None:
     """With negative value the share gives nothing, and the minimum does."""
     ledger = Ledger(D(-70_000), D(1))
-    assert plan.slice_quantity(D(-1), ledger, D(60_000), a_contract(), 0.1) == D("-0.001")
+    assert plan.slice_quantity(D(-1), ledger, D(60_000), a_contract(), D("0.1")) == D("-0.001")
 
 
 @given(

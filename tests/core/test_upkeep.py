@@ -9,8 +9,7 @@ from bot.core import commands as cmd
 from bot.core import events as ev
 from bot.core import records as rec
 from bot.core.draws import commitment
-from bot.core.turn import Turn
-from bot.core.upkeep import GRID_MS, volatility
+from bot.core.upkeep import GRID_MS
 from bot.testing import Lab, a_fund
 from strategies.strategic import Strategic
 
@@ -63,7 +62,7 @@ def test_volatility_is_the_naive_weighted_mean(moves: list[tuple[int, int]]) -> 
         variance = latest if variance is None else keep * variance + (1 - keep) * latest
         last = now
     assert variance is not None
-    got = volatility(Turn(lab.state, ev.Wake(*lab.now)))
+    got = lab.state.book.volatility
     assert got == pytest.approx(sqrt(variance * 365 * 86_400), rel=1e-9, abs=1e-12)
 
 
