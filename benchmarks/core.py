@@ -13,6 +13,7 @@ from bot.core.events import Event, Mark
 from bot.core.limits import SubmitOrder
 from bot.core.records import RebalanceStarted, Record
 from bot.core.turn import State
+from bot.daemon.collector import settle_collector
 from bot.testing import Lab, a_fund
 
 HOLD_LIMIT_US = 2.0
@@ -32,6 +33,7 @@ def measure(*, tiny: bool = False) -> None:
     high = [f"{90_100 + i * 0.37:.8f}" for i in range(1_000)]
     _see_that_it_trades(lab, low[0])
     _see_that_it_trades(lab, high[0])
+    settle_collector()
     _measure_marks("decision and first slice, above the band", lab, low, calls, samples, DECISION_LIMIT_US)
     _measure_marks("decision and first slice, below the band", lab, high, calls, samples, DECISION_LIMIT_US)
 

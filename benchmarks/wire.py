@@ -34,6 +34,7 @@ from bot.core.history import RebalanceHistory
 from bot.core.records import Record
 from bot.daemon import logs
 from bot.daemon.alarms import WallAlarms
+from bot.daemon.collector import settle_collector
 from bot.daemon.draws import SystemDraws
 from bot.daemon.operations import Operations
 from bot.daemon.runner import Runner
@@ -289,6 +290,7 @@ async def _measure(folder: Path, rounds: int, count: int) -> None:
         bare = _BareCommits(folder)
         stack.callback(bare.close)
         await bench.orders(_NoJournal(), count, [], [])
+        settle_collector()
         for _ in range(rounds):
             await bench.orders(_NoJournal(), count, found.signed, found.written)
             await bench.in_process(count, found.in_process)

@@ -132,7 +132,8 @@ def _increase_problem(
 ) -> Refusal | None:
     """Minimum notional, leverage after the trade, and margin for it with fees and the collar's loss."""
     mark = conditions.mark
-    if abs(quantity) * mark < contract.min_notional:
+    notional = abs(quantity) * mark
+    if notional < contract.min_notional:
         return Refusal(f"notional is below the venue's minimum {contract.min_notional}")
     value = ledger.value(mark)
     if value <= ZERO:
@@ -140,8 +141,8 @@ def _increase_problem(
     exposure = abs(after) * mark
     if exposure > conditions.max_leverage * value:
         return Refusal("leverage after the order would exceed the emergency leverage")
-    costs = abs(quantity) * mark * (contract.taker_fee + _OPEN_LOSS)
-    if exposure / contract.venue_leverage + costs > value:
+    costs = notional * (contract.taker_fee + _OPEN_LOSS)
+    if exposure > (value - costs) * contract.venue_leverage:
         return Refusal("margin would not cover the order")
     return None
 

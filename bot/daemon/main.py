@@ -6,7 +6,6 @@ only then; so a mistake leaves nothing behind, and without a network nothing is 
 
 import asyncio
 import errno
-import gc
 import signal
 import socket
 import sys
@@ -22,6 +21,7 @@ import uvloop
 from bot.core.events import Park
 from bot.core.history import time_text
 from bot.daemon import logs, paper
+from bot.daemon.collector import settle_collector
 from bot.daemon.console import Console
 from bot.daemon.live_table import REFRESH_S, LiveTable
 from bot.daemon.operations import Operations
@@ -106,9 +106,7 @@ async def _open(
     if operations.runners:
         operations.operator_token = operator_token(settings.data_dir, settings.web.token)
     supervisor.every(_RECONCILE_EVERY_S, operations.reconcile)
-    # What start-up made, ccxt above all, stays: the collector need not walk it again and again.
-    gc.collect()
-    gc.freeze()
+    settle_collector()
     log.info("running", funds=[runner.name for runner in operations.runners])
     return world
 

@@ -3,7 +3,7 @@
 Codes and fields: Binance's USDⓈ-M futures documentation, "Error Code" and the pages of each endpoint.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
@@ -102,9 +102,15 @@ class BinanceUsdm:
             venue_leverage=venue_leverage,
         )
 
-    def mark_frame(self, ticker: Mapping[str, Any]) -> MarkFrame:
-        """A markPriceUpdate frame: E event time, p mark price, T next funding time, r funding rate."""
-        frame = ticker["info"]
+    def mark_updates(self, frame: Any) -> Sequence[Mapping[str, Any]]:
+        """A markPriceUpdate, or the list of them that the stream of all symbols sends; s is the symbol."""
+        if isinstance(frame, dict):
+            return (frame,) if frame.get("e") == "markPriceUpdate" else ()
+        rows = frame if isinstance(frame, list) else ()
+        return [row for row in rows if isinstance(row, dict) and row.get("e") == "markPriceUpdate"]
+
+    def mark_frame(self, frame: Mapping[str, Any]) -> MarkFrame:
+        """A markPriceUpdate: E event time, p mark price, T next funding time, r funding rate."""
         try:
             price = Decimal(frame["p"])
             time_ms = int(frame["E"])

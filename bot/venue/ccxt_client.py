@@ -102,8 +102,6 @@ def guard_sockets(client: "CcxtClient", handle_frame: HandleFrame) -> None:
     An exception in a frame handler ends ccxt's receive loop for good, while its watchers wait on. Here it
     becomes an error of the socket, which ccxt then closes and forgets, and of which it tells its watchers.
     """
-    from ccxt.base.errors import NetworkError  # noqa: PLC0415 - ccxt is imported by now
-
     make_socket = client.client
 
     def guarded_socket(url: str) -> Any:
@@ -112,18 +110,21 @@ def guard_sockets(client: "CcxtClient", handle_frame: HandleFrame) -> None:
             return known[url]
         socket = make_socket(url)
         handle = socket.handle_message
-
-        def guarded(message: Any) -> None:
-            try:
-                handle(message)
-            except Exception as error:  # noqa: BLE001 - whatever a frame may provoke, watchers hear of it
-                socket.on_error(NetworkError(f"a frame that cannot be read ({type(error).__name__})"))
-
-        socket.handle_message = guarded
+        socket.handle_message = lambda message: or_lose_socket(socket, handle, message)
         return socket
 
     client.client = guarded_socket
     client.handle_message = handle_frame
+
+
+def or_lose_socket(socket: Any, handle: Callable[..., None], *arguments: Any) -> None:
+    """Call `handle`; whatever it raises becomes an error of the socket, of which watchers hear."""
+    from ccxt.base.errors import NetworkError  # noqa: PLC0415 - ccxt is imported by now
+
+    try:
+        handle(*arguments)
+    except Exception as error:  # noqa: BLE001 - whatever a frame may provoke
+        socket.on_error(NetworkError(f"a frame that cannot be read ({type(error).__name__})"))
 
 
 async def sockets_lost(client: "CcxtClient") -> None:

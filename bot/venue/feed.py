@@ -1,12 +1,12 @@
 """Mark prices: one supervised watch over all symbols, which ends in a resubscription, never in silence."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from bot.core.events import Mark
-from bot.venue.ccxt_client import drop_sockets, guard_sockets, sockets_lost
+from bot.venue.ccxt_client import drop_sockets, guard_sockets, or_lose_socket, sockets_lost
 from bot.venue.requests import stream_trouble
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ class _Watched:
     symbol: str
     unified: str
     alive_s: float
-    ticker: Any = None
     time_ms: int = -1
     price: "Decimal | None" = None
     lost: bool = False
@@ -70,7 +69,7 @@ class MarkFeed:
         self._pause_s = 0.0
         self.rejected_frames = 0
         self._parse = client.handle_message
-        self._due = False
+        self._frames: list[tuple[Any, Any]] = []
         self._fault: asyncio.Future[None] | None = None
         guard_sockets(client, self._handle)
 
@@ -113,29 +112,38 @@ class MarkFeed:
             await asyncio.sleep(self._pause_s)
 
     def _handle(self, socket: Any, frame: Any) -> None:
-        """Let ccxt parse each frame, and look at the result once for all that came at once."""
-        self._parse(socket, frame)
-        if not self._due:
-            self._due = True
+        """Keep each frame, and look at all that came at once together: the newest of a symbol wins."""
+        self._frames.append((socket, frame))
+        if len(self._frames) == 1:
             asyncio.get_running_loop().call_soon(self._take_frames)
 
     def _take_frames(self) -> None:
-        self._due = False
+        frames, self._frames = self._frames, []
+        # What ccxt makes of a frame takes as long as a decision: twice round the loop is behind any order
+        # that this mark leads to.
+        loop = asyncio.get_running_loop()
+        loop.call_soon(loop.call_soon, self._let_ccxt_parse, frames)
         if self._fault is None or self._fault.done():
             return
+        newest = {
+            update.get("s"): update for _, frame in frames for update in self._profile.mark_updates(frame)
+        }
         try:
             for watched in self._watched:
-                ticker = self._client.tickers.get(watched.unified)
-                if ticker is not None and ticker is not watched.ticker:
-                    watched.ticker = ticker
-                    self._take(watched, ticker)
+                if watched.symbol in newest:
+                    self._take(watched, newest[watched.symbol])
         except Exception as error:  # noqa: BLE001 - a fault of the listener: whoever runs the feed gets it
             self._fault.set_exception(error)
 
-    def _take(self, watched: _Watched, ticker: Any) -> None:
+    def _let_ccxt_parse(self, frames: list[tuple[Any, Any]]) -> None:
+        """Subscriptions, errors and ccxt's own state are its business."""
+        for socket, frame in frames:
+            or_lose_socket(socket, self._parse, socket, frame)
+
+    def _take(self, watched: _Watched, update: Mapping[str, Any]) -> None:
         """One symbol's newest frame."""
         try:
-            frame = self._profile.mark_frame(ticker)
+            frame = self._profile.mark_frame(update)
         except ValueError as error:
             self.rejected_frames += 1
             self._lose(watched, str(error))

@@ -1,6 +1,6 @@
 """What a venue must tell us about itself: one frozen profile per exchange implements `Profile`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
@@ -133,8 +133,12 @@ class Profile(Protocol):
         """Translate a ccxt market; `AnswerMalformed` if it lacks what an order needs."""
         ...
 
-    def mark_frame(self, ticker: Mapping[str, Any]) -> MarkFrame:
-        """Decode what ccxt's mark price watch returned; ValueError if there is no usable price in it."""
+    def mark_updates(self, frame: Any) -> Sequence[Mapping[str, Any]]:
+        """The mark price updates in a frame of the market stream, each with its symbol in "s"."""
+        ...
+
+    def mark_frame(self, frame: Mapping[str, Any]) -> MarkFrame:
+        """Decode one mark price update; ValueError if there is no usable price in it."""
         ...
 
     def order_news(self, frame: Any, symbol: str) -> OrderNews | None:
