@@ -157,7 +157,8 @@ class Runner:
 
     def _tell_later(self) -> None:
         try:
-            self._tell()
+            if self._untold:
+                self._tell()
         except Exception as error:  # noqa: BLE001 - as in `handle`
             self._fail(error)
 
