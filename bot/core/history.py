@@ -136,9 +136,7 @@ class _Fills(NamedTuple):
     def average_price(self) -> Price | None:
         return _QUOTIENT.divide(self.turnover, self.traded) if self.traded else None
 
-    def shortfall_bps(self, mark: Price) -> Decimal | None:
-        if not self.traded:
-            return None
+    def shortfall_bps(self, mark: Price) -> Decimal:
         return ((self.paid - self.bought * mark) / (self.traded * mark) * BPS).quantize(_SHORTFALL_GRID)
 
 
