@@ -20,7 +20,7 @@ NARROW_BAND = {
 def prices(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Half a day in which both funds leave the band of 1.5 to 3 on both sides."""
     folder = tmp_path_factory.mktemp("prices")
-    return write_replay(folder / "prices.csv", 60_000, 43_000, 77_000, 66_000, hours=9)
+    return write_replay(folder / "prices.csv", 60_000, 41_000, 80_000, 66_000, hours=9)
 
 
 @pytest.fixture(scope="session")
