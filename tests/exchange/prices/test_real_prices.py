@@ -17,7 +17,7 @@ CRASH_2025 = "BTCUSDT_perp_5m_2025-03-06_2025-04-13.csv.gz"
 SPOT_2020 = "BTCUSDT_spot_1h_2020-01-01_2021-06-30.csv.gz"
 FUNDING_2020 = "BTCUSDT_funding_8h_2020-01-01_2023-12-31.csv.gz"
 
-pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="real market data (../shared/data) are not here")
+pytestmark = pytest.mark.needs("shared")
 
 
 def rows_of(name: str) -> list[dict[str, str]]:
