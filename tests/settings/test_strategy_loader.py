@@ -49,7 +49,7 @@ def test_a_strategy_is_found_by_its_name() -> None:
     """The name is that of its file, in any case."""
     assert load_strategy("strategic", {}) == Strategic()
     assert load_strategy("Interval", {}) == Interval()
-    assert {"strategic", "interval"} <= set(strategy_names())
+    assert {"strategic", "interval", "recenter", "corridor"} <= set(strategy_names())
 
 
 def test_parameters_may_be_numbers_or_text() -> None:

@@ -13,7 +13,9 @@ from bot.core.engine import start, step
 from bot.core.ledger import Ledger, real_leverage
 from bot.core.strategy import FundView, Hold, Strategy, uses_band
 from bot.testing import Lab, a_contract, a_fund
+from strategies.corridor import Corridor
 from strategies.interval import Interval
+from strategies.recenter import Recenter
 from strategies.strategic import Strategic
 
 DAY_S = 86_400
@@ -28,6 +30,15 @@ strategies = st.one_of(
         at=schedules.map(",".join),
         move=st.sampled_from([0.0, 0.001, 0.01, 0.1, 0.5]),
         max_leverage=st.floats(3.01, 6.0),
+    ),
+    st.builds(
+        Recenter,
+        target=st.sampled_from([0.0, 1.95, 2.2]),
+        speed=st.floats(0.05, 1.0),
+        every_s=st.sampled_from([900.0, 86_400.0, 7.0 * 86_400]),
+    ),
+    st.builds(
+        Corridor, target=st.floats(0.5, 3.0), cost_bps=st.floats(0.1, 50.0), aversion=st.floats(0.05, 20.0)
     ),
 )
 
