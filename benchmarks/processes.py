@@ -91,6 +91,11 @@ class Daemon:
         with urllib.request.urlopen(url) as answer:
             return int(orjson.loads(answer.read())["time"])
 
+    def pin(self, core: int) -> None:
+        """Let it run on one core only."""
+        for thread in Path(f"/proc/{self._process.pid}/task").iterdir():
+            os.sched_setaffinity(int(thread.name), {core})
+
     def resident_mb(self) -> float:
         """Resident memory in MB (10**6 bytes)."""
         for line in Path(f"/proc/{self._process.pid}/status").read_text().splitlines():

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
+import uvloop
+
 from bot.errors import UserError
 from bot.exchange import (
     CATALOG,
@@ -42,7 +44,7 @@ class ExchangeOptions:
 
 def run_exchange(options: ExchangeOptions) -> int:
     """Serve until SIGINT or SIGTERM; give the exit code. Raises UserError, which names the option."""
-    return asyncio.run(_serve(_configured(options), options))
+    return uvloop.run(_serve(_configured(options), options))
 
 
 def _configured(options: ExchangeOptions) -> ExchangeConfig:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import TYPE_CHECKING
 
@@ -24,27 +25,51 @@ class Desk:
 
     def __init__(self, venue: Venue, store: Store, streams: Streams, listen_keys: ListenKeys) -> None:
         self.venue = venue
-        self.store = store
         self.streams = streams
         self.listen_keys = listen_keys
+        self._store = store
         self._saved_ms = venue.market.now
+        self._settling: asyncio.Task[None] | None = None
+        self._telling = asyncio.Lock()
+
+    @property
+    def store(self) -> Store:
+        """The store, with every change so far in it."""
+        if self.venue.changes:
+            self._save()
+        return self._store
 
     async def settle(self) -> None:
-        """Make changes durable, then tell the user streams."""
+        """Make changes durable, then tell the user streams.
+
+        Whoever settles within one turn of the event loop shares one transaction.
+        """
+        venue = self.venue
+        if not venue.changes and not venue.events:
+            return
+        if self._settling is None:
+            self._settling = asyncio.ensure_future(self._settle())
+        await asyncio.shield(self._settling)
+
+    async def _settle(self) -> None:
+        self._settling = None  # whoever comes from here on needs another transaction
         venue = self.venue
         if venue.changes:
-            self.store.save(venue)
-            self._saved_ms = venue.market.now
+            self._save()
         if venue.events:
             events, venue.events = venue.events, []
-            await self.streams.send_user_events(events)
+            async with self._telling:
+                await self.streams.send_user_events(events)
 
     def save_market_time(self) -> None:
         """Make the market time durable if it has moved."""
         if self._saved_ms != self.venue.market.now:
-            self.store.save(self.venue)
-            self._saved_ms = self.venue.market.now
+            self._save()
 
     def save_listen_keys(self) -> None:
         """Make the listen keys durable."""
-        self.store.save(self.venue, [(LISTEN_KEYS, self.listen_keys.stored())])
+        self._store.save(self.venue, [(LISTEN_KEYS, self.listen_keys.stored())])
+
+    def _save(self) -> None:
+        self._store.save(self.venue)
+        self._saved_ms = self.venue.market.now

@@ -159,7 +159,7 @@ class MarketClock:
 
     # --- attached clients -----------------------------------------------------------------------------
 
-    async def serve(self, request: web.Request) -> web.StreamResponse:
+    async def serve(self, request: web.BaseRequest) -> web.StreamResponse:
         """Serve one pacing socket until it closes."""
         socket = web.WebSocketResponse(compress=False, max_msg_size=MAX_FRAME_BYTES)
         await socket.prepare(request)

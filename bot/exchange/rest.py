@@ -36,7 +36,7 @@ class RestApi:
         self._accounts = {account.api_key: account for account in accounts}
         self._rates = RateCounter(limits)
 
-    async def handle(self, request: web.Request) -> web.Response:
+    async def handle(self, request: web.BaseRequest) -> web.Response:
         """Answer one request; whatever goes wrong comes out as Binance error JSON."""
         headers: dict[str, str] = {}
         try:
@@ -59,7 +59,7 @@ class RestApi:
             body=orjson.dumps(answer), status=status, headers=headers, content_type="application/json"
         )
 
-    async def _answer(self, request: web.Request, headers: dict[str, str]) -> Any:
+    async def _answer(self, request: web.BaseRequest, headers: dict[str, str]) -> Any:
         desk, path = self._desk, request.rel_url.raw_path
         key = (request.method, path)
         public, private = PUBLIC_ROUTES.get(key), PRIVATE_ROUTES.get(key)
@@ -83,7 +83,7 @@ class RestApi:
         return answer
 
 
-async def _body(request: web.Request) -> str:
+async def _body(request: web.BaseRequest) -> str:
     if not request.can_read_body:
         return ""
     try:

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TYPE_CHECKING, Protocol
 
-from aiohttp import web
-from aiohttp.http_exceptions import HttpProcessingError
-
 from bot.exchange.catalog import CATALOG
 from bot.exchange.desk import LISTEN_KEYS, Desk, wall_ms
-from bot.exchange.errors import PortInUseError, StartError
+from bot.exchange.errors import StartError
 from bot.exchange.limits import UNLIMITED, RateLimits
 from bot.exchange.listen_keys import ListenKeys
+from bot.exchange.listener import listen
 from bot.exchange.market import DEFAULT_HALF_SPREAD_BPS, Market, TradedSymbol
 from bot.exchange.pacing import MarketClock, Speed
 from bot.exchange.prices import FundingSource, PricePath, open_funding
-from bot.exchange.rest import MAX_BODY_BYTES, RestApi
+from bot.exchange.rest import RestApi
 from bot.exchange.store import Store
 from bot.exchange.streams import Streams
 from bot.exchange.venue import Venue
@@ -30,11 +27,12 @@ if TYPE_CHECKING:
     from decimal import Decimal
     from pathlib import Path
 
+    from aiohttp import web
+
     from bot.exchange.auth import AccountConfig
 
 
 _log = logging.getLogger(__name__)
-_http_log = logging.getLogger(f"{__name__}.http")
 
 
 class IdentifiedPath(PricePath, Protocol):
@@ -71,7 +69,9 @@ class ExchangeConfig:
 class Exchange:
     """A running exchange."""
 
-    def __init__(self, config: ExchangeConfig, desk: Desk, clock: MarketClock, runner: web.AppRunner) -> None:
+    def __init__(
+        self, config: ExchangeConfig, desk: Desk, clock: MarketClock, runner: web.ServerRunner
+    ) -> None:
         self._config = config
         self._desk = desk
         self._runner = runner
@@ -122,7 +122,8 @@ async def start_exchange(config: ExchangeConfig) -> Exchange:
         start_ms = max(item.path.start_ms for item in traded)
         clock = MarketClock(desk, config.speed, start_ms=start_ms, wait_for_clients=config.wait_for_clients)
         limits = config.limits or _usual_limits(config.speed)
-        runner = await _listen(config, desk, clock, RestApi(desk, config.accounts, limits))
+        rest = RestApi(desk, config.accounts, limits)
+        runner = await listen(config.host, config.port, desk=desk, clock=clock, rest=rest.handle)
     except BaseException:
         store.close()
         raise
@@ -181,53 +182,3 @@ def _open_desk(venue: Venue, store: Store) -> Desk:
 
 def _usual_limits(speed: Speed) -> RateLimits:
     return RateLimits() if speed != "max" and speed <= 1 else UNLIMITED
-
-
-async def _listen(config: ExchangeConfig, desk: Desk, clock: MarketClock, rest: RestApi) -> web.AppRunner:
-    async def handle(request: web.Request) -> web.StreamResponse:
-        if request.headers.get("Upgrade", "").lower() != "websocket":
-            return await rest.handle(request)
-        combined, names = _stream_target(request)
-        try:
-            if request.path == "/pacing":
-                return await clock.serve(request)
-            if names is not None:
-                return await desk.streams.serve(request, combined=combined, names=names)
-        except web.HTTPBadRequest as error:
-            return web.json_response({"code": -1130, "msg": error.text}, status=400)
-        return await rest.handle(request)
-
-    app = web.Application(client_max_size=MAX_BODY_BYTES)
-    app.router.add_route("*", "/{path:.*}", handle)
-    _http_log.addFilter(_is_our_fault)
-    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0, logger=_http_log)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, config.host, config.port).start()
-    except OSError as error:
-        await runner.cleanup()
-        where = f"{config.host}:{config.port}"
-        if error.errno == errno.EADDRINUSE:
-            raise PortInUseError(f"{where} is in use by another program; choose another port") from error
-        raise StartError(f"cannot listen on {where}: {error.strerror}; choose another address") from error
-    return runner
-
-
-def _is_our_fault(record: logging.LogRecord) -> bool:
-    """Keep requests that are not HTTP out of the log: whoever sent them has had 400."""
-    error = record.exc_info[1] if record.exc_info else None
-    return not isinstance(error, HttpProcessingError)
-
-
-def _stream_target(request: web.Request) -> tuple[bool, list[str] | None]:
-    """Return whether a websocket path is a combined one, and the streams it names; None: no such path."""
-    parts = [part for part in request.path.split("/") if part]
-    if parts and parts[0] in {"market", "public", "private"}:
-        parts = parts[1:]
-    if not parts or parts[0] not in {"ws", "stream"}:
-        return False, None
-    combined = parts[0] == "stream"
-    names = [part for part in parts[1:] if not part.isdigit()]
-    for parameter in ("streams", "listenKey"):
-        names += [name for name in request.query.get(parameter, "").split("/") if name]
-    return combined, names

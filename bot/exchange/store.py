@@ -1,6 +1,8 @@
-"""The exchange's own durable store: one SQLite file (WAL, synchronous=FULL).
+"""The exchange's own durable store: one SQLite file (WAL, synchronous=NORMAL).
 
-One `save` is one transaction: everything a reply or an event shows is on disk before it is sent. Accounts
+One `save` is one transaction: everything a reply or an event shows is in the file before it is sent, so the
+death of the process (kill -9) loses none of it. It is not flushed to the disk each time (synchronous=NORMAL):
+a power cut may lose the last moments of a play market, never its consistency. Accounts
 are small and written whole; orders, trades and income only grow, and are read back by index, so that memory
 does not grow with them.
 """
@@ -67,7 +69,7 @@ class Store:
             directory.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(self._path, isolation_level=None)
             self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = FULL")
+            self._db.execute("PRAGMA synchronous = NORMAL")
             self._db.executescript(_SCHEMA)
         except (OSError, sqlite3.Error) as error:
             raise StartError(

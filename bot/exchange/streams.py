@@ -142,7 +142,9 @@ class Streams:
 
     # --- who listens to what --------------------------------------------------------------------------
 
-    async def serve(self, request: web.Request, *, combined: bool, names: list[str]) -> web.StreamResponse:
+    async def serve(
+        self, request: web.BaseRequest, *, combined: bool, names: list[str]
+    ) -> web.StreamResponse:
         """Serve one socket until it closes, subscribed to `names` from the start."""
         socket = web.WebSocketResponse(heartbeat=PING_EVERY_S, compress=False, max_msg_size=MAX_FRAME_BYTES)
         await socket.prepare(request)

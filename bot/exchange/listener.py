@@ -1,0 +1,86 @@
+"""The exchange's one port: a bare HTTP server, which tells websockets from REST requests.
+
+It is aiohttp's low-level server: the venue has no use for its router, whose regular expressions would cost
+more than an order.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+
+from bot.exchange.errors import PortInUseError, StartError
+from bot.exchange.rest import MAX_BODY_BYTES
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Awaitable, Callable
+
+    from bot.exchange.desk import Desk
+    from bot.exchange.pacing import MarketClock
+
+    Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+
+_log = logging.getLogger(__name__)
+
+
+async def listen(host: str, port: int, *, desk: Desk, clock: MarketClock, rest: Handler) -> web.ServerRunner:
+    """Serve at `host`:`port` until the runner is cleaned up. Raises StartError, one line."""
+
+    async def handle(request: web.BaseRequest) -> web.StreamResponse:
+        if request.headers.get("Upgrade", "").lower() != "websocket":
+            return await rest(request)
+        combined, names = _stream_target(request)
+        try:
+            if request.path == "/pacing":
+                return await clock.serve(request)
+            if names is not None:
+                return await desk.streams.serve(request, combined=combined, names=names)
+        except web.HTTPBadRequest as error:
+            return web.json_response({"code": -1130, "msg": error.text}, status=400)
+        return await rest(request)
+
+    _log.addFilter(_is_our_fault)
+    server = web.Server(handle, request_factory=_request, access_log=None, logger=_log)
+    runner = web.ServerRunner(server, handle_signals=False, shutdown_timeout=1.0)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, host, port).start()
+    except OSError as error:
+        await runner.cleanup()
+        where = f"{host}:{port}"
+        if error.errno == errno.EADDRINUSE:
+            raise PortInUseError(f"{where} is in use by another program; choose another port") from error
+        raise StartError(f"cannot listen on {where}: {error.strerror}; choose another address") from error
+    return runner
+
+
+def _request(
+    message: Any, payload: Any, protocol: Any, writer: Any, task: asyncio.Task[None]
+) -> web.BaseRequest:
+    loop = task.get_loop()
+    return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=MAX_BODY_BYTES)
+
+
+def _is_our_fault(record: logging.LogRecord) -> bool:
+    """Keep requests that are not HTTP out of the log: whoever sent them has had 400."""
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, HttpProcessingError)
+
+
+def _stream_target(request: web.BaseRequest) -> tuple[bool, list[str] | None]:
+    """Return whether a websocket path is a combined one, and the streams it names; None: no such path."""
+    parts = [part for part in request.path.split("/") if part]
+    if parts and parts[0] in {"market", "public", "private"}:
+        parts = parts[1:]
+    if not parts or parts[0] not in {"ws", "stream"}:
+        return False, None
+    combined = parts[0] == "stream"
+    names = [part for part in parts[1:] if not part.isdigit()]
+    for parameter in ("streams", "listenKey"):
+        names += [name for name in request.query.get(parameter, "").split("/") if name]
+    return combined, names
