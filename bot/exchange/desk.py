@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from bot.exchange.venue import Venue
 
 LISTEN_KEYS = "listen_keys"
+FLUSH_AFTER_S = 0.02  # how long the database may lag behind the redo log: it works when replies are out
 
 
 def wall_ms() -> int:
@@ -31,6 +32,7 @@ class Desk:
         self._saved_ms = venue.market.now
         self._settling: asyncio.Task[None] | None = None
         self._telling = asyncio.Lock()
+        self._flushing: asyncio.TimerHandle | None = None
 
     @property
     def store(self) -> Store:
@@ -73,3 +75,9 @@ class Desk:
     def _save(self) -> None:
         self._store.save(self.venue)
         self._saved_ms = self.venue.market.now
+        if self._flushing is None:
+            self._flushing = asyncio.get_running_loop().call_later(FLUSH_AFTER_S, self._flush)
+
+    def _flush(self) -> None:
+        self._flushing = None
+        self._store.flush()

@@ -48,7 +48,7 @@ class RestApi:
                 headers["Retry-After"] = str(error.retry_after_s)
         except web.HTTPRequestEntityTooLarge:
             status, answer = 413, wire.error(-1130, "The request body is too large.")
-        except sqlite3.Error:
+        except (sqlite3.Error, OSError):
             _log.exception("the exchange's store failed")
             message = "Internal error; unable to process your request. Please try again."
             status, answer = 503, wire.error(-1001, message)

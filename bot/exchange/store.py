@@ -1,16 +1,15 @@
 """The exchange's own durable store: one SQLite file (WAL, synchronous=NORMAL).
 
-One `save` is one transaction: everything a reply or an event shows is in the file before it is sent, so the
-death of the process (kill -9) loses none of it. It is not flushed to the disk each time (synchronous=NORMAL):
-a power cut may lose the last moments of a play market, never its consistency. Accounts
-are small and written whole; orders, trades and income only grow, and are read back by index, so that memory
-does not grow with them.
+Everything a reply or an event shows is in a file before it is sent, so the death of the process (kill -9)
+loses none of it: `save` writes it to the redo log, and the database follows in larger transactions, before
+it is next read at the latest. Neither is flushed to the disk each time (synchronous=NORMAL): a power cut may
+lose the last moments of a play market, never its consistency. Accounts are small and written whole; orders,
+trades and income only grow, and are read back by index, so that memory does not grow with them.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from contextlib import contextmanager
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -20,15 +19,17 @@ from bot.exchange.account import Account, Position
 from bot.exchange.book import Depletion
 from bot.exchange.entities import Income, IncomeType, Order, OrderType, Side, Status, TimeInForce, Trade
 from bot.exchange.errors import StartError, StoreMismatchError
+from bot.exchange.redo import RedoLog, Write
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from bot.exchange.venue import Venue
 
 FORMAT = "1"
 FILE_NAME = "exchange.sqlite"
+MAX_PENDING = 64  # saves that the database may be behind: some milliseconds of its time
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -60,17 +61,41 @@ _TRADE_COLUMNS = "id, account, order_id, symbol, side, price, quantity, realised
 _INCOME_COLUMNS = "id, account, type, symbol, amount, trade_id, time_ms"
 
 
+def _insert(table: str, columns: str) -> str:
+    marks = ", ".join("?" for _ in columns.split(","))
+    return f"INSERT OR REPLACE INTO {table} ({columns}) VALUES ({marks})"  # noqa: S608
+
+
+_PUT_FACT = _insert("facts", "name, value")
+_PUT_ACCOUNT = _insert("accounts", "name, state")
+_PUT_ORDER = _insert("orders", _ORDER_COLUMNS + ", open")
+_PUT_TRADE = _insert("trades", _TRADE_COLUMNS)
+_PUT_INCOME = _insert("incomes", _INCOME_COLUMNS)
+
+
 class Store:
     """The open store of one exchange. `directory` is made if need be; raises StartError if it cannot be."""
 
     def __init__(self, directory: Path) -> None:
         self._path = directory / FILE_NAME
+        self._pending: list[list[Write]] = []
         try:
             directory.mkdir(parents=True, exist_ok=True)
+            is_new = not self._path.exists()
             self._db = sqlite3.connect(self._path, isolation_level=None)
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = NORMAL")
             self._db.executescript(_SCHEMA)
+            self._redo = RedoLog(self._path.with_name(f"{FILE_NAME}-redo"))
+            if not is_new:  # beside a new store lies, if anything, the log of one that was archived
+                self._pending = self._redo.left()
+            self.flush()
+            self._redo.clear()
+        except BlockingIOError as error:
+            raise StartError(
+                f"the exchange's store {self._path} is in use by another process; stop that one,"
+                " or give another directory"
+            ) from error
         except (OSError, sqlite3.Error) as error:
             raise StartError(
                 f"cannot open the exchange's store {self._path}: {error};"
@@ -78,8 +103,10 @@ class Store:
             ) from error
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the files."""
+        self.flush()
         self._db.close()
+        self._redo.close()
 
     # --- identity and resumption ----------------------------------------------------------------------
 
@@ -90,9 +117,8 @@ class Store:
         """
         known = self.fact("identity")
         if known is None:
-            with self._transaction():
-                self._put_fact("format", FORMAT)
-                self._put_fact("identity", identity)
+            self._write([("format", FORMAT), ("identity", identity)])
+            self.flush()
             return False
         if self.fact("format") != FORMAT:
             raise StoreMismatchError(f"{self._path} is of another version; use --fresh to archive it")
@@ -105,6 +131,7 @@ class Store:
 
     def fact(self, name: str) -> str | None:
         """Return a stored fact."""
+        self.flush()
         row = self._db.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
         return row[0] if row else None
 
@@ -122,33 +149,42 @@ class Store:
         return sorted(accounts.values(), key=lambda account: account.slot)
 
     def save(self, venue: Venue, facts: Iterable[tuple[str, str]] = ()) -> None:
-        """Make the venue's changes and its market time durable, and clear the changes."""
-        changes, db = venue.changes, self._db
-        with self._transaction():
-            self._put_fact("market_time_ms", str(venue.market.now))
-            for name, value in facts:
-                self._put_fact(name, value)
-            orders = map(_order_row, changes.orders.values())
-            db.executemany(_insert("orders", _ORDER_COLUMNS + ", open"), orders)
-            db.executemany(_insert("trades", _TRADE_COLUMNS), map(_trade_row, changes.trades))
-            db.executemany(_insert("incomes", _INCOME_COLUMNS), map(_income_row, changes.incomes))
-            for name in changes.accounts:
-                state = orjson.dumps(_encode_account(venue.accounts[name])).decode()
-                db.execute("INSERT OR REPLACE INTO accounts VALUES (?, ?)", (name, state))
+        """Make the venue's changes and its market time durable, and clear the changes.
+
+        Raises OSError if the disk takes nothing more; the changes are kept then.
+        """
+        changes = venue.changes
+        self._write(
+            [("market_time_ms", str(venue.market.now)), *facts],
+            (_PUT_ORDER, list(map(_order_row, changes.orders.values()))),
+            (_PUT_TRADE, list(map(_trade_row, changes.trades))),
+            (_PUT_INCOME, list(map(_income_row, changes.incomes))),
+            (_PUT_ACCOUNT, [(name, _account_state(venue.accounts[name])) for name in changes.accounts]),
+        )
         venue.changes = type(changes)()
 
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
+    def _write(self, facts: Sequence[tuple[str, str]], *writes: Write) -> None:
+        written = [(_PUT_FACT, facts), *(write for write in writes if write[1])]
+        self._redo.append(written)
+        self._pending.append(written)
+        if len(self._pending) >= MAX_PENDING:
+            self.flush()
+
+    def flush(self) -> None:
+        """Bring the database up to date. Raises sqlite3.Error; nothing is lost then."""
+        if not self._pending:
+            return
         self._db.execute("BEGIN IMMEDIATE")
         try:
-            yield
+            for writes in self._pending:
+                for statement, rows in writes:
+                    self._db.executemany(statement, rows)
+            self._db.execute("COMMIT")
         except BaseException:
             self._db.execute("ROLLBACK")
             raise
-        self._db.execute("COMMIT")
-
-    def _put_fact(self, name: str, value: str) -> None:
-        self._db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
+        self._pending.clear()
+        self._redo.clear()
 
     # --- history --------------------------------------------------------------------------------------
 
@@ -172,9 +208,13 @@ class Store:
         found = self._orders(where, (account, symbol, from_id, start_ms, end_ms), order, limit)
         return sorted(found, key=lambda item: item.id)
 
+    def _rows(self, query: str, values: tuple[object, ...]) -> Iterator[tuple[Any, ...]]:
+        self.flush()
+        return self._db.execute(query, values)
+
     def _orders(self, where: str, values: tuple[object, ...], order: str, limit: int) -> list[Order]:
         query = f"SELECT {_ORDER_COLUMNS} FROM orders WHERE {where} ORDER BY {order} LIMIT ?"  # noqa: S608
-        return [_decode_order(row) for row in self._db.execute(query, (*values, limit))]
+        return [_decode_order(row) for row in self._rows(query, (*values, limit))]
 
     def trades(
         self,
@@ -196,7 +236,7 @@ class Store:
             values += (order_id,)
         direction = "" if oldest_first else "DESC"
         query = f"SELECT {_TRADE_COLUMNS} FROM trades WHERE {where} ORDER BY id {direction} LIMIT ?"  # noqa: S608
-        found = [_decode_trade(row) for row in self._db.execute(query, (*values, limit))]
+        found = [_decode_trade(row) for row in self._rows(query, (*values, limit))]
         return sorted(found, key=lambda item: item.id)
 
     def incomes(
@@ -222,13 +262,8 @@ class Store:
             values += (symbol,)
         by = "time_ms, id" if oldest_first else "time_ms DESC, id DESC"
         query = f"SELECT {_INCOME_COLUMNS} FROM incomes WHERE {where} ORDER BY {by} LIMIT ? OFFSET ?"  # noqa: S608
-        found = [_decode_income(row) for row in self._db.execute(query, (*values, limit, offset))]
+        found = [_decode_income(row) for row in self._rows(query, (*values, limit, offset))]
         return sorted(found, key=lambda item: (item.time_ms, item.id))
-
-
-def _insert(table: str, columns: str) -> str:
-    marks = ", ".join("?" for _ in columns.split(","))
-    return f"INSERT OR REPLACE INTO {table} ({columns}) VALUES ({marks})"  # noqa: S608
 
 
 def _text(value: Decimal) -> str:
@@ -328,8 +363,8 @@ def _decode_income(row: tuple[Any, ...]) -> Income:
     return Income(income_id, account, IncomeType(kind), symbol, Decimal(amount), trade_id, time_ms)
 
 
-def _encode_account(account: Account) -> dict[str, Any]:
-    return {
+def _account_state(account: Account) -> str:
+    state = {
         "slot": account.slot,
         "wallet": _text(account.wallet),
         "positions": {
@@ -343,6 +378,7 @@ def _encode_account(account: Account) -> dict[str, Any]:
         ],
         "counters": account.counters,
     }
+    return orjson.dumps(state).decode()
 
 
 def _decode_account(name: str, state: dict[str, Any]) -> Account:

@@ -38,11 +38,13 @@ def archive(data_dir: Path, names: Sequence[str], now: datetime) -> Path | None:
 
 
 def _move_store(path: Path, folder: Path) -> None:
-    """The rename of the database decides; before it the copied log is surplus, after it the original is."""
-    log, index = (path.with_name(path.name + suffix) for suffix in ("-wal", "-shm"))
-    if log.exists():
-        copy = folder / log.name
-        shutil.copyfile(log, copy)
+    """The rename of the database decides; before it the copied logs are surplus, after it the originals."""
+    log, redo, index = (path.with_name(path.name + suffix) for suffix in ("-wal", "-redo", "-shm"))
+    for part in (log, redo):  # the second is the paper exchange's own
+        if not part.exists():
+            continue
+        copy = folder / part.name
+        shutil.copyfile(part, copy)
         copy.chmod(PRIVATE)
         with copy.open("rb") as file:
             os.fsync(file.fileno())
@@ -51,4 +53,5 @@ def _move_store(path: Path, folder: Path) -> None:
     sync_folder(folder)
     sync_folder(path.parent)
     log.unlink(missing_ok=True)
+    redo.unlink(missing_ok=True)
     index.unlink(missing_ok=True)

@@ -209,3 +209,41 @@ async def test_killed_at_any_moment_it_has_what_it_told(tmp_path: Path) -> None:
     assert all(stored[order["orderId"]]["executedQty"] == order["executedQty"] == "0.100" for order in told)
     total = sum(round(float(row["income"]) * 1e8) for row in incomes)
     assert total == round(float(balance["balance"]) * 1e8)
+
+
+async def test_a_kill_before_the_database_has_it_loses_nothing(start: Start, tmp_path: Path) -> None:
+    """What only the redo log holds when the process dies is in the database after the next start."""
+    async with start() as bench:
+        store = bench.exchange._desk.store
+        placed = await bench.order(quantity="0.5")
+        assert store._pending
+        copy = tmp_path / "as the kill left it"
+        copy.mkdir()
+        for file in (tmp_path / "exchange").iterdir():
+            (copy / file.name).write_bytes(file.read_bytes())
+        redo = copy / f"{FILE_NAME}-redo"
+        redo.write_bytes(redo.read_bytes() + b'[["INSERT OR REPLACE INTO facts')  # half a line: never told
+    async with start(directory=copy) as bench:
+        query = {"symbol": "BTCUSDT", "orderId": placed["orderId"]}
+        assert (await bench.call("GET", "/fapi/v1/order", query, UP))[1]["executedQty"] == "0.500"
+
+
+async def test_a_log_beside_no_store_is_not_used(start: Start, tmp_path: Path) -> None:
+    """What an archived store left behind does not come back in a new one."""
+    async with start() as bench:
+        await bench.order()
+        redo = (tmp_path / "exchange" / f"{FILE_NAME}-redo").read_bytes()
+        assert redo
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new" / f"{FILE_NAME}-redo").write_bytes(redo)
+    async with start(directory=tmp_path / "new") as bench:
+        assert (await bench.call("GET", "/fapi/v1/allOrders", {"symbol": "BTCUSDT"}, UP))[1] == []
+
+
+async def test_two_exchanges_do_not_share_a_store(start: Start) -> None:
+    """The second is refused in one line, and the first goes on."""
+    async with start() as bench:
+        with pytest.raises(StartError, match=r"exchange\.sqlite is in use by another process; stop that one"):
+            async with start():
+                pass
+        assert (await bench.order())["status"] == "FILLED"
