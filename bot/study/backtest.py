@@ -1,0 +1,82 @@
+"""`backtest`: one fund, one strategy, one series of prices."""
+
+from collections.abc import Mapping
+
+from bot.core.strategy import Strategy
+from bot.study.calendar import Calendar, calendar_of
+from bot.study.choice import choose_strategy
+from bot.study.engine import Course, FundRun
+from bot.study.funding import Funding
+from bot.study.market import Market
+from bot.study.points import points_of
+from bot.study.prices import Prices
+from bot.study.result import Result
+from bot.study.spec import LARGEST, Costs, FundSpec, Path
+
+FREE = Costs()
+
+
+def backtest(
+    prices: Prices,
+    fund: FundSpec,
+    strategy: Strategy | str = "strategic",
+    *,
+    funding: Funding | None = None,
+    costs: Costs = FREE,
+    seed: int = 0,
+    path: Path = "close",
+    parameters: Mapping[str, object] | None = None,
+) -> Result:
+    """Run one fund through `prices` and say what became of it.
+
+    `strategy` is an object with `decide`, or a name or import path, built with `parameters`. The fund starts
+    at the first price with NAV 1 and its start leverage, which is given and not traded. At each close (with
+    `path` "ohlc" or "olhc": at each point of a walk inside each bar) funding and fees are taken, the strategy
+    decides, and a rebalance fills there and then. `seed` gives the secret targets and confirmation delays.
+
+    Raises StudyError, which names the parameter, and StrategyError. A fund that dies is a result, no error.
+    """
+    chosen = choose_strategy(strategy, parameters, fund)
+    fund.check(chosen)
+    points = points_of(prices, path)
+    brackets = fund.brackets if fund.brackets is not None else (() if path == "close" else LARGEST)
+    calendar = calendar_of(prices, points, funding, fund.management_fee_daily)
+    market = Market(prices, points, costs.slippage)
+    course = FundRun(points, fund, chosen, costs, market, brackets, seed).run(calendar.happenings)
+    dead_at = None if course.dead_point is None else int(points.times_ms[course.dead_point])
+    return Result(
+        fund=fund,
+        prices=prices,
+        final_nav=course.final_value / fund.capital,
+        final_value=course.final_value,
+        turnover=course.turnover,
+        fees=course.fees,
+        funding=course.funding,
+        management_fees=course.management_fees,
+        slippage=course.slippage,
+        decisions=course.decisions,
+        dead=course.dead_point is not None,
+        dead_at=dead_at,
+        liquidated=course.liquidated,
+        warnings=_warnings(prices, calendar, course, fund),
+        rebalances=tuple(course.rebalances),
+        _course=course,
+        _points=points,
+    )
+
+
+def _warnings(prices: Prices, calendar: Calendar, course: Course, fund: FundSpec) -> tuple[str, ...]:
+    found = []
+    if prices.gaps:
+        found.append(
+            f"prices: {prices.gaps} gaps, in which {prices.missing_bars} bars are missing; kept as they are"
+        )
+    if calendar.funding_outside:
+        found.append(f"funding: {calendar.funding_outside} payments lie outside the prices; not applied")
+    if course.small:
+        found.append(
+            f"{course.small} decisions to increase were below min_notional {fund.min_notional:g}; not traded"
+        )
+    if course.liquidated:
+        found.append("the venue liquidated the fund: nothing was left")
+    return tuple(found)

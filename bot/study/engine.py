@@ -1,0 +1,294 @@
+"""One fund through one series: the live core's decisions, filled at the point where they are taken.
+
+The strategy is asked as the daemon asks it (`FundView` in, `Hold` or `Rebalance` out). Between two answers
+the price index finds the next point outside the hold region, or the point at which its time ends. Balances
+are the core's `Ledger`, in Decimal; prices are floats until one is traded at. Rules: docs/study.md.
+"""
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from hashlib import sha256
+from math import inf
+from typing import NamedTuple
+
+from bot.core import draws
+from bot.core.ledger import Ledger, real_leverage, target_position
+from bot.core.strategy import INWARD, Decision, Hold, Rebalance, Strategy, uses_band
+from bot.core.units import ZERO, toward_zero
+from bot.study.calendar import Happening
+from bot.study.liquidation import leverage_limit, maintenance_margin
+from bot.study.market import Market
+from bot.study.points import Points
+from bot.study.sampling import Sampler, StudyView
+from bot.study.spec import Bracket, Costs, FundSpec, Trade, decimal
+
+
+class RebalanceRow(NamedTuple):
+    """One rebalance: time in UTC ms, positions signed in base units, fee in the quote currency."""
+
+    time: int
+    price: float
+    kind: str
+    reason: str
+    target: float
+    leverage_before: float
+    leverage_after: float
+    position_before: float
+    position_after: float
+    fill_price: float
+    fee: float
+
+
+class Change(NamedTuple):
+    """From `point` on the fund has this cash and position, until the next change."""
+
+    point: int
+    cash: float
+    position: float
+
+
+@dataclass(slots=True)
+class Course:
+    """What became of a fund: the changes of its books in order, and its totals in the quote currency.
+
+    `small` counts the increases that were not made because they were below the minimum notional.
+    """
+
+    changes: list[Change] = field(default_factory=list)
+    rebalances: list[RebalanceRow] = field(default_factory=list)
+    final_value: float = 0.0
+    turnover: float = 0.0
+    fees: float = 0.0
+    funding: float = 0.0
+    management_fees: float = 0.0
+    slippage: float = 0.0
+    decisions: int = 0
+    small: int = 0
+    dead_point: int | None = None
+    liquidated: bool = False
+
+
+class _Region(NamedTuple):
+    """Nothing happens at points before `until` whose price lies in [low, high]."""
+
+    low: float
+    high: float
+    until: int
+
+
+class FundRun:
+    """Runs one fund from the first point to the last, or to its death."""
+
+    def __init__(
+        self,
+        points: Points,
+        fund: FundSpec,
+        strategy: Strategy,
+        costs: Costs,
+        market: Market,
+        brackets: tuple[Bracket, ...],
+        seed: int,
+    ) -> None:
+        """Take what `FundSpec.check` has judged."""
+        self._points, self._fund, self._strategy, self._market = points, fund, strategy, market
+        self._brackets = brackets
+        self._fee = decimal(costs.fee_bps) / 10_000
+        self._slippage = costs.slippage
+        self._lot = None if fund.lot is None else decimal(fund.lot)
+        self._emergency = fund.emergency_for(strategy)
+        self._uses_band = uses_band(strategy)
+        self._target_range = (decimal(fund.target_range[0]), decimal(fund.target_range[1]))
+        self._key = sha256(f"inband|{seed}|key|{fund.name or fund.side}".encode()).hexdigest()
+        self._sampler = Sampler(points.times_ms, points.prices)
+        self._ledger = _opening(fund, float(points.prices[0]))
+        self._last_s, self._last_mark = points.times_ms[0].item() / 1000, points.prices[0].item()
+        self._bands = self._confirmations = 0
+        self._deadline_ms: int | None = None
+        self.course = Course(changes=[Change(0, float(self._ledger.cash), float(self._ledger.position))])
+
+    def run(self, happenings: list[Happening]) -> Course:
+        """Go through all points; `happenings` are in order of their points."""
+        end, prices = len(self._points.prices), self._points.prices
+        due = iter(happenings)
+        coming = next(due, None)
+        point = 0
+        while point < end:
+            price = prices[point].item()
+            mark = Decimal(repr(price))
+            while coming is not None and coming.point <= point:
+                self._befall(coming, mark)
+                coming = next(due, None)
+            if self._ended(point, price, mark):
+                return self.course
+            region = self._decide(point, price, mark)
+            stop = min(end, region.until) if coming is None else min(end, region.until, coming.point)
+            point = self._points.blocks.next_outside(point + 1, stop, region.low, region.high)
+        self.course.final_value = float(self._ledger.value(Decimal(repr(prices[-1].item()))))
+        return self.course
+
+    def _decide(self, point: int, price: float, mark: Decimal) -> _Region:
+        """Ask the strategy, do what it says, and say for how long nothing else is to be done."""
+        next_point = _Region(inf, -inf, point + 1)
+        leverage = real_leverage(self._ledger, mark)
+        if leverage is None:
+            return next_point
+        time_ms, fund = self._points.times_ms[point].item(), self._fund
+        self._sampler.point, self._sampler.asked = point, False
+        view = StudyView(
+            time_ms / 1000,
+            fund.side,
+            price,
+            float(leverage),
+            fund.band,
+            fund.target_range,
+            self._last_s,
+            self._last_mark,
+            self._sampler.volatility,  # type: ignore[arg-type] # StudyView calls it when it is read
+        )
+        self.course.decisions += 1
+        decision = self._strategy.decide(view)
+        if view.real_leverage >= self._emergency:
+            decision = self._at_emergency(decision)
+        if isinstance(decision, Hold):
+            self._deadline_ms = None
+            return self._region(point, view, decision)
+        self._rebalance(point, time_ms, view, mark, decision)
+        return next_point
+
+    def _at_emergency(self, decision: Decision) -> Rebalance:
+        """Whatever the strategy says, leverage at the emergency level is reduced, as in bot.core.decision."""
+        if isinstance(decision, Rebalance) and decision.high < self._emergency:
+            return decision
+        low, high = self._fund.target_range
+        return Rebalance(low, high, "emergency", "emergency leverage")
+
+    def _region(self, point: int, view: StudyView, hold: Hold) -> _Region:
+        limit = view.hold_between(0.0, self._emergency * (1 - INWARD))
+        low, high = max(hold.low, limit.low), min(hold.high, limit.high)
+        if self._brackets:
+            notional = abs(float(self._ledger.position)) * view.mark
+            margin = view.hold_between(0.0, leverage_limit(self._brackets, 2 * notional) * (1 - INWARD))
+            low, high = max(low, margin.low), min(high, margin.high, 2 * view.mark)
+        until = len(self._points.prices)
+        if hold.until_s != inf:
+            until = int(self._points.times_ms.searchsorted(int(hold.until_s * 1000)))
+        if self._sampler.asked:
+            until = min(until, self._sampler.next_sample(until))
+        return _Region(low, high, max(until, point + 1))
+
+    def _rebalance(self, point: int, time_ms: int, view: StudyView, mark: Decimal, wish: Rebalance) -> None:
+        """Trade to the target of a wish, unless it must be confirmed first or there is nothing to trade."""
+        lower, upper = self._fund.band
+        kind = "band" if self._uses_band and not lower <= view.real_leverage <= upper else "schedule"
+        increasing = wish.low > view.real_leverage
+        if increasing and kind == "band" and wish.confirmation_s > 0 and not self._confirmed(time_ms, wish):
+            return
+        target = self._target(wish, kind)
+        quantity = (
+            target_position(self._ledger, mark, target, self._fund.sign, self._fee) - self._ledger.position
+        )
+        if self._lot is not None:
+            quantity = toward_zero(quantity, self._lot)
+        if quantity == ZERO:
+            return
+        if quantity * self._ledger.position > ZERO and abs(quantity) * mark < self._fund.min_notional:
+            self.course.small += 1
+            return
+        self._trade(point, time_ms, view, mark, quantity, (kind, wish.reason, float(target)))
+        self._bands += kind == "band"
+        self._deadline_ms = None
+        self._last_s, self._last_mark = view.time_s, view.mark
+
+    def _confirmed(self, time_ms: int, wish: Rebalance) -> bool:
+        if self._deadline_ms is None:
+            self._confirmations += 1
+            delay_s = draws.confirmation_delay_s(
+                wish.confirmation_s, self._key, "confirmation", self._confirmations
+            )
+            self._deadline_ms = time_ms + int(delay_s * 1000)
+        return time_ms >= self._deadline_ms
+
+    def _target(self, wish: Rebalance, kind: str) -> Decimal:
+        """The target by the core's public law, from this seed's draw for this rebalance."""
+        if (wish.low, wish.high) == self._fund.target_range:
+            low, high = self._target_range
+        else:
+            low, high = decimal(wish.low), decimal(wish.high)
+        if low == high:
+            return low
+        number = self._bands if kind == "band" else len(self.course.rebalances)
+        return draws.target(f"{draws.unit(self._key, kind, number + 1):.18f}", low, high)
+
+    def _trade(
+        self,
+        point: int,
+        time_ms: int,
+        view: StudyView,
+        mark: Decimal,
+        quantity: Decimal,
+        why: tuple[str, str, float],
+    ) -> None:
+        """Fill `quantity` at the mark, or where the slippage model says, and book it."""
+        course, before = self.course, self._ledger
+        fill = mark
+        if self._slippage is not None:
+            trade = Trade(time_ms, view.mark, float(quantity), *self._market.at(point))
+            fill = decimal(self._slippage.price(trade))
+        fee = abs(quantity) * fill * self._fee
+        self._ledger = after = before.after_trade(quantity, fill, fee)
+        self._note(point)
+        course.turnover += float(abs(quantity) * mark / before.value(mark))
+        course.fees += float(fee)
+        course.slippage += float(quantity * (fill - mark))
+        course.rebalances.append(
+            RebalanceRow(
+                time_ms,
+                view.mark,
+                *why,
+                leverage_before=view.real_leverage,
+                leverage_after=float(real_leverage(after, mark) or ZERO),
+                position_before=float(before.position),
+                position_after=float(after.position),
+                fill_price=float(fill),
+                fee=float(fee),
+            )
+        )
+
+    def _befall(self, happening: Happening, mark: Decimal) -> None:
+        rate = Decimal(repr(happening.rate))
+        if happening.is_funding:
+            received = -self._ledger.position * mark * rate
+            self.course.funding += float(received)
+            self._ledger = self._ledger.after_funding(received)
+        else:
+            fee = max(self._ledger.value(mark), ZERO) * rate
+            self.course.management_fees += float(fee)
+            self._ledger = self._ledger.after_other_income(-fee)
+        self._note(happening.point)
+
+    def _ended(self, point: int, price: float, mark: Decimal) -> bool:
+        """Whether the fund is dead: its value is gone, or the venue has liquidated it."""
+        value = self._ledger.value(mark)
+        if self._brackets and self._ledger.position:
+            notional = abs(float(self._ledger.position)) * price
+            self.course.liquidated = float(value) <= maintenance_margin(self._brackets, notional)
+        if value > ZERO and not self.course.liquidated:
+            return False
+        self.course.final_value = 0.0 if self.course.liquidated else float(value)
+        self.course.dead_point = point
+        self._ledger = Ledger(decimal(self.course.final_value))
+        self._note(point)
+        return True
+
+    def _note(self, point: int) -> None:
+        changes = self.course.changes
+        if changes[-1].point == point:
+            changes.pop()
+        changes.append(Change(point, float(self._ledger.cash), float(self._ledger.position)))
+
+
+def _opening(fund: FundSpec, price: float) -> Ledger:
+    """The starting books: the position is given at the first price, not traded."""
+    mark, capital = decimal(price), decimal(fund.capital)
+    position = fund.sign * decimal(fund.start_leverage) * capital / mark
+    return Ledger(capital - position * mark, position)

@@ -1,0 +1,48 @@
+"""What a slippage model may know of the market when a trade is made: the last 24 hours, never the future."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from bot.study.calendar import DAY_MS
+from bot.study.errors import StudyError
+from bot.study.points import Points
+from bot.study.prices import Prices
+from bot.study.spec import Slippage
+
+
+class Conditions(NamedTuple):
+    """Daily volatility as a fraction, and daily volume in base units."""
+
+    volatility_daily: float
+    volume_daily: float
+
+
+_UNKNOWN = Conditions(0.0, 0.0)
+
+
+class Market:
+    """Prices seen as the surroundings of a trade."""
+
+    def __init__(self, prices: Prices, points: Points, slippage: Slippage | None) -> None:
+        """Raise StudyError for a model that needs volumes which the prices do not have."""
+        self._prices, self._closes = prices, points.closes
+        self._needed = slippage is not None and slippage.needs_volume
+        self._day = max(2, DAY_MS // prices.bar_ms)
+        if self._needed and prices.volume is None:
+            raise StudyError(
+                "slippage: the prices have no volume, which this model needs; give such a file, or fixed bps"
+            )
+
+    def at(self, point: int) -> Conditions:
+        """The conditions as known at a point, from the bars that have closed by then."""
+        if not self._needed or self._prices.volume is None:
+            return _UNKNOWN
+        closed = point + 1 if self._closes is None else int(self._closes.searchsorted(point, side="right"))
+        first = max(0, closed - self._day)
+        if closed - first < 2:
+            return _UNKNOWN
+        returns = np.diff(np.log(self._prices.close[first:closed]))
+        scale = self._day / (closed - first)
+        volume = float(self._prices.volume[first:closed].sum()) * scale
+        return Conditions(float(np.sqrt(np.mean(returns**2) * self._day)), volume)

@@ -1,0 +1,122 @@
+"""Prices of one underlying over time, as arrays, and how to load them."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bot.study.errors import PriceError
+from bot.study.index import PriceIndex
+from bot.study.tables import Floats, Table, check_times, read_table
+
+Times = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Prices:
+    """Bars of one underlying; every array has shape (bars,).
+
+    `times_ms`: UTC ms of each bar's *close*, ascending; prices in quote currency per unit of the underlying;
+    `open`, `high`, `low`, `volume` (base units) are None where the source has none. `bar_ms` is the most
+    common spacing; `missing_bars` counts the bars that are absent in `gaps` places of the source.
+    """
+
+    times_ms: Times
+    close: Floats
+    bar_ms: int
+    open: Floats | None = None
+    high: Floats | None = None
+    low: Floats | None = None
+    volume: Floats | None = None
+    gaps: int = 0
+    missing_bars: int = 0
+    source: str = field(default="", compare=False)
+
+    def __len__(self) -> int:
+        """Number of bars."""
+        return len(self.close)
+
+    @cached_property
+    def index(self) -> PriceIndex:
+        """Block minima and maxima of the closes, built when first asked for."""
+        return PriceIndex(self.close)
+
+
+def load_prices(source: str | Path, *, walk: bool = True) -> Prices:
+    """Load `timestamp` (UTC ms of each bar's opening) and `close`, or `open,high,low,close[,volume]`.
+
+    CSV, CSV.gz or Parquet; `-` is CSV on standard input. Without `walk` only `timestamp` and `close` are
+    read. Raises PriceError, which names the file's line and the remedy, for rows that are out of order,
+    doubled, not numbers or not positive.
+    """
+    optional = ("open", "high", "low", "volume") if walk else ()
+    table = read_table(source, ("timestamp", "close"), optional)
+    times = check_times(table, table.columns["timestamp"])
+    if len(times) < 2:
+        raise PriceError(
+            table.file, "", f"has {len(times)} rows", "give at least two, to know the bar's length"
+        )
+    for name in ("close", "open", "high", "low"):
+        if name in table.columns:
+            _check_positive(table, name)
+    bars = {name: table.columns[name] for name in ("open", "high", "low") if name in table.columns}
+    if len(bars) == 3:
+        _check_range(table)
+    else:
+        bars = {}
+    return from_arrays(
+        times, table.columns["close"], volume=table.columns.get("volume"), source=table.file, **bars
+    )
+
+
+def from_arrays(
+    open_times_ms: Times,
+    close: Floats,
+    *,
+    open: Floats | None = None,  # noqa: A002 - the field's name in every source of prices
+    high: Floats | None = None,
+    low: Floats | None = None,
+    volume: Floats | None = None,
+    source: str = "",
+) -> Prices:
+    """Prices from arrays of shape (bars,); `open_times_ms` are the bars' openings, UTC ms, ascending."""
+    spacing = np.diff(open_times_ms)
+    shortest = int(spacing.min())
+    if shortest == spacing.max():
+        bar_ms = shortest
+    else:
+        lengths, counts = np.unique(spacing, return_counts=True)
+        bar_ms = int(lengths[counts.argmax()])
+    wide = spacing[spacing > bar_ms]
+    return Prices(
+        times_ms=open_times_ms + bar_ms,
+        close=close,
+        bar_ms=bar_ms,
+        open=open,
+        high=high,
+        low=low,
+        volume=volume,
+        gaps=len(wide),
+        missing_bars=int((-(-wide // bar_ms) - 1).sum()),
+        source=source,
+    )
+
+
+def _check_positive(table: Table, name: str) -> None:
+    values = table.columns[name]
+    wrong = ~(np.isfinite(values) & (values > 0))
+    if wrong.any():
+        row = int(wrong.argmax())
+        raise table.bad(row, f"{name} {values[row]:g} is not a positive number", "correct or remove the row")
+
+
+def _check_range(table: Table) -> None:
+    opened, high, low, close = (table.columns[name] for name in ("open", "high", "low", "close"))
+    wrong = (high < np.maximum(opened, close)) | (low > np.minimum(opened, close))
+    if wrong.any():
+        row = int(wrong.argmax())
+        inner = f"open {opened[row]:g} and close {close[row]:g}"
+        problem = f"{inner} are not within low {low[row]:g} to high {high[row]:g}"
+        raise table.bad(row, problem, "correct or remove the row")
