@@ -1,4 +1,4 @@
-"""A backtest as one would write it without thinking of speed: one bar at a time, in floats, by the contract."""
+"""A backtest as one writes it without thinking of speed: bar by bar, in floats, by the contract."""
 
 from dataclasses import dataclass, field
 from math import floor, inf
