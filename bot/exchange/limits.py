@@ -67,14 +67,14 @@ class RateCounter:
             raise TooManyRequestsError(-1003, message, self._weight_1m.left_s(wall_ms))
         return {"X-MBX-USED-WEIGHT-1M": str(used)}
 
-    def count_order(self, account: str, wall_ms: int) -> dict[str, str]:
-        """Count an order and return its headers; raises TooManyRequestsError past a limit."""
+    def count_orders(self, account: str, orders: tuple[int, int], wall_ms: int) -> dict[str, str]:
+        """Count orders (in 10 s, in a minute) and return the headers; raises TooManyRequestsError."""
         short, long = self._orders.setdefault(account, (Counter(10_000), Counter(60_000)))
-        for counter, limit, words in (
-            (short, self._limits.orders_10s, "10 SECONDS"),
-            (long, self._limits.orders_1m, "MINUTE"),
+        for counter, count, limit, words in (
+            (short, orders[0], self._limits.orders_10s, "10 SECONDS"),
+            (long, orders[1], self._limits.orders_1m, "MINUTE"),
         ):
-            if counter.add(1, wall_ms) > limit:
+            if counter.add(count, wall_ms) > limit:
                 message = f"Too many new orders; current limit is {limit} orders per {words}."
                 raise TooManyRequestsError(-1015, message, counter.left_s(wall_ms))
         return {"X-MBX-ORDER-COUNT-10S": str(short.used), "X-MBX-ORDER-COUNT-1M": str(long.used)}

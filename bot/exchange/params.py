@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import parse_qsl
+
+import orjson
 
 from bot.exchange.errors import RequestError, illegal, missing
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from enum import StrEnum
 
 T = TypeVar("T", bound="StrEnum")
@@ -20,35 +23,39 @@ MAX_PARAMETERS = 100
 
 
 class Params:
-    """The parameters of one request. Every getter raises RequestError for what it cannot accept."""
+    """The parameters of one request. Every getter raises RequestError for what it cannot accept.
+
+    A parameter in both the query string and the body has the value of the query string, as on the venue.
+    """
 
     def __init__(self, query: str, body: str) -> None:
-        self._values: dict[str, str] = {}
-        try:
-            pairs = [
-                pair
-                for text in (query, body)
-                for pair in parse_qsl(
-                    text, keep_blank_values=True, max_num_fields=MAX_PARAMETERS, errors="strict"
-                )
-            ]
-        except ValueError as error:
-            raise RequestError(-1101, "Too many parameters sent for this endpoint.") from error
-        for name, value in pairs:
-            if name in self._values and self._values[name] != value:
-                raise RequestError(-1101, f"Duplicate values for parameter '{name}'.")
-            self._values[name] = value
+        self._values = _parsed(body) | _parsed(query)
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> Params:
+        """Return parameters from a JSON object, as in a batch of orders or in a websocket request."""
+        params = cls("", "")
+        for name, value in values.items():
+            if isinstance(value, bool):
+                params._values[name] = str(value).lower()
+            elif isinstance(value, (dict, list)):
+                params._values[name] = orjson.dumps(value).decode()
+            elif value is not None:
+                params._values[name] = str(value)
+        return params
 
     def __contains__(self, name: str) -> bool:
-        return bool(self._values.get(name))
+        return name in self._values
 
     def text(self, name: str, default: str | None = None) -> str:
         """Return a text; mandatory unless there is a default."""
-        value = self._values.get(name, "")
+        value = self._values.get(name)
         if value:
             return value
         if default is None:
             raise missing(name)
+        if value is not None:
+            raise RequestError(-1105, f"Parameter '{name}' was empty.")
         return default
 
     def symbol(self) -> str:
@@ -98,3 +105,30 @@ class Params:
             return kind(self.text(name))
         except ValueError:
             raise refusal from None
+
+    def json_list(self, name: str) -> list[Any]:
+        """Return a mandatory JSON array."""
+        try:
+            value = orjson.loads(self.text(name))
+        except orjson.JSONDecodeError:
+            value = None
+        if not isinstance(value, list):
+            raise RequestError(-1130, f"Data sent for parameter '{name}' is not valid.")
+        return value
+
+
+def _parsed(text: str) -> dict[str, str]:
+    values: dict[str, str] = {}
+    if not text:
+        return values
+    try:
+        pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=MAX_PARAMETERS, errors="strict")
+    except UnicodeDecodeError as error:
+        raise RequestError(-1100, "Illegal characters found in a parameter.") from error
+    except ValueError as error:
+        raise RequestError(-1101, "Too many parameters sent for this endpoint.") from error
+    for name, value in pairs:
+        if values.get(name, value) != value:
+            raise RequestError(-1101, "Duplicate values for a parameter detected.")
+        values[name] = value
+    return values

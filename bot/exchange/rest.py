@@ -12,12 +12,11 @@ from aiohttp import web
 from bot.exchange import wire
 from bot.exchange.auth import AccountConfig, check_signature, check_time, identify
 from bot.exchange.desk import wall_ms
+from bot.exchange.endpoints import PRIVATE_ROUTES, PUBLIC_ROUTES
 from bot.exchange.errors import RequestError
 from bot.exchange.limits import RateCounter, RateLimits, TooManyRequestsError
 from bot.exchange.params import Params
-from bot.exchange.private_routes import PRIVATE_ROUTES
-from bot.exchange.public_routes import PUBLIC_ROUTES
-from bot.exchange.routes import Security
+from bot.exchange.routes import PublicRoute, Security, weight_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -62,23 +61,22 @@ class RestApi:
     async def _answer(self, request: web.BaseRequest, headers: dict[str, str]) -> Any:
         desk, path = self._desk, request.rel_url.raw_path
         key = (request.method, path)
-        public, private = PUBLIC_ROUTES.get(key), PRIVATE_ROUTES.get(key)
+        route = PUBLIC_ROUTES.get(key) or PRIVATE_ROUTES.get(key)
         now_ms = wall_ms()
         query, body = request.rel_url.raw_query_string, await _body(request)
-        if public is not None:
-            headers |= self._rates.count_weight(public.weight, now_ms)
-            return public.answer(desk, Params(query, body))
-        if private is None:
+        if route is None:
             raise RequestError(-5000, f"Path {path}, Method {request.method} is invalid", 404)
-        headers |= self._rates.count_weight(private.weight, now_ms)
         params = Params(query, body)
+        headers |= self._rates.count_weight(weight_of(route, params), now_ms)
+        if isinstance(route, PublicRoute):
+            return route.answer(desk, params)
         config = identify(self._accounts, request.headers.get("X-MBX-APIKEY"))
-        if private.security is Security.SIGNED:
+        if route.security is Security.SIGNED:
             check_signature(config, query, body, params)
             check_time(params, now_ms)
-        if private.is_order:
-            headers |= self._rates.count_order(config.name, now_ms)
-        answer = private.answer(desk, params, desk.venue.accounts[config.name])
+        if route.orders != (0, 0):
+            headers |= self._rates.count_orders(config.name, route.orders, now_ms)
+        answer = route.answer(desk, params, desk.venue.accounts[config.name])
         await desk.settle()
         return answer
 

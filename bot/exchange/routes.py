@@ -9,10 +9,12 @@ from typing import Any
 
 from bot.exchange.account import Account
 from bot.exchange.desk import Desk
+from bot.exchange.errors import RequestError
 from bot.exchange.params import Params
 
 PublicAnswer = Callable[[Desk, Params], Any]
 PrivateAnswer = Callable[[Desk, Params, Account], Any]
+Weight = int | Callable[[Params], int]
 Key = tuple[str, str]  # method, path
 
 
@@ -25,17 +27,42 @@ class Security(Enum):
 
 @dataclass(frozen=True, slots=True)
 class PublicRoute:
-    """A route open to everybody."""
+    """A route open to everybody. Its weight may depend on the parameters."""
 
-    weight: int
+    weight: Weight
     answer: PublicAnswer
 
 
 @dataclass(frozen=True, slots=True)
 class PrivateRoute:
-    """A route of an account. `is_order`: it counts against the order limits."""
+    """A route of an account. `orders` is what a call counts against the limits of 10 s and of a minute."""
 
-    weight: int
+    weight: Weight
     answer: PrivateAnswer
     security: Security = Security.SIGNED
-    is_order: bool = False
+    orders: tuple[int, int] = (0, 0)
+
+
+def weight_of(route: PublicRoute | PrivateRoute, params: Params) -> int:
+    """Return what a request weighs; one with unreadable parameters weighs as if they were left out."""
+    if isinstance(route.weight, int):
+        return route.weight
+    try:
+        return route.weight(params)
+    except RequestError:
+        return route.weight(Params("", ""))
+
+
+def by_symbol(one: int, every: int) -> Weight:
+    """Return the weight of an endpoint that costs more without a symbol."""
+    return lambda params: one if "symbol" in params else every
+
+
+def by_limit(default: int, *steps: tuple[int, int]) -> Weight:
+    """Return a weight that grows with `limit`: of each step the largest limit and its weight, rising."""
+
+    def weight(params: Params) -> int:
+        limit = params.integer("limit", default)
+        return next((cost for largest, cost in steps if limit <= largest), steps[-1][1])
+
+    return weight

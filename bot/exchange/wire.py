@@ -10,7 +10,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from typing import TYPE_CHECKING, Any
 
 from bot.exchange.account import CENT_MILLIONTH
-from bot.exchange.entities import IncomeType, Side
+from bot.exchange.entities import ZERO, IncomeType, OrderType, Side
 
 if TYPE_CHECKING:
     from bot.exchange.entities import Income, Order, Trade
@@ -34,6 +34,23 @@ def error(code: int, message: str) -> Json:
     return {"code": code, "msg": message}
 
 
+def time_in_force(item: Order) -> str:
+    """Return how long an order lives, as the venue shows it: a market order is shown as GTC."""
+    return "GTC" if item.type is OrderType.MARKET else item.time_in_force.value
+
+
+def quote_digits(item: Order) -> Decimal:
+    """Return the unit of quote amounts: the digits of the price and those of the quantity together."""
+    return Decimal((0, (1,), int(item.price.as_tuple().exponent) + int(item.quantity.as_tuple().exponent)))
+
+
+def average_price(item: Order) -> str:
+    """Return the average price of what is filled; 0.00 where nothing is."""
+    if not item.filled:
+        return "0.00"
+    return plain(item.average_price.quantize(quote_digits(item), ROUND_HALF_EVEN))
+
+
 def order(item: Order, *, placed: bool = False) -> Json:
     """Return an order as in a query, or as in the answer to placing or cancelling it."""
     row: Json = {
@@ -42,26 +59,43 @@ def order(item: Order, *, placed: bool = False) -> Json:
         "status": item.status.value,
         "clientOrderId": item.client_id,
         "price": plain(item.price),
-        "avgPrice": money(item.average_price),
+        "avgPrice": average_price(item),
         "origQty": plain(item.quantity),
-        "executedQty": plain(item.filled),
-        "cumQuote": plain(item.quote),
-        "timeInForce": item.time_in_force.value,
+        "executedQty": plain(item.filled.quantize(item.quantity)),
+    }
+    if placed:
+        row["cumQty"] = row["executedQty"]
+    row |= {
+        "cumQuote": plain(item.quote.quantize(quote_digits(item))),
+        "timeInForce": time_in_force(item),
         "type": item.type.value,
         "reduceOnly": item.reduce_only,
         "closePosition": False,
         "side": item.side.value,
         "positionSide": "BOTH",
-        "stopPrice": "0",
+        "stopPrice": plain(ZERO.quantize(item.price)),
         "workingType": "CONTRACT_PRICE",
         "priceProtect": False,
         "origType": item.type.value,
         "priceMatch": "NONE",
         "selfTradePreventionMode": "EXPIRE_MAKER",
         "goodTillDate": 0,
-        "updateTime": item.update_ms,
     }
-    return row | ({"cumQty": plain(item.filled)} if placed else {"time": item.time_ms})
+    if not placed:
+        row["time"] = item.time_ms
+    return row | {"updateTime": item.update_ms}
+
+
+def accepted(item: Order) -> Json:
+    """Return an order as the venue acknowledges it, before anything has been filled."""
+    quantity = plain(ZERO.quantize(item.quantity))
+    return order(item, placed=True) | {
+        "status": "NEW",
+        "avgPrice": "0.00",
+        "executedQty": quantity,
+        "cumQty": quantity,
+        "cumQuote": plain(ZERO.quantize(quote_digits(item))),
+    }
 
 
 def trade(item: Trade) -> Json:
@@ -75,9 +109,12 @@ def trade(item: Trade) -> Json:
         "qty": plain(item.quantity),
         "realizedPnl": money(item.realised),
         "quoteQty": plain(item.price * item.quantity),
+        "baseQty": "0",
         "commission": money(item.commission),
         "commissionAsset": ASSET,
         "time": item.time_ms,
+        "pair": item.symbol,
+        "marginAsset": ASSET,
         "positionSide": "BOTH",
         "buyer": item.side is Side.BUY,
         "maker": item.maker,

@@ -55,6 +55,8 @@ def balance_row(venue: Venue, account: Account) -> Json:
 def account_info(venue: Venue, account: Account, *, version: int) -> Json:
     """Return /account: version 2 lists all symbols with their settings, version 3 only those in use."""
     asset = asset_row(venue, account)
+    if version == 3:
+        del asset["marginAvailable"]
     totals: Json = {
         "totalInitialMargin": asset["initialMargin"],
         "totalMaintMargin": asset["maintMargin"],

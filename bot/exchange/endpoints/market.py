@@ -1,4 +1,4 @@
-"""Public REST endpoints: time, symbols, prices, depth, funding."""
+"""Endpoints of the market: time, symbols, prices, depth, funding."""
 
 from __future__ import annotations
 
@@ -152,6 +152,7 @@ def _funding_of(market: Market, name: str, start_ms: int, end_ms: int) -> list[J
                 "fundingTime": time_ms,
                 "fundingRate": wire.money(rate),
                 "markPrice": wire.money(market.mark_at(name, time_ms)),
+                "rateType": "Regular",
             }
         )
         due = traded.funding.next_after(time_ms)
@@ -163,7 +164,7 @@ def _no_adjusted_funding(_desk: Desk, _params: Params) -> list[Json]:
     return []
 
 
-PUBLIC_ROUTES: dict[Key, PublicRoute] = {
+ROUTES: dict[Key, PublicRoute] = {
     ("GET", "/fapi/v1/ping"): PublicRoute(1, _ping),
     ("GET", "/fapi/v1/time"): PublicRoute(1, _time),
     ("GET", "/fapi/v1/exchangeInfo"): PublicRoute(1, _exchange_info),

@@ -1,0 +1,18 @@
+"""All REST endpoints: what each method and path answers, by subject."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bot.exchange.endpoints import account, history, listen_keys, market, orders
+
+if TYPE_CHECKING:
+    from bot.exchange.routes import Key, PrivateRoute, PublicRoute
+
+PUBLIC_ROUTES: dict[Key, PublicRoute] = {**market.ROUTES}
+PRIVATE_ROUTES: dict[Key, PrivateRoute] = {
+    **account.ROUTES,
+    **orders.ROUTES,
+    **history.ROUTES,
+    **listen_keys.ROUTES,
+}
