@@ -137,7 +137,7 @@ async def test_ack_tells_of_no_fill(start: Start) -> None:
     """Without newOrderRespType=RESULT the answer is the acceptance; the fill is found by a query."""
     async with start() as bench:
         answer = await bench.order(newOrderRespType=None)
-        assert (answer["status"], answer["executedQty"]) == ("NEW", "0")
+        assert (answer["status"], answer["executedQty"]) == ("NEW", "0.000")
         query = {"symbol": "BTCUSDT", "orderId": answer["orderId"]}
         assert (await bench.call("GET", "/fapi/v1/order", query, UP))[1]["status"] == "FILLED"
 

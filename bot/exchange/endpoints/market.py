@@ -8,7 +8,7 @@ from bot.exchange import wire, wire_market
 from bot.exchange.desk import wall_ms
 from bot.exchange.errors import RequestError
 from bot.exchange.limits import RateLimits
-from bot.exchange.routes import Key, PublicRoute
+from bot.exchange.routes import Key, PublicRoute, by_limit, by_symbol
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -164,16 +164,19 @@ def _no_adjusted_funding(_desk: Desk, _params: Params) -> list[Json]:
     return []
 
 
+DEPTH_WEIGHT = by_limit(500, (50, 2), (100, 5), (500, 10), (1000, 20))
+
 ROUTES: dict[Key, PublicRoute] = {
     ("GET", "/fapi/v1/ping"): PublicRoute(1, _ping),
     ("GET", "/fapi/v1/time"): PublicRoute(1, _time),
     ("GET", "/fapi/v1/exchangeInfo"): PublicRoute(1, _exchange_info),
-    ("GET", "/fapi/v1/premiumIndex"): PublicRoute(1, _one_or_all(wire_market.premium_index)),
-    ("GET", "/fapi/v1/ticker/bookTicker"): PublicRoute(2, _one_or_all(_book_ticker)),
-    ("GET", "/fapi/v1/ticker/price"): PublicRoute(1, _one_or_all(_price)),
-    ("GET", "/fapi/v2/ticker/price"): PublicRoute(1, _one_or_all(_price)),
-    ("GET", "/fapi/v1/ticker/24hr"): PublicRoute(1, _one_or_all(_day)),
-    ("GET", "/fapi/v1/depth"): PublicRoute(10, _depth),
-    ("GET", "/fapi/v1/fundingRate"): PublicRoute(1, _funding_rates),
-    ("GET", "/fapi/v1/fundingInfo"): PublicRoute(1, _no_adjusted_funding),
+    ("GET", "/fapi/v1/premiumIndex"): PublicRoute(by_symbol(1, 10), _one_or_all(wire_market.premium_index)),
+    ("GET", "/fapi/v1/ticker/bookTicker"): PublicRoute(by_symbol(2, 5), _one_or_all(_book_ticker)),
+    ("GET", "/fapi/v1/ticker/price"): PublicRoute(by_symbol(1, 2), _one_or_all(_price)),
+    ("GET", "/fapi/v2/ticker/price"): PublicRoute(by_symbol(1, 2), _one_or_all(_price)),
+    ("GET", "/fapi/v1/ticker/24hr"): PublicRoute(by_symbol(1, 40), _one_or_all(_day)),
+    ("GET", "/fapi/v1/depth"): PublicRoute(DEPTH_WEIGHT, _depth),
+    ("GET", "/fapi/v1/rpiDepth"): PublicRoute(20, _depth),
+    ("GET", "/fapi/v1/fundingRate"): PublicRoute(0, _funding_rates),
+    ("GET", "/fapi/v1/fundingInfo"): PublicRoute(0, _no_adjusted_funding),
 }

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from bot.exchange import wire
 from bot.exchange.entities import ZERO, Order, OrderRequest, OrderType, Side, TimeInForce
 from bot.exchange.errors import RequestError, not_yet
-from bot.exchange.routes import Key, PrivateRoute
+from bot.exchange.routes import Key, PrivateRoute, by_symbol
 
 if TYPE_CHECKING:
     from bot.exchange.account import Account
@@ -122,6 +122,6 @@ ROUTES: dict[Key, PrivateRoute] = {
     ("GET", "/fapi/v1/order"): PrivateRoute(1, _query),
     ("DELETE", "/fapi/v1/order"): PrivateRoute(1, _cancel),
     ("GET", "/fapi/v1/openOrder"): PrivateRoute(1, _query_open),
-    ("GET", "/fapi/v1/openOrders"): PrivateRoute(1, _open_orders),
+    ("GET", "/fapi/v1/openOrders"): PrivateRoute(by_symbol(1, 40), _open_orders),
     ("DELETE", "/fapi/v1/allOpenOrders"): PrivateRoute(1, _cancel_all),
 }

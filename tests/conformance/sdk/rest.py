@@ -438,7 +438,8 @@ TRAILING = {"activatePrice", "priceRate"}
 
 def resting(sdk: Sdk, **changes: Any) -> Any:
     """Place a buy far below the market."""
-    order = {"symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "quantity": 0.01, "price": 58_000}
+    order: dict[str, Any] = {"symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "quantity": 0.01}
+    order |= {"price": 58_000}
     order |= {"time_in_force": "GTC", "new_client_order_id": sdk.client_id()}
     return sdk.call("new_order", **(order | changes))
 
@@ -466,7 +467,7 @@ def refusal(sdk: Sdk, method: str, **parameters: Any) -> int:
     sdk.called.add(method)
     try:
         getattr(sdk.api, method)(**parameters)
-    except Exception as error:
+    except Exception:  # noqa: BLE001 - each status has an error class of its own
         expect(sdk.raw.keys() == {"code", "msg"}, sdk.raw)
         expect(isinstance(sdk.raw["code"], int) and isinstance(sdk.raw["msg"], str), sdk.raw)
         return int(sdk.raw["code"])
@@ -576,7 +577,7 @@ def cancel_all_open_orders(sdk: Sdk) -> None:
 def modify_order(sdk: Sdk) -> None:
     """Price and quantity change; the order keeps its id."""
     placed = resting(sdk)
-    change = {"symbol": "BTCUSDT", "side": "BUY", "quantity": 0.02, "price": 58_100}
+    change: dict[str, Any] = {"symbol": "BTCUSDT", "side": "BUY", "quantity": 0.02, "price": 58_100}
     sdk.call("modify_order", {"modifyId"}, order_id=placed.order_id, **change)
     expect((sdk.raw["orderId"], sdk.raw["price"]) == (placed.order_id, "58100.00"), sdk.raw)
     sdk.call("modify_order", order_id=placed.order_id, modify_id=9, **(change | {"price": 58_200}))
@@ -588,7 +589,7 @@ def modify_order(sdk: Sdk) -> None:
 def get_order_modify_history(sdk: Sdk) -> None:
     """Each change, before and after."""
     placed = resting(sdk)
-    change = {"symbol": "BTCUSDT", "side": "BUY", "quantity": 0.02, "price": 58_100}
+    change: dict[str, Any] = {"symbol": "BTCUSDT", "side": "BUY", "quantity": 0.02, "price": 58_100}
     sdk.api.modify_order(order_id=placed.order_id, modify_id=9, **change)
     sdk.call("get_order_modify_history", symbol="BTCUSDT", order_id=placed.order_id)
     expect(sdk.raw[0]["amendment"]["price"] == {"before": "58000.00", "after": "58100.00"}, sdk.raw)

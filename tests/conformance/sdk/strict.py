@@ -41,14 +41,11 @@ def differences(value: Any, declared: Any, where: str, absent: frozenset[str] = 
     if origin in {typing.Union, types.UnionType}:
         tried = [differences(value, item, where, absent) for item in arguments if item is not type(None)]
         return min(tried, key=len)
-    if origin is list:
-        if not isinstance(value, list):
-            return [f"{where} is {value!r}, not a list"]
+    if origin is list and isinstance(value, list):
         return [words for item in value for words in differences(item, arguments[0], where, absent)]
-    expected = {int: (int,), float: (int, float), str: (str,), bool: (bool,)}.get(declared)
-    if expected is None or (type(value) in expected):
-        return []
-    return [f"{where} is {value!r}, not of type {declared.__name__}"]
+    expected = {int: (int,), float: (int, float), str: (str,), bool: (bool,)}.get(declared, (origin,))
+    fits = declared is Any or type(value) in expected
+    return [] if fits else [f"{where} is {value!r}, not of type {declared}"]
 
 
 def _of_model(value: Any, model: type[BaseModel], where: str, absent: frozenset[str]) -> list[str]:
