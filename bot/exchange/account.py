@@ -1,15 +1,11 @@
-"""One account: wallet, positions, settings, open orders, and its own view of the book."""
+"""One account: wallet, positions, settings and open orders."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_EVEN, Decimal
-from typing import TYPE_CHECKING
 
-from bot.exchange.entities import ZERO, Order, PositionChange, Side
-
-if TYPE_CHECKING:
-    from bot.exchange.book import Depletion
+from bot.exchange.entities import ZERO, Order, PositionChange
 
 CENT_MILLIONTH = Decimal("1e-8")  # the venue keeps money to 8 decimals
 DEFAULT_LEVERAGE = 20
@@ -74,7 +70,6 @@ class Account:
     wallet: Decimal = ZERO
     positions: dict[str, Position] = field(default_factory=dict)
     leverage: dict[str, int] = field(default_factory=dict)
-    depletion: dict[tuple[str, Side], Depletion] = field(default_factory=dict)
     open_orders: dict[int, Order] = field(default_factory=dict)
     counters: dict[str, int] = field(default_factory=dict)
 

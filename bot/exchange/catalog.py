@@ -32,6 +32,16 @@ class Symbol:
     brackets: tuple[Bracket, ...]
 
     @property
+    def tick_size(self) -> float:
+        """The tick as a float, for the statistics of the background market."""
+        return float(self.tick)
+
+    @property
+    def step_size(self) -> float:
+        """The lot step as a float, for the statistics of the background market."""
+        return float(self.step)
+
+    @property
     def min_quantity(self) -> Decimal:
         """The least order quantity: one step."""
         return self.step

@@ -1,22 +1,26 @@
-"""Prices and time of the market: paths, marks, background books, funding due. Pure, moved from outside."""
+"""The market: all symbols at one market time, with Decimals at its boundary. Pure, moved from outside.
+
+Mark is the price path's price. The book lies around a mid that is the mark moved by what accounts trade
+(`impact`), and the last price is the book's: so mark, index and last are three prices.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import ROUND_HALF_EVEN, Decimal
-from typing import TYPE_CHECKING, NamedTuple
+from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bot.exchange.account import CENT_MILLIONTH
-from bot.exchange.book import Book, build_book
+from bot.exchange.book import Book, Fill, Level, PassiveFill
+from bot.exchange.entities import Side
 from bot.exchange.errors import unknown_symbol
+from bot.exchange.matching import LotFill, Matching
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from bot.exchange.catalog import Symbol
     from bot.exchange.prices import FundingSource, PricePath
-
-DEFAULT_HALF_SPREAD_BPS = Decimal("0.5")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,26 +44,22 @@ class FundingDue(NamedTuple):
 class Market:
     """All symbols at one market time `now` (UTC ms)."""
 
-    def __init__(
-        self,
-        traded: Iterable[TradedSymbol],
-        *,
-        seed: str,
-        start_ms: int,
-        half_spread_bps: Decimal = DEFAULT_HALF_SPREAD_BPS,
-    ) -> None:
+    def __init__(self, traded: Iterable[TradedSymbol], *, seed: str, start_ms: int) -> None:
         self.traded: dict[str, TradedSymbol] = {item.symbol.name: item for item in traded}
         self.symbols: dict[str, Symbol] = {name: item.symbol for name, item in self.traded.items()}
         self.now = start_ms
-        self.marks: dict[str, Decimal] = {}
+        self.marks: dict[str, Decimal] = {name: self.mark_at(name, start_ms) for name in self.traded}
         self.next_funding: dict[str, tuple[int, Decimal] | None] = {
             name: item.funding.next_after(start_ms) for name, item in self.traded.items()
         }
-        self._seed = seed
-        self._half_spread_bps = half_spread_bps
-        self._books: dict[str, Book] = {}
+        self._matchings = {
+            name: Matching(item.symbol, item.path, seed=seed, time_ms=start_ms, mark=self.marks[name])
+            for name, item in self.traded.items()
+        }
+        self._resting: dict[int, Matching] = {}
         self._next_knots: dict[str, int | None] = {}
-        self.move_to(start_ms)
+
+    # --- time -----------------------------------------------------------------------------------------
 
     @property
     def end_ms(self) -> int | None:
@@ -84,11 +84,11 @@ class Market:
         return min((knot for knot in knots.values() if knot is not None), default=None)
 
     def move_to(self, time_ms: int) -> None:
-        """Move time and marks on; books follow when looked at."""
+        """Move time and marks on; books follow when looked at. `passive_fills` has what this filled."""
         self.now = time_ms
-        self._books.clear()
-        for name in self.traded:
-            self.marks[name] = self.mark_at(name, time_ms)
+        for name, matching in self._matchings.items():
+            mark = self.marks[name] = self.mark_at(name, time_ms)
+            matching.move_to(time_ms, mark)
 
     def funding_due(self, until_ms: int) -> Iterator[FundingDue]:
         """Hand out each payment due by then once, in order of time."""
@@ -102,14 +102,117 @@ class Market:
             yield FundingDue(time_ms, name, self.mark_at(name, time_ms), rate)
             self.next_funding[name] = self.traded[name].funding.next_after(time_ms)
 
-    def book(self, name: str) -> Book:
-        """Return the background book of a symbol as it is now."""
-        book = self._books.get(name)
-        if book is None:
-            book = build_book(self.symbols[name], self.marks[name], self._seed, self._half_spread_bps)
-            self._books[name] = book
-        return book
-
     def mark_at(self, name: str, time_ms: int) -> Decimal:
         """Return the mark of a symbol at any time, to 8 decimals."""
         return self.traded[name].path.price_at(time_ms).quantize(CENT_MILLIONTH, ROUND_HALF_EVEN)
+
+    # --- the book -------------------------------------------------------------------------------------
+
+    def book(self, name: str, account: str | None = None) -> Book:
+        """Return the book of a symbol: the background and the resting orders of all accounts.
+
+        What `account` took at this instant is missing from its own view; the others see it from the next on.
+        """
+        matching, symbol = self._matchings[name], self.symbols[name]
+        sides = [
+            tuple(Level(ticks * symbol.tick, lots * symbol.step) for ticks, lots in levels)
+            for levels in (matching.levels(1, account), matching.levels(-1, account))
+        ]
+        return Book(bids=sides[0], asks=sides[1])
+
+    def last(self, name: str) -> Decimal:
+        """Return the last price: the mid on the grid of ticks."""
+        symbol = self.symbols[name]
+        return round(self._matchings[name].mid / symbol.tick_size) * symbol.tick
+
+    # --- orders ---------------------------------------------------------------------------------------
+
+    def preview(
+        self, name: str, account: str, side: Side, limit: Decimal | None, quantity: Decimal
+    ) -> list[Fill]:
+        """Return the fills that `take` would give, and change nothing."""
+        symbol = self.symbols[name]
+        bound = None if limit is None else _to_ticks(limit, symbol, side)
+        found = self._matchings[name].look(account, side.sign, bound, int(quantity / symbol.step))
+        return _fills(found, symbol)
+
+    def take(
+        self, name: str, account: str, side: Side, limit: Decimal | None, quantity: Decimal
+    ) -> list[Fill]:
+        """Execute an aggressive order, at `limit` (None: any price) or better; best price first.
+
+        The fills may add up to less than `quantity`.
+        """
+        symbol = self.symbols[name]
+        bound = None if limit is None else _to_ticks(limit, symbol, side)
+        found = self._matchings[name].take(account, side.sign, bound, int(quantity / symbol.step))
+        return _fills(found, symbol)
+
+    def rest(
+        self, order_id: int, account: str, name: str, side: Side, price: Decimal, quantity: Decimal
+    ) -> None:
+        """Let an order (or what is left of it) rest at its price, behind what is there."""
+        symbol, matching = self.symbols[name], self._matchings[name]
+        ticks, lots = _to_ticks(price, symbol, side), int(quantity / symbol.step)
+        matching.rest(order_id, account, side.sign, ticks, lots)
+        self._resting[order_id] = matching
+
+    def unrest(self, order_id: int) -> None:
+        """Take a resting order out; nothing happens when it is not there."""
+        matching = self._resting.pop(order_id, None)
+        if matching is not None:
+            matching.unrest(order_id)
+
+    def reduce(self, order_id: int, quantity: Decimal) -> None:
+        """Make a resting order smaller by `quantity`; it keeps its place."""
+        matching = self._resting.get(order_id)
+        if matching is not None:
+            matching.reduce(order_id, int(quantity / matching.symbol.step))
+
+    def passive_fills(self) -> list[PassiveFill]:
+        """Hand out once what the background filled of resting orders, symbol by symbol in order of time."""
+        found = []
+        for matching in self._matchings.values():
+            if matching.passive:
+                tick, step = matching.symbol.tick, matching.symbol.step
+                found += [
+                    PassiveFill(order, ticks * tick, lots * step) for order, ticks, lots in matching.passive
+                ]
+                matching.passive.clear()
+        return found
+
+    def give_back(self, name: str, side: Side, quantity: Decimal) -> None:
+        """Undo the impact of what `passive_fills` offered an order and its account could not take."""
+        self._matchings[name].give_back(side.sign, int(quantity / self.symbols[name].step))
+
+    # --- what is kept ---------------------------------------------------------------------------------
+
+    def changed(self) -> list[str]:
+        """Return the symbols whose state has changed since `mark_saved`."""
+        return [name for name, matching in self._matchings.items() if matching.changed]
+
+    def state(self, name: str) -> dict[str, Any]:
+        """Return the state of a symbol (impact, resting orders, queues) as JSON-able values."""
+        return self._matchings[name].stored()
+
+    def mark_saved(self) -> None:
+        """Take every state as saved."""
+        for matching in self._matchings.values():
+            matching.changed = False
+
+    def restore(self, name: str, state: dict[str, Any]) -> None:
+        """Take over what `state` gave, at the market time of that moment."""
+        matching = self._matchings[name]
+        matching.restore(state)
+        self._resting.update((order.order_id, matching) for order in matching.resting)
+
+
+def _to_ticks(price: Decimal, symbol: Symbol, side: Side) -> int:
+    """Return a limit in ticks; between two, the one that is worse for the market and so within the limit."""
+    rounding = ROUND_FLOOR if side is Side.BUY else ROUND_CEILING
+    return int((price / symbol.tick).to_integral_value(rounding))
+
+
+def _fills(found: list[LotFill], symbol: Symbol) -> list[Fill]:
+    tick, step = symbol.tick, symbol.step
+    return [Fill(ticks * tick, lots * step, maker_id or None) for ticks, lots, maker_id in found]

@@ -14,7 +14,7 @@ from bot.exchange.errors import StartError
 from bot.exchange.limits import UNLIMITED, RateLimits
 from bot.exchange.listen_keys import ListenKeys
 from bot.exchange.listener import listen
-from bot.exchange.market import DEFAULT_HALF_SPREAD_BPS, Market, TradedSymbol
+from bot.exchange.market import Market, TradedSymbol
 from bot.exchange.pacing import MarketClock, Speed
 from bot.exchange.prices import FundingSource, PricePath, open_funding
 from bot.exchange.rest import RestApi
@@ -24,7 +24,6 @@ from bot.exchange.venue import Venue
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from decimal import Decimal
     from pathlib import Path
 
     from aiohttp import web
@@ -63,7 +62,6 @@ class ExchangeConfig:
     speed: Speed = 1.0
     wait_for_clients: bool = False
     limits: RateLimits | None = None
-    half_spread_bps: Decimal = DEFAULT_HALF_SPREAD_BPS
 
 
 class Exchange:
@@ -158,14 +156,14 @@ def _check_accounts(accounts: tuple[AccountConfig, ...]) -> None:
 
 def _open_venue(config: ExchangeConfig, store: Store, traded: list[TradedSymbol]) -> Venue:
     paths = "|".join(f"{name}={path.identity}" for name, path in sorted(config.paths.items()))
-    identity = sha256(f"{config.seed}|{config.half_spread_bps}|{paths}".encode()).hexdigest()
+    identity = sha256(f"{config.seed}|{paths}".encode()).hexdigest()
     store.claim(identity)
     market = Market(
         traded,
         seed=config.seed,
         start_ms=store.market_time_ms() or max(item.path.start_ms for item in traded),
-        half_spread_bps=config.half_spread_bps,
     )
+    store.load_market(market)
     venue = Venue(market, store.load_accounts())
     for account in config.accounts:
         if account.name not in venue.accounts:

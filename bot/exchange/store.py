@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from bot.exchange.account import Account, Position
-from bot.exchange.book import Depletion
 from bot.exchange.entities import Income, IncomeType, Order, OrderType, Side, Status, TimeInForce, Trade
 from bot.exchange.errors import StartError, StoreMismatchError
 from bot.exchange.redo import RedoLog, Write
@@ -25,11 +24,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
+    from bot.exchange.market import Market
     from bot.exchange.venue import Venue
 
 FORMAT = "1"
 FILE_NAME = "exchange.sqlite"
 MAX_PENDING = 64  # saves that the database may be behind: some milliseconds of its time
+MARKET = "market "  # and the symbol: impact and queues
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -140,6 +141,13 @@ class Store:
         value = self.fact("market_time_ms")
         return int(value) if value else None
 
+    def load_market(self, market: Market) -> None:
+        """Give a new market the impact and the queues it had at the last save."""
+        for name in market.symbols:
+            state = self.fact(MARKET + name)
+            if state is not None:
+                market.restore(name, orjson.loads(state))
+
     def load_accounts(self) -> list[Account]:
         """Return all accounts with their open orders, by slot."""
         rows = self._db.execute("SELECT name, state FROM accounts")
@@ -153,14 +161,16 @@ class Store:
 
         Raises OSError if the disk takes nothing more; the changes are kept then.
         """
-        changes = venue.changes
+        changes, market = venue.changes, venue.market
+        states = [(MARKET + name, orjson.dumps(market.state(name)).decode()) for name in market.changed()]
         self._write(
-            [("market_time_ms", str(venue.market.now)), *facts],
+            [("market_time_ms", str(market.now)), *states, *facts],
             (_PUT_ORDER, list(map(_order_row, changes.orders.values()))),
             (_PUT_TRADE, list(map(_trade_row, changes.trades))),
             (_PUT_INCOME, list(map(_income_row, changes.incomes))),
             (_PUT_ACCOUNT, [(name, _account_state(venue.accounts[name])) for name in changes.accounts]),
         )
+        market.mark_saved()
         venue.changes = type(changes)()
 
     def _write(self, facts: Sequence[tuple[str, str]], *writes: Write) -> None:
@@ -372,10 +382,6 @@ def _account_state(account: Account) -> str:
             for name, item in account.positions.items()
         },
         "leverage": account.leverage,
-        "depletion": [
-            [symbol, side.value, item.notional, item.time_ms]
-            for (symbol, side), item in account.depletion.items()
-        ],
         "counters": account.counters,
     }
     return orjson.dumps(state).decode()
@@ -391,9 +397,5 @@ def _decode_account(name: str, state: dict[str, Any]) -> Account:
             for symbol, (quantity, cost, realised, update_ms) in state["positions"].items()
         },
         leverage=state["leverage"],
-        depletion={
-            (symbol, Side(side)): Depletion(notional, time_ms)
-            for symbol, side, notional, time_ms in state["depletion"]
-        },
         counters=state["counters"],
     )

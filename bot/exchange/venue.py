@@ -11,7 +11,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import TYPE_CHECKING
 
 from bot.exchange.account import CENT_MILLIONTH, Account
-from bot.exchange.book import Depletion, Level, depleted
+from bot.exchange.book import Fill
 from bot.exchange.entities import (
     ZERO,
     AccountEvent,
@@ -38,7 +38,6 @@ from bot.exchange.margin import (
     is_bankrupting,
     symbol_margin,
 )
-from bot.exchange.matching import reaches, resting_fill, take, total
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -80,9 +79,8 @@ class Venue:
             for account in self.accounts.values():
                 self._book_funding(account, due)
         market.move_to(time_ms)
+        self._fill_resting()
         for account in self.accounts.values():
-            if account.open_orders:
-                self._fill_resting(account)
             if account.positions and is_bankrupting(account, market.symbols, market.marks):
                 self._liquidate(account)
 
@@ -138,7 +136,7 @@ class Venue:
         if len(account.open_orders) >= MAX_OPEN_ORDERS:
             raise RequestError(-2025, "Reach max open order limit.")
         limit = request.price if request.type is OrderType.LIMIT else None
-        fills = take(self._view(account, symbol, request.side), request.side, limit, request.quantity)
+        fills = self.market.preview(symbol.name, account.name, request.side, limit, request.quantity)
         self._check_time_in_force(request, fills)
         if not request.reduce_only:
             self._check_margin(account, symbol, request)
@@ -160,9 +158,13 @@ class Venue:
             update_ms=self.market.now,
         )
         self._record(account, order, "NEW")
-        order = self._trade(account, order, fills, maker=False)
+        order = self._take(account, order, limit)
         if order.status.is_open and request.time_in_force in {TimeInForce.IOC, TimeInForce.FOK}:
             order = self._end(account, order, Status.EXPIRED)
+        elif order.status.is_open:
+            if order.type is OrderType.MARKET:
+                return self._end(account, order, Status.EXPIRED)
+            self.market.rest(order.id, account.name, order.symbol, order.side, order.price, order.remaining)
         return order
 
     def cancel(self, account: Account, order_id: int) -> Order:
@@ -180,21 +182,19 @@ class Venue:
             raise RequestError(-2022, "ReduceOnly Order is rejected.")
         return replace(request, quantity=min(request.quantity, abs(held)))
 
-    def _check_time_in_force(self, request: OrderRequest, fills: list[Level]) -> None:
-        if request.time_in_force is TimeInForce.FOK and total(fills)[0] < request.quantity:
+    def _check_time_in_force(self, request: OrderRequest, fills: list[Fill]) -> None:
+        if request.time_in_force is TimeInForce.FOK and _quantity(fills) < request.quantity:
             raise RequestError(
                 -5021,
                 "Due to the order could not be filled immediately, the FOK order has been rejected."
                 " The order will not be recorded in the order history",
             )
-        if request.time_in_force is TimeInForce.GTX:
-            levels = self.market.book(request.symbol).against(request.side)
-            if levels and reaches(request.side, request.price, levels[0].price):
-                raise RequestError(
-                    -5022,
-                    "Due to the order could not be executed as maker, the Post Only order will be rejected."
-                    " The order will not be recorded in the order history",
-                )
+        if request.time_in_force is TimeInForce.GTX and fills:
+            raise RequestError(
+                -5022,
+                "Due to the order could not be executed as maker, the Post Only order will be rejected."
+                " The order will not be recorded in the order history",
+            )
 
     def _check_margin(self, account: Account, symbol: Symbol, request: OrderRequest) -> None:
         """Raise -2027 or -2019 unless brackets and available balance bear the order in full.
@@ -222,12 +222,23 @@ class Venue:
         if extra + open_loss > self.margin(account).available:
             raise RequestError(-2019, "Margin is insufficient.")
 
-    def _view(self, account: Account, symbol: Symbol, side: Side) -> Iterable[Level]:
-        levels = self.market.book(symbol.name).against(side)
-        depletion = account.depletion.get((symbol.name, side))
-        return depleted(levels, depletion.at(self.market.now), symbol.step) if depletion else levels
+    def _take(self, account: Account, order: Order, limit: Decimal | None) -> Order:
+        """Execute an aggressive order, and tell the owners of the resting orders that it hit."""
+        fills = self.market.take(order.symbol, account.name, order.side, limit, order.remaining)
+        order = self._trade(account, order, fills, maker=False)
+        for fill in fills:
+            if fill.maker_order_id is not None:
+                maker, resting = self._resting_order(fill.maker_order_id)
+                self._trade(maker, resting, [fill], maker=True)
+        return order
 
-    def _trade(self, account: Account, order: Order, fills: list[Level], *, maker: bool) -> Order:
+    def _resting_order(self, order_id: int) -> tuple[Account, Order]:
+        for account in self.accounts.values():
+            if order_id in account.open_orders:
+                return account, account.open_orders[order_id]
+        raise KeyError(order_id)
+
+    def _trade(self, account: Account, order: Order, fills: list[Fill], *, maker: bool) -> Order:
         if not fills:
             return order
         position = account.position(order.symbol)
@@ -245,16 +256,12 @@ class Venue:
             )
             updates.append(OrderEvent(order, "TRADE", trade))
         position.update_ms = self.market.now
-        if not maker:
-            key = (order.symbol, order.side)
-            depletion = account.depletion.get(key, Depletion(0.0, self.market.now))
-            account.depletion[key] = depletion.plus(total(fills)[1], self.market.now)
         self._keep(account, order)
         self._tell_account(account, "ORDER", (order.symbol,), account.wallet - wallet_before)
         self.events.extend(updates)
         return order
 
-    def _fill(self, account: Account, order: Order, fill: Level, *, maker: bool) -> Trade:
+    def _fill(self, account: Account, order: Order, fill: Fill, *, maker: bool) -> Trade:
         realised = account.position(order.symbol).trade(order.side.sign * fill.quantity, fill.price)
         rate = MAKER_FEE if maker else TAKER_FEE
         commission = (fill.quantity * fill.price * rate).quantize(CENT_MILLIONTH, ROUND_CEILING)
@@ -277,17 +284,18 @@ class Venue:
             self._pay(account, IncomeType.REALIZED_PNL, order.symbol, realised, self.market.now, trade.id)
         return trade
 
-    def _fill_resting(self, account: Account) -> None:
-        for order in sorted(account.open_orders.values(), key=lambda order: order.id):
-            fill = resting_fill(order, self.market.marks[order.symbol])
-            if fill is None:
-                continue
+    def _fill_resting(self) -> None:
+        for passive in self.market.passive_fills():
+            account, order = self._resting_order(passive.order_id)
+            quantity = passive.quantity
             if order.reduce_only:
                 held = account.quantity(order.symbol)
                 reducible = abs(held) if held * order.side.sign < 0 else ZERO
-                fill = Level(fill.price, min(fill.quantity, reducible))
-            filled = self._trade(account, order, [fill], maker=True) if fill.quantity else order
-            if order.reduce_only and filled.status.is_open:
+                quantity = min(quantity, reducible)
+                self.market.give_back(order.symbol, order.side, passive.quantity - quantity)
+            fill = Fill(passive.price, quantity)
+            filled = self._trade(account, order, [fill], maker=True) if quantity else order
+            if filled.status.is_open and quantity < passive.quantity:
                 self._end(account, filled, Status.EXPIRED)
 
     def _liquidate(self, account: Account) -> None:
@@ -306,11 +314,11 @@ class Venue:
     def _close_by_force(self, account: Account, symbol: Symbol, held: Decimal) -> None:
         side = Side.SELL if held > 0 else Side.BUY
         quantity = abs(held)
-        fills = take(self.market.book(symbol.name).against(side), side, None, quantity)
-        missing = quantity - total(fills)[0]
+        fills = self.market.take(symbol.name, account.name, side, None, quantity)
+        missing = quantity - _quantity(fills)
         if missing:  # the insurance fund takes over what the book cannot, at its worst price
             mark = self.market.marks[symbol.name].quantize(symbol.tick, ROUND_FLOOR)
-            fills.append(Level(fills[-1].price if fills else mark, missing))
+            fills.append(Fill(fills[-1].price if fills else mark, missing))
         order = Order(
             id=account.next_id("order"),
             account=account.name,
@@ -354,6 +362,7 @@ class Venue:
             account.open_orders[order.id] = order
         else:
             account.open_orders.pop(order.id, None)
+            self.market.unrest(order.id)
 
     def _pay(
         self,
@@ -374,3 +383,7 @@ class Venue:
     ) -> None:
         changed = tuple(account.position(name).change(name, self.market.marks[name]) for name in symbols)
         self.events.append(AccountEvent(account.name, reason, account.wallet, balance_change, changed))
+
+
+def _quantity(fills: list[Fill]) -> Decimal:
+    return sum((fill.quantity for fill in fills), ZERO)

@@ -27,6 +27,7 @@ def start(tmp_path: Path) -> Start:
             "accounts": (UP, DOWN),
             "directory": tmp_path / "exchange",
             "speed": "max",
+            "seed": "2",  # an ordinary touch at the first instant
         }
         exchange = await start_exchange(ExchangeConfig(**(settings | changes)))
         async with Bench(exchange, aiohttp.ClientSession()) as bench:

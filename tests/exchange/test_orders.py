@@ -53,7 +53,7 @@ async def refused(start: Start, **changes: Any) -> int:
         ({"newOrderRespType": "FULL"}, -1130),
         ({"priceMatch": "QUEUE"}, -4084),
         ({"stopPrice": "1"}, -1106),
-        ({"timeInForce": "FOK", "quantity": "20", "price": "60003"}, -5021),
+        ({"timeInForce": "FOK", "quantity": "32", "price": "60000.1"}, -5021),
         ({"timeInForce": "GTX"}, -5022),
     ],
 )
@@ -145,7 +145,7 @@ async def test_ack_tells_of_no_fill(start: Start) -> None:
 async def test_market_order_walks_the_book(start: Start) -> None:
     """A market order takes level after level, one trade each."""
     async with start() as bench:
-        order = await bench.order(type="MARKET", price=None, timeInForce=None, quantity="20")
+        order = await bench.order(type="MARKET", price=None, timeInForce=None, quantity="32")
         query = {"symbol": "BTCUSDT", "orderId": order["orderId"]}
         _, trades = await bench.call("GET", "/fapi/v1/userTrades", query, UP)
     assert order["status"] == "FILLED"

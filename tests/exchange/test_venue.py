@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.exchange.book import HALF_LIFE_MS, build_book, depleted
 from bot.exchange.brackets import maintenance_margin
 from bot.exchange.catalog import CATALOG
 from bot.exchange.entities import IncomeType, OrderRequest, OrderType, Side, Status, TimeInForce
@@ -239,46 +238,3 @@ def test_resting_reduce_only_orders_never_turn_the_position() -> None:
     first, second = (order for order in venue.changes.orders.values() if order.reduce_only)
     assert (first.status, second.status) == (Status.FILLED, Status.EXPIRED)
     assert second.filled == Decimal("0.3")
-
-
-@given(
-    name=st.sampled_from(sorted(CATALOG)),
-    factor=st.decimals("0.05", "20", places=6),
-    seed=st.text(max_size=5),
-)
-def test_books_are_sorted_on_the_grid_and_around_the_mid(name: str, factor: Decimal, seed: str) -> None:
-    """Every level lies on tick and step, asks rise above the mid, bids fall below it."""
-    symbol = CATALOG[name]
-    mid = (symbol.start_price * factor).quantize(TINY)
-    book = build_book(symbol, mid, seed, Decimal("0.5"))
-    asks, bids = [level.price for level in book.asks], [level.price for level in book.bids]
-    assert asks == sorted(set(asks))
-    assert bids == sorted(set(bids), reverse=True)
-    assert bids[0] < mid < asks[0]
-    for level in (*book.asks, *book.bids):
-        assert level.price % symbol.tick == 0
-        assert level.quantity >= symbol.step
-        assert level.quantity % symbol.step == 0
-    assert book == build_book(symbol, mid, seed, Decimal("0.5"))
-
-
-@given(missing=st.floats(0, 1e9))
-def test_depletion_takes_from_the_top(missing: float) -> None:
-    """What is missing is missing at the best prices; the view never offers more than the book."""
-    asks = build_book(BTC, Decimal(60_000), "1", Decimal("0.5")).asks
-    view = depleted(asks, missing, BTC.step)
-    offered = {level.price: level.quantity for level in asks}
-    assert all(0 < level.quantity <= offered[level.price] for level in view)
-    left = sum(float(level.price * level.quantity) for level in view)
-    whole = sum(float(level.price * level.quantity) for level in asks)
-    lot = float(BTC.step) * 61_800
-    assert left == pytest.approx(max(0.0, whole - missing), abs=lot + whole * 1e-9)
-    assert [level.price for level in view] == [level.price for level in asks][len(asks) - len(view) :]
-
-
-def test_depletion_halves_in_ten_seconds_of_market_time() -> None:
-    """Half of what an account took has come back after the half-life."""
-    venue, account = open_venue([60_000] * 30)
-    venue.place(account, request("10"))
-    (depletion,) = account.depletion.values()
-    assert depletion.at(START_MS + HALF_LIFE_MS) == depletion.notional / 2
