@@ -13,7 +13,7 @@ def _main() -> None:
     """Replace this process by one inside the environment, or go on where that is not needed."""
     from bot import _setup
 
-    _setup.ensure(for_tests=sys.argv[1:2] == ["test"])
+    _setup.ensure(_setup.purpose_of(sys.argv[1:]))
     if sys.argv[1:2] == ["test"]:
         # Not by way of the command line: the tests must start even where that is what is broken.
         from bot import testing_command

@@ -17,8 +17,14 @@ from typing import NoReturn
 REPOSITORY = Path(__file__).resolve().parent.parent
 VENV = REPOSITORY / ".venv"
 RUNTIME_LOCK = REPOSITORY / "config" / "runtime.lock"
+STUDY_LOCK = REPOSITORY / "config" / "study.lock"
+"""The same versions, and the libraries of the study, which a daemon has no use for."""
 FULL_LOCK = REPOSITORY / "config" / "requirements.lock"
-"""The same versions, and the test tools."""
+"""The same versions again, and the test tools."""
+_LOCKS = {"daemon": RUNTIME_LOCK, "study": STUDY_LOCK, "tests": FULL_LOCK}
+"""By what the environment is for; each lock holds the ones before it."""
+
+STUDY_COMMANDS = ("backtest", "compare", "sweep", "data", "leakage")
 
 _PYTHON = VENV / "bin" / "python"
 _MARKER = VENV / ".lock-sha"
@@ -37,22 +43,32 @@ _RUNTIME_MODULES = (
     "typer",
     "uvloop",
 )
+_MODULES = {
+    "daemon": _RUNTIME_MODULES,
+    "study": (*_RUNTIME_MODULES, "distributed", "numba", "numpy", "plotly", "polars"),
+    "tests": (*_RUNTIME_MODULES, "pytest"),
+}
 
 
-def ensure(*, for_tests: bool) -> None:
-    """Return where this Python has all that is needed; else set `.venv` up and continue in it.
+def purpose_of(arguments: list[str]) -> str:
+    """What a command needs: the `daemon`'s libraries, the `study`'s, or the `tests`'."""
+    command = arguments[0] if arguments else ""
+    return "tests" if command == "test" else "study" if command in STUDY_COMMANDS else "daemon"
 
-    `for_tests` asks for the test tools as well. Ends the process with exit code 1 and one line when the
-    environment cannot be made.
+
+def ensure(purpose: str) -> None:
+    """Return where this Python has all that is needed for `purpose`; else set `.venv` up and continue in it.
+
+    Ends the process with exit code 1 and one line when the environment cannot be made.
     """
     if os.environ.get("BOT_NO_BOOTSTRAP") == "1" or not RUNTIME_LOCK.is_file():
         return  # an image, or an installed package
     # Not by sys.prefix, which `python -S` leaves as it was: we would exec for ever.
     inside = Path(sys.executable).parent.resolve() == _PYTHON.parent.resolve()
-    locks = (FULL_LOCK,) if for_tests else (RUNTIME_LOCK, FULL_LOCK)
+    locks = tuple(_LOCKS.values())[tuple(_LOCKS).index(purpose) :]
     if inside and _is_current(locks):
         return
-    if not inside and _has_dependencies(for_tests=for_tests):
+    if not inside and _has(_MODULES[purpose]):
         return
     if not _is_current(locks):
         try:
@@ -67,9 +83,8 @@ def ensure(*, for_tests: bool) -> None:
     os.execv(_PYTHON, [str(_PYTHON), *sys.orig_argv[1:]])  # noqa: S606 - no shell is wanted
 
 
-def _has_dependencies(*, for_tests: bool) -> bool:
-    wanted = (*_RUNTIME_MODULES, "pytest") if for_tests else _RUNTIME_MODULES
-    return all(importlib.util.find_spec(module) is not None for module in wanted)
+def _has(modules: tuple[str, ...]) -> bool:
+    return all(importlib.util.find_spec(module) is not None for module in modules)
 
 
 def _python_identity() -> str:
@@ -77,7 +92,7 @@ def _python_identity() -> str:
 
 
 def _lock_identity(lock: Path) -> str:
-    return hashlib.sha256(lock.read_bytes()).hexdigest()
+    return hashlib.sha256(lock.read_bytes()).hexdigest() if lock.is_file() else ""
 
 
 def _marked() -> list[str]:
@@ -109,7 +124,7 @@ def _set_up(locks: tuple[Path, ...]) -> None:
     try:
         if _is_current(locks):
             return
-        sys.stderr.write("setting up .venv, once; about 20 to 60 s ...\n")
+        sys.stderr.write(f"setting up .venv ({locks[0].name}), once; about 20 to 90 s ...\n")
         # A daemon may be running from this environment: for a new lock it is changed in place, not
         # emptied. Without the marker it is half made, with another Python's it is of no use.
         keep = _marked()[:1] == [_python_identity()] and _PYTHON.exists()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from bot import cli_study
 from bot.cli_errors import explain
 
 if TYPE_CHECKING:
@@ -192,6 +193,9 @@ def exchange(  # noqa: PLR0913 - each argument is an option
         as_json=as_json,
     )
     return run_exchange(options)
+
+
+app.command(epilog=cli_study.BACKTEST_EXAMPLE)(cli_study.backtest)
 
 
 @app.command(

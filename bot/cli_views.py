@@ -1,6 +1,7 @@
 """What commands show to people: tables on standard output. Programs take `--json`."""
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from rich import box
@@ -53,6 +54,37 @@ def print_rebalances(rebalances: Sequence[Mapping[str, Any]], console: Console |
             _rounded(entry["fees"], 2),
         )
     console.print(table)
+
+
+def print_backtests(results: Mapping[str, Mapping[str, Any]], console: Console | None = None) -> None:
+    """Print CONTRACT's backtest objects side by side, one column each, and their warnings."""
+    console = console or _console()
+    table = _table(("", "left"), *((name or "fund", "right") for name in results))
+    rows = {
+        "final NAV": ("final_nav", 6),
+        "final value": ("final_value", 2),
+        "rebalances": ("rebalance_count", 0),
+        "turnover (x value)": ("turnover", 3),
+        "fees": ("fees", 2),
+        "slippage": ("slippage", 2),
+        "funding received": ("funding", 2),
+        "management fees": ("management_fees", 2),
+    }
+    for title, (key, places) in rows.items():
+        table.add_row(title, *(_rounded(result[key], places) for result in results.values()))
+    table.add_row("died", *(_day(result["dead_at"]) for result in results.values()))
+    for name in next(iter(results.values()))["metrics"]:
+        table.add_row(name.replace("_", " "), *(_rounded(r["metrics"][name], 4) for r in results.values()))
+    console.print(table)
+    for name, result in results.items():
+        for warning in result["warnings"]:
+            console.print(f"{name + ': ' if name else ''}{warning}", soft_wrap=True)
+
+
+def _day(time_ms: int | None) -> str:
+    if time_ms is None:
+        return _UNDEFINED
+    return datetime.fromtimestamp(time_ms / 1000, UTC).isoformat(timespec="minutes")
 
 
 def print_funds(funds: Sequence[Mapping[str, Any]], console: Console | None = None) -> None:

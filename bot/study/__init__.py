@@ -9,7 +9,7 @@ result.final_nav, result.rebalance_count, result.nav, result.leverage
 from bot.study.backtest import backtest
 from bot.study.choice import choose_strategy
 from bot.study.engine import RebalanceRow
-from bot.study.errors import PriceError, StudyError
+from bot.study.errors import BadParameterError, PriceError, StudyError
 from bot.study.funding import Funding, load_funding
 from bot.study.prices import Prices, from_arrays, load_prices
 from bot.study.result import Result
@@ -27,6 +27,7 @@ from bot.study.spec import (
 
 __all__ = [
     "LARGEST",
+    "BadParameterError",
     "Bracket",
     "Costs",
     "FixedSlippage",

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bot.study.calendar import DAY_MS
-from bot.study.errors import StudyError
+from bot.study.errors import BadParameterError
 from bot.study.points import Points
 from bot.study.prices import Prices
 from bot.study.spec import Slippage
@@ -25,13 +25,13 @@ class Market:
     """Prices seen as the surroundings of a trade."""
 
     def __init__(self, prices: Prices, points: Points, slippage: Slippage | None) -> None:
-        """Raise StudyError for a model that needs volumes which the prices do not have."""
+        """Raise BadParameterError for a model that needs volumes which the prices do not have."""
         self._prices, self._closes = prices, points.closes
         self._needed = slippage is not None and slippage.needs_volume
         self._day = max(2, DAY_MS // prices.bar_ms)
         if self._needed and prices.volume is None:
-            raise StudyError(
-                "slippage: the prices have no volume, which this model needs; give such a file, or fixed bps"
+            raise BadParameterError(
+                "slippage", "needs volumes, and the prices have none", "give prices with volume, or fixed bps"
             )
 
     def at(self, point: int) -> Conditions:

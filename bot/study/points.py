@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bot.study.errors import StudyError
+from bot.study.errors import BadParameterError
 from bot.study.index import PriceIndex
 from bot.study.prices import Prices, Times
 from bot.study.spec import Path
@@ -33,13 +33,15 @@ class Points(NamedTuple):
 def points_of(prices: Prices, path: Path) -> Points:
     """The points of `prices` along `path`; `ohlc` walks open, high, low, close, and `olhc` the low first.
 
-    Raises StudyError for a walk through bars that have a close only.
+    Raises BadParameterError for a walk through bars that have a close only.
     """
     if path == "close":
         return Points(prices.times_ms, prices.close, prices.index, None)
     if prices.open is None or prices.high is None or prices.low is None:
-        raise StudyError(
-            f"path {path}: the prices have no open, high and low; give such a file, or path close"
+        raise BadParameterError(
+            "path",
+            f"{path} needs open, high and low, and the prices have none",
+            "give such prices, or path close",
         )
     middle = (prices.high, prices.low) if path == "ohlc" else (prices.low, prices.high)
     corners = np.stack((prices.open, *middle, prices.close), axis=1)

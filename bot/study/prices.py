@@ -44,15 +44,13 @@ class Prices:
         return PriceIndex(self.close)
 
 
-def load_prices(source: str | Path, *, walk: bool = True) -> Prices:
+def load_prices(source: str | Path) -> Prices:
     """Load `timestamp` (UTC ms of each bar's opening) and `close`, or `open,high,low,close[,volume]`.
 
-    CSV, CSV.gz or Parquet; `-` is CSV on standard input. Without `walk` only `timestamp` and `close` are
-    read. Raises PriceError, which names the file's line and the remedy, for rows that are out of order,
-    doubled, not numbers or not positive.
+    CSV, CSV.gz or Parquet; `-` is CSV on standard input. Raises PriceError, which names the file's line and
+    the remedy, for rows that are out of order, doubled, not numbers or not positive.
     """
-    optional = ("open", "high", "low", "volume") if walk else ()
-    table = read_table(source, ("timestamp", "close"), optional)
+    table = read_table(source, ("timestamp", "close"), ("open", "high", "low", "volume"))
     times = check_times(table, table.columns["timestamp"])
     if len(times) < 2:
         raise PriceError(
@@ -60,7 +58,9 @@ def load_prices(source: str | Path, *, walk: bool = True) -> Prices:
         )
     for name in ("close", "open", "high", "low"):
         if name in table.columns:
-            _check_positive(table, name)
+            _check_numbers(table, name, above=0.0)
+    if "volume" in table.columns:
+        _check_numbers(table, "volume", above=-1e-300)
     bars = {name: table.columns[name] for name in ("open", "high", "low") if name in table.columns}
     if len(bars) == 3:
         _check_range(table)
@@ -104,12 +104,13 @@ def from_arrays(
     )
 
 
-def _check_positive(table: Table, name: str) -> None:
+def _check_numbers(table: Table, name: str, *, above: float) -> None:
     values = table.columns[name]
-    wrong = ~(np.isfinite(values) & (values > 0))
+    wrong = ~(np.isfinite(values) & (values > above))
     if wrong.any():
         row = int(wrong.argmax())
-        raise table.bad(row, f"{name} {values[row]:g} is not a positive number", "correct or remove the row")
+        problem = f"{name} {values[row]:g} is not a {'positive ' if above == 0 else ''}number"
+        raise table.bad(row, problem, "correct or remove the row")
 
 
 def _check_range(table: Table) -> None:

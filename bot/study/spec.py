@@ -1,4 +1,4 @@
-"""What is backtested: the fund, and what trading costs. A StudyError names the parameter that is wrong."""
+"""What is backtested: the fund, and what trading costs. A BadParameterError names what is wrong."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from math import inf, isfinite, sqrt
 from typing import Literal, NamedTuple, Protocol
 
 from bot.core.strategy import Strategy, own_limit, uses_band
-from bot.study.errors import StudyError
+from bot.study.errors import BadParameterError
 
 Side = Literal["long", "short"]
 Path = Literal["close", "ohlc", "olhc"]
@@ -82,7 +82,7 @@ class FundSpec:
     def __post_init__(self) -> None:
         """Refuse what makes no sense whatever the strategy."""
         if self.side not in ("long", "short"):
-            raise StudyError(f"side {self.side}: no such side; give long or short")
+            raise BadParameterError("side", f"{self.side} is no side", "give long or short")
         for name in ("capital", "start_leverage"):
             _positive(name, getattr(self, name))
         if self.lot is not None:
@@ -90,14 +90,10 @@ class FundSpec:
         if self.emergency is not None:
             _positive("emergency", self.emergency)
         if not (isfinite(self.min_notional) and self.min_notional >= 0):
-            raise StudyError(f"min_notional {self.min_notional:g}: is negative; give an amount of 0 or more")
+            raise BadParameterError("min_notional", f"{self.min_notional:g} is no amount", "give 0 or more")
         if not 0 <= self.management_fee_daily < 1:
-            raise StudyError(
-                f"management_fee_daily {self.management_fee_daily:g}: no fraction in [0, 1); 0.0001 is 0.01 %"
-            )
-        for name in ("band", "target_range"):
-            if len(getattr(self, name)) != 2:
-                raise StudyError(f"{name}: give two leverages, lower and upper")
+            problem = f"{self.management_fee_daily:g} is no fraction in [0, 1)"
+            raise BadParameterError("management_fee_daily", problem, "0.0001 is 0.01 % a day")
 
     @property
     def sign(self) -> int:
@@ -117,39 +113,43 @@ class FundSpec:
         moved = 14 / 15 if self.side == "long" else 16 / 15
         value = 1 + self.sign * upper * (moved - 1)
         if value <= 0:
-            raise StudyError(
-                f"band: from {upper:g} the fund dies before an emergency; set emergency above {upper:g}"
-            )
+            problem = f"[{self.band[0]:g}, {upper:g}] leaves no room for an emergency before death"
+            raise BadParameterError("band", problem, f"set emergency above {upper:g}")
         return upper * moved / value
 
     def check(self, strategy: Strategy) -> None:
-        """Refuse a fund that `strategy` cannot run; StudyError names the parameter and the remedy."""
-        emergency = self.emergency_for(strategy)
+        """Refuse a fund that `strategy` cannot run; BadParameterError names the parameter and the remedy."""
+        emergency, start = self.emergency_for(strategy), self.start_leverage
         if not uses_band(strategy):
-            if self.start_leverage >= emergency:
-                problem = (
-                    f"start_leverage {self.start_leverage:g}: not below the emergency leverage {emergency:g}"
-                )
-                raise StudyError(f"{problem}; set it below that")
+            if start >= emergency:
+                problem = f"{start:g} is not below the emergency leverage {emergency:g}"
+                raise BadParameterError("start_leverage", problem, "set it below that")
             return
         (lower, upper), (low, high) = self.band, self.target_range
+        band = f"[{lower:g}, {upper:g}]"
         floor, kind = (1.0, "an UP") if self.side == "long" else (0.0, "a DOWN")
         if not (isfinite(upper) and lower < upper):
-            raise StudyError(f"band [{lower:g}, {upper:g}]: is empty or reversed; give the lower edge first")
+            raise BadParameterError(
+                "band", f"{band} is empty or reversed", "give the lower edge first, such as 1.5 3"
+            )
         if not lower > floor:
-            problem = f"band [{lower:g}, {upper:g}]: does not lie above {floor:g}, as {kind} band must"
-            raise StudyError(f"{problem}; set its lower edge above {floor:g}")
+            problem = f"{band} does not lie above {floor:g}, as {kind} band must"
+            raise BadParameterError("band", problem, f"set its lower edge above {floor:g}")
         if not low <= high:
-            raise StudyError(f"target [{low:g}, {high:g}]: is reversed; give the lower end first")
+            raise BadParameterError(
+                "target_range", f"[{low:g}, {high:g}] is reversed", "give the lower end first"
+            )
         if low < lower or high > upper:
-            problem = f"target [{low:g}, {high:g}]: is not inside the band [{lower:g}, {upper:g}]"
-            raise StudyError(f"{problem}; set it inside")
+            problem = f"[{low:g}, {high:g}] is not inside the band {band}"
+            raise BadParameterError("target_range", problem, "set it inside")
         if emergency <= upper:
-            problem = f"emergency {emergency:g}: is not above the band [{lower:g}, {upper:g}]"
-            raise StudyError(f"{problem}; set it above {upper:g}")
-        if not lower <= self.start_leverage <= upper:
-            problem = f"start_leverage {self.start_leverage:g}: is outside the band [{lower:g}, {upper:g}]"
-            raise StudyError(f"{problem}; set it inside the band")
+            raise BadParameterError(
+                "emergency", f"{emergency:g} is not above the band {band}", f"set it above {upper:g}"
+            )
+        if not lower <= start <= upper:
+            raise BadParameterError(
+                "start_leverage", f"{start:g} is outside the band {band}", "set it inside the band"
+            )
 
 
 class Trade(NamedTuple):
@@ -168,8 +168,10 @@ class Trade(NamedTuple):
 class Slippage(Protocol):
     """A model of what a trade costs beyond its fee."""
 
-    needs_volume: bool
-    """Whether `volatility_daily` and `volume_daily` must be known."""
+    @property
+    def needs_volume(self) -> bool:
+        """Whether `volatility_daily` and `volume_daily` must be known."""
+        ...
 
     def price(self, trade: Trade) -> float:
         """The average price at which the trade fills."""
@@ -217,7 +219,9 @@ class Costs:
     def __post_init__(self) -> None:
         """Refuse a fee that is none."""
         if not -100 <= self.fee_bps < 1_000:
-            raise StudyError(f"fee_bps {self.fee_bps:g}: not between -100 and 1000; 5 is 0.05 %")
+            raise BadParameterError(
+                "fee_bps", f"{self.fee_bps:g} is not between -100 and 1000", "5 is 0.05 %"
+            )
 
 
 def decimal(value: float) -> Decimal:
@@ -227,4 +231,4 @@ def decimal(value: float) -> Decimal:
 
 def _positive(name: str, value: float) -> None:
     if not (isfinite(value) and value > 0):
-        raise StudyError(f"{name} {value:g}: is not a positive number; give one above 0")
+        raise BadParameterError(name, f"{value:g} is not a positive number", "give one above 0")

@@ -141,7 +141,7 @@ class _CsvReader:
         self._name, self._required, self._optional = name, required, optional
         self._width = 0
         self._wanted: dict[str, int] = {}
-        self._parts: list[Floats] = []
+        self._parts: dict[str, list[Floats]] = {}
         self._lines = 1
         self._empty_line = 0
 
@@ -153,14 +153,14 @@ class _CsvReader:
         rows = self._plain(block) if not self._empty_line else None
         if rows is None:
             rows = self._line_by_line(block)
-        self._parts.append(rows[:, list(self._wanted.values())])
+        for name, column in self._wanted.items():
+            self._parts.setdefault(name, []).append(rows[:, column].copy())
         self._lines += block.count(b"\n")
 
     def table(self) -> Table:
         if not self._width:
             raise PriceError(self._name, "", "is empty", "give a header line and at least two rows")
-        whole = np.concatenate(self._parts) if self._parts else np.empty((0, len(self._wanted)))
-        columns = {name: np.ascontiguousarray(whole[:, i]) for i, name in enumerate(self._wanted)}
+        columns = {name: np.concatenate(self._parts.pop(name, [np.empty(0)])) for name in self._wanted}
         return Table(self._name, columns, "line", 2)
 
     def _header(self, line: bytes) -> None:
@@ -235,18 +235,20 @@ def _read_parquet(name: str, path: Path, required: Sequence[str], optional: Sequ
         names = pl.read_parquet_schema(path)
         wanted = [column for column in (*required, *optional) if column in names]
         missing = [column for column in required if column not in names]
-        frame = None if missing else pl.read_parquet(path, columns=wanted)
+        if missing:
+            problem = f'needs one column "{missing[0]}"'
+            raise PriceError(name, "", problem, f"name the columns {','.join((*required, *optional))}")
+        # One column at a time: never is the file held twice.
+        columns = {
+            column: cast(
+                "Floats", pl.read_parquet(path, columns=[column])[column].cast(pl.Float64).to_numpy()
+            )
+            for column in wanted
+        }
+    except pl.exceptions.InvalidOperationError as error:
+        problem = "holds something that is not a number"
+        raise PriceError(name, "", problem, "give numbers in every column that is read") from error
     except (OSError, pl.exceptions.PolarsError) as error:
         problem = f"is not readable Parquet ({error})"
         raise PriceError(name, "", problem, "write the file again, or convert it to CSV") from error
-    if frame is None:
-        problem = f'needs one column "{missing[0]}"'
-        raise PriceError(name, "", problem, f"name the columns {','.join(required)}")
-    columns = {}
-    for column in wanted:
-        try:
-            columns[column] = cast("Floats", frame[column].cast(pl.Float64).to_numpy(writable=True))
-        except pl.exceptions.PolarsError as error:
-            problem = f"column {column} holds something that is not a number"
-            raise PriceError(name, "", problem, "correct the column") from error
     return Table(name, columns, "row", 1)

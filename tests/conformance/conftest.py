@@ -47,6 +47,7 @@ async def _outcomes(script: Script, directory: Path) -> Outcomes:
             str(python_of(script.client)),
             str(script.path),
             exchange.url,
+            *script.arguments,
             cwd=REPOSITORY,
             env=os.environ | {"PYTHONPATH": str(REPOSITORY), "PYTHONDONTWRITEBYTECODE": "1"},
             stdout=asyncio.subprocess.PIPE,
@@ -60,16 +61,16 @@ async def _outcomes(script: Script, directory: Path) -> Outcomes:
 @pytest.fixture(scope="session")
 def check(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Script, str], None]:
     """Fail unless a case of a script has passed; the script runs when its first case is asked for."""
-    known: dict[Path, Outcomes | str] = {}
+    known: dict[Script, Outcomes | str] = {}
 
     def checker(script: Script, case: str) -> None:
-        if script.path not in known:
+        if script not in known:
             try:
                 directory = tmp_path_factory.mktemp("conformance") / "exchange"
-                known[script.path] = asyncio.run(_outcomes(script, directory))
+                known[script] = asyncio.run(_outcomes(script, directory))
             except InstallError as error:
-                known[script.path] = str(error)
-        outcomes = known[script.path]
+                known[script] = str(error)
+        outcomes = known[script]
         if isinstance(outcomes, str):
             pytest.fail(outcomes, pytrace=False)
         if case not in outcomes.errors:

@@ -28,11 +28,14 @@ class Outcomes:
 class Script:
     """One script: `client` as in environments.LOCKS (or ccxt), `name` its file below the client's folder.
 
+    `arguments` follow the url on its command line.
+
     A held market stands still two hours after its start, at `speed="max"`. A running one moves in real time.
     """
 
     client: str
     name: str
+    arguments: tuple[str, ...] = ()
     market: Literal["held", "running"] = "held"
 
     @property

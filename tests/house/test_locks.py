@@ -9,6 +9,7 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
 RUNTIME = REPOSITORY / "config" / "runtime.lock"
+STUDY = REPOSITORY / "config" / "study.lock"
 REQUIREMENTS = REPOSITORY / "config" / "requirements.lock"
 
 
@@ -39,12 +40,15 @@ def test_the_locks_hold_what_the_project_asks_for() -> None:
     """A dependency that is named in pyproject.toml and not locked would be missing after the set-up."""
     runtime = names(PROJECT["project"]["dependencies"])
     assert runtime - pins(RUNTIME).keys() == set()
-    assert (runtime | names(PROJECT["dependency-groups"]["test"])) - pins(REQUIREMENTS).keys() == set()
+    study = runtime | names(PROJECT["project"]["optional-dependencies"]["study"])
+    assert study - pins(STUDY).keys() == set()
+    assert (study | names(PROJECT["dependency-groups"]["test"])) - pins(REQUIREMENTS).keys() == set()
 
 
 def test_the_image_runs_what_was_tested() -> None:
-    """The runtime lock is a part of the full one, version by version."""
-    assert pins(RUNTIME).items() <= pins(REQUIREMENTS).items()
+    """The runtime lock is a part of the study's, and that of the full one, version by version."""
+    assert pins(RUNTIME).items() <= pins(STUDY).items()
+    assert pins(STUDY).items() <= pins(REQUIREMENTS).items()
 
 
 def test_ccxt_is_locked_to_the_version_the_project_names() -> None:

@@ -32,6 +32,7 @@ def clone(tmp_path: Path) -> Path:
     (folder / "bot" / "cli.py").write_text(CLI)
     (folder / "config").mkdir()
     (folder / "config" / "runtime.lock").write_text("# nothing\n")
+    (folder / "config" / "study.lock").write_text("# nothing, and the study\n")
     (folder / "config" / "requirements.lock").write_text("# nothing, and the test tools\n")
     return folder
 
@@ -82,6 +83,16 @@ def test_the_test_tools_come_with_the_first_test(clone: Path) -> None:
     assert "setting up" in start(clone, "test").stderr
     assert (clone / ".venv" / "kept").exists()
     assert start(clone).stderr == ""
+
+
+def test_the_libraries_of_the_study_come_with_the_first_backtest(clone: Path) -> None:
+    """Into the same environment, which then serves the daemon too."""
+    start(clone)
+    (clone / ".venv" / "kept").touch()
+    assert "study.lock" in start(clone, "backtest").stderr
+    assert (clone / ".venv" / "kept").exists()
+    assert start(clone).stderr == ""
+    assert start(clone, "sweep").stderr == ""
 
 
 def test_a_half_made_environment_is_made_again(clone: Path) -> None:

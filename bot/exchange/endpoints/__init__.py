@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bot.exchange.endpoints import account, history, listen_keys, market, orders
+from bot.exchange.endpoints import account, batch, history, indicators, listen_keys, market, orders
 
 if TYPE_CHECKING:
     from bot.exchange.routes import Key, PrivateRoute, PublicRoute
 
-PUBLIC_ROUTES: dict[Key, PublicRoute] = {**market.ROUTES}
+PUBLIC_ROUTES: dict[Key, PublicRoute] = {**market.ROUTES, **indicators.ROUTES}
 PRIVATE_ROUTES: dict[Key, PrivateRoute] = {
     **account.ROUTES,
     **orders.ROUTES,
+    **batch.ROUTES,
     **history.ROUTES,
     **listen_keys.ROUTES,
 }

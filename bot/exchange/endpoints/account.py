@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from bot.exchange import wire_account, wire_market
 from bot.exchange.errors import RequestError, not_yet
-from bot.exchange.routes import Key, PrivateAnswer, PrivateRoute
+from bot.exchange.limits import RateLimits
+from bot.exchange.routes import Key, PrivateAnswer, PrivateRoute, by_symbol
 from bot.exchange.venue import MAKER_FEE, TAKER_FEE
 
 if TYPE_CHECKING:
@@ -111,6 +112,31 @@ def _set_leverage(desk: Desk, params: Params, account: Account) -> Json:
     }
 
 
+def _order_limits(_desk: Desk, _params: Params, _account: Account) -> list[Json]:
+    limits = RateLimits()
+    return [
+        {"rateLimitType": "ORDERS", "interval": "SECOND", "intervalNum": 10, "limit": limits.orders_10s},
+        {"rateLimitType": "ORDERS", "interval": "MINUTE", "intervalNum": 1, "limit": limits.orders_1m},
+    ]
+
+
+def _trading_status(desk: Desk, params: Params, _account: Account) -> Json:
+    """Return the quantitative rules that the account has come near to: none, they are not enforced."""
+    if "symbol" in params:
+        desk.venue.market.symbol(params.symbol())
+    return {"indicators": {}, "updateTime": desk.venue.market.now}
+
+
+def _fee_burn(_desk: Desk, _params: Params, _account: Account) -> Json:
+    return {"feeBurn": False}
+
+
+def _set_fee_burn(_desk: Desk, params: Params, _account: Account) -> Json:
+    if params.flag("feeBurn"):
+        raise not_yet()  # there is no BNB to pay fees with
+    return {"code": 200, "msg": "success"}
+
+
 ROUTES: dict[Key, PrivateRoute] = {
     ("GET", "/fapi/v2/account"): PrivateRoute(5, _account(2)),
     ("GET", "/fapi/v3/account"): PrivateRoute(5, _account(3)),
@@ -122,6 +148,10 @@ ROUTES: dict[Key, PrivateRoute] = {
     ("GET", "/fapi/v1/symbolConfig"): PrivateRoute(5, _symbol_config),
     ("GET", "/fapi/v1/accountConfig"): PrivateRoute(5, _account_config),
     ("GET", "/fapi/v1/commissionRate"): PrivateRoute(20, _commission_rate),
+    ("GET", "/fapi/v1/rateLimit/order"): PrivateRoute(1, _order_limits),
+    ("GET", "/fapi/v1/apiTradingStatus"): PrivateRoute(by_symbol(1, 10), _trading_status),
+    ("GET", "/fapi/v1/feeBurn"): PrivateRoute(30, _fee_burn),
+    ("POST", "/fapi/v1/feeBurn"): PrivateRoute(1, _set_fee_burn),
     ("GET", "/fapi/v1/positionSide/dual"): PrivateRoute(30, _position_mode),
     ("POST", "/fapi/v1/positionSide/dual"): PrivateRoute(1, _set_position_mode),
     ("GET", "/fapi/v1/multiAssetsMargin"): PrivateRoute(30, _asset_mode),

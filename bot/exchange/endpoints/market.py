@@ -31,6 +31,10 @@ def _time(_desk: Desk, _params: Params) -> Json:
     return {"serverTime": wall_ms()}
 
 
+def _status(_desk: Desk, _params: Params) -> Json:
+    return {"status": 0, "msg": "normal"}
+
+
 def _exchange_info(desk: Desk, _params: Params) -> Json:
     limits = RateLimits()
     return {
@@ -169,6 +173,7 @@ DEPTH_WEIGHT = by_limit(500, (50, 2), (100, 5), (500, 10), (1000, 20))
 ROUTES: dict[Key, PublicRoute] = {
     ("GET", "/fapi/v1/ping"): PublicRoute(1, _ping),
     ("GET", "/fapi/v1/time"): PublicRoute(1, _time),
+    ("GET", "/sapi/v1/system/status"): PublicRoute(1, _status),
     ("GET", "/fapi/v1/exchangeInfo"): PublicRoute(1, _exchange_info),
     ("GET", "/fapi/v1/premiumIndex"): PublicRoute(by_symbol(1, 10), _one_or_all(wire_market.premium_index)),
     ("GET", "/fapi/v1/ticker/bookTicker"): PublicRoute(by_symbol(2, 5), _one_or_all(_book_ticker)),

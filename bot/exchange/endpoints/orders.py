@@ -19,7 +19,8 @@ Json = dict[str, Any]
 NO_SUCH_ORDER = RequestError(-2013, "Order does not exist.")
 
 
-def _place(desk: Desk, params: Params, account: Account) -> Json:
+def place(desk: Desk, params: Params, account: Account) -> Json:
+    """Place the order that the parameters describe; return it as it is, or as acknowledged."""
     order = desk.venue.place(account, _order_request(desk, params, account))
     if params.text("newOrderRespType", "ACK") == "RESULT":
         return wire.order(order, placed=True)
@@ -88,7 +89,8 @@ def _query(desk: Desk, params: Params, account: Account) -> Json:
     return wire.order(_find(desk, params, account))
 
 
-def _cancel(desk: Desk, params: Params, account: Account) -> Json:
+def cancel(desk: Desk, params: Params, account: Account) -> Json:
+    """Cancel an open order; raises RequestError -2011."""
     try:
         found = _find(desk, params, account)
     except RequestError as error:
@@ -118,9 +120,9 @@ def _cancel_all(desk: Desk, params: Params, account: Account) -> Json:
 
 
 ROUTES: dict[Key, PrivateRoute] = {
-    ("POST", "/fapi/v1/order"): PrivateRoute(0, _place, orders=(1, 1)),
+    ("POST", "/fapi/v1/order"): PrivateRoute(0, place, orders=(1, 1)),
     ("GET", "/fapi/v1/order"): PrivateRoute(1, _query),
-    ("DELETE", "/fapi/v1/order"): PrivateRoute(1, _cancel),
+    ("DELETE", "/fapi/v1/order"): PrivateRoute(1, cancel),
     ("GET", "/fapi/v1/openOrder"): PrivateRoute(1, _query_open),
     ("GET", "/fapi/v1/openOrders"): PrivateRoute(by_symbol(1, 40), _open_orders),
     ("DELETE", "/fapi/v1/allOpenOrders"): PrivateRoute(1, _cancel_all),
