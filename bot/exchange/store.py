@@ -144,8 +144,7 @@ class Store:
     def load_market(self, market: Market) -> None:
         """Give a new market the impact and the queues it had at the last save."""
         for name in market.symbols:
-            state = self.fact(MARKET + name)
-            if state is not None:
+            if (state := self.fact(MARKET + name)) is not None:
                 market.restore(name, orjson.loads(state))
 
     def load_accounts(self) -> list[Account]:
