@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from bot.exchange.book_versions import BookVersions
     from bot.exchange.listen_keys import ListenKeys
     from bot.exchange.store import Store
     from bot.exchange.streams import Streams
@@ -24,11 +25,19 @@ def wall_ms() -> int:
 class Desk:
     """What request handlers and the market clock share."""
 
-    def __init__(self, venue: Venue, store: Store, streams: Streams, listen_keys: ListenKeys) -> None:
+    def __init__(
+        self,
+        venue: Venue,
+        store: Store,
+        streams: Streams,
+        listen_keys: ListenKeys,
+        book_versions: BookVersions,
+    ) -> None:
         self.venue = venue
         self.streams = streams
         self.listen_keys = listen_keys
         self._store = store
+        self.book_versions = book_versions
         self._saved_ms = venue.market.now
         self._settling: asyncio.Task[None] | None = None
         self._telling = asyncio.Lock()

@@ -48,6 +48,11 @@ class ListenKeys:
                 return account
         return None
 
+    def key_of(self, account: str, wall_ms: int) -> str | None:
+        """Return the valid key of an account, if it has one."""
+        key, until = self._by_account.get(account, ("", 0))
+        return key if until > wall_ms else None
+
     def expire(self, wall_ms: int) -> list[tuple[str, str]]:
         """Drop the keys that have run out, and return them as (account, key)."""
         over = [(name, key) for name, (key, until) in self._by_account.items() if until <= wall_ms]

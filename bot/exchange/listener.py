@@ -15,6 +15,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from bot.exchange.errors import PortInUseError, StartError
 from bot.exchange.rest import MAX_BODY_BYTES
+from bot.exchange.streams import address_of
 
 if TYPE_CHECKING:
     import asyncio
@@ -34,12 +35,12 @@ async def listen(host: str, port: int, *, desk: Desk, clock: MarketClock, rest: 
     async def handle(request: web.BaseRequest) -> web.StreamResponse:
         if request.headers.get("Upgrade", "").lower() != "websocket":
             return await rest(request)
-        combined, names = _stream_target(request)
+        address = address_of(request.path, request.query_string)
         try:
             if request.path == "/pacing":
                 return await clock.serve(request)
-            if names is not None:
-                return await desk.streams.serve(request, combined=combined, names=names)
+            if address is not None:
+                return await desk.streams.serve(request, address)
         except web.HTTPBadRequest as error:
             return web.json_response({"code": -1130, "msg": error.text}, status=400)
         return await rest(request)
@@ -70,17 +71,3 @@ def _is_our_fault(record: logging.LogRecord) -> bool:
     """Keep requests that are not HTTP out of the log: whoever sent them has had 400."""
     error = record.exc_info[1] if record.exc_info else None
     return not isinstance(error, HttpProcessingError)
-
-
-def _stream_target(request: web.BaseRequest) -> tuple[bool, list[str] | None]:
-    """Return whether a websocket path is a combined one, and the streams it names; None: no such path."""
-    parts = [part for part in request.path.split("/") if part]
-    if parts and parts[0] in {"market", "public", "private"}:
-        parts = parts[1:]
-    if not parts or parts[0] not in {"ws", "stream"}:
-        return False, None
-    combined = parts[0] == "stream"
-    names = [part for part in parts[1:] if not part.isdigit()]
-    for parameter in ("streams", "listenKey"):
-        names += [name for name in request.query.get(parameter, "").split("/") if name]
-    return combined, names

@@ -113,8 +113,8 @@ class MarketClock:
             expired = desk.listen_keys.expire(wall_ms())
             if expired:
                 desk.save_listen_keys()
-            for account, key in expired:
-                await desk.streams.send_key_expired(account, key)
+            for _, key in expired:
+                await desk.streams.send_key_expired(key)
 
     def _next_instant(self) -> int | None:
         instant = self._market.next_knot()

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TYPE_CHECKING, Protocol
 
+from bot.exchange.book_versions import BookVersions
 from bot.exchange.catalog import CATALOG
-from bot.exchange.desk import LISTEN_KEYS, Desk, wall_ms
+from bot.exchange.desk import LISTEN_KEYS, Desk
 from bot.exchange.errors import StartError
 from bot.exchange.limits import UNLIMITED, RateLimits
 from bot.exchange.listen_keys import ListenKeys
@@ -174,8 +175,8 @@ def _open_venue(config: ExchangeConfig, store: Store, traded: list[TradedSymbol]
 
 def _open_desk(venue: Venue, store: Store) -> Desk:
     keys = ListenKeys(store.fact(LISTEN_KEYS))
-    streams = Streams(venue.market, lambda key: keys.owner(key, wall_ms()))
-    return Desk(venue, store, streams, keys)
+    versions = BookVersions(venue.market)
+    return Desk(venue, store, Streams(venue.market, keys, versions), keys, versions)
 
 
 def _usual_limits(speed: Speed) -> RateLimits:

@@ -29,6 +29,12 @@ def money(value: Decimal) -> str:
     return format(value.quantize(CENT_MILLIONTH, ROUND_HALF_EVEN), "f")
 
 
+def short(value: Decimal) -> str:
+    """Return a number with at most 8 decimals and no zeros behind, as user streams write them."""
+    text = money(value)
+    return text.rstrip("0").rstrip(".")
+
+
 def error(code: int, message: str) -> Json:
     """Return an error."""
     return {"code": code, "msg": message}

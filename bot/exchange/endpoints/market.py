@@ -124,9 +124,10 @@ def _depth(desk: Desk, params: Params) -> Json:
     limit = params.integer("limit", 500)
     if limit not in DEPTH_LIMITS:
         raise RequestError(-4021, f"{limit} is not valid depth limit.")
-    book, now = desk.venue.market.book(name), desk.venue.market.now
+    version, now = desk.book_versions.look(name), desk.venue.market.now
+    book = version.book
     return {
-        "lastUpdateId": now,
+        "lastUpdateId": version.snapshot_id,
         "E": now,
         "T": now,
         "bids": [[wire.plain(price), wire.plain(size)] for price, size in book.bids[:limit]],

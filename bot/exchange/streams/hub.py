@@ -1,0 +1,287 @@
+"""Who listens to what, and when it is sent.
+
+A stream has a feed while it has subscribers. At each instant of the market, at each sign of life of a market
+that holds, and every 100 ms of wall time (marks excepted), feeds whose time has come are asked for news; each
+payload is framed once and sent to all. "Its time has come" means that the stream's update speed has passed
+since its last frame, in market time or in wall time: an accelerated market sends at most one round of frames
+an instant, and a change in a market that holds is told nevertheless.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from aiohttp import web
+
+from bot.exchange import wire_events
+from bot.exchange.desk import wall_ms
+from bot.exchange.entities import OrderEvent
+from bot.exchange.streams.books import BookTickerFeed, DepthFeed, PartialDepthFeed
+from bot.exchange.streams.commands import Command, CommandError, read_command, too_many
+from bot.exchange.streams.connection import Connection, SocketRules, text_frame
+from bot.exchange.streams.marks import MarkFeed
+from bot.exchange.streams.topics import Kind, Route, Topic, topic_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from bot.exchange.book_versions import BookVersions
+    from bot.exchange.entities import Event
+    from bot.exchange.listen_keys import ListenKeys
+    from bot.exchange.market import Market
+    from bot.exchange.streams.address import Address
+    from bot.exchange.streams.feeds import Feed
+
+TICK_S = 0.1
+_log = logging.getLogger(__name__)
+
+
+class Listener:
+    """A connection with its subscriptions."""
+
+    def __init__(self, connection: Connection, address: Address) -> None:
+        self.connection = connection
+        self.route = address.route
+        self.combined = address.combined
+        self.names: dict[str, None] = {}
+
+
+class Broadcast:
+    """One stream that somebody listens to. `feed` is None for the events of an account."""
+
+    def __init__(self, name: str, topic: Topic | None, feed: Feed | None) -> None:
+        self.name = name
+        self.topic = topic
+        self.feed = feed
+        self.listeners: dict[Listener, None] = {}
+        self._last_ms = 0
+        self._last_s = 0.0
+
+    def is_due(self, now_ms: int, wall_s: float) -> bool:
+        """Whether the update speed allows another frame."""
+        every_ms = self.topic.every_ms if self.topic else 0
+        return now_ms - self._last_ms >= every_ms or (wall_s - self._last_s) * 1_000 >= every_ms
+
+    def put(self, payloads: Iterable[bytes], touched: dict[Connection, None]) -> None:
+        """Hand payloads to all listeners; each is framed once."""
+        for payload in payloads:
+            plain = wrapped = b""
+            for listener in self.listeners:
+                if listener.combined:
+                    wrapped = wrapped or text_frame(wrap(self.name, payload))
+                else:
+                    plain = plain or text_frame(payload)
+                listener.connection.put(wrapped if listener.combined else plain)
+                touched[listener.connection] = None
+
+    def mark_sent(self, now_ms: int, wall_s: float) -> None:
+        """Note when the last frame was."""
+        self._last_ms, self._last_s = now_ms, wall_s
+
+
+def wrap(name: str, payload: bytes) -> bytes:
+    """Return a payload as a combined stream carries it."""
+    return b'{"stream":%s,"data":%s}' % (orjson.dumps(name), payload)
+
+
+class Streams:
+    """All stream connections, and what is sent to them."""
+
+    def __init__(self, market: Market, keys: ListenKeys, versions: BookVersions) -> None:
+        self.rules = SocketRules()
+        self._market = market
+        self._keys = keys
+        self._versions = versions
+        self._listeners: dict[Listener, None] = {}
+        self._broadcasts: dict[str, Broadcast] = {}
+        self._ticker: asyncio.Task[None] | None = None
+
+    # --- what is sent ---------------------------------------------------------------------------------
+
+    async def send_marks(self) -> None:
+        """Send what the market has to tell at this instant; marks are told whether they changed or not."""
+        self._send_news(self._broadcasts.values())
+
+    async def send_user_events(self, events: Sequence[Event]) -> None:
+        """Send events to the user data streams of their accounts."""
+        touched: dict[Connection, None] = {}
+        now = self._market.now
+        for event in events:
+            if (
+                isinstance(event, OrderEvent) and event.trade
+            ):  # told first, as the venue's fastest news of a fill
+                self._put_user(
+                    event.order.account, wire_events.trade_lite(event.order, event.trade, now), touched
+                )
+        for event in events:
+            account = event.order.account if isinstance(event, OrderEvent) else event.account
+            self._put_user(account, wire_events.user_event(event, now), touched)
+        _flush(touched)
+
+    async def send_key_expired(self, key: str) -> None:
+        """Tell the streams of a listen key that it has run out; they stay open, and silent from then on."""
+        touched: dict[Connection, None] = {}
+        body = {"e": "listenKeyExpired", "E": self._market.now, "listenKey": key}
+        self._put_event(key, body, touched)
+        _flush(touched)
+
+    def _put_user(self, account: str, body: dict[str, Any], touched: dict[Connection, None]) -> None:
+        key = self._keys.key_of(account, wall_ms())
+        if key:
+            self._put_event(key, body, touched)
+
+    def _put_event(self, key: str, body: dict[str, Any], touched: dict[Connection, None]) -> None:
+        for name in (key, f"{key}@{body['e']}"):
+            broadcast = self._broadcasts.get(name)
+            if broadcast is not None:
+                broadcast.put((orjson.dumps(body),), touched)
+
+    def _send_news(self, broadcasts: Iterable[Broadcast]) -> None:
+        now_ms, wall_s = self._market.now, time.monotonic()
+        touched: dict[Connection, None] = {}
+        for broadcast in broadcasts:
+            if broadcast.feed is None or not broadcast.is_due(now_ms, wall_s):
+                continue
+            payloads = broadcast.feed.news()
+            if payloads:
+                broadcast.mark_sent(now_ms, wall_s)
+                broadcast.put(payloads, touched)
+        _flush(touched)
+
+    async def _tick(self) -> None:
+        """Tell changes that orders make in a market that holds, and what happens between two instants."""
+        while True:
+            await asyncio.sleep(TICK_S)
+            self._send_news(
+                [
+                    item
+                    for item in self._broadcasts.values()
+                    if item.topic and item.topic.kind is not Kind.MARK
+                ]
+            )
+
+    # --- who listens to what --------------------------------------------------------------------------
+
+    async def serve(self, request: web.BaseRequest, address: Address) -> web.StreamResponse:
+        """Serve one socket until it closes, subscribed to what its address names."""
+        connection = await Connection.accept(request, self.rules)
+        if connection is None:
+            return web.Response()
+        if self._ticker is None:
+            self._ticker = asyncio.create_task(self._tick())
+            self._ticker.add_done_callback(self._report)
+        listener = Listener(connection, address)
+        self._listeners[listener] = None
+        try:
+            async with connection:
+                self._subscribe(listener, address.names[: self.rules.max_streams])
+                async for text in connection.messages():
+                    self._answer(listener, text)
+        finally:
+            del self._listeners[listener]
+            self._unsubscribe(listener, list(listener.names))
+        return connection.response
+
+    def close(self) -> None:
+        """Cut every connection."""
+        if self._ticker is not None:
+            self._ticker.cancel()
+        for listener in self._listeners:
+            listener.connection.cut()
+
+    def _report(self, ticker: asyncio.Task[None]) -> None:
+        if not ticker.cancelled() and ticker.exception() is not None:
+            _log.critical("the paper exchange's streams have stopped", exc_info=ticker.exception())
+            self.close()
+
+    def _answer(self, listener: Listener, text: str | bytes) -> None:
+        try:
+            command = read_command(text)
+            if command.method == "SUBSCRIBE":
+                self._check_room(listener, command)
+        except CommandError as error:
+            listener.connection.send(error.frame)
+            return
+        result: Any = None
+        if command.method == "LIST_SUBSCRIPTIONS":
+            result = list(listener.names)
+        elif command.method == "GET_PROPERTY":
+            result = listener.combined
+        elif command.method == "SET_PROPERTY":
+            listener.combined = command.value
+        listener.connection.send(orjson.dumps({"result": result, "id": command.id}))
+        if command.method == "SUBSCRIBE":
+            self._subscribe(listener, command.names)
+        elif command.method == "UNSUBSCRIBE":
+            self._unsubscribe(listener, command.names)
+
+    def _check_room(self, listener: Listener, command: Command) -> None:
+        if len(listener.names.keys() | set(command.names)) > self.rules.max_streams:
+            raise too_many(command)
+
+    def _subscribe(self, listener: Listener, names: Iterable[str]) -> None:
+        """Note what a connection listens to; what its address does not serve is silent, as on the venue."""
+        for name in names:
+            listener.names[name] = None
+            broadcast = self._broadcasts.get(name) or self._open(listener, name)
+            if broadcast is None or not listener.route.serves(_route(broadcast)):
+                continue
+            self._broadcasts[name] = broadcast
+            broadcast.listeners[listener] = None
+            if broadcast.feed is not None:
+                for payload in broadcast.feed.present():
+                    text = wrap(name, payload) if listener.combined else payload
+                    listener.connection.put(text_frame(text))
+        listener.connection.flush()
+
+    def _open(self, listener: Listener, name: str) -> Broadcast | None:
+        if listener.route is Route.PRIVATE:
+            known = self._keys.owner(name.partition("@")[0], wall_ms())
+            return Broadcast(name, None, None) if known else None
+        topic = topic_of(name)
+        if topic is None or (topic.symbol and topic.symbol not in self._market.symbols):
+            return None
+        if not listener.route.serves(topic.route):
+            _log.warning(
+                "%s was subscribed at /%s: it is served at /%s only, and stays silent",
+                name,
+                listener.route,
+                topic.route,
+            )
+            return None
+        feed = self._feed(topic)
+        return None if feed is None else Broadcast(name, topic, feed)
+
+    def _feed(self, topic: Topic) -> Feed | None:
+        market, versions, symbol = self._market, self._versions, topic.symbol
+        if topic.kind is Kind.MARK:
+            return MarkFeed(market, symbol)
+        if topic.kind is Kind.BOOK_TICKER:
+            return BookTickerFeed(market, versions, symbol)
+        if topic.kind is Kind.DEPTH:
+            return DepthFeed(market, versions, symbol)
+        if topic.kind is Kind.PARTIAL_DEPTH:
+            return PartialDepthFeed(market, versions, symbol, int(topic.detail))
+        return None
+
+    def _unsubscribe(self, listener: Listener, names: Iterable[str]) -> None:
+        for name in names:
+            listener.names.pop(name, None)
+            broadcast = self._broadcasts.get(name)
+            if broadcast is not None:
+                broadcast.listeners.pop(listener, None)
+                if not broadcast.listeners:
+                    del self._broadcasts[name]
+
+
+def _route(broadcast: Broadcast) -> Route:
+    return broadcast.topic.route if broadcast.topic else Route.PRIVATE
+
+
+def _flush(connections: Iterable[Connection]) -> None:
+    for connection in connections:
+        connection.flush()
