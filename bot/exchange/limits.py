@@ -14,9 +14,10 @@ class RateLimits:
     weight_1m: int = 2_400
     orders_10s: int = 300
     orders_1m: int = 1_200
+    messages_1s: int = 10  # that one websocket may send
 
 
-UNLIMITED = RateLimits(weight_1m=10**12, orders_10s=10**12, orders_1m=10**12)
+UNLIMITED = RateLimits(weight_1m=10**12, orders_10s=10**12, orders_1m=10**12, messages_1s=10**12)
 
 
 class Counter:

@@ -20,7 +20,7 @@ from bot.exchange.pacing import MarketClock, Speed
 from bot.exchange.prices import FundingSource, PricePath, open_funding
 from bot.exchange.rest import RestApi
 from bot.exchange.store import Store
-from bot.exchange.streams import Streams
+from bot.exchange.streams import SocketRules, Streams
 from bot.exchange.venue import Venue
 
 if TYPE_CHECKING:
@@ -117,10 +117,10 @@ async def start_exchange(config: ExchangeConfig) -> Exchange:
     store = Store(config.directory)
     try:
         venue = _open_venue(config, store, traded)
-        desk = _open_desk(venue, store)
+        limits = config.limits or _usual_limits(config.speed)
+        desk = _open_desk(venue, store, limits)
         start_ms = max(item.path.start_ms for item in traded)
         clock = MarketClock(desk, config.speed, start_ms=start_ms, wait_for_clients=config.wait_for_clients)
-        limits = config.limits or _usual_limits(config.speed)
         rest = RestApi(desk, config.accounts, limits)
         runner = await listen(config.host, config.port, desk=desk, clock=clock, rest=rest.handle)
     except BaseException:
@@ -173,10 +173,12 @@ def _open_venue(config: ExchangeConfig, store: Store, traded: list[TradedSymbol]
     return venue
 
 
-def _open_desk(venue: Venue, store: Store) -> Desk:
+def _open_desk(venue: Venue, store: Store, limits: RateLimits) -> Desk:
     keys = ListenKeys(store.fact(LISTEN_KEYS))
     versions = BookVersions(venue.market)
-    return Desk(venue, store, Streams(venue.market, keys, versions), keys, versions)
+    rules = SocketRules(messages_per_s=limits.messages_1s)
+    streams = Streams(venue.market, keys, versions, rules)
+    return Desk(venue, store, streams, keys, versions)
 
 
 def _usual_limits(speed: Speed) -> RateLimits:

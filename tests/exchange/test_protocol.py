@@ -8,7 +8,6 @@ import time
 from typing import Any
 
 import aiohttp
-import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -16,9 +15,8 @@ from yarl import URL
 
 from bot.exchange import PortInUseError, RateLimits
 from bot.exchange.errors import RequestError
-from bot.exchange.listen_keys import VALIDITY_MS, ListenKeys
 from bot.exchange.params import Params
-from tests.exchange.builders import DOWN, ORDER, START_MS, UP, Bench, Start, StepPath, signed
+from tests.exchange.builders import DOWN, ORDER, UP, Bench, Start, signed
 
 
 async def raw(bench: Bench, method: str, target: str, **options: Any) -> tuple[int, Any]:
@@ -220,165 +218,8 @@ async def test_a_port_in_use_is_one_line(start: Start, tmp_path: Any) -> None:
                 pass
 
 
-TEN_THOUSAND = orjson.dumps(
-    {"method": "SUBSCRIBE", "params": [f"s{number}" for number in range(10_000)], "id": 1}
-).decode()
-
-
-# --- streams ------------------------------------------------------------------------------------------
-
-
-async def said(socket: aiohttp.ClientWebSocketResponse, method: str, names: Any, request_id: Any = 1) -> Any:
-    """Send a stream command and return its answer."""
-    await socket.send_json({"method": method, "params": names, "id": request_id})
-    return await socket.receive_json(timeout=5)
-
-
-@pytest.mark.parametrize(
-    "path", ["/ws", "/market/ws", "/market/ws/0", "/public/ws/3", "/private/ws", "/stream", "/market/stream"]
-)
-async def test_subscribe_list_unsubscribe(start: Start, path: str) -> None:
-    """Every form of socket takes commands; a new subscriber gets the present mark at once."""
-    name = "btcusdt@markPrice@1s"
-    async with start() as bench:
-        socket = await bench.session.ws_connect(bench.ws_url + path)
-        assert await said(socket, "SUBSCRIBE", [name]) == {"result": None, "id": 1}
-        frame = await socket.receive_json(timeout=5)
-        assert (frame["data"] if path.endswith("stream") else frame)["E"] == START_MS
-        assert await said(socket, "LIST_SUBSCRIPTIONS", [], "two") == {"result": [name], "id": "two"}
-        assert await said(socket, "UNSUBSCRIBE", [name], 3) == {"result": None, "id": 3}
-        assert (await said(socket, "LIST_SUBSCRIPTIONS", []))["result"] == []
-
-
-async def test_combined_streams_by_address(start: Start) -> None:
-    """`?streams=` subscribes at once, and each frame names its stream."""
-    async with start() as bench:
-        names = ["btcusdt@markPrice", "btcusdt@bookTicker"]
-        socket = await bench.session.ws_connect(f"{bench.ws_url}/market/stream?streams={'/'.join(names)}")
-        frames = [await socket.receive_json(timeout=5) for _ in names]
-    assert [frame["stream"] for frame in frames] == names
-    assert [frame["data"]["e"] for frame in frames] == ["markPriceUpdate", "bookTicker"]
-
-
-async def test_a_mark_frame_has_the_venues_fields(start: Start) -> None:
-    """Event time is market time; T is when funding is due next."""
-    async with start() as bench:
-        socket = await bench.session.ws_connect(f"{bench.ws_url}/ws/btcusdt@markPrice")
-        frame = await socket.receive_json(timeout=5)
-    mark = "60000.00000000"
-    assert frame == {
-        "e": "markPriceUpdate",
-        "E": START_MS,
-        "s": "BTCUSDT",
-        "p": mark,
-        "ap": mark,
-        "P": mark,
-        "i": mark,
-        "r": "0.00010000",
-        "T": START_MS + 28_800_000,
-    }
-
-
-@pytest.mark.parametrize(
-    ("text", "code"),
-    [
-        ("{", 3),
-        ("[]", 2),
-        ("1e400", 3),
-        ('{"method":"SHOUT","id":1}', 2),
-        ('{"method":"SUBSCRIBE","params":"x","id":1}', 2),
-        ('{"method":"SUBSCRIBE","params":[1],"id":1}', 2),
-        ('{"method":"SUBSCRIBE","params":[],"id":{}}', 2),
-        (TEN_THOUSAND, 2),
-    ],
-)
-async def test_malformed_commands_are_answered(start: Start, text: str, code: int) -> None:
-    """A bad command gets an error and the socket stays usable."""
-    async with start() as bench:
-        socket = await bench.session.ws_connect(f"{bench.ws_url}/ws")
-        await socket.send_str(text)
-        assert (await socket.receive_json(timeout=5))["error"]["code"] == code
-        assert (await said(socket, "LIST_SUBSCRIPTIONS", []))["result"] == []
-
-
-async def test_an_oversized_frame_closes_its_socket_only(start: Start) -> None:
-    """A frame of a megabyte ends that connection; the exchange lives on."""
-    async with start() as bench:
-        socket = await bench.session.ws_connect(f"{bench.ws_url}/ws")
-        await socket.send_str("x" * 1_000_000)
-        await socket.receive(5)
-        assert socket.closed
-        assert (await raw(bench, "GET", "/fapi/v1/ping"))[0] == 200
-
-
 async def test_an_unknown_socket_path_is_refused(start: Start) -> None:
     """Websockets exist where the venue has them."""
     async with start() as bench:
         headers = {"Upgrade": "websocket", "Connection": "Upgrade"}
         assert (await raw(bench, "GET", "/elsewhere", headers=headers))[0] == 404
-
-
-async def test_user_stream_tells_order_and_account(start: Start) -> None:
-    """A fill is told as order NEW, account update, and trades, all in market time and in that order."""
-    async with start() as bench:
-        _, answer = await raw(bench, "POST", "/fapi/v1/listenKey", headers=key())
-        socket = await bench.session.ws_connect(f"{bench.ws_url}/private/ws?listenKey={answer['listenKey']}")
-        await bench.order(DOWN)
-        order = await bench.order(quantity="0.01", newClientOrderId="mine")
-        new, account, trade = [await socket.receive_json(timeout=5) for _ in range(3)]
-    assert (new["o"]["x"], new["o"]["X"], new["o"]["c"]) == ("NEW", "NEW", "mine")
-    assert (account["e"], account["a"]["m"]) == ("ACCOUNT_UPDATE", "ORDER")
-    assert account["a"]["P"][0]["pa"] == "0.010"
-    assert (trade["o"]["x"], trade["o"]["X"], trade["o"]["z"]) == ("TRADE", "FILLED", "0.010")
-    assert (trade["o"]["i"], trade["E"], trade["o"]["N"]) == (order["orderId"], START_MS, "USDT")
-
-
-async def test_listen_key_is_kept_and_ended(start: Start) -> None:
-    """POST gives the same key again, PUT keeps it, and after DELETE there is none to keep."""
-    async with start() as bench:
-        first = await raw(bench, "POST", "/fapi/v1/listenKey", headers=key())
-        assert first == await raw(bench, "POST", "/fapi/v1/listenKey", headers=key())
-        assert first == await raw(bench, "PUT", "/fapi/v1/listenKey", headers=key())
-        assert await raw(bench, "DELETE", "/fapi/v1/listenKey", headers=key()) == (200, {})
-        assert (await raw(bench, "PUT", "/fapi/v1/listenKey", headers=key()))[1]["code"] == -1125
-
-
-def test_listen_keys_expire_after_an_hour() -> None:
-    """A key lives 60 minutes from its last use, over a restart as well, and is then handed out as expired."""
-    keys = ListenKeys()
-    given_key = keys.start("UP", 0)
-    assert keys.prolong("UP", VALIDITY_MS - 1) == given_key
-    again = ListenKeys(keys.stored())
-    assert again.owner(given_key, 2 * VALIDITY_MS - 2) == "UP"
-    assert again.owner(given_key, 2 * VALIDITY_MS - 1) is None
-    assert again.expire(2 * VALIDITY_MS - 1) == [("UP", given_key)]
-
-
-async def test_listen_key_expiry_is_told(start: Start) -> None:
-    """The stream of a key that has run out is told so once, and then hears nothing more."""
-    async with start() as bench:
-        _, answer = await raw(bench, "POST", "/fapi/v1/listenKey", headers=key())
-        socket = await bench.session.ws_connect(f"{bench.ws_url}/private/ws?listenKey={answer['listenKey']}")
-        bench.exchange._desk.listen_keys._by_account["UP"] = (answer["listenKey"], 1)
-        event = await socket.receive_json(timeout=5)
-    assert (event["e"], event["listenKey"]) == ("listenKeyExpired", answer["listenKey"])
-
-
-async def test_a_slow_reader_is_dropped(start: Start) -> None:
-    """Somebody who does not read is cut off; those who do go on."""
-    path = StepPath([60_000] * 100_000)
-    async with start(paths={"BTCUSDT": path}, speed=1_000_000.0) as bench:
-        name = "btcusdt@markPrice"
-        reader, writer = await asyncio.open_connection("127.0.0.1", bench.exchange.port, limit=1024)
-        writer.write(
-            f"GET /ws/{name} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode()
-        )
-        await reader.readuntil(b"\r\n\r\n")
-        streams = bench.exchange._desk.streams
-        async with asyncio.timeout(30):
-            while streams._connections:  # noqa: ASYNC110 - there is no event for what a stranger sees
-                await asyncio.sleep(0.05)
-        writer.close()
-        marks = await bench.marks()
-        assert (await marks.next())[0] > START_MS

@@ -92,7 +92,7 @@ async def test_listen_keys_survive(start: Start) -> None:
     async with start() as bench:
         socket = await bench.session.ws_connect(f"{bench.ws_url}/private/ws?listenKey={key}")
         await bench.order(quantity="0.01")
-        assert (await socket.receive_json(timeout=5))["e"] == "ORDER_TRADE_UPDATE"
+        assert (await socket.receive_json(timeout=5))["e"] == "TRADE_LITE"
 
 
 @pytest.mark.parametrize(

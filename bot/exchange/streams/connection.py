@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
@@ -104,7 +105,8 @@ class Connection:
                 await self._socket.close(code=WSCloseCode.POLICY_VIOLATION, message=b"Too many requests")
                 return
             if message.type is WSMsgType.PING:
-                await self._socket.pong(message.data)
+                with suppress(ConnectionError):  # it left in between; the loop ends by itself
+                    await self._socket.pong(message.data)
             elif message.type in {WSMsgType.TEXT, WSMsgType.BINARY}:
                 yield message.data
 
@@ -131,6 +133,6 @@ class Connection:
                 self.cut()
                 return
             await asyncio.sleep(min(rules.ping_every_s, born_s + rules.valid_s - now_s))
-            if not self._socket.closed:
+            with suppress(ConnectionError):  # it left in between; whoever reads its messages notices
                 await self._socket.ping(str(time.time_ns() // 1_000_000).encode())
-        await self._socket.close(code=WSCloseCode.GOING_AWAY, message=b"Connection is older than 24 hours")
+        await self._socket.close(code=WSCloseCode.GOING_AWAY, message=b"24 hours are over")

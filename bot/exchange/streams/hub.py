@@ -91,8 +91,8 @@ def wrap(name: str, payload: bytes) -> bytes:
 class Streams:
     """All stream connections, and what is sent to them."""
 
-    def __init__(self, market: Market, keys: ListenKeys, versions: BookVersions) -> None:
-        self.rules = SocketRules()
+    def __init__(self, market: Market, keys: ListenKeys, versions: BookVersions, rules: SocketRules) -> None:
+        self.rules = rules
         self._market = market
         self._keys = keys
         self._versions = versions
