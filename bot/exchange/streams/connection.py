@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Self
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
+from bot.exchange.desk import wall_ms
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
@@ -134,5 +136,5 @@ class Connection:
                 return
             await asyncio.sleep(min(rules.ping_every_s, born_s + rules.valid_s - now_s))
             with suppress(ConnectionError):  # it left in between; whoever reads its messages notices
-                await self._socket.ping(str(time.time_ns() // 1_000_000).encode())
+                await self._socket.ping(str(wall_ms()).encode())
         await self._socket.close(code=WSCloseCode.GOING_AWAY, message=b"24 hours are over")
