@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from bot.exchange.errors import RequestError, missing
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from decimal import Decimal
 
     from bot.exchange.params import Params
@@ -37,26 +38,44 @@ class AccountConfig:
         return f"AccountConfig({self.name!r}, balance={self.balance})"
 
 
-def identify(accounts: dict[str, AccountConfig], api_key: str | None) -> AccountConfig:
-    """Return the account of an API key; raises RequestError -2014 or -2015."""
-    if not api_key or not api_key.isascii() or not api_key.isprintable():
-        raise RequestError(-2014, _BAD_KEY, 401)
-    config = accounts.get(api_key)
-    if config is None:
+class Signer:
+    """One account's key, as requests are checked against it."""
+
+    def __init__(self, config: AccountConfig) -> None:
+        self.account = config.name
+        self._hmac = hmac.new(config.secret.encode(), digestmod=sha256)
+
+    def check(self, query: str, body: str, params: Params, wall_ms: int) -> None:
+        """Raise RequestError -1102, -1022, -1131 or -1021 unless a request is signed, and fresh."""
+        given = params.text("signature")
+        signature = self._hmac.copy()
+        signature.update((_without_signature(query) + _without_signature(body)).encode())
+        if not hmac.compare_digest(signature.hexdigest().encode(), given.lower().encode()):
+            raise RequestError(-1022, "Signature for this request is not valid.")
+        check_time(params, wall_ms)
+
+
+class Keyring:
+    """The accounts by API key."""
+
+    def __init__(self, accounts: Iterable[AccountConfig]) -> None:
+        self._signers = {account.api_key: Signer(account) for account in accounts}
+
+    def signer(self, api_key: str | None) -> Signer:
+        """Return whose key it is; raises RequestError -2014 or -2015."""
+        signer = self._signers.get(api_key or "")
+        if signer is not None:
+            return signer
+        if not api_key or not api_key.isascii() or not api_key.isprintable():
+            raise RequestError(-2014, _BAD_KEY, 401)
         raise RequestError(-2015, "Invalid API-key, IP, or permissions for action.", 401)
-    return config
-
-
-def check_signature(config: AccountConfig, query: str, body: str, params: Params) -> None:
-    """Raise RequestError -1102 or -1022 unless the request is signed with the account's secret."""
-    given = params.text("signature")
-    payload = _without_signature(query) + _without_signature(body)
-    expected = hmac.new(config.secret.encode(), payload.encode(), sha256).hexdigest()
-    if not hmac.compare_digest(expected.encode(), given.lower().encode()):
-        raise RequestError(-1022, "Signature for this request is not valid.")
 
 
 def _without_signature(text: str) -> str:
+    """Return the text that was signed; clients put the signature last, as a rule."""
+    head, found, tail = text.rpartition("&signature=")
+    if found and "&" not in tail and "signature=" not in head:
+        return head
     return "&".join(part for part in text.split("&") if not part.startswith("signature="))
 
 

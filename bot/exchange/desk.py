@@ -7,6 +7,8 @@ import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from bot.exchange.book_versions import BookVersions
     from bot.exchange.listen_keys import ListenKeys
     from bot.exchange.store import Store
@@ -22,8 +24,16 @@ def wall_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
+def _stay() -> None:
+    """Move nothing: the market waits for its clients."""
+
+
 class Desk:
-    """What request handlers and the market clock share."""
+    """What request handlers and the market clock share.
+
+    `catch_up` brings a market that runs by the wall clock to the present moment; whoever looks at the market
+    or trades calls it first. The market clock sets it.
+    """
 
     def __init__(
         self,
@@ -36,6 +46,7 @@ class Desk:
         self.venue = venue
         self.streams = streams
         self.listen_keys = listen_keys
+        self.catch_up: Callable[[], None] = _stay
         self._store = store
         self.book_versions = book_versions
         self._saved_ms = venue.market.now

@@ -1,10 +1,20 @@
-"""Rate limits by wall time: request weight and number of orders, counted as Binance counts them."""
+"""Rate limits by wall time, counted as Binance counts them: weight by address, orders by account.
+
+Whoever goes on asking while limited is banned: 418 for two minutes at first, four times as long each further
+time, up to three days. A ban is told until when it lasts and does not grow by asking; three good days clear
+the record. After how many refused requests the venue bans is not published; here it is 10 in one minute.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from bot.exchange.errors import RequestError
+
+REFUSALS_BEFORE_BAN = 10
+FIRST_BAN_MS = 120_000
+LONGEST_BAN_MS = 259_200_000
+BAN_GROWTH = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,40 +52,81 @@ class Counter:
 
 
 class TooManyRequestsError(RequestError):
-    """A limit is used up for `retry_after_s` seconds."""
+    """A limit is used up for `retry_after_s` seconds (429), or its user is banned for so long (418)."""
 
-    def __init__(self, code: int, message: str, retry_after_s: int) -> None:
-        super().__init__(code, message, 429)
+    def __init__(self, code: int, message: str, retry_after_s: int, status: int = 429) -> None:
+        super().__init__(code, message, status)
         self.retry_after_s = retry_after_s
 
 
+class _Address:
+    """What one address has asked for, and how often it was banned."""
+
+    def __init__(self) -> None:
+        self.weight = Counter(60_000)
+        self.refusals = Counter(60_000)
+        self.bans = 0
+        self.banned_until_ms = 0
+
+    def ban(self, wall_ms: int) -> None:
+        if wall_ms - self.banned_until_ms > LONGEST_BAN_MS:
+            self.bans = 0
+        self.banned_until_ms = wall_ms + min(FIRST_BAN_MS * BAN_GROWTH**self.bans, LONGEST_BAN_MS)
+        self.bans += 1
+
+
 class RateCounter:
-    """Counts weight for the whole exchange (one address), and orders for one account."""
+    """Counts the weight of each address, and the orders of each account."""
 
     def __init__(self, limits: RateLimits) -> None:
         self._limits = limits
-        self._weight_1m = Counter(60_000)
+        self._addresses: dict[str, _Address] = {}
         self._orders: dict[str, tuple[Counter, Counter]] = {}
 
-    def count_weight(self, weight: int, wall_ms: int) -> dict[str, str]:
-        """Count a request and return its headers; raises TooManyRequestsError past the limit."""
-        used = self._weight_1m.add(weight, wall_ms)
-        if used > self._limits.weight_1m:
-            message = (
-                f"Too many requests; current limit of IP is {self._limits.weight_1m} requests per minute."
-                " Please use the websocket for live updates to avoid polling the API."
-            )
-            raise TooManyRequestsError(-1003, message, self._weight_1m.left_s(wall_ms))
-        return {"X-MBX-USED-WEIGHT-1M": str(used)}
+    def count_weight(self, address: str, weight: int, wall_ms: int, headers: dict[str, str]) -> None:
+        """Count a request and add its headers; raises TooManyRequestsError past the limit."""
+        known = self._addresses.get(address)
+        if known is None:
+            known = self._addresses[address] = _Address()
+        if known.banned_until_ms > wall_ms:
+            raise _banned(address, known.banned_until_ms, wall_ms)
+        used = known.weight.add(weight, wall_ms)
+        headers["X-MBX-USED-WEIGHT-1M"] = str(used)
+        if used <= self._limits.weight_1m:
+            return
+        if known.refusals.add(1, wall_ms) > REFUSALS_BEFORE_BAN:
+            known.ban(wall_ms)
+            raise _banned(address, known.banned_until_ms, wall_ms)
+        message = (
+            f"Too many requests; current limit of IP({address}) is {self._limits.weight_1m} requests per"
+            " minute. Please use the websocket for live updates to avoid polling the API."
+        )
+        raise TooManyRequestsError(-1003, message, known.weight.left_s(wall_ms))
 
-    def count_orders(self, account: str, orders: tuple[int, int], wall_ms: int) -> dict[str, str]:
-        """Count orders (in 10 s, in a minute) and return the headers; raises TooManyRequestsError."""
-        short, long = self._orders.setdefault(account, (Counter(10_000), Counter(60_000)))
-        for counter, count, limit, words in (
-            (short, orders[0], self._limits.orders_10s, "10 SECONDS"),
-            (long, orders[1], self._limits.orders_1m, "MINUTE"),
-        ):
-            if counter.add(count, wall_ms) > limit:
-                message = f"Too many new orders; current limit is {limit} orders per {words}."
-                raise TooManyRequestsError(-1015, message, counter.left_s(wall_ms))
-        return {"X-MBX-ORDER-COUNT-10S": str(short.used), "X-MBX-ORDER-COUNT-1M": str(long.used)}
+    def count_orders(
+        self, account: str, orders: tuple[int, int], wall_ms: int, headers: dict[str, str]
+    ) -> None:
+        """Count orders (in 10 s, in a minute) and add the headers; raises TooManyRequestsError."""
+        counters = self._orders.get(account)
+        if counters is None:
+            counters = self._orders[account] = (Counter(10_000), Counter(60_000))
+        short, long = counters
+        headers["X-MBX-ORDER-COUNT-10S"] = str(short.add(orders[0], wall_ms))
+        headers["X-MBX-ORDER-COUNT-1M"] = str(long.add(orders[1], wall_ms))
+        if short.used > self._limits.orders_10s:
+            raise _too_many_orders(short, self._limits.orders_10s, "10 SECONDS", wall_ms)
+        if long.used > self._limits.orders_1m:
+            raise _too_many_orders(long, self._limits.orders_1m, "MINUTE", wall_ms)
+
+
+def _banned(address: str, until_ms: int, wall_ms: int) -> TooManyRequestsError:
+    message = (
+        f"Way too many requests; IP({address}) banned until {until_ms}. Please use the websocket for live"
+        " updates to avoid bans."
+    )
+    return TooManyRequestsError(-1003, message, (until_ms - wall_ms + 999) // 1_000, 418)
+
+
+def _too_many_orders(counter: Counter, limit: int, words: str, wall_ms: int) -> TooManyRequestsError:
+    message = f"Too many new orders; current limit is {limit} orders per {words}."
+    return TooManyRequestsError(-1015, message, counter.left_s(wall_ms))

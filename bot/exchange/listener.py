@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
+from bot.exchange.calls import MAX_BODY_BYTES
 from bot.exchange.errors import PortInUseError, StartError
-from bot.exchange.rest import MAX_BODY_BYTES
 from bot.exchange.streams import address_of
 
 if TYPE_CHECKING:

@@ -11,11 +11,11 @@ answered {"op":"attached","now":ms,"start":ms,"end":ms or null,"speed":"max" or 
 market to stop at `until` at the latest. {"op":"busy"} takes the last idle back, for a client that something
 from outside (an operator, say) sets to work in between. It detaches by closing. When the paths have ended
 and all are idle it is told {"op":"end","now":ms}. Anything else is answered {"op":"error","message":...} and
-closed.
+closed. The exchange pings each minute; who does not answer within half a minute is detached.
 
 At speed "max" wall time plays no part; with nobody attached the market then stands still. At a factor f the
-market also waits for wall time (market time passed / f); with nobody attached it runs freely, and then at
-least once a second of wall time.
+market also waits for wall time (market time passed / f); with nobody attached it runs freely: it is brought
+to the present moment whenever somebody looks at it, and marks go out at least once a second of wall time.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ LIFE_SIGN_S = 1.0  # a held market repeats its marks this often, so that feeds s
 SAVE_EVERY_S = 2.0
 CATCH_UP_S = 1.0  # how much lost wall time a slow client may make up by a faster market
 MAX_FRAME_BYTES = 4_096
+PING_EVERY_S = 60.0  # a client that is gone without a word holds the market for a minute and a half at most
 NEVER = -1
 YIELD_EVERY = 500
 
@@ -71,8 +72,11 @@ class MarketClock:
         self._clients: dict[PacingClient, None] = {}
         self._wake = asyncio.Event()
         self._moving = asyncio.Lock()
-        self._due_s = 0.0
+        self._due_s = asyncio.get_running_loop().time()  # when the present instant was due
         self._last_frame_s = 0.0
+        self._told_ms = self._market.now  # the instant of the last mark frames
+        self._is_news = False
+        desk.catch_up = self._catch_up
 
     # --- the market's own task ------------------------------------------------------------------------
 
@@ -82,6 +86,9 @@ class MarketClock:
         self._due_s = loop.time()
         while True:
             self._wake.clear()  # before looking, so that nothing said while this awaits is missed
+            if self._is_news:
+                await self._desk.settle()
+                await self._send_marks()
             instant = self._next_instant()
             wait_s = math.inf if not self._released() else 0.0
             if wait_s == 0.0 and instant is None:
@@ -122,7 +129,8 @@ class MarketClock:
             return None
         if not self._clients and self._speed != "max":
             # Nobody paces the market: its clients live by the wall, and a venue sends marks by it.
-            instant = min(instant, self._market.now + max(1, round(1_000 * self._speed * LIFE_SIGN_S)))
+            frame_ms = self._told_ms + round(1_000 * self._speed * LIFE_SIGN_S)
+            instant = min(instant, max(frame_ms, self._market.now + 1))
         for client in self._clients:
             if client.until_ms is not None:
                 instant = min(instant, max(client.until_ms, self._market.now + 1))
@@ -133,6 +141,21 @@ class MarketClock:
             return self._speed != "max" and not self._wait_for_clients
         now = self._market.now
         return all(client.seen_ms >= now for client in self._clients)
+
+    def _catch_up(self) -> None:
+        """Bring a market that nobody paces to this moment of wall time, knot by knot."""
+        if self._speed == "max" or self._clients or not self._released() or self._moving.locked():
+            return
+        market, loop = self._market, asyncio.get_running_loop()
+        self._due_s = max(self._due_s, loop.time() - CATCH_UP_S)
+        target = market.now + int((loop.time() - self._due_s) * 1_000 * self._speed)
+        while market.now < target and (knot := market.next_knot()) is not None:
+            instant = min(knot, target)
+            self._due_s += (instant - market.now) / (1_000 * self._speed)
+            self._venue.advance(instant)
+            if instant == knot or self._venue.changes:
+                self._is_news = True
+                self._wake.set()
 
     async def _move_to(self, instant: int) -> None:
         async with self._moving:
@@ -148,6 +171,7 @@ class MarketClock:
 
     async def _send_marks(self) -> None:
         self._last_frame_s = asyncio.get_running_loop().time()
+        self._told_ms, self._is_news = self._market.now, False
         await self._desk.streams.send_marks()
 
     async def _tell_end(self) -> None:
@@ -161,7 +185,7 @@ class MarketClock:
 
     async def serve(self, request: web.BaseRequest) -> web.StreamResponse:
         """Serve one pacing socket until it closes."""
-        socket = web.WebSocketResponse(compress=False, max_msg_size=MAX_FRAME_BYTES)
+        socket = web.WebSocketResponse(compress=False, max_msg_size=MAX_FRAME_BYTES, heartbeat=PING_EVERY_S)
         await socket.prepare(request)
         client: PacingClient | None = None
         try:

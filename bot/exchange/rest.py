@@ -1,4 +1,4 @@
-"""From an HTTP request to a JSON answer: routing, limits, identity, errors."""
+"""From a request to a JSON answer: routing, limits, identity, errors."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import sqlite3
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from aiohttp import web
 
 from bot.exchange import wire
-from bot.exchange.auth import AccountConfig, check_signature, check_time, identify
+from bot.exchange.auth import AccountConfig, Keyring
+from bot.exchange.calls import Call, Reply, read_call, response
 from bot.exchange.desk import wall_ms
 from bot.exchange.endpoints import PRIVATE_ROUTES, PUBLIC_ROUTES
 from bot.exchange.errors import RequestError
@@ -21,10 +21,12 @@ from bot.exchange.routes import PublicRoute, Security, weight_of
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from aiohttp import web
+
     from bot.exchange.desk import Desk
 
-MAX_BODY_BYTES = 64 * 1024
 _log = logging.getLogger(__name__)
+_ROUTES = PUBLIC_ROUTES | PRIVATE_ROUTES
 
 
 class RestApi:
@@ -32,59 +34,59 @@ class RestApi:
 
     def __init__(self, desk: Desk, accounts: Iterable[AccountConfig], limits: RateLimits) -> None:
         self._desk = desk
-        self._accounts = {account.api_key: account for account in accounts}
+        self._keys = Keyring(accounts)
         self._rates = RateCounter(limits)
 
-    async def handle(self, request: web.BaseRequest) -> web.Response:
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer one HTTP request."""
+        try:
+            call = await read_call(request)
+        except RequestError as error:
+            return response(refusal(error, {}))
+        return response(await self.answer(call))
+
+    async def answer(self, call: Call) -> Reply:
         """Answer one request; whatever goes wrong comes out as Binance error JSON."""
         headers: dict[str, str] = {}
         try:
-            answer = await self._answer(request, headers)
-            status = 200
+            return Reply(200, orjson.dumps(await self._answer(call, headers)), headers)
         except RequestError as error:
-            status, answer = error.status, wire.error(error.code, error.message)
-            if isinstance(error, TooManyRequestsError):
-                headers["Retry-After"] = str(error.retry_after_s)
-        except web.HTTPRequestEntityTooLarge:
-            status, answer = 413, wire.error(-1130, "The request body is too large.")
+            return refusal(error, headers)
         except (sqlite3.Error, OSError):
             _log.exception("the exchange's store failed")
             message = "Internal error; unable to process your request. Please try again."
-            status, answer = 503, wire.error(-1001, message)
+            return refusal(RequestError(-1001, message, 503), headers)
         except Exception:  # noqa: BLE001 - a bug is logged in full; the client learns: outcome unknown
-            _log.exception("%s %s failed", request.method, request.path)
-            status, answer = 503, wire.error(-1000, "An unknown error occurred while processing the request.")
-        return web.Response(
-            body=orjson.dumps(answer), status=status, headers=headers, content_type="application/json"
-        )
+            _log.exception("%s %s failed", call.method, call.path)
+            message = "An unknown error occurred while processing the request."
+            return refusal(RequestError(-1000, message, 503), headers)
 
-    async def _answer(self, request: web.BaseRequest, headers: dict[str, str]) -> Any:
-        desk, path = self._desk, request.rel_url.raw_path
-        key = (request.method, path)
-        route = PUBLIC_ROUTES.get(key) or PRIVATE_ROUTES.get(key)
-        now_ms = wall_ms()
-        query, body = request.rel_url.raw_query_string, await _body(request)
+    async def _answer(self, call: Call, headers: dict[str, str]) -> Any:
+        desk, now_ms = self._desk, wall_ms()
+        route = _ROUTES.get((call.method, call.path))
         if route is None:
-            raise RequestError(-5000, f"Path {path}, Method {request.method} is invalid", 404)
-        params = Params(query, body)
-        headers |= self._rates.count_weight(weight_of(route, params), now_ms)
+            self._rates.count_weight(call.address, 1, now_ms, headers)
+            raise RequestError(-5000, f"Path {call.path}, Method {call.method} is invalid", 404)
+        params = Params(call.query, call.body)
+        self._rates.count_weight(call.address, weight_of(route, params), now_ms, headers)
         if isinstance(route, PublicRoute):
-            return route.answer(desk, params)
-        config = identify(self._accounts, request.headers.get("X-MBX-APIKEY"))
+            desk.catch_up()
+            answer = route.answer(desk, params)
+            await desk.settle()
+            return answer
+        signer = self._keys.signer(call.api_key)
         if route.security is Security.SIGNED:
-            check_signature(config, query, body, params)
-            check_time(params, now_ms)
+            signer.check(call.query, call.body, params, now_ms + call.skew_ms)
         if route.orders != (0, 0):
-            headers |= self._rates.count_orders(config.name, route.orders, now_ms)
-        answer = route.answer(desk, params, desk.venue.accounts[config.name])
+            self._rates.count_orders(signer.account, route.orders, now_ms, headers)
+        desk.catch_up()
+        answer = route.answer(desk, params, desk.venue.accounts[signer.account])
         await desk.settle()
         return answer
 
 
-async def _body(request: web.BaseRequest) -> str:
-    if not request.can_read_body:
-        return ""
-    try:
-        return (await request.read()).decode()
-    except (UnicodeDecodeError, web.RequestPayloadError) as error:
-        raise RequestError(-1100, "Illegal characters found in the request body.") from error
+def refusal(error: RequestError, headers: dict[str, str]) -> Reply:
+    """Return a refused request's answer."""
+    if isinstance(error, TooManyRequestsError):
+        headers = headers | {"Retry-After": str(error.retry_after_s)}
+    return Reply(error.status, orjson.dumps(wire.error(error.code, error.message)), headers)

@@ -166,13 +166,21 @@ class Bench:
         account: AccountConfig | None = None,
     ) -> tuple[int, Any]:
         """Send one request, signed if an account is given, and return status and body."""
+        response = await self.raw(method, path, params, account)
+        return response.status, await response.json()
+
+    async def raw(
+        self, method: str, path: str, params: dict[str, Any] | None, account: AccountConfig | None
+    ) -> aiohttp.ClientResponse:
+        """Send one request, signed if an account is given, and return the answer, read."""
         query, headers = urlencode(params or {}), {}
         if account:
             headers["X-MBX-APIKEY"] = account.api_key
             query = signed(query, account.secret)
         url = URL(f"{self.exchange.url}{path}?{query}", encoded=True)
         async with self.session.request(method, url, headers=headers) as response:
-            return response.status, await response.json()
+            await response.read()
+            return response
 
     async def refusal(
         self, method: str, path: str, params: dict[str, Any] | None = None, account: AccountConfig | None = UP

@@ -10,12 +10,14 @@ itself: so the order in which the requests of two accounts arrive within one ins
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from hashlib import blake2b
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class Scene(StrEnum):
@@ -101,9 +103,7 @@ class Scheduled:
         return True
 
     def _matches(self, occasion: Mapping[str, str]) -> bool:
-        return all(
-            fnmatchcase(occasion.get(name, ""), pattern) for name, pattern in self.fault.match.items()
-        )
+        return all(fnmatchcase(occasion.get(name, ""), pattern) for name, pattern in self.fault.match.items())
 
     def _first(self, now_ms: int) -> int | None:
         when = self.fault.when

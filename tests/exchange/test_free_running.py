@@ -1,0 +1,76 @@
+"""A market that nobody paces: it is where wall time says, whenever somebody looks."""
+
+from __future__ import annotations
+
+import asyncio
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from bot.exchange import pacing
+from tests.exchange.builders import DOWN, START_MS, UP, Start, StepPath
+
+if TYPE_CHECKING:
+    import pytest
+
+
+async def test_a_request_finds_the_market_at_the_present_moment(start: Start) -> None:
+    """Between two knots a minute apart, each order has a time of its own, later than the one before."""
+    path = StepPath([60_000] * 60, step_ms=60_000)
+    async with start(paths={"BTCUSDT": path}, speed=1.0) as bench:
+        times = []
+        for _ in range(4):
+            times.append((await bench.order(quantity="0.01"))["updateTime"])
+            await asyncio.sleep(0.005)
+    assert START_MS <= times[0] < times[1] < times[2] < times[3] < START_MS + 60_000
+
+
+async def test_what_was_due_before_a_request_has_happened(start: Start) -> None:
+    """A request that comes after a funding time finds the funding booked, whatever the streams have told."""
+    path = StepPath([60_000] * 3_600, start_ms=START_MS - 1_000)
+    async with start(paths={"BTCUSDT": path}, speed=20.0) as bench:
+        await bench.order()
+        while bench.exchange.now_ms < START_MS:
+            _, rows = await bench.call("GET", "/fapi/v1/income", {"incomeType": "FUNDING_FEE"}, UP)
+            assert (len(rows) == 1) == (bench.exchange.now_ms >= START_MS)
+        _, rows = await bench.call("GET", "/fapi/v1/income", {"incomeType": "FUNDING_FEE"}, UP)
+        assert [row["time"] for row in rows] == [START_MS]
+
+
+async def test_marks_go_out_while_requests_move_the_market(start: Start) -> None:
+    """Somebody who asks all the time does not keep the marks from those who listen."""
+    async with start(speed=50.0) as bench:
+        marks = await bench.marks()
+
+        async def ask() -> None:
+            while True:
+                await bench.call("GET", "/fapi/v1/premiumIndex", {"symbol": "BTCUSDT"})
+
+        asking = asyncio.create_task(ask())
+        seen = [(await marks.next())[0] for _ in range(20)]
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+    assert seen == sorted(seen)
+    assert max(later - sooner for sooner, later in pairwise(seen)) <= 2_000
+
+
+async def test_a_paced_market_stays_where_it_is(start: Start) -> None:
+    """While a client holds the market, requests do not move it."""
+    async with start(speed=1_000.0) as bench:
+        pacer = await bench.pacer()
+        held = pacer.attached["now"]
+        times = [(await bench.order(account, quantity="0.01"))["updateTime"] for account in (UP, DOWN, UP)]
+    assert times == [held] * 3
+
+
+async def test_a_pacing_client_that_is_gone_without_a_word_is_detached(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It answers no ping, and so does not hold the market for ever."""
+    monkeypatch.setattr(pacing, "PING_EVERY_S", 0.1)
+    async with start(speed=1_000.0) as bench:
+        socket = await bench.session.ws_connect(f"{bench.ws_url}/pacing", autoping=False)
+        await socket.send_json({"op": "attach", "name": "gone", "not_before": None})
+        held = (await socket.receive_json())["now"]
+        async with asyncio.timeout(10):
+            while bench.exchange.now_ms == held:  # noqa: ASYNC110 - the market is what is watched
+                await asyncio.sleep(0.02)
