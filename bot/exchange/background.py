@@ -69,6 +69,14 @@ def half_spread_bps(turmoil: float) -> float:
     return HALF_SPREAD_BPS * math.pow(turmoil, SPREAD_POWER)
 
 
+def touch_ticks(mid_ticks: float, turmoil: float, sign: int) -> int:
+    """Return the best ask (`sign` 1) or bid (-1) in ticks; the mid is never one of them."""
+    away = mid_ticks * half_spread_bps(turmoil) * 1e-4
+    if sign > 0:
+        return max(math.ceil(mid_ticks + away), math.floor(mid_ticks) + 1)
+    return min(math.floor(mid_ticks - away), math.ceil(mid_ticks) - 1)
+
+
 def noise(key: str, time_ms: int) -> bytes:
     """Return the bytes from which all sizes around `time_ms` are drawn: bids first, then asks."""
     return blake2b(f"{key}|{time_ms // BUCKET_MS}".encode(), digest_size=2 * LEVELS).digest()
@@ -76,14 +84,8 @@ def noise(key: str, time_ms: int) -> bytes:
 
 def build_ladder(symbol: Symbol, mid: float, turmoil: float, sign: int, draws: bytes) -> Ladder:
     """Return the asks (`sign` 1) or bids (-1) around `mid` in USDT, sizes from LEVELS bytes of `draws`."""
-    tick = symbol.tick_size
-    mid_ticks = mid / tick
-    away = mid_ticks * half_spread_bps(turmoil) * 1e-4
-    first = math.ceil(mid_ticks + away) if sign > 0 else math.floor(mid_ticks - away)
-    if sign > 0 and first <= mid_ticks:
-        first += 1
-    elif sign < 0 and first >= mid_ticks:
-        first -= 1
+    mid_ticks = mid / symbol.tick_size
+    first = touch_ticks(mid_ticks, turmoil, sign)
     stretch = turmoil**STRETCH_POWER
     ticks_per_bps = mid_ticks * 1e-4 * stretch
     lots_per_unit = symbol.depth_usd / (mid * symbol.step_size)

@@ -56,6 +56,17 @@ def orders_in(key: str, second: int, turmoil: float, scale: float) -> list[Marke
     ]
 
 
+def mean_size_usd(scale: float) -> float:
+    """Return the mean size of a market order in USDT at a turmoil of 1."""
+    return math.sqrt(scale) * math.exp(SIZE_LOG_MEAN + SIZE_LOG_SPREAD**2 / 2)
+
+
+def turnover_usd_per_s(turmoil: float, scale: float) -> float:
+    """Return the mean turnover of all market orders, in USDT a second."""
+    arrivals = ARRIVALS_PER_S * math.sqrt(scale) * math.pow(turmoil, ARRIVALS_POWER)
+    return arrivals * mean_size_usd(scale) * math.pow(turmoil, SIZE_POWER)
+
+
 def _poisson(draw: Random, mean: float) -> int:
     """Count the arrivals of a unit of time; the time between two is exponential."""
     count, passed = 0, draw.expovariate(mean)

@@ -51,7 +51,7 @@ class Impact:
 
 
 def _left(passed_ms: int) -> float:
-    return math.pow(0.5, passed_ms / HALF_LIFE_MS)
+    return math.pow(0.5, max(passed_ms, 0) / HALF_LIFE_MS)
 
 
 def _kept(lots: float) -> float:

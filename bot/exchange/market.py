@@ -8,28 +8,32 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from bot.exchange.account import CENT_MILLIONTH
 from bot.exchange.book import Book, Fill, Level, PassiveFill
+from bot.exchange.candles import Candle, Candles, Span
 from bot.exchange.entities import Side
 from bot.exchange.errors import unknown_symbol
-from bot.exchange.matching import LotFill, Matching
+from bot.exchange.matching import LARGEST_DEPTH_USD, LotFill, Matching
+from bot.exchange.prices.basis import Basis
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from bot.exchange.catalog import Symbol
     from bot.exchange.prices import FundingSource, PricePath
+    from bot.exchange.tape import Print
 
 
 @dataclass(frozen=True, slots=True)
 class TradedSymbol:
-    """A symbol with its price path and funding rates."""
+    """A symbol with its price path, its funding rates, and how far mark and index lie apart."""
 
     symbol: Symbol
     path: PricePath
     funding: FundingSource
+    basis: Basis = Basis()
 
 
 class FundingDue(NamedTuple):
@@ -54,6 +58,10 @@ class Market:
         }
         self._matchings = {
             name: Matching(item.symbol, item.path, seed=seed, time_ms=start_ms, mark=self.marks[name])
+            for name, item in self.traded.items()
+        }
+        self._candles = {
+            name: Candles(item.path, item.basis, item.symbol.depth_usd / LARGEST_DEPTH_USD)
             for name, item in self.traded.items()
         }
         self._resting: dict[int, Matching] = {}
@@ -120,10 +128,44 @@ class Market:
         ]
         return Book(bids=sides[0], asks=sides[1])
 
+    # --- what the public sees besides -----------------------------------------------------------------
+
+    def index(self, name: str) -> Decimal:
+        """Return the index price now: the mark less the basis, to 8 decimals."""
+        return self.index_at(name, self.now)
+
+    def index_at(self, name: str, time_ms: int) -> Decimal:
+        """Return the index price at any time, to 8 decimals."""
+        basis = self.traded[name].basis.at(time_ms)
+        mark = self.mark_at(name, time_ms)
+        return (mark / (1 + Decimal(basis))).quantize(CENT_MILLIONTH, ROUND_HALF_EVEN) if basis else mark
+
     def last(self, name: str) -> Decimal:
-        """Return the last price: the mid on the grid of ticks."""
-        symbol = self.symbols[name]
-        return round(self._matchings[name].mid / symbol.tick_size) * symbol.tick
+        """Return the last price: that of the latest print, or the mid on the grid of ticks."""
+        symbol, matching = self.symbols[name], self._matchings[name]
+        printed = matching.tape.last()
+        return round(matching.mid / symbol.tick_size) * symbol.tick if printed is None else printed
+
+    def prints(self, name: str, start_ms: int, end_ms: int, limit: int = 1_000) -> list[Print]:
+        """Return the last `limit` public trades from `start_ms` to `end_ms`, both included, oldest first.
+
+        Market orders of the background are drawn for the asking (an hour back at most); ids rise with time.
+        """
+        return self._matchings[name].tape.between(start_ms, end_ms, limit)
+
+    def klines(
+        self,
+        name: str,
+        kind: Literal["last", "mark", "index", "premium"],
+        interval: str,
+        span: Span,
+    ) -> list[Candle]:
+        """Return the candles that opened within the span, oldest first; `interval` as in `INTERVALS`."""
+        return self._candles[name].list(kind, interval, span, self.now)
+
+    def day(self, name: str) -> Candle:
+        """Return the last 24 hours as one candle."""
+        return self._candles[name].day(self.now)
 
     # --- orders ---------------------------------------------------------------------------------------
 

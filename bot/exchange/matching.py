@@ -15,10 +15,11 @@ import math
 from bisect import bisect_right
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from bot.exchange.background import Ladder, build_ladder, half_spread_bps, noise
+from bot.exchange.background import Ladder, build_ladder, half_spread_bps, noise, touch_ticks
 from bot.exchange.flow import SECOND_MS, MarketOrder, orders_in
 from bot.exchange.impact import PERMANENT_BPS, Impact
 from bot.exchange.resting import RestingOrder, RestingOrders
+from bot.exchange.tape import Tape
 from bot.exchange.volatility import Turmoil
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class Matching:
         self.changed = False
         self.passive: list[tuple[int, int, int]] = []  # (order id, ticks, lots) since last handed out
         self._path = path
+        self.tape = Tape(self, path)
         self._turmoil = Turmoil(path)
         self._mark = float(mark)
         self._key = f"{seed}|{symbol.name}"
@@ -203,6 +205,7 @@ class Matching:
             own[ASKS if sign > 0 else BIDS] += taken
         if fills:
             self.changed = True
+            self.tape.add(fills, sign)
         return fills
 
     # --- resting orders -------------------------------------------------------------------------------
@@ -265,13 +268,13 @@ class Matching:
         time_ms = second * SECOND_MS
         mid = self._mid_at(time_ms, float(self._path.price_at(time_ms)))
         tick = self.symbol.tick_size
-        away = mid * half_spread_bps(self._turmoil.at(time_ms)) * 1e-4
+        turmoil = self._turmoil.at(time_ms)
         flow = {1: 0.0, -1: 0.0}
         for order in self.orders_in(second - 1):
             flow[order.sign] += order.usd
         lot_usd = mid * self.symbol.step_size
-        self._hit(1, math.floor((mid - away) / tick), int(flow[-1] / lot_usd))
-        self._hit(-1, math.ceil((mid + away) / tick), int(flow[1] / lot_usd))
+        self._hit(1, touch_ticks(mid / tick, turmoil, -1), int(flow[-1] / lot_usd))
+        self._hit(-1, touch_ticks(mid / tick, turmoil, 1), int(flow[1] / lot_usd))
         self._trade_through(mid)
 
     def _hit(self, sign: int, touch: int, lots: int) -> None:
@@ -304,6 +307,11 @@ class Matching:
         self._made += order.sign * lots
         self.resting.fill(order, lots)
         self.changed = True
+
+    def touch_at(self, time_ms: int, mark: float, sign: int) -> int:
+        """Return the background's best ask (`sign` 1) or bid (-1) at a past time and mark, in ticks."""
+        mid_ticks = self._mid_at(time_ms, mark) / self.symbol.tick_size
+        return touch_ticks(mid_ticks, self._turmoil.at(time_ms), sign)
 
     # --- the tape, and what is kept -------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from decimal import Decimal
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -100,6 +100,21 @@ class KnotPath(ABC):
         inside = self._cell_start_ms <= time_ms < self._cell_until_ms
         times_ms = (self._cell if inside else self._enter_cell(time_ms)).times_ms
         return times_ms[bisect_right(times_ms, time_ms)]
+
+    def extremes(self, start_ms: int, end_ms: int) -> tuple[float, float]:
+        """Return the lowest and the highest price from `start_ms` to `end_ms` (UTC ms), both included."""
+        ends = float(self.price_at(start_ms)), float(self.price_at(end_ms))
+        low, high = min(ends), max(ends)
+        time_ms = max(start_ms, self.start_ms)
+        last_ms = end_ms if self.end_ms is None else min(end_ms, self.end_ms)
+        while time_ms < last_ms:
+            self.price_at(time_ms)  # enters the cell
+            times_ms, prices = self._cell
+            inside = prices[bisect_left(times_ms, time_ms) : bisect_right(times_ms, last_ms)]
+            if inside:
+                low, high = min(low, min(inside)), max(high, max(inside))
+            time_ms = self._cell_until_ms
+        return low, high
 
 
 def steps_between(price: float, other: float) -> int:

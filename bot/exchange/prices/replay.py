@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from array import array
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -43,13 +43,17 @@ PRICE_LIMITS = f"is not a price above 0 (from {LOWEST_PRICE:g} to {HIGHEST_PRICE
 
 @dataclass(frozen=True, slots=True)
 class Bars:
-    """Bars in columns: opening times in UTC ms, prices as floats. `opens` is empty for closes only."""
+    """Bars in columns: opening times in UTC ms, prices as floats. `opens` is empty for closes only.
+
+    `volumes` (base coin) is empty where the file has none.
+    """
 
     times_ms: array[int]
     opens: array[float]
     highs: array[float]
     lows: array[float]
     closes: array[float]
+    volumes: array[float]
 
     def digest(self) -> str:
         """Return a hash of all times and prices."""
@@ -70,6 +74,42 @@ class ReplayPath(KnotPath):
 
     def __len__(self) -> int:
         return self._last + 1
+
+    def extremes(self, start_ms: int, end_ms: int) -> tuple[float, float]:
+        """Return the lowest and the highest price from `start_ms` to `end_ms` (UTC ms), both included.
+
+        Whole bars are read from the record; only the ends are walked.
+        """
+        bars, (first, behind) = self._bars, self._whole_bars(start_ms, end_ms)
+        if first >= behind:
+            return super().extremes(start_ms, end_ms)
+        lows, highs = (bars.lows, bars.highs) if bars.opens else (bars.closes, bars.closes)
+        before = super().extremes(start_ms, bars.times_ms[first])
+        after = super().extremes(self._end_of(behind - 1), end_ms)
+        low = min(min(lows[first:behind]), before[0], after[0])
+        return low, max(max(highs[first:behind]), before[1], after[1])
+
+    def volume_between(self, start_ms: int, end_ms: int) -> float | None:
+        """Return the recorded volume in base coin, of bars cut by an end their share; None without record."""
+        bars, (first, behind) = self._bars, self._whole_bars(start_ms, end_ms)
+        if not bars.volumes:
+            return None
+        total = sum(bars.volumes[first:behind])
+        for index in {max(first - 1, 0), min(behind, self._last)} - set(range(first, behind)):
+            opens_ms, ends_ms = bars.times_ms[index], self._end_of(index)
+            shared_ms = min(end_ms, ends_ms) - max(start_ms, opens_ms)
+            if shared_ms > 0:
+                total += bars.volumes[index] * shared_ms / (ends_ms - opens_ms)
+        return total
+
+    def _whole_bars(self, start_ms: int, end_ms: int) -> tuple[int, int]:
+        """Return the first bar that opens at or after `start_ms`, and the first that closes after `end_ms`."""
+        times_ms = self._bars.times_ms
+        first = bisect_left(times_ms, start_ms)
+        behind = bisect_right(times_ms, end_ms)
+        while behind > first and self._end_of(behind - 1) > end_ms:
+            behind -= 1
+        return first, behind
 
     def _end_of(self, index: int) -> int:
         times_ms = self._bars.times_ms
@@ -158,7 +198,8 @@ def load_replay(source: str | Path) -> ReplayPath:
 
 def _read_bars(table: Table) -> Bars:
     time_at, price_at, has_range = _columns(table)
-    bars = Bars(array("q"), array("d"), array("d"), array("d"), array("d"))
+    bars = Bars(array("q"), *(array("d") for _ in range(5)))
+    volume_at = _volume_column(table)
     previous_ms = 0
     for index, row in enumerate(table.rows):
         try:
@@ -180,7 +221,26 @@ def _read_bars(table: Table) -> Bars:
             bars.opens.append(opening)
             bars.highs.append(high)
             bars.lows.append(low)
+        if volume_at is not None:
+            bars.volumes.append(_checked_volume(table, index, row[volume_at]))
     return bars
+
+
+def _volume_column(table: Table) -> int | None:
+    """Return the place of the volume, if there is one."""
+    if table.header.count("volume") > 1:
+        raise table.bad_header("column volume appears twice")
+    return table.header.index("volume") if "volume" in table.header else None
+
+
+def _checked_volume(table: Table, index: int, text: str) -> float:
+    try:
+        volume = float(text)
+    except ValueError:
+        volume = math.nan
+    if not 0 <= volume <= HIGHEST_PRICE:
+        raise table.bad(index, f"volume {shown(text)} is not an amount", "correct or remove the row")
+    return volume
 
 
 def _columns(table: Table) -> tuple[int, tuple[int, int, int, int], bool]:

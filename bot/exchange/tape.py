@@ -1,0 +1,96 @@
+"""The tape of one symbol: the background's market orders as trades, and what accounts took. Drawn when asked for."""
+
+from __future__ import annotations
+
+from collections import deque
+from copy import copy
+from typing import TYPE_CHECKING, NamedTuple
+
+from bot.exchange.flow import SECOND_MS
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from bot.exchange.matching import LotFill, Matching
+    from bot.exchange.prices import PricePath
+
+IDS_PER_MS = 100  # an id tells its time; the background's come first
+FIRST_OWN_ID = 50
+OWN_KEPT = 2_000
+FARTHEST_BACK_S = 3_600
+
+
+class Print(NamedTuple):
+    """One trade as the public sees it: time in UTC ms, price in USDT, quantity in base coin."""
+
+    id: int
+    time_ms: int
+    price: Decimal
+    quantity: Decimal
+    buyer_is_maker: bool
+
+
+class Tape:
+    """The public trades of one symbol."""
+
+    def __init__(self, matching: Matching, path: PricePath) -> None:
+        self._matching = matching
+        self._path = copy(path)  # its own place in the path
+        self._start_ms = path.start_ms
+        self._own: deque[Print] = deque(maxlen=OWN_KEPT)
+
+    def add(self, fills: list[LotFill], sign: int) -> None:
+        """Print what an account took just now."""
+        symbol, now = self._matching.symbol, self._matching.now
+        last = self._own[-1] if self._own else None
+        number = last.id % IDS_PER_MS + 1 if last is not None and last.time_ms == now else FIRST_OWN_ID
+        for ticks, lots, _ in fills:
+            row = Print(
+                now * IDS_PER_MS + min(number, IDS_PER_MS - 1),
+                now,
+                ticks * symbol.tick,
+                lots * symbol.step,
+                sign < 0,
+            )
+            self._own.append(row)
+            number += 1
+
+    def between(self, start_ms: int, end_ms: int, limit: int) -> list[Print]:
+        """Return the last `limit` prints from `start_ms` to `end_ms`, both included, oldest first."""
+        end_ms = min(end_ms, self._matching.now)
+        start_ms = max(start_ms, self._start_ms)
+        found: list[Print] = []
+        second = end_ms // SECOND_MS
+        oldest = max(start_ms // SECOND_MS, second - FARTHEST_BACK_S)
+        own = [row for row in self._own if start_ms <= row.time_ms <= end_ms]
+        while second >= oldest and len(found) < limit:
+            rows = [row for row in self._background(second) if start_ms <= row.time_ms <= end_ms]
+            found[:0] = rows
+            second -= 1
+        since_ms = found[0].time_ms if len(found) >= limit else start_ms
+        found += [row for row in own if row.time_ms >= since_ms]
+        return sorted(found)[-limit:]
+
+    def last(self) -> Decimal | None:
+        """Return the price of the latest print, of this second or the one before; None if there was none."""
+        now = self._matching.now
+        found = self.between(now // SECOND_MS * SECOND_MS - SECOND_MS, now, 1)
+        return found[0].price if found else None
+
+    def _background(self, second: int) -> list[Print]:
+        symbol = self._matching.symbol
+        rows: list[Print] = []
+        for time_ms, sign, usd in self._matching.orders_in(second):
+            mark = float(self._path.price_at(time_ms))
+            ticks = self._matching.touch_at(time_ms, mark, sign)
+            number = rows[-1].id % IDS_PER_MS + 1 if rows and rows[-1].time_ms == time_ms else 0
+            rows.append(
+                Print(
+                    time_ms * IDS_PER_MS + min(number, FIRST_OWN_ID - 1),
+                    time_ms,
+                    ticks * symbol.tick,
+                    max(1, int(usd / (mark * symbol.step_size))) * symbol.step,
+                    sign < 0,
+                )
+            )
+        return rows
