@@ -1,7 +1,7 @@
 """Candles, day statistics and turnover of one symbol, from its price path.
 
-Open, high, low and close are exact: from recorded bars where a candle holds whole ones, else from the knots of
-the path. Volumes are the recorded ones where the file has any; otherwise turnover is that of the background's
+Open, high, low and close are exact: from recorded bars where a candle holds whole ones, else from the knots
+of the path. Volumes are recorded ones where the file has any; otherwise turnover is that of the background's
 market orders at the volatility that the candle's own range tells.
 """
 
@@ -26,7 +26,7 @@ DAY_PART = "15m"  # day statistics move on by candles of this length
 
 
 class Candle(NamedTuple):
-    """One candle as floats: prices in USDT (fractions for the premium), volume in base coin, turnover in USDT."""
+    """One candle as floats: prices in USDT (premium: fractions), volumes in base coin, turnover in USDT."""
 
     open_ms: int
     close_ms: int
@@ -75,7 +75,7 @@ class Candles:
             if open_ms < span.start_ms:
                 open_ms = following(interval, open_ms)
         open_ms = max(open_ms, first_ms)
-        found = []
+        found: list[Candle] = []
         while open_ms <= end_ms and len(found) < span.limit:
             found.append(self.candle(kind, interval, open_ms, now_ms))
             open_ms = following(interval, open_ms)

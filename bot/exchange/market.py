@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from bot.exchange.tape import Print
 
 
+NO_BASIS = Basis()
+
+
 @dataclass(frozen=True, slots=True)
 class TradedSymbol:
     """A symbol with its price path, its funding rates, and how far mark and index lie apart."""
@@ -33,7 +36,7 @@ class TradedSymbol:
     symbol: Symbol
     path: PricePath
     funding: FundingSource
-    basis: Basis = Basis()
+    basis: Basis = NO_BASIS
 
 
 class FundingDue(NamedTuple):
@@ -132,12 +135,8 @@ class Market:
 
     def index(self, name: str) -> Decimal:
         """Return the index price now: the mark less the basis, to 8 decimals."""
-        return self.index_at(name, self.now)
-
-    def index_at(self, name: str, time_ms: int) -> Decimal:
-        """Return the index price at any time, to 8 decimals."""
-        basis = self.traded[name].basis.at(time_ms)
-        mark = self.mark_at(name, time_ms)
+        basis = self.traded[name].basis.at(self.now)
+        mark = self.marks[name]
         return (mark / (1 + Decimal(basis))).quantize(CENT_MILLIONTH, ROUND_HALF_EVEN) if basis else mark
 
     def last(self, name: str) -> Decimal:

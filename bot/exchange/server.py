@@ -17,7 +17,9 @@ from bot.exchange.listen_keys import ListenKeys
 from bot.exchange.listener import listen
 from bot.exchange.market import Market, TradedSymbol
 from bot.exchange.pacing import MarketClock, Speed
-from bot.exchange.prices import FundingSource, PricePath, open_funding
+from bot.exchange.prices import FundingSource, PricePath
+from bot.exchange.prices.basis import Basis
+from bot.exchange.prices.funding_model import ModelFunding
 from bot.exchange.rest import RestApi
 from bot.exchange.store import Store
 from bot.exchange.streams import SocketRules, Streams
@@ -47,7 +49,9 @@ class IdentifiedPath(PricePath, Protocol):
 class ExchangeConfig:
     """What an exchange is made of.
 
-    `paths` and `funding` are by symbol (BTCUSDT); a symbol without funding pays 0.0001 every 8 hours.
+    `paths` and `funding` are by symbol (BTCUSDT); a symbol without funding pays
+    what Binance's formula makes of its basis, usually 0.0001 every 8 hours. The basis, by which the mark lies
+    above the index, is `basis_bps` and a slow seeded part with a standard deviation of `basis_swing_bps`.
     `directory` holds the store. `port` 0 takes any free one. `speed` is a factor of real time, or "max".
     `wait_for_clients` holds the market at its first instant until somebody attaches. `limits` None means
     Binance's own up to speed 1, and none above, where wall time says nothing.
@@ -63,6 +67,8 @@ class ExchangeConfig:
     speed: Speed = 1.0
     wait_for_clients: bool = False
     limits: RateLimits | None = None
+    basis_bps: float = 0.0
+    basis_swing_bps: float = 2.0
 
 
 class Exchange:
@@ -137,10 +143,12 @@ def _traded(config: ExchangeConfig) -> list[TradedSymbol]:
         raise StartError(f"symbol {unknown[0]} is not traded here; choose from {', '.join(CATALOG)}")
     if config.speed != "max" and not config.speed > 0:
         raise StartError(f"speed {config.speed} is not possible; give a factor above 0, or max")
-    return [
-        TradedSymbol(CATALOG[name], path, config.funding.get(name) or open_funding())
-        for name, path in config.paths.items()
-    ]
+    traded = []
+    for name, path in config.paths.items():
+        basis = Basis(config.basis_bps, config.basis_swing_bps, f"{config.seed}|{name}")
+        funding = config.funding.get(name) or ModelFunding(basis)
+        traded.append(TradedSymbol(CATALOG[name], path, funding, basis))
+    return traded
 
 
 def _check_accounts(accounts: tuple[AccountConfig, ...]) -> None:
@@ -157,7 +165,8 @@ def _check_accounts(accounts: tuple[AccountConfig, ...]) -> None:
 
 def _open_venue(config: ExchangeConfig, store: Store, traded: list[TradedSymbol]) -> Venue:
     paths = "|".join(f"{name}={path.identity}" for name, path in sorted(config.paths.items()))
-    identity = sha256(f"{config.seed}|{paths}".encode()).hexdigest()
+    basis = f"{config.basis_bps}|{config.basis_swing_bps}"
+    identity = sha256(f"{config.seed}|{basis}|{paths}".encode()).hexdigest()
     store.claim(identity)
     market = Market(
         traded,

@@ -1,4 +1,4 @@
-"""The tape of one symbol: the background's market orders as trades, and what accounts took. Drawn when asked for."""
+"""The tape of one symbol: the background's market orders as trades, drawn when asked for, and accounts'."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ def premium_index(market: Market, name: str) -> Json:
     return {
         "symbol": name,
         "markPrice": mark,
-        "indexPrice": mark,
+        "indexPrice": money(market.index(name)),
         "estimatedSettlePrice": mark,
         "lastFundingRate": money(funding[1] if funding else Decimal(0)),
         "interestRate": "0.00010000",

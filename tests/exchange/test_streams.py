@@ -137,7 +137,7 @@ async def test_combined_streams_by_address(start: Start) -> None:
 
 async def test_a_mark_frame_has_the_venues_fields(start: Start) -> None:
     """Event time is market time; T is when funding is due next."""
-    async with start() as bench:
+    async with start(basis_bps=-1.0, basis_swing_bps=0.0) as bench:
         socket = await listen(bench, "/market/ws/btcusdt@markPrice/!markPrice@arr")
         one, (of_all,) = await frames(socket, 2)
     assert one == of_all

@@ -1,4 +1,4 @@
-"""The intervals of candles, and where each begins: on the grid of UTC, weeks on Monday, months on the first."""
+"""The intervals of candles, and when each opens: on the grid of UTC, weeks on Monday, months on the first."""
 
 from __future__ import annotations
 

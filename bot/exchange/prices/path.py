@@ -112,7 +112,7 @@ class KnotPath(ABC):
             times_ms, prices = self._cell
             inside = prices[bisect_left(times_ms, time_ms) : bisect_right(times_ms, last_ms)]
             if inside:
-                low, high = min(low, min(inside)), max(high, max(inside))
+                low, high = min(low, *inside), max(high, *inside)
             time_ms = self._cell_until_ms
         return low, high
 

@@ -86,8 +86,8 @@ class ReplayPath(KnotPath):
         lows, highs = (bars.lows, bars.highs) if bars.opens else (bars.closes, bars.closes)
         before = super().extremes(start_ms, bars.times_ms[first])
         after = super().extremes(self._end_of(behind - 1), end_ms)
-        low = min(min(lows[first:behind]), before[0], after[0])
-        return low, max(max(highs[first:behind]), before[1], after[1])
+        low = min(*lows[first:behind], before[0], after[0])
+        return low, max(*highs[first:behind], before[1], after[1])
 
     def volume_between(self, start_ms: int, end_ms: int) -> float | None:
         """Return the recorded volume in base coin, of bars cut by an end their share; None without record."""
@@ -103,7 +103,7 @@ class ReplayPath(KnotPath):
         return total
 
     def _whole_bars(self, start_ms: int, end_ms: int) -> tuple[int, int]:
-        """Return the first bar that opens at or after `start_ms`, and the first that closes after `end_ms`."""
+        """Return the first bar that opens from `start_ms` on, and the first that closes after `end_ms`."""
         times_ms = self._bars.times_ms
         first = bisect_left(times_ms, start_ms)
         behind = bisect_right(times_ms, end_ms)

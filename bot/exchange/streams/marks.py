@@ -30,8 +30,9 @@ class MarkFeed:
     def _frame(self, symbol: str) -> bytes:
         market = self._market
         mark = format(market.marks[symbol], "f")
+        index = format(market.index(symbol), "f")
         due_ms, rate = market.next_funding[symbol] or (0, 0)
         return (
             f'{{"e":"markPriceUpdate","E":{market.now},"s":"{symbol}","p":"{mark}","ap":"{mark}","P":"{mark}",'
-            f'"i":"{mark}","r":"{rate:.8f}","T":{due_ms},"st":{UM}}}'
+            f'"i":"{index}","r":"{rate:.8f}","T":{due_ms},"st":{UM}}}'
         ).encode()
