@@ -149,7 +149,7 @@ async def test_a_mark_frame_has_the_venues_fields(start: Start) -> None:
         "p": mark,
         "ap": mark,
         "P": mark,
-        "i": mark,
+        "i": "60006.00060006",
         "r": "0.00010000",
         "T": START_MS + 28_800_000,
         "st": 1,
