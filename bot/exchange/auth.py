@@ -48,11 +48,15 @@ class Signer:
     def check(self, query: str, body: str, params: Params, wall_ms: int) -> None:
         """Raise RequestError -1102, -1022, -1131 or -1021 unless a request is signed, and fresh."""
         given = params.text("signature")
-        signature = self._hmac.copy()
-        signature.update((_without_signature(query) + _without_signature(body)).encode())
-        if not hmac.compare_digest(signature.hexdigest().encode(), given.lower().encode()):
+        if not self.has_signed(_without_signature(query) + _without_signature(body), given):
             raise RequestError(-1022, "Signature for this request is not valid.")
         check_time(params, wall_ms)
+
+    def has_signed(self, text: str, signature: str) -> bool:
+        """Whether a signature is the account's own, of this text."""
+        expected = self._hmac.copy()
+        expected.update(text.encode())
+        return hmac.compare_digest(expected.hexdigest().encode(), signature.lower().encode())
 
 
 class Keyring:

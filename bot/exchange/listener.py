@@ -16,6 +16,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from bot.exchange.calls import MAX_BODY_BYTES
 from bot.exchange.errors import PortInUseError, StartError
 from bot.exchange.streams import address_of
+from bot.exchange.ws_api import PATH
 
 if TYPE_CHECKING:
     import asyncio
@@ -29,7 +30,9 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 
-async def listen(host: str, port: int, *, desk: Desk, clock: MarketClock, rest: Handler) -> web.ServerRunner:
+async def listen(
+    host: str, port: int, *, desk: Desk, clock: MarketClock, rest: Handler, ws_api: Handler
+) -> web.ServerRunner:
     """Serve at `host`:`port` until the runner is cleaned up. Raises StartError, one line."""
 
     async def handle(request: web.BaseRequest) -> web.StreamResponse:
@@ -39,6 +42,8 @@ async def listen(host: str, port: int, *, desk: Desk, clock: MarketClock, rest: 
         try:
             if request.path == "/pacing":
                 return await clock.serve(request)
+            if request.path == PATH:
+                return await ws_api(request)
             if address is not None:
                 return await desk.streams.serve(request, address)
         except web.HTTPBadRequest as error:

@@ -34,7 +34,7 @@ class RestApi:
 
     def __init__(self, desk: Desk, accounts: Iterable[AccountConfig], limits: RateLimits) -> None:
         self._desk = desk
-        self._keys = Keyring(accounts)
+        self.keys = Keyring(accounts)
         self._rates = RateCounter(limits)
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -61,6 +61,10 @@ class RestApi:
             message = "An unknown error occurred while processing the request."
             return refusal(RequestError(-1000, message, 503), headers)
 
+    def charge(self, address: str, weight: int, headers: dict[str, str]) -> None:
+        """Count the weight of what is no REST call, and add its header; raises TooManyRequestsError."""
+        self._rates.count_weight(address, weight, wall_ms(), headers)
+
     async def _answer(self, call: Call, headers: dict[str, str]) -> Any:
         desk, now_ms = self._desk, wall_ms()
         route = _ROUTES.get((call.method, call.path))
@@ -74,7 +78,7 @@ class RestApi:
             answer = route.answer(desk, params)
             await desk.settle()
             return answer
-        signer = self._keys.signer(call.api_key)
+        signer = self.keys.signer(call.api_key)
         if route.security is Security.SIGNED:
             signer.check(call.query, call.body, params, now_ms + call.skew_ms)
         if route.orders != (0, 0):

@@ -24,6 +24,7 @@ from bot.exchange.rest import RestApi
 from bot.exchange.store import Store
 from bot.exchange.streams import SocketRules, Streams
 from bot.exchange.venue import Venue
+from bot.exchange.ws_api import WsApi
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -75,10 +76,16 @@ class Exchange:
     """A running exchange."""
 
     def __init__(
-        self, config: ExchangeConfig, desk: Desk, clock: MarketClock, runner: web.ServerRunner
+        self,
+        config: ExchangeConfig,
+        desk: Desk,
+        clock: MarketClock,
+        runner: web.ServerRunner,
+        ws_api: WsApi,
     ) -> None:
         self._config = config
         self._desk = desk
+        self._ws_api = ws_api
         self._runner = runner
         self._tasks = [asyncio.create_task(clock.run()), asyncio.create_task(clock.keep_alive())]
         for task in self._tasks:
@@ -111,6 +118,7 @@ class Exchange:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)  # a failure has been reported
         self._desk.streams.close()
+        self._ws_api.close()
         await self._runner.cleanup()
         self._desk.save_market_time()
         self._desk.store.close()
@@ -128,11 +136,14 @@ async def start_exchange(config: ExchangeConfig) -> Exchange:
         start_ms = max(item.path.start_ms for item in traded)
         clock = MarketClock(desk, config.speed, start_ms=start_ms, wait_for_clients=config.wait_for_clients)
         rest = RestApi(desk, config.accounts, limits)
-        runner = await listen(config.host, config.port, desk=desk, clock=clock, rest=rest.handle)
+        ws_api = WsApi(rest, desk.streams.rules)
+        runner = await listen(
+            config.host, config.port, desk=desk, clock=clock, rest=rest.handle, ws_api=ws_api.serve
+        )
     except BaseException:
         store.close()
         raise
-    return Exchange(config, desk, clock, runner)
+    return Exchange(config, desk, clock, runner, ws_api)
 
 
 def _traded(config: ExchangeConfig) -> list[TradedSymbol]:

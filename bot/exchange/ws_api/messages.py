@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 import orjson
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 RequestId = int | str | None
+_PYTHONIC = {"true": "True", "false": "False"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +33,17 @@ class WsRequest:
     def signed_texts(self) -> list[str]:
         """Return what its sender may have signed: all parameters but the signature, sorted by name.
 
-        Clients disagree on whether values are percent-encoded before signing; both are accepted.
+        Clients disagree on whether values are percent-encoded before signing, and on how they write true and
+        false (python-binance: True and False); all are accepted.
         """
         pairs = sorted((name, value) for name, value in self.params.items() if name != "signature")
-        return list(dict.fromkeys(["&".join(f"{name}={value}" for name, value in pairs), urlencode(pairs)]))
-
-    def query(self) -> str:
-        """Return the parameters as a REST query, the signature last."""
-        pairs = sorted(self.params.items(), key=lambda pair: (pair[0] == "signature", pair[0]))
-        return urlencode(pairs, quote_via=quote)
+        pythonic = [(name, _PYTHONIC.get(value, value)) for name, value in pairs]
+        texts = (
+            urlencode(pairs),
+            "&".join(f"{name}={value}" for name, value in pairs),
+            urlencode(pythonic),
+        )
+        return list(dict.fromkeys(texts))
 
 
 class BadRequestError(Exception):
