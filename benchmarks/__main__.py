@@ -6,7 +6,7 @@ from benchmarks.measure import main
 
 def measure(*, tiny: bool = False) -> None:
     """Run every benchmark; each figure is one JSON line."""
-    for benchmark in (core, wire, startup, funds, replay, exchange):
+    for benchmark in (core, wire, startup, funds, replay, exchange, study):
         benchmark.measure(tiny=tiny)
 
 

@@ -10,17 +10,14 @@ numba numpy does the same, several times slower for short stretches.
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache, partial
-from importlib.util import find_spec
+from functools import partial
 from os import sched_getaffinity
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from bot.study import loops
 from bot.study.calendar import calendar_of
 from bot.study.funding import Funding
-from bot.study.index import next_outside
 from bot.study.points import points_of
 from bot.study.prices import Prices, Times
 from bot.study.spec import Side
@@ -89,8 +86,7 @@ def nav_series(
 ) -> Outcome:
     """Run one parameter set and keep the NAV of every bar. `lot` is in base units per unit of capital."""
     nav = np.empty(len(stretches.prices))
-    run, _, helpers = _loops()
-    _, count, dead = run(*helpers, *_series(stretches), *_signed(side, fee_bps, lot), *policy, nav)
+    _, count, dead = _loops().run(*_series(stretches), *_signed(side, fee_bps, lot), *policy, nav)
     return Outcome(nav, int(count), int(dead))
 
 
@@ -98,8 +94,7 @@ def final_nav(
     stretches: Stretches, policy: FixedBand, *, side: Side = "long", fee_bps: float = 0.0, lot: float = 0.0
 ) -> tuple[float, int, int]:
     """Final NAV, rebalances, and bar of death or -1 of one parameter set; by far the quickest answer."""
-    run, _, helpers = _loops()
-    nav, count, dead = run(*helpers, *_series(stretches), *_signed(side, fee_bps, lot), *policy, _NOTHING)
+    nav, count, dead = _loops().run(*_series(stretches), *_signed(side, fee_bps, lot), *policy, _NOTHING)
     return float(nav), int(count), int(dead)
 
 
@@ -118,17 +113,15 @@ def final_navs(
     """Run many parameter sets (shape (sets, 4), columns as in FixedBand) on all cores, or on `workers`."""
     rows = np.ascontiguousarray(np.asarray(policies, dtype=np.float64).reshape(-1, 4))
     navs, counts, dead = np.empty(len(rows)), np.empty(len(rows), np.int64), np.empty(len(rows), np.int64)
-    series, signed = _series(stretches), _signed(side, fee_bps, lot)
-    run, run_many, helpers = _loops()
-    kernel = partial(run_many, run, *helpers)
+    run_many: Any = partial(_loops().run_many, *_series(stretches), *_signed(side, fee_bps, lot))
     threads = max(1, min(workers or len(sched_getaffinity(0)), len(rows)))
     if threads == 1:
-        kernel(*series, *signed, rows, navs, counts, dead)
+        run_many(rows, navs, counts, dead)
         return Finals(navs, counts, dead)
     parts = np.array_split(np.arange(len(rows)), threads)
     with ThreadPoolExecutor(threads) as pool:
         for done in [
-            pool.submit(kernel, *series, *signed, rows[a:b], navs[a:b], counts[a:b], dead[a:b])
+            pool.submit(run_many, rows[a:b], navs[a:b], counts[a:b], dead[a:b])
             for a, b in ((int(part[0]), int(part[-1]) + 1) for part in parts)
         ]:
             done.result()
@@ -145,18 +138,8 @@ def _signed(side: Side, fee_bps: float, lot: float) -> tuple[float, float, float
     return (1.0 if side == "long" else -1.0), fee_bps / 1e4, lot
 
 
-class _Loops(NamedTuple):
-    """The loop over one series, the loop over parameter sets, and the helpers that both are given."""
+def _loops() -> Any:
+    """The module of the compiled loops; only a kernel needs numba."""
+    from bot.study import loops  # noqa: PLC0415 - it takes half a second
 
-    run: Any
-    run_many: Any
-    helpers: tuple[Any, Any, Any]
-
-
-@cache
-def _loops() -> _Loops:
-    if find_spec("numba") is None:
-        return _Loops(loops.run, loops.run_many, (next_outside, loops.size, loops.fill))
-    from bot.study import compiled  # noqa: PLC0415 - numba takes half a second, and only kernels use it
-
-    return _Loops(compiled.run, compiled.run_many, (compiled.seek, compiled.size, compiled.fill))
+    return loops

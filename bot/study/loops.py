@@ -1,31 +1,91 @@
-"""The loop of the kernel for fixed bands, and its helpers by numpy; bot/study/compiled.py compiles it.
+"""The loop of the kernel for fixed bands, compiled by numba where that is installed.
 
-Arguments are arrays and numbers, for numba's sake, and the helpers are arguments so that one source serves
-both.
+Arguments are arrays and numbers, for numba's sake. Importing this module costs what numba costs: half a
+second, and some seconds the first time, for the machine code is kept.
 """
 
-from collections.abc import Callable
-from math import floor
-from typing import TypeAlias
+from typing import Any
 
 import numpy as np
 
+from bot.study.index import BLOCK, next_outside
 from bot.study.prices import Times
 from bot.study.tables import Floats
+
+try:
+    from numba import njit
+except ImportError:
+    njit = None
 
 INWARD = 1e-12
 """The interval of prices is drawn in by this much; a bar in between is judged by its leverage."""
 
-Seek: TypeAlias = Callable[[Floats, Floats, Floats, int, int, float, float], int]
-Size: TypeAlias = Callable[[float, float, float, float, float, float, float], float]
-Fill: TypeAlias = Callable[[Floats, Floats, int, int, float, float], None]
-Run: TypeAlias = Callable[..., tuple[float, int, int]]
+
+def _compiled(function: Any) -> Any:
+    """Compile, and keep the machine code where that can be written."""
+    if njit is None:
+        return function
+    try:
+        return njit(cache=True, nogil=True)(function)
+    except RuntimeError:  # there is no folder to write it to
+        return njit(nogil=True)(function)
 
 
+def _seek_bars(
+    close: Floats, lows: Floats, highs: Floats, start: int, stop: int, low: float, high: float
+) -> int:
+    """What `next_outside` does, bar by bar."""
+    i = start
+    edge = min(stop, (start + BLOCK - 1) // BLOCK * BLOCK)
+    last = (stop - 1) // BLOCK
+    while i < stop:
+        while i < edge:
+            if close[i] < low or close[i] > high:
+                return i
+            i += 1
+        if i >= stop:
+            break
+        block = i // BLOCK
+        while block <= last and lows[block] >= low and highs[block] <= high:
+            block += 1
+        i = block * BLOCK
+        edge = min(stop, i + BLOCK)
+    return stop
+
+
+def _fill_bars(nav: Floats, close: Floats, start: int, stop: int, cash: float, position: float) -> None:
+    """NAV of the bars in [start, stop), which have the same books."""
+    for i in range(start, stop):
+        nav[i] = cash + position * close[i]
+
+
+def _fill_slice(nav: Floats, close: Floats, start: int, stop: int, cash: float, position: float) -> None:
+    """As `_fill_bars`."""
+    nav[start:stop] = cash + position * close[start:stop]
+
+
+def _size(
+    position: float, price: float, value: float, sign: float, fee: float, lot: float, target: float
+) -> float:
+    """The signed quantity that leads to the target after its fee (as bot.core.ledger.target_position)."""
+    exposure = sign * position * price
+    if target * value >= exposure:
+        wanted = target * (value + fee * exposure) / (1.0 + target * fee)
+    else:
+        wanted = target * (value - fee * exposure) / (1.0 - target * fee)
+    quantity = sign * (wanted - exposure) / price
+    if lot > 0.0:
+        quantity = np.floor(abs(quantity) / lot) * lot * (1.0 if quantity > 0.0 else -1.0)
+    return quantity
+
+
+_seek = next_outside if njit is None else _compiled(_seek_bars)
+_fill = _fill_slice if njit is None else _compiled(_fill_bars)
+_size = _compiled(_size)
+
+
+@_compiled
 def run(
-    seek: Seek,
-    size: Size,
-    fill: Fill,
     close: Floats,
     block_lows: Floats,
     block_highs: Floats,
@@ -65,13 +125,13 @@ def run(
             if ratio < 0.0 and lows[k] >= low and highs[k] <= high:
                 bar = stop
             elif ratio < 0.0:
-                bar = seek(close, block_lows, block_highs, bar, stop, low, high)
+                bar = _seek(close, block_lows, block_highs, bar, stop, low, high)
             due = bar == stop
             if due and bar == bars:
                 break
             price = close[bar]
             if keep:
-                fill(nav, close, written, bar, cash, position)
+                _fill(nav, close, written, bar, cash, position)
             if due:
                 cash -= position * price * rates[k]
             value = cash + position * price
@@ -81,7 +141,7 @@ def run(
                 return value, count, bar
             leverage = sign * position * price / value
             if leverage < lower or leverage > upper:
-                quantity = size(position, price, value, sign, fee, lot, target)
+                quantity = _size(position, price, value, sign, fee, lot, target)
                 if quantity != 0.0:
                     cash -= quantity * price + abs(quantity) * price * fee
                     position += quantity
@@ -93,15 +153,12 @@ def run(
             if due:
                 break
     if keep:
-        fill(nav, close, written, bars, cash, position)
+        _fill(nav, close, written, bars, cash, position)
     return cash + position * close[bars - 1], count, -1
 
 
+@_compiled
 def run_many(
-    run_one: Run,
-    seek: Seek,
-    size: Size,
-    fill: Fill,
     close: Floats,
     block_lows: Floats,
     block_highs: Floats,
@@ -121,10 +178,7 @@ def run_many(
     nothing = np.empty(0)
     for i in range(len(policies)):
         row = policies[i]
-        navs[i], counts[i], dead[i] = run_one(
-            seek,
-            size,
-            fill,
+        navs[i], counts[i], dead[i] = run(
             close,
             block_lows,
             block_highs,
@@ -141,23 +195,3 @@ def run_many(
             row[3],
             nothing,
         )
-
-
-def size(
-    position: float, price: float, value: float, sign: float, fee: float, lot: float, target: float
-) -> float:
-    """The signed quantity that leads to the target after its fee (as bot.core.ledger.target_position)."""
-    exposure = sign * position * price
-    if target * value >= exposure:
-        wanted = target * (value + fee * exposure) / (1.0 + target * fee)
-    else:
-        wanted = target * (value - fee * exposure) / (1.0 - target * fee)
-    quantity = sign * (wanted - exposure) / price
-    if lot > 0.0:
-        return floor(abs(quantity) / lot) * lot * (1.0 if quantity > 0.0 else -1.0)
-    return quantity
-
-
-def fill(nav: Floats, close: Floats, start: int, stop: int, cash: float, position: float) -> None:
-    """NAV of the bars in [start, stop), which have the same books."""
-    nav[start:stop] = cash + position * close[start:stop]

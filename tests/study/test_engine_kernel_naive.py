@@ -1,18 +1,22 @@
 """Engine, kernel and a loop over every bar, which share no code, against each other."""
 
+import json
+import subprocess
+import sys
 from collections import Counter
-from typing import Any, Literal
+from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from bot.study import Costs, Funding, FundSpec, Prices, Result, backtest, from_arrays, loops
-from bot.study.index import next_outside
+from bot.study import Costs, Funding, FundSpec, Prices, Result, backtest, from_arrays
 from bot.study.kernels import FixedBand, final_nav, final_navs, nav_series, stretches_of
 from tests.study.naive import Case, fixed_band
 
+ROOT = Path(__file__).resolve().parents[2]
 EDGE = 1e-12
 START_MS = 1_600_000_020_000
 """A minute that is no multiple of any funding interval."""
@@ -131,19 +135,37 @@ def test_hardly_any_case_was_left_out() -> None:
     assert SEEN["near an edge"] <= SEEN["all"] / 50
 
 
-@settings(max_examples=40)
-@given(cases())
-def test_the_kernel_without_numba_is_the_same(case: Case) -> None:
-    """The loop as plain Python with helpers by numpy gives the same numbers, to the last digit of a sum."""
-    stretches = stretches_of(*series(case))
-    blocks, nav = stretches.prices.index, np.empty(len(case.closes))
-    policy = FixedBand(*case.band, case.target, case.start)
-    arrays = (blocks.lows, blocks.highs, stretches.stops, stretches.rates, stretches.lows, stretches.highs)
-    arguments: tuple[Any, ...] = (stretches.prices.close, *arrays, case.sign, case.fee, 0.0, *policy, nav)
-    loops.run(next_outside, loops.size, loops.fill, *arguments)
-    side = side_of(case)
-    compiled = nav_series(stretches, policy, side=side, fee_bps=case.fee * 1e4)
-    assert nav == pytest.approx(compiled.nav, rel=1e-12, abs=1e-12)
+WITHOUT_NUMBA = """
+import json, sys
+sys.modules["numba"] = None  # what Python does for a module that may not be imported
+import numpy as np
+from bot.study import Funding, from_arrays
+from bot.study.kernels import FixedBand, nav_series, stretches_of
+rng = np.random.default_rng(9)
+prices = from_arrays(60_000 * np.arange(3_000), 100 * np.exp(np.cumsum(rng.normal(0, 0.01, 3_000))))
+funding = Funding(60_000 * np.arange(100, 2_900, 480), rng.normal(0, 0.01, 6))
+for side in ("long", "short"):
+    for paid in (None, funding):
+        series, policy = stretches_of(prices, paid), FixedBand(1.6, 2.4, 2.0)
+        found = nav_series(series, policy, side=side, fee_bps=4, lot=1e-6)
+        print(json.dumps([found.nav.tolist(), found.rebalances, found.dead_bar]))
+"""
+
+
+def test_the_kernel_without_numba_is_the_same() -> None:
+    """The same loop as plain Python, with helpers by numpy, gives the same numbers."""
+    script = WITHOUT_NUMBA
+    answers = []
+    for source in (script, script.replace('sys.modules["numba"] = None', "pass")):
+        done = subprocess.run(
+            [sys.executable, "-c", source], capture_output=True, text=True, check=False, cwd=ROOT
+        )
+        assert done.returncode == 0, done.stderr
+        answers.append([json.loads(line) for line in done.stdout.splitlines()])
+    for plain, compiled in zip(*answers, strict=True):
+        assert plain[1:] == compiled[1:]
+        assert plain[1] > 0
+        assert plain[0] == pytest.approx(compiled[0], rel=1e-12)
 
 
 def test_many_sets_on_several_cores_are_as_each_alone() -> None:
