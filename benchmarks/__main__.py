@@ -1,6 +1,6 @@
 """All benchmarks, one after another: `python -m benchmarks [--tiny]`."""
 
-from benchmarks import core, exchange, funds, replay, startup, wire
+from benchmarks import core, exchange, funds, replay, startup, study, wire
 from benchmarks.measure import main
 
 
