@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 RECORDED = "binance_fapi_recorded_responses.json.gz"
-QUERIES = {
+QUERIES: dict[str, dict[str, Any]] = {
     "/fapi/v1/aggTrades": {"symbol": "BTCUSDT", "limit": 20},
     "/fapi/v1/depth": {"symbol": "BTCUSDT", "limit": 20},
     "/fapi/v1/exchangeInfo": {},
