@@ -33,7 +33,7 @@ class Interval:
             )
         if not 0 <= self.move < 1:
             raise ValueError(f"move must be a fraction in [0, 1), got {self.move:g}")
-        _times_of_day_s(self.at)
+        times_of_day_s(self.at)
 
     def decide(self, view: FundView) -> Decision:
         """Limit, then move, then clock; otherwise hold until the first of them can come true."""
@@ -55,11 +55,11 @@ class Interval:
     def _next_time_s(self, after_s: float) -> float:
         """The first scheduled instant strictly after `after_s`; infinite without a schedule."""
         day_s = after_s // _DAY_S * _DAY_S
-        times = [day_s + day * _DAY_S + time_s for day in (0, 1) for time_s in _times_of_day_s(self.at)]
+        times = [day_s + day * _DAY_S + time_s for day in (0, 1) for time_s in times_of_day_s(self.at)]
         return min((time_s for time_s in times if time_s > after_s), default=float("inf"))
 
 
-def _times_of_day_s(at: str) -> list[int]:
+def times_of_day_s(at: str) -> list[int]:
     """Seconds since midnight of each "HH:MM" in `at`; ValueError names what cannot be read."""
     seconds = []
     for text in filter(None, (part.strip() for part in at.split(","))):

@@ -4,27 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bot.exchange.endpoints import (
-    account,
-    batch,
-    candles,
-    history,
-    indicators,
-    listen_keys,
-    market,
-    orders,
-    trades,
-)
+from bot.exchange.endpoints import account, batch, history, indicators, listen_keys, market, orders
 
 if TYPE_CHECKING:
     from bot.exchange.routes import Key, PrivateRoute, PublicRoute
 
-PUBLIC_ROUTES: dict[Key, PublicRoute] = {
-    **market.ROUTES,
-    **candles.ROUTES,
-    **trades.ROUTES,
-    **indicators.ROUTES,
-}
+PUBLIC_ROUTES: dict[Key, PublicRoute] = {**market.ROUTES, **indicators.ROUTES}
 PRIVATE_ROUTES: dict[Key, PrivateRoute] = {
     **account.ROUTES,
     **orders.ROUTES,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bot.exchange import wire, wire_candles, wire_market
+from bot.exchange import wire, wire_market
 from bot.exchange.desk import wall_ms
 from bot.exchange.errors import RequestError
 from bot.exchange.limits import RateLimits
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from bot.exchange.params import Params
 
 Json = dict[str, Any]
-IDLE_MS = 60_000  # a market without a trade for longer has no latest one
+DAY_MS = 86_400_000
 DEPTH_LIMITS = (5, 10, 20, 50, 100, 500, 1000)
 
 
@@ -56,49 +56,67 @@ def _rate_limit(kind: str, interval: str, number: int, limit: int) -> Json:
     return {"rateLimitType": kind, "interval": interval, "intervalNum": number, "limit": limit}
 
 
-def _one_or_all(row: Callable[[Desk, str], Json]) -> Callable[[Desk, Params], Any]:
+def _one_or_all(row: Callable[[Market, str], Json]) -> Callable[[Desk, Params], Any]:
     """Answer for the symbol asked for, or for all of them."""
 
     def answer(desk: Desk, params: Params) -> Any:
         if "symbol" in params:
-            return row(desk, desk.venue.market.symbol(params.symbol()).name)
-        return [row(desk, name) for name in desk.venue.market.symbols]
+            return row(desk.venue.market, desk.venue.market.symbol(params.symbol()).name)
+        return [row(desk.venue.market, name) for name in desk.venue.market.symbols]
 
     return answer
-
-
-def _premium_index(desk: Desk, name: str) -> Json:
-    return wire_market.premium_index(desk.venue.market, name)
 
 
 def _touch(levels: tuple[Level, ...]) -> tuple[str, str]:
     return (wire.plain(levels[0].price), wire.plain(levels[0].quantity)) if levels else ("0", "0")
 
 
-def _book_ticker(desk: Desk, name: str) -> Json:
-    version = desk.book_versions.look(name)
-    (bid, bid_size), (ask, ask_size) = _touch(version.book.bids), _touch(version.book.asks)
+def _book_ticker(market: Market, name: str) -> Json:
+    book = market.book(name)
+    (bid, bid_size), (ask, ask_size) = _touch(book.bids), _touch(book.asks)
     return {
         "symbol": name,
         "bidPrice": bid,
         "bidQty": bid_size,
         "askPrice": ask,
         "askQty": ask_size,
-        "time": desk.venue.market.now,
-        "lastUpdateId": version.snapshot_id,
+        "time": market.now,
+        "lastUpdateId": market.now,
     }
 
 
-def _price(desk: Desk, name: str) -> Json:
-    market = desk.venue.market
-    return {"symbol": name, "price": wire.plain(market.last(name)), "time": market.now}
+def _price(market: Market, name: str) -> Json:
+    return {"symbol": name, "price": _last(market, name), "time": market.now}
 
 
-def _day(desk: Desk, name: str) -> Json:
-    market = desk.venue.market
-    candle = market.day(name)
-    trades = market.prints(name, market.now - IDLE_MS, market.now, 1)
-    return wire_candles.day(market.symbols[name], candle, market.last(name), trades[-1] if trades else None)
+def _last(market: Market, name: str) -> str:
+    """Return the mark on the grid of ticks: the background market trades there."""
+    return wire.plain(market.marks[name].quantize(market.symbols[name].tick))
+
+
+def _day(market: Market, name: str) -> Json:
+    """Return the change over the last 24 hours; the background market has no volume of its own."""
+    before, last = market.mark_at(name, market.now - DAY_MS), market.marks[name]
+    high, low = max(before, last), min(before, last)
+    tick = market.symbols[name].tick
+    return {
+        "symbol": name,
+        "priceChange": wire.plain((last - before).quantize(tick)),
+        "priceChangePercent": f"{(last / before - 1) * 100:.3f}",
+        "weightedAvgPrice": wire.plain(((last + before) / 2).quantize(tick)),
+        "lastPrice": _last(market, name),
+        "lastQty": "0",
+        "openPrice": wire.plain(before.quantize(tick)),
+        "highPrice": wire.plain(high.quantize(tick)),
+        "lowPrice": wire.plain(low.quantize(tick)),
+        "volume": "0",
+        "quoteVolume": "0",
+        "openTime": market.now - DAY_MS,
+        "closeTime": market.now,
+        "firstId": 0,
+        "lastId": 0,
+        "count": 0,
+    }
 
 
 def _depth(desk: Desk, params: Params) -> Json:
@@ -158,7 +176,7 @@ ROUTES: dict[Key, PublicRoute] = {
     ("GET", "/fapi/v1/time"): PublicRoute(1, _time),
     ("GET", "/sapi/v1/system/status"): PublicRoute(1, _status),
     ("GET", "/fapi/v1/exchangeInfo"): PublicRoute(1, _exchange_info),
-    ("GET", "/fapi/v1/premiumIndex"): PublicRoute(by_symbol(1, 10), _one_or_all(_premium_index)),
+    ("GET", "/fapi/v1/premiumIndex"): PublicRoute(by_symbol(1, 10), _one_or_all(wire_market.premium_index)),
     ("GET", "/fapi/v1/ticker/bookTicker"): PublicRoute(by_symbol(2, 5), _one_or_all(_book_ticker)),
     ("GET", "/fapi/v1/ticker/price"): PublicRoute(by_symbol(1, 2), _one_or_all(_price)),
     ("GET", "/fapi/v2/ticker/price"): PublicRoute(by_symbol(1, 2), _one_or_all(_price)),

@@ -1,0 +1,58 @@
+"""What the study's commands show to people: progress on standard error, tables on standard output."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+
+@contextmanager
+def step_by_step(what: str, steps: int, done: int = 0) -> Iterator[Callable[[], None]]:
+    """Show a progress bar on a terminal; gives the function that tells one step."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
+        task = progress.add_task(what, total=steps, completed=done)
+        yield lambda: progress.advance(task)
+
+
+def print_comparison(found: Mapping[str, Any], report: str, console: Console | None = None) -> None:
+    """Print the figures that matter most of `Comparison.to_json`, and where the report is."""
+    console = console or _console()
+    for side, name in (("long", "UP"), ("short", "DOWN")):
+        table = Table(box=box.SIMPLE_HEAD, title=name, title_justify="left")
+        table.add_column("", justify="left")
+        for title, _, _ in _COLUMNS:
+            table.add_column(title, justify="right")
+        for key, figures in found["sides"][side]["table"].items():
+            cells = (_written(figures[figure], form) for _, figure, form in _COLUMNS)
+            table.add_row(found["labels"][key], *cells)
+        console.print(table)
+    console.print(f"report: {report}")
+
+
+_COLUMNS = (
+    ("growth /y", "growth_per_year", "{:+.1%}"),
+    ("NAV", "nav", "{:.4g}"),
+    ("drawdown", "max_drawdown", "{:.1%}"),
+    ("leverage", "mean_leverage", "{:.2f}"),
+    ("deviation", "leverage_deviation", "{:.2f}"),
+    ("rebalances /y", "rebalances_per_year", "{:.1f}"),
+    ("turnover /y", "turnover_per_year", "{:.1f}"),
+    ("cost /y", "cost_per_year", "{:.2%}"),
+    ("tracking error", "tracking_error", "{:.1%}"),
+)
+
+
+def _console() -> Console:
+    """Standard output; where it is no terminal, wide enough that nothing is cut off."""
+    console = Console(highlight=False, markup=False)
+    return console if console.is_terminal else Console(highlight=False, markup=False, width=200)
+
+
+def _written(value: float | None, form: str) -> str:
+    return "-" if value is None else form.format(value)
