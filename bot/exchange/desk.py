@@ -50,6 +50,7 @@ class Desk:
         self._store = store
         self.book_versions = book_versions
         self._saved_ms = venue.market.now
+        streams.bring_up_to_date = self.bring_up_to_date
         self._settling: asyncio.Task[None] | None = None
         self._telling = asyncio.Lock()
         self._flushing: asyncio.TimerHandle | None = None
@@ -60,6 +61,11 @@ class Desk:
         if self.venue.changes:
             self._save()
         return self._store
+
+    async def bring_up_to_date(self) -> None:
+        """Bring a market that runs by the wall clock to this moment, and tell what happened on the way."""
+        self.catch_up()
+        await self.settle()
 
     async def settle(self) -> None:
         """Make changes durable, then tell the user streams.

@@ -9,6 +9,7 @@ from bot.exchange.desk import wall_ms
 from bot.exchange.errors import RequestError
 from bot.exchange.limits import RateLimits
 from bot.exchange.routes import Key, PublicRoute, by_limit, by_symbol
+from bot.exchange.wire_tape import day_row
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -94,31 +95,6 @@ def _last(market: Market, name: str) -> str:
     return wire.plain(market.marks[name].quantize(market.symbols[name].tick))
 
 
-def _day(market: Market, name: str) -> Json:
-    """Return the change over the last 24 hours; the background market has no volume of its own."""
-    before, last = market.mark_at(name, market.now - DAY_MS), market.marks[name]
-    high, low = max(before, last), min(before, last)
-    tick = market.symbols[name].tick
-    return {
-        "symbol": name,
-        "priceChange": wire.plain((last - before).quantize(tick)),
-        "priceChangePercent": f"{(last / before - 1) * 100:.3f}",
-        "weightedAvgPrice": wire.plain(((last + before) / 2).quantize(tick)),
-        "lastPrice": _last(market, name),
-        "lastQty": "0",
-        "openPrice": wire.plain(before.quantize(tick)),
-        "highPrice": wire.plain(high.quantize(tick)),
-        "lowPrice": wire.plain(low.quantize(tick)),
-        "volume": "0",
-        "quoteVolume": "0",
-        "openTime": market.now - DAY_MS,
-        "closeTime": market.now,
-        "firstId": 0,
-        "lastId": 0,
-        "count": 0,
-    }
-
-
 def _depth(desk: Desk, params: Params) -> Json:
     name = desk.venue.market.symbol(params.symbol()).name
     limit = params.integer("limit", 500)
@@ -180,7 +156,7 @@ ROUTES: dict[Key, PublicRoute] = {
     ("GET", "/fapi/v1/ticker/bookTicker"): PublicRoute(by_symbol(2, 5), _one_or_all(_book_ticker)),
     ("GET", "/fapi/v1/ticker/price"): PublicRoute(by_symbol(1, 2), _one_or_all(_price)),
     ("GET", "/fapi/v2/ticker/price"): PublicRoute(by_symbol(1, 2), _one_or_all(_price)),
-    ("GET", "/fapi/v1/ticker/24hr"): PublicRoute(by_symbol(1, 40), _one_or_all(_day)),
+    ("GET", "/fapi/v1/ticker/24hr"): PublicRoute(by_symbol(1, 40), _one_or_all(day_row)),
     ("GET", "/fapi/v1/depth"): PublicRoute(DEPTH_WEIGHT, _depth),
     ("GET", "/fapi/v1/rpiDepth"): PublicRoute(20, _depth),
     ("GET", "/fapi/v1/fundingRate"): PublicRoute(0, _funding_rates),

@@ -1,10 +1,10 @@
-"""What every feed is: the frames of one stream, computed only while somebody listens."""
+"""Feeds: the frames of one stream, computed only while somebody listens."""
 
 from __future__ import annotations
 
 from typing import Protocol
 
-UM = 1  # "st": the market of USD-M contracts, in every frame since the venue merged its two futures markets
+UM = 1  # "st": the market of USD-M contracts, in most frames since the venue merged its two futures markets
 
 
 class Feed(Protocol):
@@ -15,10 +15,3 @@ class Feed(Protocol):
 
     def news(self) -> list[bytes]:
         """Return what has changed since this was last asked."""
-
-
-class Repeating(Feed, Protocol):
-    """A feed that also speaks when nothing has changed, as the venue's mark prices do."""
-
-    def again(self) -> list[bytes]:
-        """Return the present state once more."""

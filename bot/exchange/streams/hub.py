@@ -20,14 +20,13 @@ from aiohttp import web
 from bot.exchange import wire_events
 from bot.exchange.desk import wall_ms
 from bot.exchange.entities import OrderEvent
-from bot.exchange.streams.books import BookTickerFeed, DepthFeed, PartialDepthFeed
 from bot.exchange.streams.commands import Command, CommandError, read_command, too_many
 from bot.exchange.streams.connection import Connection, SocketRules, text_frame
-from bot.exchange.streams.marks import MarkFeed
+from bot.exchange.streams.sources import Sources
 from bot.exchange.streams.topics import Kind, Route, Topic, topic_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
 
     from bot.exchange.book_versions import BookVersions
     from bot.exchange.entities import Event
@@ -38,6 +37,10 @@ if TYPE_CHECKING:
 
 TICK_S = 0.1
 _log = logging.getLogger(__name__)
+
+
+async def _stay() -> None:
+    """Leave the market where it is."""
 
 
 class Listener:
@@ -95,7 +98,8 @@ class Streams:
         self.rules = rules
         self._market = market
         self._keys = keys
-        self._versions = versions
+        self._sources = Sources(market, versions)
+        self.bring_up_to_date: Callable[[], Awaitable[None]] = _stay
         self._listeners: dict[Listener, None] = {}
         self._broadcasts: dict[str, Broadcast] = {}
         self._ticker: asyncio.Task[None] | None = None
@@ -111,12 +115,10 @@ class Streams:
         touched: dict[Connection, None] = {}
         now = self._market.now
         for event in events:
-            if (
-                isinstance(event, OrderEvent) and event.trade
-            ):  # told first, as the venue's fastest news of a fill
-                self._put_user(
-                    event.order.account, wire_events.trade_lite(event.order, event.trade, now), touched
-                )
+            if isinstance(event, OrderEvent) and event.trade:  # told first: the fastest news of a fill
+                self._sources.liquidations.note(event.order)
+                body = wire_events.trade_lite(event.order, event.trade, now)
+                self._put_user(event.order.account, body, touched)
         for event in events:
             account = event.order.account if isinstance(event, OrderEvent) else event.account
             self._put_user(account, wire_events.user_event(event, now), touched)
@@ -156,6 +158,9 @@ class Streams:
         """Tell changes that orders make in a market that holds, and what happens between two instants."""
         while True:
             await asyncio.sleep(TICK_S)
+            if not any(item.feed for item in self._broadcasts.values()):
+                continue
+            await self.bring_up_to_date()
             self._send_news(
                 [
                     item
@@ -243,7 +248,7 @@ class Streams:
             known = self._keys.owner(name.partition("@")[0], wall_ms())
             return Broadcast(name, None, None) if known else None
         topic = topic_of(name)
-        if topic is None or (topic.symbol and topic.symbol not in self._market.symbols):
+        if topic is None:
             return None
         if not listener.route.serves(topic.route):
             _log.warning(
@@ -253,20 +258,8 @@ class Streams:
                 topic.route,
             )
             return None
-        feed = self._feed(topic)
+        feed = self._sources.feed(topic)
         return None if feed is None else Broadcast(name, topic, feed)
-
-    def _feed(self, topic: Topic) -> Feed | None:
-        market, versions, symbol = self._market, self._versions, topic.symbol
-        if topic.kind is Kind.MARK:
-            return MarkFeed(market, symbol)
-        if topic.kind is Kind.BOOK_TICKER:
-            return BookTickerFeed(market, versions, symbol)
-        if topic.kind is Kind.DEPTH:
-            return DepthFeed(market, versions, symbol)
-        if topic.kind is Kind.PARTIAL_DEPTH:
-            return PartialDepthFeed(market, versions, symbol, int(topic.detail))
-        return None
 
     def _unsubscribe(self, listener: Listener, names: Iterable[str]) -> None:
         for name in names:

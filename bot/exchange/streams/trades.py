@@ -1,0 +1,101 @@
+"""Trades: each by itself, and aggregated. Those of the background are drawn only while somebody listens."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import orjson
+
+from bot.exchange import wire
+from bot.exchange.streams.feeds import UM
+from bot.exchange.wire_tape import aggregated
+
+if TYPE_CHECKING:
+    from bot.exchange.market import Market
+    from bot.exchange.tape import Print
+
+
+class _Prints:
+    """The prints of one symbol that have come since it was last asked."""
+
+    def __init__(self, market: Market, symbol: str) -> None:
+        self._market = market
+        self._symbol = symbol
+        self._since_ms = market.now
+        self._last_id = max((row.id for row in market.prints(symbol, market.now, market.now)), default=-1)
+
+    def new(self) -> list[Print]:
+        now = self._market.now
+        found = self._market.prints(self._symbol, self._since_ms, now)
+        found = [row for row in found if row.id > self._last_id]
+        if found:
+            self._since_ms, self._last_id = now, found[-1].id
+        return found
+
+
+class TradeFeed:
+    """`<symbol>@trade`."""
+
+    def __init__(self, market: Market, symbol: str) -> None:
+        self._market = market
+        self._symbol = symbol
+        self._prints = _Prints(market, symbol)
+
+    def present(self) -> list[bytes]:
+        """Return nothing: a trade is told once."""
+        return []
+
+    def news(self) -> list[bytes]:
+        """Return the trades since the last frame."""
+        return [self._frame(row) for row in self._prints.new()]
+
+    def _frame(self, row: Print) -> bytes:
+        return orjson.dumps(
+            {
+                "e": "trade",
+                "E": self._market.now,
+                "T": row.time_ms,
+                "s": self._symbol,
+                "t": row.id,
+                "p": wire.plain(row.price),
+                "q": wire.plain(row.quantity),
+                "X": "MARKET",
+                "m": row.buyer_is_maker,
+                "st": UM,
+            }
+        )
+
+
+class AggregateTradeFeed:
+    """`<symbol>@aggTrade`."""
+
+    def __init__(self, market: Market, symbol: str) -> None:
+        self._market = market
+        self._symbol = symbol
+        self._prints = _Prints(market, symbol)
+
+    def present(self) -> list[bytes]:
+        """Return nothing: a trade is told once."""
+        return []
+
+    def news(self) -> list[bytes]:
+        """Return the aggregate trades since the last frame."""
+        return [
+            orjson.dumps(
+                {
+                    "e": "aggTrade",
+                    "E": self._market.now,
+                    "a": row.first_id,
+                    "s": self._symbol,
+                    "p": wire.plain(row.price),
+                    "q": wire.plain(row.quantity),
+                    "nq": wire.plain(row.quantity),
+                    "f": row.first_id,
+                    "l": row.last_id,
+                    "T": row.time_ms,
+                    "m": row.buyer_is_maker,
+                    "st": UM,
+                }
+            )
+            for row in aggregated(self._prints.new())
+        ]
