@@ -1,13 +1,14 @@
 """The facts of trading: orders, trades, income, and what a client asks for. All immutable.
 
-Times are market time in UTC ms. Quantities are in base coin, money in USDT, everything Decimal.
+Times are market time in UTC ms. Quantities are in base coin, money in USDT, everything Decimal. They are
+named tuples because the venue makes several of them for each order, and those are made the fastest.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+from typing import NamedTuple
 
 ZERO = Decimal(0)
 
@@ -23,21 +24,36 @@ class Side(StrEnum):
         """+1 for BUY, -1 for SELL."""
         return 1 if self is Side.BUY else -1
 
+    @property
+    def opposite(self) -> Side:
+        """The other side."""
+        return Side.SELL if self is Side.BUY else Side.BUY
+
+
+class PositionSide(StrEnum):
+    """Which position an order is for: BOTH in one-way mode, LONG or SHORT in hedge mode."""
+
+    BOTH = "BOTH"
+    LONG = "LONG"
+    SHORT = "SHORT"
+
 
 class OrderType(StrEnum):
-    """Which kinds of order there are."""
+    """The kinds of order that the order book knows."""
 
     LIMIT = "LIMIT"
     MARKET = "MARKET"
 
 
 class TimeInForce(StrEnum):
-    """How long an order lives: GTX is post-only."""
+    """How long an order lives: GTX is post-only, GTD ends at a date, GTE_GTC ends with the position."""
 
     GTC = "GTC"
     IOC = "IOC"
     FOK = "FOK"
     GTX = "GTX"
+    GTD = "GTD"
+    GTE_GTC = "GTE_GTC"
 
 
 class Status(StrEnum):
@@ -48,16 +64,66 @@ class Status(StrEnum):
     FILLED = "FILLED"
     CANCELED = "CANCELED"
     EXPIRED = "EXPIRED"
+    EXPIRED_IN_MATCH = "EXPIRED_IN_MATCH"
 
     @property
     def is_open(self) -> bool:
         """Whether the order can still trade."""
-        return self in {Status.NEW, Status.PARTIALLY_FILLED}
+        return self is Status.NEW or self is Status.PARTIALLY_FILLED
 
 
-@dataclass(frozen=True, slots=True)
-class OrderRequest:
-    """What a client asks for. `price` is 0 for MARKET."""
+class PriceMatch(StrEnum):
+    """A limit price taken from the book: the opponent's or the own side's n-th best."""
+
+    NONE = "NONE"
+    OPPONENT = "OPPONENT"
+    OPPONENT_5 = "OPPONENT_5"
+    OPPONENT_10 = "OPPONENT_10"
+    OPPONENT_20 = "OPPONENT_20"
+    QUEUE = "QUEUE"
+    QUEUE_5 = "QUEUE_5"
+    QUEUE_10 = "QUEUE_10"
+    QUEUE_20 = "QUEUE_20"
+
+
+class SelfTradePrevention(StrEnum):
+    """What happens when an order meets another of its own account."""
+
+    NONE = "NONE"
+    EXPIRE_TAKER = "EXPIRE_TAKER"
+    EXPIRE_MAKER = "EXPIRE_MAKER"
+    EXPIRE_BOTH = "EXPIRE_BOTH"
+
+
+class MarginType(StrEnum):
+    """Whether a position shares the account's margin or has its own."""
+
+    CROSSED = "CROSSED"
+    ISOLATED = "ISOLATED"
+
+
+class Cause(StrEnum):
+    """Who placed an order: its account, or the venue."""
+
+    CLIENT = "CLIENT"
+    LIQUIDATION = "LIQUIDATION"
+    ADL = "ADL"
+
+
+class Expiry(StrEnum):
+    """Why an order ended before it was filled: the venue's "er"."""
+
+    NONE = "0"
+    SELF_TRADE = "1"
+    IOC = "2"
+    IOC_SELF_TRADE = "3"
+    REDUCE_ONLY = "4"
+    LIQUIDATION = "5"
+    MARKET = "9"
+
+
+class OrderRequest(NamedTuple):
+    """What a client asks for. `price` is 0 for MARKET and with a `price_match`; `good_till_ms` 0: no date."""
 
     symbol: str
     side: Side
@@ -67,10 +133,13 @@ class OrderRequest:
     time_in_force: TimeInForce
     reduce_only: bool
     client_id: str
+    position_side: PositionSide = PositionSide.BOTH
+    price_match: PriceMatch = PriceMatch.NONE
+    self_trade: SelfTradePrevention = SelfTradePrevention.EXPIRE_MAKER
+    good_till_ms: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(NamedTuple):
     """One order of one account. `quote` is the notional filled so far."""
 
     id: int
@@ -88,6 +157,13 @@ class Order:
     quote: Decimal
     time_ms: int
     update_ms: int
+    position_side: PositionSide = PositionSide.BOTH
+    price_match: PriceMatch = PriceMatch.NONE
+    self_trade: SelfTradePrevention = SelfTradePrevention.EXPIRE_MAKER
+    good_till_ms: int = 0
+    cause: Cause = Cause.CLIENT
+    expiry: Expiry = Expiry.NONE
+    amendments: int = 0
 
     @property
     def remaining(self) -> Decimal:
@@ -100,8 +176,7 @@ class Order:
         return self.quote / self.filled if self.filled else ZERO
 
 
-@dataclass(frozen=True, slots=True)
-class Trade:
+class Trade(NamedTuple):
     """One fill. `realised` is the profit it realised before `commission`."""
 
     id: int
@@ -115,6 +190,7 @@ class Trade:
     commission: Decimal
     maker: bool
     time_ms: int
+    position_side: PositionSide = PositionSide.BOTH
 
 
 class IncomeType(StrEnum):
@@ -127,8 +203,7 @@ class IncomeType(StrEnum):
     INSURANCE_CLEAR = "INSURANCE_CLEAR"
 
 
-@dataclass(frozen=True, slots=True)
-class Income:
+class Income(NamedTuple):
     """One change of a wallet balance. `symbol` is empty and `trade_id` 0 where there is none."""
 
     id: int
@@ -140,44 +215,30 @@ class Income:
     time_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class OrderEvent:
-    """An order changed: `execution` is NEW, TRADE, CANCELED or EXPIRED."""
+class Amendment(NamedTuple):
+    """One change of an open order, with what it was before and after; `count` is 1 for the first."""
 
-    order: Order
-    execution: str
-    trade: Trade | None
-
-
-@dataclass(frozen=True, slots=True)
-class PositionChange:
-    """A position as it stands after an event."""
-
-    symbol: str
-    quantity: Decimal
-    entry_price: Decimal
-    unrealised: Decimal
-    realised_total: Decimal
-
-
-@dataclass(frozen=True, slots=True)
-class AccountEvent:
-    """A wallet or position changed. `reason` is ORDER, FUNDING_FEE, DEPOSIT or INSURANCE_CLEAR."""
-
+    id: int
     account: str
-    reason: str
-    wallet: Decimal
-    balance_change: Decimal
-    positions: tuple[PositionChange, ...]
+    order_id: int
+    client_id: str
+    symbol: str
+    price_before: Decimal
+    price_after: Decimal
+    quantity_before: Decimal
+    quantity_after: Decimal
+    count: int
+    modify_id: int
+    time_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class LeverageEvent:
-    """The leverage setting of a symbol changed."""
+class MarginChange(NamedTuple):
+    """Margin that entered (`amount` > 0) or left an isolated position; `by_trade`: not the client's wish."""
 
+    id: int
     account: str
     symbol: str
-    leverage: int
-
-
-Event = OrderEvent | AccountEvent | LeverageEvent
+    position_side: PositionSide
+    amount: Decimal
+    by_trade: bool
+    time_ms: int

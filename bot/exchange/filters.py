@@ -19,10 +19,11 @@ MAX_PRICE_FACTOR = 100  # the venue's largest price is some hundred times the us
 
 def check_order(symbol: Symbol, request: OrderRequest, mark: Decimal) -> None:
     """Raise RequestError unless quantity, price and notional pass the symbol's filters."""
-    _check_quantity(symbol, request)
-    if request.type is OrderType.LIMIT:
-        _check_price(symbol, request, mark)
-    price = request.price if request.type is OrderType.LIMIT else mark
+    is_market = request.type is OrderType.MARKET
+    check_quantity(symbol, request.quantity, is_market=is_market)
+    if not is_market:
+        check_price(symbol, request.side, request.price, mark)
+    price = mark if is_market else request.price
     if not request.reduce_only and price * request.quantity < symbol.min_notional:
         raise RequestError(
             -4164,
@@ -36,33 +37,33 @@ def decimals(value: Decimal) -> int:
     return max(0, -int(value.normalize().as_tuple().exponent))
 
 
-def _check_quantity(symbol: Symbol, request: OrderRequest) -> None:
-    quantity = request.quantity
+def check_quantity(symbol: Symbol, quantity: Decimal, *, is_market: bool) -> None:
+    """Raise RequestError unless a quantity passes the symbol's lot filter."""
     if quantity <= 0:
         raise RequestError(-4003, "Quantity less than or equal to zero.")
     if decimals(quantity) > symbol.quantity_digits:
         raise RequestError(-1111, "Precision is over the maximum defined for this asset.")
     if quantity < symbol.min_quantity:
         raise RequestError(-4004, "Quantity less than min quantity.")
-    is_market = request.type is OrderType.MARKET
     if quantity > (symbol.market_max_quantity if is_market else symbol.max_quantity):
         raise RequestError(-4005, "Quantity greater than max quantity.")
     if quantity % symbol.step:
         raise RequestError(-4023, "Quantity not increased by step size.")
 
 
-def _check_price(symbol: Symbol, request: OrderRequest, mark: Decimal) -> None:
-    price = request.price
+def check_price(symbol: Symbol, side: Side, price: Decimal, mark: Decimal, *, band: bool = True) -> None:
+    """Raise RequestError unless a price passes the symbol's price filter, and the percent-price `band`."""
     if price <= 0:
         raise RequestError(-4001, "Price less than 0.")
     if price > mark * MAX_PRICE_FACTOR:
         raise RequestError(-4002, "Price greater than max price.")
     if decimals(price) > symbol.price_digits:
         raise RequestError(-1111, "Precision is over the maximum defined for this asset.")
-    highest, lowest = mark * (1 + symbol.price_band), mark * (1 - symbol.price_band)
-    if request.side is Side.BUY and price > highest:
-        raise RequestError(-4016, f"Limit price can't be higher than {highest.quantize(symbol.tick)}.")
-    if request.side is Side.SELL and price < lowest:
-        raise RequestError(-4024, f"Limit price can't be lower than {lowest.quantize(symbol.tick)}.")
+    if band:
+        highest, lowest = mark * (1 + symbol.price_band), mark * (1 - symbol.price_band)
+        if side is Side.BUY and price > highest:
+            raise RequestError(-4016, f"Limit price can't be higher than {highest.quantize(symbol.tick)}.")
+        if side is Side.SELL and price < lowest:
+            raise RequestError(-4024, f"Limit price can't be lower than {lowest.quantize(symbol.tick)}.")
     if price % symbol.tick:
         raise RequestError(-4014, "Price not increased by tick size.")
