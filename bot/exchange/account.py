@@ -103,8 +103,9 @@ class Account:
 
     `wallet` = deposits + realised + funding - fees (+ insurance); `isolated` of it belongs to isolated
     positions. `order_ids` are those of the open orders by client id, `triggered` the conditional orders that
-    have become open orders, by the id of that order. `countdowns` are the market times at which a symbol's orders are to be cancelled. `called`
-    holds what has had a margin call: symbols with their position side, or "" for the cross margin.
+    have become open orders, by the id of that order. `countdowns` are the market times at which a symbol's
+    orders are to be cancelled. `called` holds what has had a margin call: symbols with their position side,
+    or "" for the cross margin.
     """
 
     name: str

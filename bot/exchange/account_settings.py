@@ -1,4 +1,4 @@
-"""What an account sets and moves besides trading: leverage, margin type and mode, margin, transfers, countdowns."""
+"""What an account does besides trading: leverage, margin type, position mode, transfers, countdowns."""
 
 from __future__ import annotations
 

@@ -110,7 +110,8 @@ class AlgoOrders:
             if order.close_position and same == request_key(request):
                 raise RequestError(
                     -4130,
-                    "An open stop or take profit order with GTE and closePosition in the direction is existing.",
+                    "An open stop or take profit order with GTE and closePosition in the direction"
+                    " is existing.",
                 )
         if not account.position(request.symbol, request.position_side).quantity:
             raise RequestError(

@@ -35,7 +35,7 @@ class Deleveraging:
         self._settlement = settlement
         self._waiting = waiting
 
-    def forced_order(  # noqa: PLR0913 - the order's own fields
+    def forced_order(
         self,
         account: Account,
         client_id: str,

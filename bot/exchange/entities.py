@@ -216,7 +216,7 @@ class Income(NamedTuple):
 
 
 class Amendment(NamedTuple):
-    """One change of an open order, with what it was before and after; `count` is 1 for the first."""
+    """One change of an open order, with what it was before and after; `number` is 1 for the first."""
 
     id: int
     account: str
@@ -227,7 +227,7 @@ class Amendment(NamedTuple):
     price_after: Decimal
     quantity_before: Decimal
     quantity_after: Decimal
-    count: int
+    number: int
     modify_id: int
     time_ms: int
 

@@ -54,8 +54,9 @@ class Changes:
 class Ledger:
     """All accounts on one market, with what has changed and what is to be told.
 
-    `fund` is the insurance fund's balance in USDT. `forced` are liquidations and deleveragings for the public stream. `ended` are orders that conditional
-    orders had become, and `traded` the accounts with conditional orders that have traded, to be followed up.
+    `fund` is the insurance fund's balance in USDT. `forced` are liquidations and deleveragings for the public
+    stream. `ended` are orders that conditional orders had become, and `traded` the accounts with conditional
+    orders that have traded, to be followed up.
     """
 
     def __init__(self, market: Market, accounts: Iterable[Account], fund: Decimal) -> None:
@@ -72,9 +73,16 @@ class Ledger:
             self.add(account)
 
     def add(self, account: Account) -> None:
-        """Take an account in."""
+        """Take an account in, with what it has open."""
         self.accounts[account.name] = account
         self._by_slot[account.slot] = account
+        account.order_ids.clear()
+        for holding in account.holdings.values():
+            for position in holding.positions.values():
+                position.bids = position.asks = ZERO
+        for order in account.open_orders.values():
+            account.order_ids[order.client_id] = order.id
+            self._count_notional(account, order, 1)
 
     def owner(self, order_id: int) -> Account:
         """Return the account of an order."""

@@ -1,11 +1,11 @@
-"""Liquidation as the venue does it: by force and in steps, with an insurance fund and auto-deleveraging behind.
+"""Liquidation as the venue does it: in steps, with an insurance fund and auto-deleveraging behind it.
 
 When margin is at or below maintenance margin, open orders expire and positions are reduced: one in a higher
 bracket first to the bracket below, until there is margin enough. Each step is an immediate-or-cancel limit
 order at the bankruptcy price, where nothing would be left of the margin. What the book does not take at that
 price or better, the insurance fund takes over at it; when the fund could not bear the loss, the opposite
-positions of other accounts are closed against it, those first that have gained most with the highest leverage.
-So nobody ever owes money. The fee for liquidation goes to the fund as far as there is margin.
+positions of other accounts are closed against it, those first that have gained most with the highest
+leverage. So nobody ever owes money. The fee for liquidation goes to the fund as far as there is margin.
 Sources: Binance, "Liquidation Protocols", "Insurance Funds", "What Is Auto-Deleveraging (ADL)".
 """
 
@@ -201,6 +201,7 @@ class Liquidation:
         self._ledger.fund = max(ZERO, self._ledger.fund - owed)
         self._ledger.pay(account, IncomeType.INSURANCE_CLEAR, "", owed, self._market.now)
         self._ledger.tell_account(account, "INSURANCE_CLEAR", (), owed)
+
 
 def _on_grid(price: Decimal, side: Side, symbol: Symbol) -> Decimal:
     """Return a price on the grid, rounded in favour of who is liquidated, at least one tick."""

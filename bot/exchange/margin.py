@@ -1,10 +1,10 @@
 """Margin of an account, by the venue's formulas. Pure.
 
-Initial margin of a position = max(|position + open buys|, |position - open sells|) / leverage, all as notional
-(position at the mark, orders at their price; reduce-only orders need none). Available = cross wallet + cross
-unrealised - initial margin, where an isolated position's own initial margin lies in its isolated wallet.
-Sources: Binance, "Trading Rules: cost required to open a position", "Margin and PnL", "Liquidation Price of
-USD-M Futures".
+Initial margin of a position = max(|position + open buys|, |position - open sells|) / leverage, all as
+notional (position at the mark, orders at their price; reduce-only orders need none). Available = cross wallet
++ cross unrealised - initial margin, where an isolated position's own initial margin lies in its isolated
+wallet. Sources: Binance, "Trading Rules: cost required to open a position", "Margin and PnL", "Liquidation
+Price of USD-M Futures".
 """
 
 from __future__ import annotations
@@ -131,9 +131,7 @@ def account_margin(
     )
 
 
-def cross_risk(
-    account: Account, symbols: Mapping[str, Symbol], marks: Mapping[str, Decimal]
-) -> Risk | None:
+def cross_risk(account: Account, symbols: Mapping[str, Symbol], marks: Mapping[str, Decimal]) -> Risk | None:
     """Return the risk of all cross positions together; None if there are none."""
     margin, maintenance, exposed = account.cross_wallet, ZERO, False
     for name, holding in account.holdings.items():

@@ -210,6 +210,12 @@ class Market:
         if matching is not None:
             matching.reduce(order_id, int(quantity / matching.symbol.step))
 
+    def offered(self, order_id: int) -> Decimal | None:
+        """Return how much of an order rests in the book; None if it does not."""
+        matching = self._resting.get(order_id)
+        order = matching.resting.get(order_id) if matching else None
+        return order.lots * matching.symbol.step if matching and order else None
+
     def passive_fills(self) -> list[PassiveFill]:
         """Hand out once what the background filled of resting orders, symbol by symbol in order of time."""
         found = []

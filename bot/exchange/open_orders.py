@@ -32,6 +32,9 @@ class OpenOrders:
         for account in ledger.accounts.values():
             for order in account.open_orders.values():
                 self._note_date(order)
+                offered = ledger.market.offered(order.id)
+                if offered:
+                    self._offered[order.id] = offered
 
     def add(self, account: Account, order: Order) -> None:
         """Let what remains of an order wait in the book."""

@@ -1,4 +1,4 @@
-"""What the venue refuses an order for, beyond its filters: position mode, price match, dates, margin. Pure."""
+"""What an order is refused for, beyond the filters: position mode, price match, dates, margin. Pure."""
 
 from __future__ import annotations
 
@@ -40,9 +40,7 @@ NO_FOK = RequestError(
     " The order will not be recorded in the order history",
 )
 NO_REDUCE_ONLY = RequestError(-2022, "ReduceOnly Order is rejected.")
-NO_MARKET = RequestError(
-    -4131, "The counterparty's best price does not meet the PERCENT_PRICE filter limit."
-)
+NO_MARKET = RequestError(-4131, "The counterparty's best price does not meet the PERCENT_PRICE filter limit.")
 
 
 def closes(side: Side, position_side: PositionSide) -> bool:
@@ -118,8 +116,9 @@ def check_margin(
 ) -> None:
     """Raise -2027 or -2019 unless brackets and available balance bear the order in full.
 
-    `replaced` is an open order that the request takes the place of. Cost = additional initial margin + open loss, at the order's price (a market order's: the mark, 5 bps
-    worse; a sell's at least the mark). Source: Binance, "Cost required to open a position".
+    `replaced` is an open order that the request takes the place of. Cost = additional initial margin + open
+    loss, at the order's price (a market order's: the mark, 5 bps worse; a sell's at least the mark). Source:
+    Binance, "Cost required to open a position".
     """
     symbol, mark = market.symbols[request.symbol], market.marks[request.symbol]
     buys = request.side is Side.BUY

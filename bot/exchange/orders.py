@@ -209,7 +209,7 @@ class Orders:
             raise missing
         return order
 
-    def amend(  # noqa: PLR0913 - the venue's own parameters
+    def amend(
         self,
         account: Account,
         order_id: int,
@@ -285,7 +285,7 @@ class Orders:
                 price_after=price,
                 quantity_before=order.quantity,
                 quantity_after=quantity,
-                count=changed.amendments,
+                number=changed.amendments,
                 modify_id=modify_id,
                 time_ms=now,
             )
@@ -302,11 +302,11 @@ class Orders:
     def cancel_all(self, account: Account, symbol: str | None) -> list[Order]:
         """Cancel all open orders, or those of one symbol."""
         found = [order for order in account.open_orders.values() if symbol in {None, order.symbol}]
-        cancelled = []
-        for order in found:
-            if order.id in account.open_orders:
-                cancelled.append(self._waiting.cancel(account, order, Status.CANCELED))
-        return cancelled
+        return [
+            self._waiting.cancel(account, order, Status.CANCELED)
+            for order in found
+            if order.id in account.open_orders
+        ]
 
 
 def total(fills: Sequence[Fill]) -> Decimal:

@@ -23,11 +23,12 @@ from bot.exchange.prices.funding_model import ModelFunding
 from bot.exchange.rest import RestApi
 from bot.exchange.store import Store
 from bot.exchange.streams import SocketRules, Streams
-from bot.exchange.venue import Venue
+from bot.exchange.venue import DEFAULT_INSURANCE_FUND, Venue
 from bot.exchange.ws_api import WsApi
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from decimal import Decimal
     from pathlib import Path
 
     from aiohttp import web
@@ -55,7 +56,7 @@ class ExchangeConfig:
     above the index, is `basis_bps` and a slow seeded part with a standard deviation of `basis_swing_bps`.
     `directory` holds the store. `port` 0 takes any free one. `speed` is a factor of real time, or "max".
     `wait_for_clients` holds the market at its first instant until somebody attaches. `limits` None means
-    Binance's own up to speed 1, and none above, where wall time says nothing.
+    Binance's own up to speed 1, and none above, where wall time says nothing. `insurance_fund` is in USDT.
     """
 
     paths: Mapping[str, IdentifiedPath]
@@ -70,6 +71,7 @@ class ExchangeConfig:
     limits: RateLimits | None = None
     basis_bps: float = 0.0
     basis_swing_bps: float = 2.0
+    insurance_fund: Decimal = DEFAULT_INSURANCE_FUND
 
 
 class Exchange:
@@ -185,7 +187,8 @@ def _open_venue(config: ExchangeConfig, store: Store, traded: list[TradedSymbol]
         start_ms=store.market_time_ms() or max(item.path.start_ms for item in traded),
     )
     store.load_market(market)
-    venue = Venue(market, store.load_accounts())
+    fund = store.load_fund()
+    venue = Venue(market, store.load_accounts(), fund=config.insurance_fund if fund is None else fund)
     for account in config.accounts:
         if account.name not in venue.accounts:
             venue.open_account(account.name, account.balance)

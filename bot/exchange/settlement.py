@@ -1,8 +1,8 @@
 """Settlement: what a fill, and a funding payment, do to wallet and positions.
 
-An isolated position has its own wallet: what is opened moves its initial margin there, what is closed releases
-its share, losses beyond that share come out of what is left in it, and funding is paid from it. Commission is
-paid from the cross wallet as long as that has any.
+An isolated position has its own wallet: what is opened moves its initial margin there, what is closed
+releases its share, losses beyond that share come out of what is left in it, and funding is paid from it.
+Commission is paid from the cross wallet as long as that has any.
 """
 
 from __future__ import annotations

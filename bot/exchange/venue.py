@@ -176,7 +176,7 @@ class Venue:
         self._algos.sweep()
         return order
 
-    def amend(  # noqa: PLR0913 - the venue's own parameters
+    def amend(
         self,
         account: Account,
         order_id: int,
@@ -237,9 +237,7 @@ class Venue:
         self._liquidation.liquidate_all(account)
         self._algos.sweep()
 
-    def deleverage(
-        self, account: Account, name: str, side: PositionSide, quantity: Decimal
-    ) -> Decimal:
+    def deleverage(self, account: Account, name: str, side: PositionSide, quantity: Decimal) -> Decimal:
         """Close up to `quantity` of a position at the mark, as auto-deleveraging would; return how much."""
         symbol = self.market.symbol(name)
         price = round(self.market.marks[name] / symbol.tick) * symbol.tick

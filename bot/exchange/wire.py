@@ -83,9 +83,9 @@ def order(item: Order, *, placed: bool = False) -> Json:
         "workingType": "CONTRACT_PRICE",
         "priceProtect": False,
         "origType": item.type.value,
-        "priceMatch": "NONE",
-        "selfTradePreventionMode": "EXPIRE_MAKER",
-        "goodTillDate": 0,
+        "priceMatch": item.price_match.value,
+        "selfTradePreventionMode": item.self_trade.value,
+        "goodTillDate": item.good_till_ms,
     }
     if not placed:
         row["time"] = item.time_ms

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from bot.exchange.account import Position
 from bot.exchange.brackets import max_notional
-from bot.exchange.margin import liquidation_price, symbol_margin
+from bot.exchange.entities import MarginType, PositionSide
+from bot.exchange.margin import position_margin
 from bot.exchange.wire import ASSET, Json, money, plain
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from bot.exchange.account import Account
     from bot.exchange.catalog import Symbol
     from bot.exchange.venue import Venue
@@ -27,10 +30,10 @@ def asset_row(venue: Venue, account: Account) -> Json:
         "initialMargin": money(margin.initial),
         "positionInitialMargin": money(margin.position_initial),
         "openOrderInitialMargin": money(margin.initial - margin.position_initial),
-        "crossWalletBalance": money(margin.wallet),
-        "crossUnPnl": money(margin.unrealised),
+        "crossWalletBalance": money(margin.cross_wallet),
+        "crossUnPnl": money(margin.cross_unrealised),
         "availableBalance": money(margin.available),
-        "maxWithdrawAmount": money(min(margin.available, max(margin.wallet, Decimal(0)))),
+        "maxWithdrawAmount": money(margin.withdrawable),
         "marginAvailable": True,
         "updateTime": venue.market.now,
     }
@@ -43,10 +46,10 @@ def balance_row(venue: Venue, account: Account) -> Json:
         "accountAlias": f"paper{account.slot}",
         "asset": ASSET,
         "balance": money(margin.wallet),
-        "crossWalletBalance": money(margin.wallet),
-        "crossUnPnl": money(margin.unrealised),
+        "crossWalletBalance": money(margin.cross_wallet),
+        "crossUnPnl": money(margin.cross_unrealised),
         "availableBalance": money(margin.available),
-        "maxWithdrawAmount": money(min(margin.available, max(margin.wallet, Decimal(0)))),
+        "maxWithdrawAmount": money(margin.withdrawable),
         "marginAvailable": True,
         "updateTime": venue.market.now,
     }
@@ -71,8 +74,8 @@ def account_info(venue: Venue, account: Account, *, version: int) -> Json:
         "maxWithdrawAmount": asset["maxWithdrawAmount"],
         "assets": [asset],
         "positions": [
-            account_position(venue, account, name, version=version)
-            for name in symbols_listed(venue, account, version=version)
+            account_position(venue, account, name, side, version=version)
+            for name, side in positions_listed(venue, account, version=version)
         ],
     }
     if version == 3:
@@ -90,41 +93,45 @@ def account_info(venue: Venue, account: Account, *, version: int) -> Json:
     return flags | totals
 
 
-def symbols_listed(venue: Venue, account: Account, *, version: int) -> list[str]:
-    """Return the symbols that a version of /account or /positionRisk lists."""
+def positions_listed(venue: Venue, account: Account, *, version: int) -> list[tuple[str, PositionSide]]:
+    """Return the positions that a version of /account or /positionRisk lists.
+
+    Version 2 lists all symbols, in hedge mode once for each position side; version 3 only what is in use.
+    """
     if version == 2:
-        return list(venue.market.symbols)
-    used = {order.symbol for order in account.open_orders.values()}
-    used.update(name for name, position in account.positions.items() if position.quantity)
-    return [name for name in venue.market.symbols if name in used]
+        sides = (PositionSide.BOTH, *account.position_sides) if account.hedge else account.position_sides
+        return [(name, side) for name in venue.market.symbols for side in sides]
+    used = {(order.symbol, order.position_side) for order in account.open_orders.values()}
+    used.update((name, side) for name, side, _ in account.held())
+    return [(name, side) for name in venue.market.symbols for side in PositionSide if (name, side) in used]
 
 
-def account_position(venue: Venue, account: Account, name: str, *, version: int) -> Json:
+def account_position(venue: Venue, account: Account, name: str, side: PositionSide, *, version: int) -> Json:
     """Return a position as in /account."""
     symbol = venue.market.symbols[name]
-    part = symbol_margin(account, symbol, venue.market.marks[name])
-    position = account.positions.get(name)
+    part = position_margin(account, symbol, venue.market.marks[name], side)
+    position = _position(account, name, side)
+    isolated = account.margin_type_of(name) is MarginType.ISOLATED
     row: Json = {
         "symbol": name,
-        "positionSide": "BOTH",
-        "positionAmt": plain(account.quantity(name)),
+        "positionSide": side.value,
+        "positionAmt": plain(position.quantity),
         "unrealizedProfit": money(part.unrealised),
-        "isolatedMargin": "0",
+        "isolatedMargin": _isolated_margin(position, part.unrealised, isolated=isolated),
         "notional": money(part.notional),
-        "isolatedWallet": "0",
+        "isolatedWallet": money(position.isolated_wallet) if isolated else "0",
         "initialMargin": money(part.initial),
         "maintMargin": money(part.maintenance),
-        "updateTime": position.update_ms if position else 0,
+        "updateTime": position.update_ms,
     }
     if version == 3:
         return row
     leverage = account.leverage_of(name)
-    entry = money(position.entry_price) if position else "0.0"
     return row | {
         "leverage": str(leverage),
-        "isolated": False,
-        "entryPrice": entry,
-        "breakEvenPrice": entry,
+        "isolated": isolated,
+        "entryPrice": _price(position.entry_price),
+        "breakEvenPrice": _price(position.break_even_price),
         "maxNotional": plain(max_notional(symbol.brackets, leverage)),
         "positionInitialMargin": money(part.position_initial),
         "openOrderInitialMargin": money(part.initial - part.position_initial),
@@ -133,27 +140,26 @@ def account_position(venue: Venue, account: Account, name: str, *, version: int)
     }
 
 
-def position_risk(venue: Venue, account: Account, name: str, *, version: int) -> Json:
+def position_risk(venue: Venue, account: Account, name: str, side: PositionSide, *, version: int) -> Json:
     """Return a position as in /positionRisk."""
-    symbol = venue.market.symbols[name]
-    mark = venue.market.marks[name]
-    position = account.positions.get(name)
-    part = symbol_margin(account, symbol, mark)
-    entry = money(position.entry_price) if position else "0.0"
-    liquidation = liquidation_price(position, symbol, mark, venue.margin(account)) if position else Decimal(0)
+    symbol, mark = venue.market.symbols[name], venue.market.marks[name]
+    part = position_margin(account, symbol, mark, side)
+    position = _position(account, name, side)
+    isolated = account.margin_type_of(name) is MarginType.ISOLATED
+    liquidation = venue.liquidation_price(account, name, side)
     row: Json = {
         "symbol": name,
-        "positionSide": "BOTH",
-        "positionAmt": plain(account.quantity(name)),
-        "entryPrice": entry,
-        "breakEvenPrice": entry,
+        "positionSide": side.value,
+        "positionAmt": plain(position.quantity),
+        "entryPrice": _price(position.entry_price),
+        "breakEvenPrice": _price(position.break_even_price),
         "markPrice": money(mark),
         "unRealizedProfit": money(part.unrealised),
         "liquidationPrice": money(liquidation) if liquidation else "0",
-        "isolatedMargin": "0",
+        "isolatedMargin": _isolated_margin(position, part.unrealised, isolated=isolated),
         "notional": money(part.notional),
-        "isolatedWallet": "0",
-        "updateTime": position.update_ms if position else 0,
+        "isolatedWallet": money(position.isolated_wallet) if isolated else "0",
+        "updateTime": position.update_ms,
     }
     if version == 3:
         return row | {
@@ -162,7 +168,7 @@ def position_risk(venue: Venue, account: Account, name: str, *, version: int) ->
             "maintMargin": money(part.maintenance),
             "positionInitialMargin": money(part.position_initial),
             "openOrderInitialMargin": money(part.initial - part.position_initial),
-            "adl": 1 if part.notional else 0,
+            "adl": venue.adl_quantile(account, name, side),
             "bidNotional": money(part.bids),
             "askNotional": money(part.asks),
         }
@@ -170,11 +176,24 @@ def position_risk(venue: Venue, account: Account, name: str, *, version: int) ->
     return row | {
         "leverage": str(leverage),
         "maxNotionalValue": plain(max_notional(symbol.brackets, leverage)),
-        "marginType": "cross",
+        "marginType": "isolated" if isolated else "cross",
         "isAutoAddMargin": "false",
-        "isolated": False,
-        "adlQuantile": 1 if part.notional else 0,
+        "isolated": isolated,
+        "adlQuantile": venue.adl_quantile(account, name, side),
     }
+
+
+def _position(account: Account, name: str, side: PositionSide) -> Position:
+    holding = account.holdings.get(name)
+    return (holding.positions.get(side) if holding else None) or Position()
+
+
+def _price(price: Decimal) -> str:
+    return money(price) if price else "0.0"
+
+
+def _isolated_margin(position: Position, unrealised: Decimal, *, isolated: bool) -> str:
+    return money(position.isolated_wallet + unrealised) if isolated else "0"
 
 
 def symbol_config(account: Account, symbol: Symbol) -> Json:
@@ -182,7 +201,7 @@ def symbol_config(account: Account, symbol: Symbol) -> Json:
     leverage = account.leverage_of(symbol.name)
     return {
         "symbol": symbol.name,
-        "marginType": "CROSSED",
+        "marginType": account.margin_type_of(symbol.name).value,
         "isAutoAddMargin": False,
         "leverage": leverage,
         "maxNotionalValue": plain(max_notional(symbol.brackets, leverage)),

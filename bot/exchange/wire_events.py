@@ -8,19 +8,32 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from bot.exchange.entities import AccountEvent, OrderEvent, OrderType
+from bot.exchange.entities import Cause, MarginType, OrderType
+from bot.exchange.events import AccountEvent, AlgoEvent, LeverageEvent, MarginCallEvent, OrderEvent
 from bot.exchange.wire import ASSET, Json, plain, short
 
 if TYPE_CHECKING:
-    from bot.exchange.entities import LeverageEvent, Order, PositionChange, Trade
+    from bot.exchange.entities import Order, Trade
+    from bot.exchange.events import CalledPosition, Event, PositionChange
+
+MARGIN_TYPES = {MarginType.CROSSED: "cross", MarginType.ISOLATED: "isolated"}
 
 
-def user_event(event: OrderEvent | AccountEvent | LeverageEvent, now: int) -> Json:
+def user_event(event: Event, now: int) -> Json:
     """Return an event as the user data stream sends it."""
     if isinstance(event, OrderEvent):
         return order_update(event, now)
     if isinstance(event, AccountEvent):
         return account_update(event, now)
+    if isinstance(event, AlgoEvent):
+        return algo_update(event, now)
+    if isinstance(event, MarginCallEvent):
+        return margin_call(event, now)
+    return account_config_update(event, now)
+
+
+def account_config_update(event: LeverageEvent, now: int) -> Json:
+    """Return ACCOUNT_CONFIG_UPDATE."""
     return {
         "e": "ACCOUNT_CONFIG_UPDATE",
         "E": now,
@@ -56,7 +69,7 @@ def order_update(event: OrderEvent, now: int) -> Json:
         "s": item.symbol,
         "c": item.client_id,
         "S": item.side.value,
-        "o": "LIQUIDATION" if item.client_id.startswith("autoclose-") else item.type.value,
+        "o": "LIQUIDATION" if item.cause is Cause.LIQUIDATION else item.type.value,
         "f": force,
         "q": short(item.quantity),
         "p": short(item.price),
@@ -72,38 +85,43 @@ def order_update(event: OrderEvent, now: int) -> Json:
         "N": ASSET,
         "T": item.update_ms,
         "t": fill.id if fill else 0,
-        "b": "0",
-        "a": "0",
+        "b": short(Decimal(event.bids)),
+        "a": short(Decimal(event.asks)),
         "m": fill.maker if fill else False,
         "R": item.reduce_only,
         "wt": "CONTRACT_PRICE",
         "ot": item.type.value,
-        "ps": "BOTH",
+        "ps": item.position_side.value,
         "cp": False,
         "rp": short(fill.realised) if fill else "0",
         "pP": False,
         "si": 0,
         "ss": 0,
-        "V": "EXPIRE_MAKER",
-        "pm": "NONE",
-        "gtd": 0,
-        "er": "0",
+        "V": item.self_trade.value,
+        "pm": item.price_match.value,
+        "gtd": item.good_till_ms,
+        "er": item.expiry.value,
     }
+    if event.modify_id:
+        body["M"] = str(event.modify_id)
     return {"e": "ORDER_TRADE_UPDATE", "E": now, "T": now, "o": body}
 
 
 def account_update(event: AccountEvent, now: int) -> Json:
     """Return ACCOUNT_UPDATE."""
-    wallet = short(event.wallet)
-    # Binance: "bc" is the balance change except by trading profit and commission.
-    change = event.balance_change if event.reason != "ORDER" else Decimal(0)
+    balance = {
+        "a": ASSET,
+        "wb": short(event.wallet),
+        "cw": short(event.cross_wallet),
+        "bc": short(event.balance_change),
+    }
     return {
         "e": "ACCOUNT_UPDATE",
         "E": now,
         "T": now,
         "a": {
             "m": event.reason,
-            "B": [{"a": ASSET, "wb": wallet, "cw": wallet, "bc": short(change)}],
+            "B": [balance],
             "P": [_position_change(item) for item in event.positions],
         },
     }
@@ -114,11 +132,66 @@ def _position_change(item: PositionChange) -> Json:
         "s": item.symbol,
         "pa": short(item.quantity),
         "ep": short(item.entry_price),
-        "bep": short(item.entry_price),
+        "bep": short(item.break_even_price),
         "cr": short(item.realised_total),
         "up": short(item.unrealised),
-        "mt": "cross",
-        "iw": "0",
-        "ps": "BOTH",
+        "mt": MARGIN_TYPES[item.margin_type],
+        "iw": short(item.isolated_wallet),
+        "ps": item.position_side.value,
         "ma": ASSET,
+    }
+
+
+def algo_update(event: AlgoEvent, now: int) -> Json:
+    """Return ALGO_UPDATE."""
+    item = event.order
+    placed = item.order_id > 0
+    body: Json = {
+        "caid": item.client_id,
+        "aid": item.id,
+        "at": "CONDITIONAL",
+        "o": item.type.value,
+        "s": item.symbol,
+        "S": item.side.value,
+        "ps": item.position_side.value,
+        "f": item.time_in_force.value,
+        "q": short(item.quantity),
+        "X": item.status.value,
+        "ai": str(item.order_id) if placed else "",
+        "ap": short(item.average_price) if placed else "0.00000",
+        "aq": short(item.filled) if placed else "0.00000",
+        "act": ("LIMIT" if item.type.has_price else "MARKET") if placed else "0",
+        "tp": short(item.trigger_price),
+        "p": short(item.price),
+        "V": item.self_trade.value,
+        "wt": item.working_type.value,
+        "pm": item.price_match.value,
+        "cp": item.close_position,
+        "pP": item.price_protect,
+        "R": item.reduce_only,
+        "tt": item.trigger_ms,
+        "gtd": item.good_till_ms,
+        "rm": item.reason,
+    }
+    return {"e": "ALGO_UPDATE", "T": now, "E": now, "o": body}
+
+
+def margin_call(event: MarginCallEvent, now: int) -> Json:
+    """Return MARGIN_CALL; the cross wallet is told of a cross margin only."""
+    frame: Json = {"e": "MARGIN_CALL", "E": now}
+    if event.cross_wallet is not None:
+        frame["cw"] = short(event.cross_wallet)
+    return frame | {"p": [_called_position(item) for item in event.positions]}
+
+
+def _called_position(item: CalledPosition) -> Json:
+    return {
+        "s": item.symbol,
+        "ps": item.position_side.value,
+        "pa": short(item.quantity),
+        "mt": item.margin_type.value,
+        "iw": short(item.isolated_wallet),
+        "mp": short(item.mark),
+        "up": short(item.unrealised),
+        "mm": short(item.maintenance),
     }

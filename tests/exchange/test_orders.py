@@ -26,7 +26,7 @@ async def refused(start: Start, **changes: Any) -> int:
         ({"type": "SOON"}, -1116),
         ({"type": "STOP_MARKET"}, -4120),
         ({"timeInForce": None}, -1102),
-        ({"timeInForce": "GTD"}, -1115),
+        ({"timeInForce": "GTD"}, -1102),
         ({"positionSide": "LONG"}, -4061),
         ({"quantity": None}, -1102),
         ({"quantity": "-1"}, -1100),

@@ -15,7 +15,6 @@ from bot.exchange.brackets import maintenance_margin
 from bot.exchange.catalog import CATALOG
 from bot.exchange.entities import IncomeType, OrderRequest, OrderType, Side, Status, TimeInForce
 from bot.exchange.errors import RequestError
-from bot.exchange.margin import liquidation_price
 from bot.exchange.market import Market, TradedSymbol
 from bot.exchange.prices.funding import ConstantFunding
 from bot.exchange.venue import Venue
@@ -152,11 +151,10 @@ def test_liquidation_happens_at_the_predicted_price(side: Side, quantity: str) -
     deposit = 400_000
     probe, account = open_venue([60_000], deposit=deposit)
     probe.place(account, request(quantity, side=side))
-    margin = probe.margin(account)
-    predicted = liquidation_price(account.positions["BTCUSDT"], BTC, probe.market.marks["BTCUSDT"], margin)
+    predicted = probe.liquidation_price(account, "BTCUSDT")
     if not predicted:
         assert side is Side.BUY
-        assert margin.balance > Decimal(quantity) * 60_000
+        assert probe.margin(account).balance > Decimal(quantity) * 60_000
         return
     towards = -side.sign * BTC.tick
     before, after = predicted - towards, predicted + towards
@@ -167,19 +165,19 @@ def test_liquidation_happens_at_the_predicted_price(side: Side, quantity: str) -
     venue.advance(START_MS + 2_000)
     assert account.quantity("BTCUSDT") == 0
     forced = [order for order in venue.changes.orders.values() if order.client_id.startswith("autoclose-")]
-    assert [order.filled for order in forced] == [Decimal(quantity)]
+    assert sum(order.filled for order in forced) == Decimal(quantity)
     assert IncomeType.INSURANCE_CLEAR in {item.type for item in venue.changes.incomes}
 
 
 def test_nobody_owes_money_after_a_gap() -> None:
-    """A fall beyond bankruptcy leaves an empty wallet; the insurance fund bears the rest."""
+    """A fall beyond bankruptcy leaves an empty wallet; the insurance fund takes over at the bankruptcy price."""
     venue, account = open_venue([60_000, 30_000], deposit=30_000)
     venue.place(account, request("8"))
+    fund = venue.fund
     venue.advance(START_MS + 1_000)
-    assert account.wallet == 0
+    assert 0 <= account.wallet < 8 * BTC.tick
     assert account.quantity("BTCUSDT") == 0
-    borne = [item for item in venue.changes.incomes if item.type is IncomeType.INSURANCE_CLEAR]
-    assert sum(item.amount for item in borne) > 200_000
+    assert venue.fund < fund - 200_000
 
 
 def test_liquidation_cancels_open_orders_first() -> None:

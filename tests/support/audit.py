@@ -45,7 +45,7 @@ def differences(inband: Inband, funds: dict[str, str], store: Path | None = None
         wallet = book.ledger.wallet + book.unallocated
         if abs(wallet - account.wallet) >= Decimal("0.01"):
             found.append(f"{fund}: wallet {wallet}, exchange {account.wallet}")
-        held = sum(position.quantity for position in account.positions.values())
+        held = sum(position.quantity for _, _, position in account.held())
         if held != book.position:
             found.append(f"{fund}: position {book.position}, exchange {held}")
     return found

@@ -28,11 +28,14 @@ def _balance(desk: Desk, _params: Params, account: Account) -> list[Json]:
 
 def _position_risk(version: int) -> PrivateAnswer:
     def answer(desk: Desk, params: Params, account: Account) -> list[Json]:
-        names = wire_account.symbols_listed(desk.venue, account, version=version)
+        listed = wire_account.positions_listed(desk.venue, account, version=version)
         if "symbol" in params:
             asked = desk.venue.market.symbol(params.symbol()).name
-            names = [name for name in names if name == asked]
-        return [wire_account.position_risk(desk.venue, account, name, version=version) for name in names]
+            listed = [(name, side) for name, side in listed if name == asked]
+        return [
+            wire_account.position_risk(desk.venue, account, name, side, version=version)
+            for name, side in listed
+        ]
 
     return answer
 

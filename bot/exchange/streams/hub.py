@@ -19,7 +19,7 @@ from aiohttp import web
 
 from bot.exchange import wire_events
 from bot.exchange.desk import wall_ms
-from bot.exchange.entities import OrderEvent
+from bot.exchange.events import OrderEvent
 from bot.exchange.streams.commands import Command, CommandError, read_command, too_many
 from bot.exchange.streams.connection import Connection, SocketRules, text_frame
 from bot.exchange.streams.sources import Sources
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
 
     from bot.exchange.book_versions import BookVersions
-    from bot.exchange.entities import Event
+    from bot.exchange.events import Event
     from bot.exchange.listen_keys import ListenKeys
     from bot.exchange.market import Market
     from bot.exchange.streams.address import Address
@@ -120,8 +120,7 @@ class Streams:
                 body = wire_events.trade_lite(event.order, event.trade, now)
                 self._put_user(event.order.account, body, touched)
         for event in events:
-            account = event.order.account if isinstance(event, OrderEvent) else event.account
-            self._put_user(account, wire_events.user_event(event, now), touched)
+            self._put_user(event.account, wire_events.user_event(event, now), touched)
         _flush(touched)
 
     async def send_key_expired(self, key: str) -> None:
