@@ -138,6 +138,10 @@ class OrderRequest(NamedTuple):
     self_trade: SelfTradePrevention = SelfTradePrevention.EXPIRE_MAKER
     good_till_ms: int = 0
 
+    def at(self, quantity: Decimal, price: Decimal) -> OrderRequest:
+        """Return the request for another quantity and price: what `_replace` does, at a tenth of its cost."""
+        return OrderRequest(*self[:3], quantity, price, *self[5:])
+
 
 class Order(NamedTuple):
     """One order of one account. `quote` is the notional filled so far."""
@@ -164,6 +168,10 @@ class Order(NamedTuple):
     cause: Cause = Cause.CLIENT
     expiry: Expiry = Expiry.NONE
     amendments: int = 0
+
+    def traded(self, status: Status, filled: Decimal, quote: Decimal, update_ms: int) -> Order:
+        """Return the order after a fill: what `_replace` does, at a tenth of its cost."""
+        return Order(*self[:10], status, filled, quote, self.time_ms, update_ms, *self[15:])
 
     @property
     def remaining(self) -> Decimal:

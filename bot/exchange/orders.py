@@ -61,9 +61,7 @@ class Orders:
             price = order_checks.matched_price(book, request.side, request.price_match)
             request = request._replace(price=price)
         check_order(symbol, request, market.marks[symbol.name])
-        request = request._replace(
-            quantity=request.quantity.quantize(symbol.step), price=request.price.quantize(symbol.tick)
-        )
+        request = request.at(request.quantity.quantize(symbol.step), request.price.quantize(symbol.tick))
         if request.client_id in account.order_ids:
             raise RequestError(-4116, "ClientOrderId is duplicated.")
         order_checks.check_room(account, symbol.name)

@@ -62,7 +62,7 @@ class Settlement:
             quote += quantity * price
             trade = self._fill_one(account, order, price, quantity, rate, maker=maker)
             status = Status.FILLED if filled == order.quantity else Status.PARTIALLY_FILLED
-            order = order._replace(filled=filled, quote=quote, status=status, update_ms=now)
+            order = order.traded(status, filled, quote, now)
             told.append((order, trade))
         account.position(order.symbol, order.position_side).update_ms = now
         ledger.keep(account, order)
