@@ -140,7 +140,7 @@ class OrderRequest(NamedTuple):
 
     def at(self, quantity: Decimal, price: Decimal) -> OrderRequest:
         """Return the request for another quantity and price: what `_replace` does, at a tenth of its cost."""
-        return OrderRequest(*self[:3], quantity, price, *self[5:])
+        return OrderRequest._make((*self[:3], quantity, price, *self[5:]))
 
 
 class Order(NamedTuple):
@@ -171,7 +171,7 @@ class Order(NamedTuple):
 
     def traded(self, status: Status, filled: Decimal, quote: Decimal, update_ms: int) -> Order:
         """Return the order after a fill: what `_replace` does, at a tenth of its cost."""
-        return Order(*self[:10], status, filled, quote, self.time_ms, update_ms, *self[15:])
+        return Order._make((*self[:10], status, filled, quote, self.time_ms, update_ms, *self[15:]))
 
     @property
     def remaining(self) -> Decimal:

@@ -170,7 +170,7 @@ def test_liquidation_happens_at_the_predicted_price(side: Side, quantity: str) -
 
 
 def test_nobody_owes_money_after_a_gap() -> None:
-    """A fall beyond bankruptcy leaves an empty wallet; the insurance fund takes over at the bankruptcy price."""
+    """A fall beyond bankruptcy leaves an empty wallet; the fund takes over at the bankruptcy price."""
     venue, account = open_venue([60_000, 30_000], deposit=30_000)
     venue.place(account, request("8"))
     fund = venue.fund

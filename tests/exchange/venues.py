@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from bot.exchange.account import Account
 
-Prices = "Sequence[int | str | Decimal]"
 BTC = CATALOG["BTCUSDT"]
 
 
@@ -55,7 +54,9 @@ def open_one(
     return venue, venue.open_account("A", Decimal(deposit))
 
 
-def order(side: Side, quantity: str | Decimal, price: str | Decimal | None = None, **fields: Any) -> OrderRequest:
+def order(
+    side: Side, quantity: str | Decimal, price: str | Decimal | None = None, **fields: Any
+) -> OrderRequest:
     """Return a request for BTCUSDT: a market order without a price, else IOC unless told otherwise."""
     request = OrderRequest(
         symbol="BTCUSDT",
