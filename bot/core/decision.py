@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 from bot.core import draws, plan
 from bot.core.events import Mark
-from bot.core.fund import NOTIONAL_BUFFER
 from bot.core.ledger import real_leverage
 from bot.core.records import (
     ConfirmationCancelled,
@@ -20,25 +19,29 @@ from bot.core.records import (
     RebalanceStarted,
     StateChanged,
 )
-from bot.core.strategy import INWARD, FundView, Hold, Rebalance, uses_band
+from bot.core.strategy import INWARD, FundView, Hold, Rebalance
 from bot.core.turn import Region, Turn
-from bot.core.units import ZERO, Leverage, Price, Urgency
+from bot.core.units import ZERO, Leverage, Price, Urgency, Usd
 from bot.core.upkeep import emergency, next_grid_ms
 
 _HIGHEST = Decimal("1e30")
 _SKIP_REPEAT_MS = 60_000
 
+# Python 3.11 takes as long to look a member up in its class as to divide; each decision needs these.
+_ACTIVE, _BAND = FundState.ACTIVE, Kind.BAND
+_PATIENT, _PROMPT = Urgency.PATIENT, Urgency.PROMPT
+
 
 def consider(turn: Turn, mark: Mark) -> bool:
     """Decide with no rebalance under way; True when one was started."""
     leverage = real_leverage(turn.book.ledger, mark.price)
-    if turn.book.state is FundState.ACTIVE and turn.book.opened:
+    if turn.book.state is _ACTIVE and turn.book.opened:
         value = turn.book.ledger.value(mark.price)
         if leverage is None:
             turn.record(StateChanged(turn.now_ms, FundState.DEAD, mark.price, value))
-        elif _too_small(turn, mark):
+        elif _too_small(turn, mark, value):
             turn.record(StateChanged(turn.now_ms, FundState.TOO_SMALL, mark.price, value))
-    if turn.book.state is not FundState.ACTIVE or leverage is None:
+    if turn.book.state is not _ACTIVE or leverage is None:
         return _rest_or_flatten(turn, mark, leverage)
     if not turn.book.opened:
         return _open(turn, mark, leverage)
@@ -56,32 +59,35 @@ def _view(turn: Turn, mark: Mark, leverage: Leverage) -> FundView:
     fund, book = turn.fund, turn.book
     last_mark = book.last_rebalance_mark if book.last_rebalance_mark is not None else mark.price
     return FundView(
-        time_s=turn.now_ms / 1000,
-        side="long" if fund.side.sign > 0 else "short",
-        mark=float(mark.price),
-        real_leverage=float(leverage),
-        band=fund.float_band,
-        target_range=fund.float_target_range,
-        last_rebalance_time_s=book.last_rebalance_ms / 1000,
-        last_rebalance_mark=float(last_mark),
-        volatility=book.volatility,
+        turn.now_ms / 1000,
+        "long" if fund.sign > 0 else "short",
+        float(mark.price),
+        float(leverage),
+        fund.float_band,
+        fund.float_target_range,
+        book.last_rebalance_ms / 1000,
+        float(last_mark),
+        book.volatility,
     )
 
 
-def _too_small(turn: Turn, mark: Mark) -> bool:
+def _too_small(turn: Turn, mark: Mark, value: Usd) -> bool:
     """Whether the smallest trade that the fund would have to make is below the venue's minimum."""
-    smallest = turn.contract.min_increase(mark.price) * mark.price
-    return turn.book.ledger.value(mark.price) * turn.fund.smallest_share < smallest
+    contract, trade = turn.contract, value * turn.fund.smallest_share
+    # The venue's minimum is never above this sum, and nearly every fund is far above it.
+    if trade >= contract.safe_notional + (contract.min_quantity + contract.lot) * mark.price:
+        return False
+    return trade < contract.min_increase(mark.price) * mark.price
 
 
 def _rest_or_flatten(turn: Turn, mark: Mark, leverage: Leverage | None) -> bool:
     """A dead or too small fund holds nothing; flat, or as flat as the venue's minima allow, it rests."""
-    left = plan.remaining(turn.book.ledger, mark.price, ZERO, turn.fund.side.sign, turn.contract)
+    left = plan.remaining(turn.book.ledger, mark.price, ZERO, turn.fund.sign, turn.contract)
     if plan.slice_quantity(left, turn.book.ledger, mark.price, turn.contract, None) == ZERO:
         turn.region = Region(ZERO, _HIGHEST, next_grid_ms(turn.now_ms))
         return False
     tolerance = _tolerance(turn, mark, ZERO)
-    urgency = Urgency.EMERGENCY if emergency(turn, mark) else Urgency.PROMPT
+    urgency = Urgency.EMERGENCY if emergency(turn, mark) else _PROMPT
     return _start(
         turn, mark, leverage, _Choice(Kind.FLATTEN, ZERO, urgency, turn.book.state.value, None, tolerance)
     )
@@ -92,9 +98,7 @@ def _open(turn: Turn, mark: Mark, leverage: Leverage) -> bool:
         return False
     target = turn.fund.start_leverage
     tolerance = _tolerance(turn, mark, target)
-    return _start(
-        turn, mark, leverage, _Choice(Kind.OPEN, target, Urgency.PATIENT, "opening", None, tolerance)
-    )
+    return _start(turn, mark, leverage, _Choice(Kind.OPEN, target, _PATIENT, "opening", None, tolerance))
 
 
 def _emergency(turn: Turn, decision: Hold | Rebalance) -> Rebalance:
@@ -128,7 +132,7 @@ def _large_enough(turn: Turn, mark: Mark, low: Price, high: Price, until_ms: int
     """
     ledger, contract, share = turn.book.ledger, turn.contract, turn.fund.smallest_share
     slope = ledger.position * share - contract.lot - contract.min_quantity
-    spare = ledger.cash * share - contract.min_notional * NOTIONAL_BUFFER
+    spare = ledger.cash * share - contract.safe_notional
     if spare + slope * mark.price < ZERO:
         return None
     edge = -spare / slope if slope else ZERO
@@ -141,31 +145,31 @@ def _ask(turn: Turn, mark: Mark, leverage: Leverage, wish: Rebalance) -> bool:
     """Turn a strategy's wish into a rebalance, unless it must wait, be confirmed, or has nothing to trade."""
     fund, book = turn.fund, turn.book
     outside = not fund.band[0] <= leverage <= fund.band[1]
-    kind = Kind.BAND if outside and uses_band(fund.strategy) else Kind.SCHEDULE
-    increasing = wish.low > leverage
+    kind = _BAND if outside and fund.uses_band else Kind.SCHEDULE
+    low, high = fund.target_range
+    if (wish.low, wish.high) != fund.float_target_range:
+        low, high = Decimal(repr(wish.low)), Decimal(repr(wish.high))
+    increasing = low > leverage
     if increasing and turn.increases_refused(mark):
         return False
     if (
         increasing
-        and kind is Kind.BAND
+        and kind is _BAND
         and wish.confirmation_s > 0
         and not _confirmed(turn, mark, leverage, wish)
     ):
         return False
-    low, high = fund.target_range
-    if (wish.low, wish.high) != fund.float_target_range:
-        low, high = Decimal(repr(wish.low)), Decimal(repr(wish.high))
     sequence: int | None = None
-    if kind is Kind.BAND:
+    if kind is _BAND:
         if not book.draws:
             return False  # the next draw is on its way
-        sequence, u = book.draws[0].sequence, book.draws[0].u
+        sequence, _, u, _ = book.draws[0]
     else:
-        u = f"{draws.unit(book.key, 'schedule', book.rebalances + 1):.18f}"
+        u = f"{draws.unit(book.key, f'schedule|{book.rebalances + 1}'):.18f}"
     target = draws.target(u, low, high)
-    urgency = Urgency.PATIENT  # leveraging up never is urgent, delevering always is
+    urgency = _PATIENT  # leveraging up never is urgent, delevering always is
     if target < leverage:
-        urgency = Urgency.EMERGENCY if wish.urgency == "emergency" else Urgency.PROMPT
+        urgency = Urgency.EMERGENCY if wish.urgency == "emergency" else _PROMPT
     tolerance = _tolerance(turn, mark, target)
     if abs(leverage - target) <= tolerance:
         _skip(turn, mark, wish)
@@ -186,7 +190,7 @@ def _skip(turn: Turn, mark: Mark, wish: Rebalance) -> None:
 
 def _tolerance(turn: Turn, mark: Mark, target: Leverage) -> Leverage:
     """How near is near enough; a trade to a target further away is never below the minimum order."""
-    return plan.tolerance(turn.book.ledger, mark.price, target, turn.fund.side.sign, turn.contract)
+    return plan.tolerance(turn.book.ledger, mark.price, target, turn.fund.sign, turn.contract)
 
 
 def _confirmed(turn: Turn, mark: Mark, leverage: Leverage, wish: Rebalance) -> bool:
@@ -194,7 +198,7 @@ def _confirmed(turn: Turn, mark: Mark, leverage: Leverage, wish: Rebalance) -> b
     pending = turn.book.confirmation
     if pending is None:
         number = turn.book.confirmations + 1
-        delay_s = draws.confirmation_delay_s(wish.confirmation_s, turn.book.key, "confirmation", number)
+        delay_s = draws.confirmation_delay_s(wish.confirmation_s, turn.book.key, f"confirmation|{number}")
         turn.record(ConfirmationStarted(turn.now_ms, mark.price, leverage, turn.now_ms + int(delay_s * 1000)))
         pending = turn.book.confirmation
     if pending is None or turn.now_ms >= pending.deadline_ms:
@@ -218,17 +222,17 @@ def _start(turn: Turn, mark: Mark, leverage: Leverage | None, choice: _Choice) -
     kind, target, urgency, reason, sequence, tolerance = choice
     turn.record(
         RebalanceStarted(
-            time_ms=turn.now_ms,
-            number=turn.book.rebalances + 1,
-            kind=kind,
-            reason=reason,
-            urgency=urgency,
-            sequence=sequence,
-            target=target,
-            tolerance=tolerance,
-            mark=mark.price,
-            position=turn.book.position,
-            leverage=leverage,
+            turn.now_ms,
+            turn.book.rebalances + 1,
+            kind,
+            reason,
+            urgency,
+            sequence,
+            target,
+            tolerance,
+            mark.price,
+            turn.book.ledger.position,
+            leverage,
         )
     )
     return True

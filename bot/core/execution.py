@@ -33,9 +33,7 @@ _DEFERRAL_MS = 1_000
 def begin(turn: Turn, mark: Mark) -> None:
     """Propose the first slice of a rebalance that was decided at this very mark: it cannot be over yet."""
     open_, contract = _now(turn), turn.contract
-    goal = target_position(
-        turn.book.ledger, mark.price, open_.target, turn.fund.side.sign, contract.taker_fee
-    )
+    goal = target_position(turn.book.ledger, mark.price, open_.target, turn.fund.sign, contract.taker_fee)
     _propose(turn, mark, open_, goal, plan.lots_to(goal, turn.book.ledger, contract))
 
 
@@ -48,7 +46,7 @@ def progress(turn: Turn, mark: Mark) -> None:
         turn.record(UrgencyRaised(turn.now_ms, Urgency.EMERGENCY, mark.price))
         open_ = _now(turn)
     ledger, contract = turn.book.ledger, turn.contract
-    goal = target_position(ledger, mark.price, open_.target, turn.fund.side.sign, contract.taker_fee)
+    goal = target_position(ledger, mark.price, open_.target, turn.fund.sign, contract.taker_fee)
     left = plan.lots_to(goal, ledger, contract)
     ending = _ending(turn, mark, open_, left)
     if ending is not None:
@@ -90,7 +88,7 @@ def _ending(turn: Turn, mark: Mark, open_: OpenRebalance, left: Contracts) -> En
         ledger, mark.price, turn.fund.band, increasing=open_.increasing
     ):
         return Ending.SUPERSEDED
-    if left == ZERO or (left * turn.fund.side.sign > ZERO) != open_.increasing:
+    if left == ZERO or (left * turn.fund.sign > ZERO) != open_.increasing:
         return Ending.DONE  # there, or carried past it by the price: that is not traded back
     if plan.slice_quantity(left, ledger, mark.price, turn.contract, None) == ZERO:
         return Ending.DONE
@@ -117,34 +115,30 @@ def _propose(turn: Turn, mark: Mark, open_: OpenRebalance, goal: Contracts, left
         return  # an urgent slice that filled nothing is priced anew, from the book as it is
     order_number = open_.orders + 1
     share_range = plan.MANNERS[open_.urgency].slice_share
-    share = (
-        draws.share(*share_range, book.key, "slice", open_.number, open_.slices + 1) if share_range else None
-    )
+    share = None
+    if share_range is not None:
+        share = draws.share(*share_range, book.key, f"slice|{open_.number}|{open_.slices + 1}")
     quantity = plan.slice_quantity(left, book.ledger, mark.price, contract, share)
     touch = turn.live.touch
     opposite = None if touch is None else (touch.ask if quantity > ZERO else touch.bid)
     elapsed_ms = turn.now_ms - open_.urgency_since_ms
-    proposal = limits.Proposal(
-        cid=draws.client_order_id(
-            book.created.incarnation if book.created else "", str(open_.number), order_number
-        ),
-        quantity=quantity,
-        limit_price=plan.limit_price(quantity, mark.price, opposite, open_.urgency, elapsed_ms, contract),
-        target_position=goal,
-    )
+    incarnation = book.created.incarnation if book.created is not None else ""
+    cid = draws.client_order_id(incarnation, str(open_.number), order_number)
+    price = plan.limit_price(quantity, mark.price, opposite, open_.urgency, elapsed_ms, contract)
+    proposal = limits.Proposal(cid, quantity, price, goal)
     verdict = limits.approve(proposal, contract, book.ledger, turn.conditions(mark))
     if isinstance(verdict, limits.Refusal):
         _defer(turn, open_, verdict.reason)
         return
     turn.record(
         OrderIntended(
-            time_ms=turn.now_ms,
-            cid=verdict.cid,
-            quantity=verdict.quantity,
-            limit_price=verdict.limit_price,
-            reduce_only=verdict.reduce_only,
-            mark=mark.price,
-            expires_wall_ms=turn.wall_ms + ORDER_LIFETIME_MS,
+            turn.now_ms,
+            verdict.cid,
+            verdict.quantity,
+            verdict.limit_price,
+            verdict.reduce_only,
+            mark.price,
+            turn.wall_ms + ORDER_LIFETIME_MS,
         )
     )
     turn.commands.append(verdict)

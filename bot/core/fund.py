@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from bot.core.strategy import Strategy, uses_band
-from bot.core.units import Contracts, Leverage, Price, Side, Usd, away_from_zero
+from bot.core.units import ONE, Contracts, Leverage, Price, Side, Usd, away_from_zero
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +30,19 @@ class Fund:
     float_band: tuple[float, float] = field(init=False, repr=False, compare=False)
     float_target_range: tuple[float, float] = field(init=False, repr=False, compare=False)
     smallest_share: Decimal = field(init=False, repr=False, compare=False)
+    sign: int = field(init=False, repr=False, compare=False)
+    uses_band: bool = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Work out once what every decision needs: floats for the strategy's view, and the smallest trade."""
         lower, (low, high) = self.band[0], self.target_range
+        object.__setattr__(self, "sign", self.side.sign)
+        object.__setattr__(self, "uses_band", uses_band(self.strategy))
         object.__setattr__(self, "float_band", (float(lower), float(self.band[1])))
         object.__setattr__(self, "float_target_range", (float(low), float(high)))
         # A target range that touches the edge would make any fund too small: half of a usual trade counts.
         share = max(low - lower, min(_SMALLEST_SHARE, ((low + high) / 2 - lower) / 2))
-        if not uses_band(self.strategy):
+        if not self.uses_band:
             share = self.start_leverage * _SMALLEST_SHARE
         object.__setattr__(self, "smallest_share", share)
 
@@ -51,7 +55,9 @@ class Contract:
     """The perpetual future that a fund trades, in base units whatever the venue's contract size.
 
     `price_limit` is the fraction from the mark beyond which the venue refuses an order's price.
-    `reduce_only_any_size` says that the venue exempts reduce-only orders from `min_notional`.
+    `reduce_only_any_size` says that the venue exempts reduce-only orders from `min_notional`. Derived: an
+    order's price lies between `lowest_price` and `highest_price` times the mark; the notional of an increase
+    is `safe_notional` or more.
     """
 
     symbol: str
@@ -64,13 +70,22 @@ class Contract:
     price_limit: Decimal
     reduce_only_any_size: bool
     venue_leverage: int
+    lowest_price: Decimal = field(init=False, repr=False, compare=False)
+    highest_price: Decimal = field(init=False, repr=False, compare=False)
+    safe_notional: Usd = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Work out once what every order needs."""
+        object.__setattr__(self, "lowest_price", ONE - self.price_limit)
+        object.__setattr__(self, "highest_price", ONE + self.price_limit)
+        object.__setattr__(self, "safe_notional", self.min_notional * NOTIONAL_BUFFER)
 
     def min_increase(self, mark: Price) -> Contracts:
         """The smallest quantity that may increase a position at `mark`.
 
         The notional minimum gets a buffer of 2 %, because the venue judges it at its own price.
         """
-        by_notional = self.min_notional * NOTIONAL_BUFFER / mark
+        by_notional = self.safe_notional / mark
         return away_from_zero(max(by_notional, self.min_quantity), self.lot)
 
     def min_decrease(self, mark: Price) -> Contracts:

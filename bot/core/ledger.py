@@ -8,7 +8,7 @@ a venue's wallet balance (margin account, average cost, profit realised on reduc
 from decimal import Decimal
 from typing import NamedTuple
 
-from bot.core.units import ZERO, Contracts, Leverage, Price, Usd
+from bot.core.units import ONE, ZERO, Contracts, Leverage, Price, Usd
 
 
 class Ledger(NamedTuple):
@@ -80,7 +80,7 @@ def target_position(ledger: Ledger, mark: Price, target: Leverage, sign: int, fe
     exposure = ledger.position * sign * mark
     wanted = target * value
     if wanted >= exposure:
-        after = target * (value + fee * exposure) / (1 + target * fee)
+        after = target * (value + fee * exposure) / (ONE + target * fee)
     else:
-        after = target * (value - fee * exposure) / (1 - target * fee)
+        after = target * (value - fee * exposure) / (ONE - target * fee)
     return sign * after / mark

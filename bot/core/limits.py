@@ -3,7 +3,7 @@
 A breach never stops a reduction: it stops increases. What is refused is a value with its reason.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -29,11 +29,11 @@ class SubmitOrder:
     quantity: Contracts
     limit_price: Price
     reduce_only: bool
-    seal: object = field(repr=False, compare=False)
+    seal: InitVar[object]
 
-    def __post_init__(self) -> None:
-        """Refuse to exist without the seal of this room."""
-        if self.seal is not _SEAL:
+    def __post_init__(self, seal: object) -> None:
+        """Refuse to exist without the seal of this room; nobody can take it from an order that exists."""
+        if seal is not _SEAL:
             raise TypeError("only bot.core.limits.approve may build an order that can be sent")
 
 
@@ -120,8 +120,11 @@ def _direction_problem(position: Contracts, after: Contracts, target: Contracts)
 def _collar_problem(
     limit_price: Price, quantity: Contracts, mark: Price, contract: Contract
 ) -> Refusal | None:
-    furthest = mark * (1 + contract.price_limit) if quantity > ZERO else mark * (1 - contract.price_limit)
-    beyond = limit_price > furthest if quantity > ZERO else limit_price < furthest
+    beyond = (
+        limit_price > mark * contract.highest_price
+        if quantity > ZERO
+        else limit_price < mark * contract.lowest_price
+    )
     if beyond or limit_price <= ZERO:
         return Refusal(f"limit price {limit_price} is beyond the venue's price limit")
     return None

@@ -10,7 +10,18 @@ from decimal import Decimal
 
 from bot.core.fund import Contract
 from bot.core.ledger import Ledger, real_leverage, target_position
-from bot.core.units import BPS, ZERO, Contracts, Leverage, Price, Urgency, not_above, not_below, toward_zero
+from bot.core.units import (
+    BPS,
+    ONE,
+    ZERO,
+    Contracts,
+    Leverage,
+    Price,
+    Urgency,
+    not_above,
+    not_below,
+    toward_zero,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +99,8 @@ def slice_quantity(
     if size < smallest:
         return ZERO
     if share is not None:
-        wanted = toward_zero(share * max(ledger.value(mark), ZERO) / mark, contract.lot)
+        value = ledger.value(mark)
+        wanted = toward_zero(share * value / mark, contract.lot) if value > ZERO else ZERO
         wanted = max(wanted, smallest)
         if size - wanted >= smallest:
             size = wanted
@@ -112,15 +124,19 @@ def limit_price(
     two.
     """
     manner = MANNERS[urgency]
-    venue_bps = contract.price_limit * BPS
-    widest = venue_bps if manner.widest_bps is None else min(manner.widest_bps, venue_bps)
-    collar_bps = min(widest, manner.collar_bps + manner.widening_bps_per_s * elapsed_ms / 1000)
-    fraction, furthest = collar_bps / BPS, contract.price_limit
+    collar_bps = manner.collar_bps
+    if elapsed_ms:
+        collar_bps += manner.widening_bps_per_s * elapsed_ms / 1000
+    if manner.widest_bps is not None and collar_bps > manner.widest_bps:
+        collar_bps = manner.widest_bps
+    fraction = collar_bps / BPS
     if quantity > ZERO:
-        base = mark if touch is None else max(mark, touch)
-        return not_above(min(base * (1 + fraction), mark * (1 + furthest)), contract.tick)
-    base = mark if touch is None else min(mark, touch)
-    return not_below(max(base * (1 - fraction), mark * (1 - furthest)), contract.tick)
+        base = mark if touch is None or touch < mark else touch
+        worst, furthest = base * (ONE + fraction), mark * contract.highest_price
+        return not_above(min(worst, furthest), contract.tick)
+    base = mark if touch is None or touch > mark else touch
+    worst, furthest = base * (ONE - fraction), mark * contract.lowest_price
+    return not_below(max(worst, furthest), contract.tick)
 
 
 def passed_opposite_edge(

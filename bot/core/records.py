@@ -1,16 +1,14 @@
 """Durable facts. A fund's durable state is the fold of its records, in order, and of nothing else.
 
-Each class names in `SEALED` the fields that the journal encrypts: what must stay secret until it is revealed.
+Records are named tuples, which are made in a quarter of the time of a frozen dataclass. Two of different
+classes are equal when their values are: tell them apart by their class first.
 """
 
-from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
-from typing import ClassVar, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from bot.core.units import Contracts, Leverage, Price, Side, Urgency, Usd
-
-_PUBLIC: frozenset[str] = frozenset()
 
 
 class Kind(StrEnum):
@@ -38,11 +36,9 @@ class FundState(StrEnum):
     DEAD = "dead"
 
 
-@dataclass(frozen=True, slots=True)
-class FundCreated:
+class FundCreated(NamedTuple):
     """A fund began, flat, at NAV 1. `unallocated`: what its account holds beyond the fund's capital."""
 
-    SEALED: ClassVar = frozenset({"key"})
     time_ms: int
     fund: str
     underlying: str
@@ -53,11 +49,9 @@ class FundCreated:
     key: str
 
 
-@dataclass(frozen=True, slots=True)
-class DrawQueued:
+class DrawQueued(NamedTuple):
     """A secret draw was fixed, and a commitment to it can be published."""
 
-    SEALED: ClassVar = frozenset({"u", "salt"})
     time_ms: int
     sequence: int
     commitment: str
@@ -65,32 +59,26 @@ class DrawQueued:
     salt: str
 
 
-@dataclass(frozen=True, slots=True)
-class ConfirmationStarted:
+class ConfirmationStarted(NamedTuple):
     """Leverage fell below the band; it must stay there until the secret deadline before it is raised."""
 
-    SEALED: ClassVar = frozenset({"deadline_ms"})
     time_ms: int
     mark: Price
     leverage: Leverage
     deadline_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class ConfirmationCancelled:
+class ConfirmationCancelled(NamedTuple):
     """The reason to trade went away during the confirmation."""
 
-    SEALED: ClassVar = _PUBLIC
     time_ms: int
     mark: Price
     leverage: Leverage
 
 
-@dataclass(frozen=True, slots=True)
-class RebalanceStarted:
+class RebalanceStarted(NamedTuple):
     """A rebalance was decided; its target leverage is frozen here."""
 
-    SEALED: ClassVar = frozenset({"target"})
     time_ms: int
     number: int
     kind: Kind
@@ -104,21 +92,17 @@ class RebalanceStarted:
     leverage: Leverage | None
 
 
-@dataclass(frozen=True, slots=True)
-class UrgencyRaised:
+class UrgencyRaised(NamedTuple):
     """The rebalance under way became more urgent."""
 
-    SEALED: ClassVar = _PUBLIC
     time_ms: int
     urgency: Urgency
     mark: Price
 
 
-@dataclass(frozen=True, slots=True)
-class OrderIntended:
+class OrderIntended(NamedTuple):
     """An order may be sent from now on, exactly once. The venue can accept it until `expires_wall_ms`."""
 
-    SEALED: ClassVar = _PUBLIC
     time_ms: int
     cid: str
     quantity: Contracts
@@ -128,11 +112,9 @@ class OrderIntended:
     expires_wall_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class OrderAdvanced:
+class OrderAdvanced(NamedTuple):
     """The venue's word on the order: accepted, or closed, with the cumulative fill."""
 
-    SEALED: ClassVar = _PUBLIC
     time_ms: int
     cid: str
     venue_id: str
@@ -140,42 +122,34 @@ class OrderAdvanced:
     closed: bool
 
 
-@dataclass(frozen=True, slots=True)
-class OrderRejected:
+class OrderRejected(NamedTuple):
     """The venue definitely refused the order."""
 
-    SEALED: ClassVar = _PUBLIC
     time_ms: int
     cid: str
     code: str
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class OrderLost:
+class OrderLost(NamedTuple):
     """The order's outcome is unknown, and is being looked up."""
 
-    SEALED: ClassVar = _PUBLIC
     time_ms: int
     cid: str
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class OrderDead:
+class OrderDead(NamedTuple):
     """The order never reached the venue, and no longer can; `evidence` says how that is known."""
 
-    SEALED: ClassVar = _PUBLIC
     time_ms: int
     cid: str
     evidence: str
 
 
-@dataclass(frozen=True, slots=True)
-class Filled:
+class Filled(NamedTuple):
     """A trade was booked; `cid` is None for one that was not ours."""
 
-    SEALED: ClassVar = _PUBLIC
     time_ms: int
     cid: str | None
     trade_id: str
@@ -185,48 +159,38 @@ class Filled:
     fee: Usd
 
 
-@dataclass(frozen=True, slots=True)
-class SliceSettled:
+class SliceSettled(NamedTuple):
     """The order is closed and all its trades are booked; the next slice is not before `next_slice_ms`."""
 
-    SEALED: ClassVar = frozenset({"next_slice_ms"})
     time_ms: int
     cid: str
     filled: Contracts
     next_slice_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class SliceDeferred:
+class SliceDeferred(NamedTuple):
     """The limits refused the next slice for `reason`; it is tried again at `next_slice_ms`."""
 
-    SEALED: ClassVar = _PUBLIC
     time_ms: int
     reason: str
     next_slice_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class RebalanceParked:
+class RebalanceParked(NamedTuple):
     """The daemon stopped in the middle of a rebalance; it goes on at the next start."""
 
-    SEALED: ClassVar = _PUBLIC
     time_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class RebalanceResumed:
+class RebalanceResumed(NamedTuple):
     """A parked or interrupted rebalance goes on."""
 
-    SEALED: ClassVar = _PUBLIC
     time_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class RebalanceFinished:
+class RebalanceFinished(NamedTuple):
     """A rebalance is over."""
 
-    SEALED: ClassVar = _PUBLIC
     time_ms: int
     ending: Ending
     mark: Price
@@ -234,21 +198,17 @@ class RebalanceFinished:
     leverage: Leverage | None
 
 
-@dataclass(frozen=True, slots=True)
-class RebalanceSkipped:
+class RebalanceSkipped(NamedTuple):
     """A strategy asked for a rebalance in which nothing can be traded."""
 
-    SEALED: ClassVar = _PUBLIC
     time_ms: int
     mark: Price
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class ExternalChange:
+class ExternalChange(NamedTuple):
     """Trades that were not ours (a liquidation, a manual order) changed the position; now booked."""
 
-    SEALED: ClassVar = _PUBLIC
     time_ms: int
     number: int
     mark: Price | None
@@ -256,11 +216,9 @@ class ExternalChange:
     position: Contracts
 
 
-@dataclass(frozen=True, slots=True)
-class IncomeBooked:
+class IncomeBooked(NamedTuple):
     """Funding, or another change of wallet balance that no trade explains."""
 
-    SEALED: ClassVar = _PUBLIC
     time_ms: int
     income_id: str
     income_ms: int
@@ -268,32 +226,26 @@ class IncomeBooked:
     amount: Usd
 
 
-@dataclass(frozen=True, slots=True)
-class Reconciled:
+class Reconciled(NamedTuple):
     """Ledger and venue agree, mark-free."""
 
-    SEALED: ClassVar = _PUBLIC
     time_ms: int
     wallet: Usd
     position: Contracts
 
 
-@dataclass(frozen=True, slots=True)
-class StateChanged:
+class StateChanged(NamedTuple):
     """The fund entered a state of its life that it does not leave by itself."""
 
-    SEALED: ClassVar = _PUBLIC
     time_ms: int
     state: FundState
     mark: Price
     value: Usd
 
 
-@dataclass(frozen=True, slots=True)
-class IncidentOpened:
+class IncidentOpened(NamedTuple):
     """Something needs an operator's eye. An open incident with `stops_increases` is a breach."""
 
-    SEALED: ClassVar = _PUBLIC
     time_ms: int
     code: str
     detail: str
@@ -301,21 +253,17 @@ class IncidentOpened:
     stops_increases: bool
 
 
-@dataclass(frozen=True, slots=True)
-class IncidentClosed:
+class IncidentClosed(NamedTuple):
     """What the incident was about is over."""
 
-    SEALED: ClassVar = _PUBLIC
     time_ms: int
     code: str
     how: str
 
 
-@dataclass(frozen=True, slots=True)
-class Sampled:
+class Sampled(NamedTuple):
     """A mark on the fixed sampling grid; `variance` is the running estimate per second, None at first."""
 
-    SEALED: ClassVar = _PUBLIC
     time_ms: int
     mark: Price
     variance: Decimal | None
@@ -348,3 +296,12 @@ Record: TypeAlias = (
     | IncidentClosed
     | Sampled
 )
+
+SEALED: dict[type[Record], frozenset[str]] = {
+    FundCreated: frozenset({"key"}),
+    DrawQueued: frozenset({"u", "salt"}),
+    ConfirmationStarted: frozenset({"deadline_ms"}),
+    RebalanceStarted: frozenset({"target"}),
+    SliceSettled: frozenset({"next_slice_ms"}),
+}
+"""The fields that the journal encrypts: what must stay secret until it is revealed."""

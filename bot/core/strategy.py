@@ -10,16 +10,14 @@ leveraged funds, or two lines of algebra from V = cash + position x price):
     L(x) = L0 x / (1 - s L0 + s L0 x)      so      x(L) = L (1 - s L0) / (L0 (1 - s L)).
 """
 
-from dataclasses import dataclass
 from math import inf
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal, NamedTuple, Protocol, TypeAlias
 
 INWARD = 1e-9
 """Relative amount by which the ends of a hold interval are drawn in, far above the rounding of a double."""
 
 
-@dataclass(frozen=True, slots=True)
-class Hold:
+class Hold(NamedTuple):
     """Nothing to do while `low <= mark <= high` and the time is before `until_s` (UTC seconds)."""
 
     low: float
@@ -27,8 +25,7 @@ class Hold:
     until_s: float = inf
 
 
-@dataclass(frozen=True, slots=True)
-class Rebalance:
+class Rebalance(NamedTuple):
     """Trade to a leverage in [low, high] (low = high: a public target).
 
     `urgency` is a floor: core raises it, and makes every reduction at least prompt. `confirmation_s` caps the
@@ -45,8 +42,7 @@ class Rebalance:
 Decision: TypeAlias = Hold | Rebalance
 
 
-@dataclass(frozen=True, slots=True)
-class FundView:
+class FundView(NamedTuple):
     """What a strategy sees, in every mode: plain floats, times in UTC seconds of market time.
 
     `last_rebalance_*` are those of the last rebalance, or of the fund's start. `volatility` is annualised,

@@ -121,12 +121,12 @@ class Turn:
         """What the limits judge by at this moment."""
         open_ = self.book.rebalance
         return Conditions(
-            mark=mark.price,
-            mark_age_ms=self.now_ms - mark.time_ms,
-            feed_trusted=self.live.feed_trusted,
-            breaches=self.book.breaches,
-            max_leverage=self.fund.emergency,
-            order_outstanding=open_ is not None and open_.order is not None,
+            mark.price,
+            self.now_ms - mark.time_ms,
+            self.live.feed_trusted,
+            self.book.breaches,
+            self.fund.emergency,
+            open_ is not None and open_.order is not None,
         )
 
     def state(self) -> State:

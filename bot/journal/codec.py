@@ -1,11 +1,10 @@
-"""Records to JSON and back, exactly, by the type hints of their dataclasses.
+"""Records to JSON and back, exactly, by their type hints.
 
 A record becomes its kind (the class name), its market time, the JSON of its open fields and the JSON of its
 sealed ones. Decimals are strings, enumerations their values. What each class holds is worked out once, here.
 """
 
 from collections.abc import Callable
-from dataclasses import fields
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from types import NoneType, UnionType
@@ -13,7 +12,7 @@ from typing import Any, NamedTuple, TypeAlias, get_args, get_origin, get_type_hi
 
 import orjson
 
-from bot.core.records import Record
+from bot.core.records import SEALED, Record
 
 
 class UnknownRecordError(ValueError):
@@ -69,11 +68,12 @@ class _Form:
 
     def __init__(self, cls: type[Record]) -> None:
         hints = get_type_hints(cls)
-        names = [field.name for field in fields(cls) if field.name != "time_ms"]
+        names = [name for name in cls._fields if name != "time_ms"]
+        secret = SEALED.get(cls, frozenset())
         self.cls = cls
         self.kind = cls.__name__
-        self.open = {name: _from_json(hints[name]) for name in names if name not in cls.SEALED}
-        self.sealed = {name: _from_json(hints[name]) for name in names if name in cls.SEALED}
+        self.open = {name: _from_json(hints[name]) for name in names if name not in secret}
+        self.sealed = {name: _from_json(hints[name]) for name in names if name in secret}
         self.open_names = tuple(self.open)
         self.sealed_names = tuple(self.sealed)
 

@@ -24,7 +24,6 @@ from strategies.interval import Interval
 from strategies.strategic import Strategic
 
 GOLDEN = Path(__file__).parent / "golden"
-HIDDEN = {"seal"}
 
 
 def plain(value: Any) -> Any:
@@ -32,7 +31,7 @@ def plain(value: Any) -> Any:
     if isinstance(value, Decimal):
         return str(value)
     if is_dataclass(value):
-        return {f.name: plain(getattr(value, f.name)) for f in fields(value) if f.name not in HIDDEN}
+        return {f.name: plain(getattr(value, f.name)) for f in fields(value)}
     if isinstance(value, tuple) and hasattr(value, "_asdict"):
         return {name: plain(item) for name, item in value._asdict().items()}
     return [plain(item) for item in value] if isinstance(value, tuple) else value

@@ -1,5 +1,4 @@
 from collections.abc import Iterable
-from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -118,7 +117,7 @@ def test_a_running_rebalance_shows_its_progress() -> None:
 
 def test_without_a_fill_there_is_no_price() -> None:
     """Average price and shortfall of nothing are undefined, not zero."""
-    (entry,) = told((STARTED, replace(FINISHED, position=Decimal(4))))
+    (entry,) = told((STARTED, FINISHED._replace(position=Decimal(4))))
 
     assert entry.average_price is None
     assert entry.shortfall_bps is None
@@ -178,7 +177,7 @@ def test_urgency_is_the_highest_reached() -> None:
 
 def test_a_superseded_rebalance_is_told_as_such() -> None:
     """One that ended because leverage crossed the opposite edge says so, and opens its draw."""
-    (entry,) = told((DRAW, STARTED, replace(FINISHED, ending=rec.Ending.SUPERSEDED)))
+    (entry,) = told((DRAW, STARTED, FINISHED._replace(ending=rec.Ending.SUPERSEDED)))
 
     assert entry.state is EntryState.SUPERSEDED
     assert entry.u == DRAW.u

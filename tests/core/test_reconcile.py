@@ -1,4 +1,3 @@
-from dataclasses import replace
 from decimal import Decimal
 
 from bot.core import commands as cmd
@@ -70,7 +69,7 @@ def test_what_the_account_holds_beyond_the_capital_is_not_the_funds() -> None:
     lab = quiet()
     (created,) = lab.of(rec.FundCreated)
     assert created.unallocated == 0
-    lab.records[0] = replace(created, unallocated=D(500))
+    lab.records[0] = created._replace(unallocated=D(500))
     lab.venue.ledger = lab.venue.ledger._replace(cash=lab.venue.ledger.cash + 500)
     lab.restart()
     assert lab.state.book.incidents == {}

@@ -19,7 +19,7 @@ def failing(what: str, kind: type) -> Callable[[str, object], None]:
 
     def hurdle(happening: str, about: object) -> None:
         nonlocal failed
-        found = about if isinstance(about, tuple) else (about,)
+        found = about if isinstance(about, tuple) and happening == "append" else (about,)
         if not failed and happening == what and any(isinstance(item, kind) for item in found):
             failed = True
             raise OSError("the disk is full")
