@@ -6,8 +6,8 @@ cannot be made durable, or the step itself fails, the fund stops trading for goo
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Awaitable, Callable
+from typing import Protocol, TypeAlias
 
 import structlog
 
@@ -27,9 +27,13 @@ from bot.venue.clock import Clock
 class Gateway(Protocol):
     """The venue account that a fund trades on."""
 
-    async def perform(self, command: Command) -> ev.Event:
-        """Carry a command out; the answer, also of a failure, is an event."""
+    def ready(self, command: Command) -> "Carry":
+        """Do what needs no waiting, such as signing an order; the result carries the command out."""
         ...
+
+
+Carry: TypeAlias = Callable[[], Awaitable[ev.Event]]
+"""Carries a command out, once; the answer, also of a failure, is an event."""
 
 
 class Runner:
@@ -133,7 +137,8 @@ class Runner:
             task.cancel()
 
     def _start(self, command: Command) -> None:
-        task = asyncio.get_running_loop().create_task(self._carry_out(command))
+        carry = self._gateway.ready(command)
+        task = asyncio.get_running_loop().create_task(self._carry_out(command, carry))
         self._pending.add(task)
         task.add_done_callback(self._done)
 
@@ -143,9 +148,9 @@ class Runner:
             self._fail(task.exception())
         self._on_change(self, ())
 
-    async def _carry_out(self, command: Command) -> None:
+    async def _carry_out(self, command: Command, carry: Carry) -> None:
         try:
-            answer = await self._gateway.perform(command)
+            answer = await carry()
         except Exception as error:  # noqa: BLE001 - a gateway must not raise; if it does, nobody knows the outcome
             self._log.exception("command_failed", command=type(command).__name__)
             reason = type(error).__name__

@@ -1,6 +1,7 @@
 """One account at the venue: carries out commands, and answers each with an event."""
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING
 
 from bot.core.commands import DrawSecrets, FetchAccount, FetchIncome, FetchTouch, FetchTrades, QueryOrder
@@ -21,6 +22,8 @@ from bot.venue.preparation import prepare
 from bot.venue.requests import Requests
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from bot.core.commands import Command
     from bot.core.events import Event
     from bot.core.fund import Contract, Fund
@@ -52,22 +55,33 @@ class AccountGateway:
         self._clock = clock
         self._requests = Requests(profile, client, limiter)
 
+    def ready(self, command: "Command") -> "Callable[[], Awaitable[Event]]":
+        """Sign an order at once, so that nothing comes between its decision and that.
+
+        The result carries the command out and says what came of it. Raises `RequestFailed` where ccxt cannot
+        sign at all.
+        """
+        if isinstance(command, SubmitOrder):
+            return partial(self._submit, command, self._profile.submit(self._requests, command))
+        return partial(self._look, command)
+
     async def perform(self, command: "Command") -> "Event":
         """Carry out one command and say what came of it; `delay_s` (wall time) is waited for first."""
+        return await self.ready(command)()
+
+    async def _look(self, command: "Command") -> "Event":
         delay_s = getattr(command, "delay_s", 0.0)
         if delay_s > 0:
             await asyncio.sleep(delay_s)
-        if isinstance(command, SubmitOrder):
-            return await self._submit(command)
         try:
             return await self._read(command)
         except RequestFailed as error:
             return ReadFailed(*self._now(), type(command).__name__, str(error))
 
-    async def _submit(self, order: SubmitOrder) -> "Event":
+    async def _submit(self, order: SubmitOrder, send: "Callable[[], Awaitable[OrderState]]") -> "Event":
         """Send the order, exactly once."""
         try:
-            return self._report(await self._profile.submit(self._requests, order))
+            return self._report(await send())
         except RequestFailed as error:
             if error.code in self._profile.definite_rejects:
                 return OrderRefused(*self._now(), order.cid, error.code, error.reason)

@@ -3,9 +3,10 @@
 Codes and fields: Binance's USDⓈ-M futures documentation, "Error Code" and the pages of each endpoint.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -30,7 +31,7 @@ from bot.venue.profile import (
 
 if TYPE_CHECKING:
     from bot.core.limits import SubmitOrder
-    from bot.venue.requests import Requests
+    from bot.venue.requests import Requests, Sending
 
 LARGEST_BASIS = Decimal("0.05")
 """Mark and index further apart than this fraction contradict each other."""
@@ -159,7 +160,7 @@ class BinanceUsdm:
         """The next watch fetches a new listen key."""
         client.options["linear"] = {"listenKey": None, "lastAuthenticatedTime": 0}
 
-    async def submit(self, requests: "Requests", order: "SubmitOrder") -> OrderState:
+    def submit(self, requests: "Requests", order: "SubmitOrder") -> Callable[[], Awaitable[OrderState]]:
         """POST /fapi/v1/order, an immediate-or-cancel limit answered with its result."""
         params = {
             "symbol": order.symbol,
@@ -173,7 +174,7 @@ class BinanceUsdm:
         }
         if order.reduce_only:
             params["reduceOnly"] = "true"
-        return _answered_order(await requests.order("fapiPrivatePostOrder", params), order.cid)
+        return partial(_sent_order, requests.order("fapiPrivate", "order", params), order.cid)
 
     async def query(self, requests: "Requests", symbol: str, cid: str) -> OrderState:
         """GET /fapi/v1/order."""
@@ -302,6 +303,10 @@ def _paper_urls(base: str) -> dict[str, Any]:
         "fapiPrivateV3": f"{rest}/fapi/v3",
         "ws": {"linear": f"{socket}/ws", "ws-api": {"linear": f"{socket}/ws-fapi/v1"}},
     }
+
+
+async def _sent_order(send: "Sending", cid: str) -> OrderState:
+    return _answered_order(await send(), cid)
 
 
 def _answered_order(answer: Any, cid: str) -> OrderState:

@@ -37,6 +37,17 @@ class Limiter:
         until_s = asyncio.get_running_loop().time() + seconds
         self._held_until_s = max(self._held_until_s, until_s)
 
+    def take(self, weight: float) -> bool:
+        """Grant an order's weight if it is there at once; False if the order has to wait its turn."""
+        now_s = asyncio.get_running_loop().time()
+        if self._orders or now_s < self._held_until_s:
+            return False
+        self._refill(now_s)
+        if self._tokens < weight:
+            return False
+        self._tokens -= weight
+        return True
+
     async def acquire(self, weight: float, *, order: bool = False, patience_s: float) -> None:
         """Wait for `weight`; raise `RequestFailed` (code `rate_limit`) when that would take `patience_s`."""
         loop = asyncio.get_running_loop()

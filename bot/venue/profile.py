@@ -1,6 +1,6 @@
 """What a venue must tell us about itself: one frozen profile per exchange implements `Profile`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
@@ -157,8 +157,8 @@ class Profile(Protocol):
         """Make ccxt fetch a new user stream key at the next watch."""
         ...
 
-    async def submit(self, requests: "Requests", order: "SubmitOrder") -> OrderState:
-        """Send an order, once."""
+    def submit(self, requests: "Requests", order: "SubmitOrder") -> "Callable[[], Awaitable[OrderState]]":
+        """Sign an order; the result sends it, once."""
         ...
 
     async def query(self, requests: "Requests", symbol: str, cid: str) -> OrderState:

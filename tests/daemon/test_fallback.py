@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from decimal import Decimal
+from functools import partial
 
 import pytest
 
@@ -15,7 +16,7 @@ from bot.core.records import Record
 from bot.daemon.draws import SeededDraws
 from bot.daemon.fallback import MarkFallback
 from bot.daemon.operations import Operations
-from bot.daemon.runner import Runner
+from bot.daemon.runner import Carry, Runner
 from bot.testing import a_contract, a_fund
 from bot.venue.clock import ExchangeClock
 from bot.venue.errors import RequestFailed
@@ -33,6 +34,10 @@ class Memory:
 
 class Flat:
     """An account that holds exactly the fund's capital, and no position."""
+
+    def ready(self, command: Command) -> Carry:
+        """Everything takes time here."""
+        return partial(self.perform, command)
 
     async def perform(self, command: Command) -> Event:
         """Answer every read of the account; nothing else is asked for in these tests."""

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import partial
 
 from bot.core import commands as cmd
 from bot.core import events as ev
@@ -13,7 +14,7 @@ from bot.core.fund import Fund
 from bot.core.limits import SubmitOrder
 from bot.core.records import Record
 from bot.daemon.draws import SeededDraws
-from bot.daemon.runner import Runner
+from bot.daemon.runner import Carry, Runner
 from bot.testing import InstantVenue, a_contract, a_fund
 
 
@@ -91,6 +92,10 @@ class Desk:
         """Take the records of a step, as a journal does."""
         self._note("append", tuple(records))
         self.records += records
+
+    def ready(self, command: cmd.Command) -> Carry:
+        """Everything takes time here."""
+        return partial(self.perform, command)
 
     async def perform(self, command: cmd.Command) -> ev.Event:
         """Carry a command out, as a gateway does."""
