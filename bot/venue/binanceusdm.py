@@ -105,10 +105,8 @@ class BinanceUsdm:
 
     def mark_updates(self, frame: Any) -> Sequence[Mapping[str, Any]]:
         """A markPriceUpdate, or the list of them that the stream of all symbols sends; s is the symbol."""
-        if isinstance(frame, dict):
-            return (frame,) if frame.get("e") == "markPriceUpdate" else ()
-        rows = frame if isinstance(frame, list) else ()
-        return [row for row in rows if isinstance(row, dict) and row.get("e") == "markPriceUpdate"]
+        rows = frame if isinstance(frame, list) else (frame,)
+        return [row for row in rows if _is_mark_update(row)]
 
     def mark_frame(self, frame: Mapping[str, Any]) -> MarkFrame:
         """A markPriceUpdate: E event time, p mark price, T next funding time, r funding rate."""
@@ -291,6 +289,10 @@ class BinanceUsdm:
     async def set_leverage(self, requests: "Requests", symbol: str, leverage: int) -> None:
         """POST /fapi/v1/leverage; see `binanceusdm_setup`."""
         await set_leverage(requests, symbol, leverage)
+
+
+def _is_mark_update(row: Any) -> bool:
+    return isinstance(row, dict) and row.get("e") == "markPriceUpdate" and isinstance(row.get("s"), str)
 
 
 def _paper_urls(base: str) -> dict[str, Any]:

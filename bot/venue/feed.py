@@ -29,7 +29,6 @@ class _Watched:
     """What is known of one symbol."""
 
     symbol: str
-    unified: str
     alive_s: float
     time_ms: int = -1
     price: "Decimal | None" = None
@@ -64,8 +63,8 @@ class MarkFeed:
         self._on_mark = on_mark
         self._on_lost = on_lost
         self._silence_s = silence_s
-        self._watched = [_Watched(symbol, markets.unified(symbol), 0.0) for symbol in symbols]
-        self._unified = [watched.unified for watched in self._watched]
+        self._watched = {symbol: _Watched(symbol, 0.0) for symbol in symbols}
+        self._unified = [markets.unified(symbol) for symbol in symbols]
         self._pause_s = 0.0
         self.rejected_frames = 0
         self._parse = client.handle_message
@@ -77,7 +76,7 @@ class MarkFeed:
         """Watch until cancelled."""
         loop = asyncio.get_running_loop()
         self._fault = fault = loop.create_future()
-        for watched in self._watched:
+        for watched in self._watched.values():
             watched.alive_s = loop.time()
         watchdog = asyncio.create_task(self._watch_for_silence(), name="mark feed watchdog")
         watching = asyncio.create_task(self._watch(), name="mark feed")
@@ -105,35 +104,37 @@ class MarkFeed:
                 failure = "the stream was closed"  # ccxt cancels its watchers when it closes a socket
             except Exception as error:  # noqa: BLE001 - whatever it is, the stream is lost, and that is said
                 failure = f"the stream broke: {stream_trouble(error)}"
-            for watched in self._watched:
+            for watched in self._watched.values():
                 self._lose(watched, failure)
             drop_sockets(self._client, "lost")
             self._pause_s = min(max(self._pause_s * 2, _FIRST_PAUSE_S), _LONGEST_PAUSE_S)
             await asyncio.sleep(self._pause_s)
 
     def _handle(self, socket: Any, frame: Any) -> None:
-        """Keep each frame, and look at all that came at once together: the newest of a symbol wins."""
+        """Look at a frame at once; where others wait behind it, a moment later at all of them together."""
         self._frames.append((socket, frame))
-        if len(self._frames) == 1:
+        if not socket.buffer:
+            self._take_frames()
+        elif len(self._frames) == 1:
             asyncio.get_running_loop().call_soon(self._take_frames)
 
     def _take_frames(self) -> None:
+        """Of several frames of a symbol the newest counts."""
         frames, self._frames = self._frames, []
+        if self._fault is not None and not self._fault.done():
+            newest = {
+                update["s"]: update for _, frame in frames for update in self._profile.mark_updates(frame)
+            }
+            try:
+                for symbol, update in newest.items():
+                    if symbol in self._watched:
+                        self._take(self._watched[symbol], update)
+            except Exception as error:  # noqa: BLE001 - a fault of the listener: whoever runs the feed gets it
+                self._fault.set_exception(error)
         # What ccxt makes of a frame takes as long as a decision: twice round the loop is behind any order
         # that this mark leads to.
         loop = asyncio.get_running_loop()
         loop.call_soon(loop.call_soon, self._let_ccxt_parse, frames)
-        if self._fault is None or self._fault.done():
-            return
-        newest = {
-            update.get("s"): update for _, frame in frames for update in self._profile.mark_updates(frame)
-        }
-        try:
-            for watched in self._watched:
-                if watched.symbol in newest:
-                    self._take(watched, newest[watched.symbol])
-        except Exception as error:  # noqa: BLE001 - a fault of the listener: whoever runs the feed gets it
-            self._fault.set_exception(error)
 
     def _let_ccxt_parse(self, frames: list[tuple[Any, Any]]) -> None:
         """Subscriptions, errors and ccxt's own state are its business."""
@@ -166,7 +167,9 @@ class MarkFeed:
         while True:
             await asyncio.sleep(self._silence_s / 5)
             now_s = loop.time()
-            silent = [watched for watched in self._watched if now_s - watched.alive_s > self._silence_s]
+            silent = [
+                watched for watched in self._watched.values() if now_s - watched.alive_s > self._silence_s
+            ]
             for watched in silent:
                 self._lose(watched, f"silent for {self._silence_s:g} s")
                 watched.alive_s = now_s
