@@ -10,6 +10,7 @@ from typing import NamedTuple
 from bot.core import draws, plan
 from bot.core.events import Mark
 from bot.core.ledger import real_leverage
+from bot.core.outlook import NextSlice
 from bot.core.records import (
     ConfirmationCancelled,
     ConfirmationStarted,
@@ -32,8 +33,8 @@ _ACTIVE, _BAND = FundState.ACTIVE, Kind.BAND
 _PATIENT, _PROMPT = Urgency.PATIENT, Urgency.PROMPT
 
 
-def consider(turn: Turn, mark: Mark) -> bool:
-    """Decide with no rebalance under way; True when one was started."""
+def consider(turn: Turn, mark: Mark) -> NextSlice | None:
+    """Decide with no rebalance under way; the first slice of one when it was started."""
     leverage = real_leverage(turn.book.ledger, mark.price)
     if turn.book.state is _ACTIVE and turn.book.opened:
         value = turn.book.ledger.value(mark.price)
@@ -51,7 +52,7 @@ def consider(turn: Turn, mark: Mark) -> bool:
         decision = _emergency(turn, decision)
     if isinstance(decision, Hold):
         _hold(turn, mark, leverage, decision, view)
-        return False
+        return None
     return _ask(turn, mark, leverage, decision)
 
 
@@ -80,12 +81,12 @@ def _too_small(turn: Turn, mark: Mark, value: Usd) -> bool:
     return trade < contract.min_increase(mark.price) * mark.price
 
 
-def _rest_or_flatten(turn: Turn, mark: Mark, leverage: Leverage | None) -> bool:
+def _rest_or_flatten(turn: Turn, mark: Mark, leverage: Leverage | None) -> NextSlice | None:
     """A dead or too small fund holds nothing; flat, or as flat as the venue's minima allow, it rests."""
     left = plan.remaining(turn.book.ledger, mark.price, ZERO, turn.fund.sign, turn.contract)
     if plan.slice_quantity(left, turn.book.ledger, mark.price, turn.contract, None) == ZERO:
         turn.region = Region(ZERO, _HIGHEST, next_grid_ms(turn.now_ms))
-        return False
+        return None
     tolerance = _tolerance(turn, mark, ZERO)
     urgency = Urgency.EMERGENCY if emergency(turn, mark) else _PROMPT
     return _start(
@@ -93,9 +94,9 @@ def _rest_or_flatten(turn: Turn, mark: Mark, leverage: Leverage | None) -> bool:
     )
 
 
-def _open(turn: Turn, mark: Mark, leverage: Leverage) -> bool:
+def _open(turn: Turn, mark: Mark, leverage: Leverage) -> NextSlice | None:
     if turn.increases_refused(mark):
-        return False
+        return None
     target = turn.fund.start_leverage
     tolerance = _tolerance(turn, mark, target)
     return _start(turn, mark, leverage, _Choice(Kind.OPEN, target, _PATIENT, "opening", None, tolerance))
@@ -137,11 +138,11 @@ def _large_enough(turn: Turn, mark: Mark, low: Price, high: Price, until_ms: int
         return None
     edge = -spare / slope if slope else ZERO
     if slope < ZERO:
-        return Region(low, min(high, edge), until_ms)
-    return Region(max(low, edge), high, until_ms)
+        return Region(low, min(high, edge), until_ms, turn.outlook())
+    return Region(max(low, edge), high, until_ms, turn.outlook())
 
 
-def _ask(turn: Turn, mark: Mark, leverage: Leverage, wish: Rebalance) -> bool:
+def _ask(turn: Turn, mark: Mark, leverage: Leverage, wish: Rebalance) -> NextSlice | None:
     """Turn a strategy's wish into a rebalance, unless it must wait, be confirmed, or has nothing to trade."""
     fund, book = turn.fund, turn.book
     outside = not fund.band[0] <= leverage <= fund.band[1]
@@ -151,30 +152,38 @@ def _ask(turn: Turn, mark: Mark, leverage: Leverage, wish: Rebalance) -> bool:
         low, high = Decimal(repr(wish.low)), Decimal(repr(wish.high))
     increasing = low > leverage
     if increasing and turn.increases_refused(mark):
-        return False
+        return None
     if (
         increasing
         and kind is _BAND
         and wish.confirmation_s > 0
         and not _confirmed(turn, mark, leverage, wish)
     ):
-        return False
-    sequence: int | None = None
-    if kind is _BAND:
-        if not book.draws:
-            return False  # the next draw is on its way
-        sequence, _, u, _ = book.draws[0]
-    else:
-        u = f"{draws.unit(book.key, f'schedule|{book.rebalances + 1}'):.18f}"
-    target = draws.target(u, low, high)
+        return None
+    if kind is _BAND and not book.draws:
+        return None  # the next draw is on its way
+    sequence = book.draws[0].sequence if kind is _BAND else None
+    target = _target(turn, sequence, low, high)
     urgency = _PATIENT  # leveraging up never is urgent, delevering always is
     if target < leverage:
         urgency = Urgency.EMERGENCY if wish.urgency == "emergency" else _PROMPT
     tolerance = _tolerance(turn, mark, target)
     if abs(leverage - target) <= tolerance:
         _skip(turn, mark, wish)
-        return False
+        return None
     return _start(turn, mark, leverage, _Choice(kind, target, urgency, wish.reason, sequence, tolerance))
+
+
+def _target(turn: Turn, sequence: int | None, low: Leverage, high: Leverage) -> Leverage:
+    """By the queued draw where one is due, which is ready for the fund's own range; else by a keyed one."""
+    book = turn.book
+    if sequence is None:
+        u = f"{draws.unit(book.key, f'schedule|{book.rebalances + 1}'):.18f}"
+        return draws.target(u, low, high)
+    ready = turn.outlook().target
+    if ready is not None and (low, high) == turn.fund.target_range:
+        return ready
+    return draws.target(book.draws[0].u, low, high)
 
 
 def _skip(turn: Turn, mark: Mark, wish: Rebalance) -> None:
@@ -218,8 +227,9 @@ class _Choice(NamedTuple):
     tolerance: Leverage
 
 
-def _start(turn: Turn, mark: Mark, leverage: Leverage | None, choice: _Choice) -> bool:
+def _start(turn: Turn, mark: Mark, leverage: Leverage | None, choice: _Choice) -> NextSlice:
     kind, target, urgency, reason, sequence, tolerance = choice
+    first = turn.outlook().first
     turn.record(
         RebalanceStarted(
             turn.now_ms,
@@ -235,4 +245,4 @@ def _start(turn: Turn, mark: Mark, leverage: Leverage | None, choice: _Choice) -
             leverage,
         )
     )
-    return True
+    return first

@@ -45,9 +45,9 @@ def between(low: float, high: float, key: str, purpose: str) -> float:
     return low + (high - low) * unit(key, purpose)
 
 
-def share(low: float, high: float, key: str, purpose: str) -> Decimal:
-    """Uniform on [low, high], in millionths: the size of a slice as a share of fund value."""
-    return Decimal(round(between(low, high, key, purpose) * 1_000_000)) * _MILLIONTH
+def share(low: float, high: float, size: float) -> Decimal:
+    """The size of a slice as a share of fund value, in millionths: where in [low, high] `size` puts it."""
+    return Decimal(round((low + (high - low) * size) * 1_000_000)) * _MILLIONTH
 
 
 _MILLIONTH = Decimal("0.000001")

@@ -69,8 +69,10 @@ def _drive(turn: Turn) -> None:
         return  # decisions wait the moment until the funding of this instant is booked
     if turn.book.rebalance is not None:
         progress(turn, mark)
-    if turn.book.rebalance is None and consider(turn, mark):
-        begin(turn, mark)
+    if turn.book.rebalance is None:
+        first = consider(turn, mark)
+        if first is not None:
+            begin(turn, mark, first)
 
 
 def _opened(turn: Turn, event: ev.Opened) -> None:

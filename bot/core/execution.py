@@ -10,6 +10,7 @@ from bot.core.commands import FetchTouch
 from bot.core.events import Mark
 from bot.core.ledger import real_leverage, target_position
 from bot.core.orders import ORDER_LIFETIME_MS
+from bot.core.outlook import NextSlice, next_slice
 from bot.core.records import (
     Ending,
     Kind,
@@ -30,11 +31,11 @@ _UNFILLED = "unfilled delever"
 _DEFERRAL_MS = 1_000
 
 
-def begin(turn: Turn, mark: Mark) -> None:
+def begin(turn: Turn, mark: Mark, first: NextSlice) -> None:
     """Propose the first slice of a rebalance that was decided at this very mark: it cannot be over yet."""
     open_, contract = _now(turn), turn.contract
     goal = target_position(turn.book.ledger, mark.price, open_.target, turn.fund.sign, contract.taker_fee)
-    _propose(turn, mark, open_, goal, plan.lots_to(goal, turn.book.ledger, contract))
+    _propose(turn, mark, open_, goal, plan.lots_to(goal, turn.book.ledger, contract), first)
 
 
 def progress(turn: Turn, mark: Mark) -> None:
@@ -62,7 +63,7 @@ def progress(turn: Turn, mark: Mark) -> None:
     if turn.now_ms < open_.next_slice_ms:
         turn.wake_at(open_.next_slice_ms)
         return
-    _propose(turn, mark, open_, goal, left)
+    _propose(turn, mark, open_, goal, left, next_slice(turn.book, open_))
 
 
 def park(turn: Turn) -> None:
@@ -107,25 +108,22 @@ def _finish(turn: Turn, mark: Mark, ending: Ending) -> None:
     turn.reconcile()
 
 
-def _propose(turn: Turn, mark: Mark, open_: OpenRebalance, goal: Contracts, left: Contracts) -> None:
+def _propose(
+    turn: Turn, mark: Mark, open_: OpenRebalance, goal: Contracts, left: Contracts, drawn: NextSlice
+) -> None:
     book, contract = turn.book, turn.contract
     if open_.misses and open_.urgency is not Urgency.PATIENT and not turn.live.touch_asked:
         turn.live = turn.live._replace(touch_asked=True)
         turn.commands.append(FetchTouch())
         return  # an urgent slice that filled nothing is priced anew, from the book as it is
-    order_number = open_.orders + 1
     share_range = plan.MANNERS[open_.urgency].slice_share
-    share = None
-    if share_range is not None:
-        share = draws.share(*share_range, book.key, f"slice|{open_.number}|{open_.slices + 1}")
+    share = None if share_range is None else draws.share(*share_range, drawn.size)
     quantity = plan.slice_quantity(left, book.ledger, mark.price, contract, share)
     touch = turn.live.touch
     opposite = None if touch is None else (touch.ask if quantity > ZERO else touch.bid)
     elapsed_ms = turn.now_ms - open_.urgency_since_ms
-    incarnation = book.created.incarnation if book.created is not None else ""
-    cid = draws.client_order_id(incarnation, str(open_.number), order_number)
     price = plan.limit_price(quantity, mark.price, opposite, open_.urgency, elapsed_ms, contract)
-    proposal = limits.Proposal(cid, quantity, price, goal)
+    proposal = limits.Proposal(drawn.cid, quantity, price, goal)
     verdict = limits.approve(proposal, contract, book.ledger, turn.conditions(mark))
     if isinstance(verdict, limits.Refusal):
         _defer(turn, open_, verdict.reason)

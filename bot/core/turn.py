@@ -7,6 +7,7 @@ from bot.core.commands import Command, FetchAccount
 from bot.core.events import Event, Mark, TouchSeen
 from bot.core.fund import Contract, Fund
 from bot.core.limits import Conditions, Refusal, increases_refused
+from bot.core.outlook import Outlook, look_ahead
 from bot.core.records import IncidentClosed, IncidentOpened, Record
 from bot.core.units import Price
 
@@ -14,12 +15,13 @@ from bot.core.units import Price
 class Region(NamedTuple):
     """Marks in the closed interval [low, high], before `until_ms`, change nothing.
 
-    Two comparisons settle them.
+    Two comparisons settle them. `outlook` is ready for the first mark outside.
     """
 
     low: Price
     high: Price
     until_ms: int
+    outlook: Outlook | None = None
 
 
 class Live(NamedTuple):
@@ -63,6 +65,7 @@ class Turn:
     """The workspace of one step: it collects records (applying each at once to its own book) and commands."""
 
     __slots__ = (
+        "_outlook",
         "book",
         "commands",
         "contract",
@@ -83,6 +86,7 @@ class Turn:
         self.book = state.book.copy()
         self.mark = state.mark
         self.live = state.live
+        self._outlook = None if state.region is None else state.region.outlook
         self.region: Region | None = None
         self.wake_ms: int | None = None
         self.now_ms = max(event.time_ms, state.book.last_time_ms)
@@ -92,8 +96,15 @@ class Turn:
 
     def record(self, record: Record) -> None:
         """Make `record` part of the step, and of the book."""
+        self._outlook = None
         self.records.append(record)
         self.book.apply(record)
+
+    def outlook(self) -> Outlook:
+        """What comes next, as the book is now."""
+        if self._outlook is None:
+            self._outlook = look_ahead(self.fund, self.book)
+        return self._outlook
 
     def wake_at(self, time_ms: int) -> None:
         """Ask for an event at `time_ms` at the latest."""
