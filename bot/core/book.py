@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from math import sqrt
-from operator import attrgetter
 from typing import Any, NamedTuple
 
 from bot.core import records as rec
@@ -52,7 +51,7 @@ class OpenRebalance(NamedTuple):
     deferred: str | None = None
 
 
-@dataclass(slots=True)
+@dataclass
 class Book:
     """The durable state of one fund. Read it freely; only `apply` changes it.
 
@@ -87,7 +86,8 @@ class Book:
 
     def copy(self) -> "Book":
         """An independent copy: every value but the incidents is immutable."""
-        twin = Book(*_VALUES(self))
+        twin = object.__new__(Book)
+        vars(twin).update(vars(self))
         twin.incidents = self.incidents.copy()
         return twin
 
@@ -112,9 +112,6 @@ class Book:
         """Take one record in."""
         _APPLY[type(record)](self, record)
         self.last_time_ms = max(self.last_time_ms, record.time_ms)
-
-
-_VALUES = attrgetter(*Book.__slots__)
 
 
 def fold(records: Iterable[rec.Record]) -> Book:
@@ -156,16 +153,16 @@ def _rebalance_started(book: Book, record: rec.RebalanceStarted) -> None:
         book.draws = book.draws[1:]  # used in order
     leverage = record.leverage if record.leverage is not None else record.target + 1
     book.rebalance = OpenRebalance(
-        number=record.number,
-        kind=record.kind,
-        urgency=record.urgency,
-        urgency_since_ms=record.time_ms,
-        sequence=record.sequence,
-        target=record.target,
-        tolerance=record.tolerance,
-        increasing=record.target > leverage,
-        started_ms=record.time_ms,
-        next_slice_ms=record.time_ms,
+        record.number,
+        record.kind,
+        record.urgency,
+        record.time_ms,
+        record.sequence,
+        record.target,
+        record.tolerance,
+        record.target > leverage,
+        record.time_ms,
+        record.time_ms,
     )
 
 
@@ -189,7 +186,8 @@ def _urgency_raised(book: Book, record: rec.UrgencyRaised) -> None:
 def _order_intended(book: Book, record: rec.OrderIntended) -> None:
     open_ = _now(book)
     order = Order(record.cid, record.quantity, record.limit_price, record.reduce_only, record.expires_wall_ms)
-    book.rebalance = open_._replace(order=order, orders=open_.orders + 1, deferred=None)
+    counts = (open_.orders + 1, open_.slices, open_.misses, open_.rejects)
+    book.rebalance = OpenRebalance(*open_[:10], *counts, order, open_.parked)
 
 
 def _told(book: Book, cid: str, news: News, filled: Contracts = ZERO, venue_id: str | None = None) -> None:
