@@ -3,10 +3,13 @@
 The clock starts when the client's transport hands over the frame, and is read twice: when ccxt has signed the
 order, and when aiohttp gives the request's bytes to the transport. The loop and the rooms are those of `run`;
 the other side is `loopback_venue`, which rests while the clock runs. Between two orders the process waits for
-sockets, so these figures are those of a cold processor, their baselines too.
+sockets, so these figures are those of a cold processor.
 
-The figure "in process" leaves the sockets out, as its baseline does (ccxt's own request and sign): the
-frame's bytes go to ccxt's message handler, and a canned answer stands where ccxt would open a connection.
+What ccxt takes alone is measured beside every single order, with the caches as that order leaves them: in a
+loop of its own its signature takes half as long, and in another minute on a shared machine twice.
+
+The figure "in process" leaves the sockets out: the frame's bytes go to ccxt's message handler, and a canned
+answer stands where ccxt would open a connection.
 """
 
 import asyncio
@@ -143,8 +146,10 @@ class _Bench:
         self._operations, self._alarms = Operations("paper"), WallAlarms()
         self._time_sign()
 
-    async def orders(self, journal: Journal, count: int, signed: list[float], written: list[float]) -> None:
-        """Add the microseconds from a frame to the signed order, and to its bytes, of `count` orders."""
+    async def orders(
+        self, journal: Journal, count: int, ours: "_Times", alone: "_Times | None" = None
+    ) -> None:
+        """Time `count` orders, from a frame to the signed order and to its bytes; after each, ccxt alone."""
         watch, start = self._stopwatch, self._lab.state
         runner = self._runner(journal)
         for _ in range(count):
@@ -157,13 +162,16 @@ class _Bench:
                 await watch.sent.wait()
                 await runner.wait_quiet()
             assert runner.failure is None, runner.failure
-            signed.append((watch.signed - watch.frame) * 1e6)
-            written.append((watch.written - watch.frame) * 1e6)
+            ours.signed.append((watch.signed - watch.frame) * 1e6)
+            ours.written.append((watch.written - watch.frame) * 1e6)
+            if alone is not None:
+                alone.signed.append(self.ccxt_sign())
+                alone.written.append(await self.ccxt_order())
         runner.state = start
         self._alarms.changed(runner)
 
-    async def in_process(self, count: int, signed: list[float]) -> None:
-        """Add the microseconds from a frame in ccxt's hands to the signed order, without any socket."""
+    async def in_process(self, count: int, ours: "_Times", alone: "_Times") -> None:
+        """The same from a frame in ccxt's hands to the signed order, without any socket."""
         watch, start, fetch = self._stopwatch, self._lab.state, self.client.fetch
         runner = self._runner(_NoJournal())
         streams = self._venue._public.clients.values()  # noqa: SLF001 - ccxt's own hands are not public
@@ -190,7 +198,8 @@ class _Bench:
             await asyncio.sleep(0)
             await runner.wait_quiet()
             assert runner.failure is None, runner.failure
-            signed.append((watch.signed - watch.frame) * 1e6)
+            ours.signed.append((watch.signed - watch.frame) * 1e6)
+            alone.signed.append(self.ccxt_sign())
         self.client.fetch = fetch
         runner.state = start
         self._alarms.changed(runner)
@@ -289,14 +298,12 @@ async def _measure(folder: Path, rounds: int, count: int) -> None:
         stack.callback(journal.close)
         bare = _BareCommits(folder)
         stack.callback(bare.close)
-        await bench.orders(_NoJournal(), count, [], [])
+        await bench.orders(_NoJournal(), count, _Times())
         settle_collector()
         for _ in range(rounds):
-            await bench.orders(_NoJournal(), count, found.signed, found.written)
-            await bench.in_process(count, found.in_process)
-            found.ccxt_signed += [bench.ccxt_sign() for _ in range(count)]
-            found.ccxt_written += [await bench.ccxt_order() for _ in range(count)]
-            await bench.orders(journal, count, found.durably_signed, found.durably_written)
+            await bench.orders(_NoJournal(), count, found.ours, found.alone)
+            await bench.in_process(count, found.ours_in_process, found.alone_in_process)
+            await bench.orders(journal, count, found.durable)
             found.commits += [await bare.one() for _ in range(count)]
         _report(found)
 
@@ -305,21 +312,24 @@ def _report(found: "_Series") -> None:
     """What is ours is judged against what is ccxt's: its signing, and its way to the transport."""
     commit = median(found.commits)
     report("wire", "one bare FULL commit of one small row", found.commits, "us")
-    report("wire", "ccxt alone: create_order_request and sign", found.ccxt_signed, "us")
-    report("wire", "ccxt alone: create_order to bytes out", found.ccxt_written, "us")
+    report(
+        "wire", "ccxt alone: create_order_request and sign, in process", found.alone_in_process.signed, "us"
+    )
+    report("wire", "ccxt alone: create_order_request and sign", found.alone.signed, "us")
+    report("wire", "ccxt alone: create_order to bytes out", found.alone.written, "us")
     report("wire", "ccxt alone: mark bytes in to order bytes out", found.ccxt_trips, "us")
-    sign = median(found.ccxt_signed)
+    sign = median(found.alone_in_process.signed)
     report(
         "wire",
         "mark bytes in to signed order, in process",
-        found.in_process,
+        found.ours_in_process.signed,
         "us",
         limit=sign + LIMIT_US,
         baseline=sign,
     )
     for figure, ours, with_journal, theirs in (
-        ("signed order", found.signed, found.durably_signed, found.ccxt_signed),
-        ("order bytes out", found.written, found.durably_written, found.ccxt_written),
+        ("signed order", found.ours.signed, found.durable.signed, found.alone.signed),
+        ("order bytes out", found.ours.written, found.durable.written, found.alone.written),
     ):
         base = median(theirs)
         limit = base + LIMIT_US
@@ -331,7 +341,7 @@ def _report(found: "_Series") -> None:
     report(
         "wire",
         "mark bytes in to order bytes out, against ccxt alone",
-        found.written,
+        found.ours.written,
         "us",
         limit=trip + LIMIT_US,
         baseline=trip,
@@ -339,16 +349,22 @@ def _report(found: "_Series") -> None:
 
 
 @dataclass(slots=True)
-class _Series:
-    """Microseconds, one entry per order."""
+class _Times:
+    """Microseconds to the signed order, and to its bytes on the transport; one entry per order."""
 
-    in_process: list[float] = field(default_factory=list)
     signed: list[float] = field(default_factory=list)
     written: list[float] = field(default_factory=list)
-    durably_signed: list[float] = field(default_factory=list)
-    durably_written: list[float] = field(default_factory=list)
-    ccxt_signed: list[float] = field(default_factory=list)
-    ccxt_written: list[float] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Series:
+    """All that is measured; `alone` is ccxt without us, beside each of `ours`."""
+
+    ours: _Times = field(default_factory=_Times)
+    alone: _Times = field(default_factory=_Times)
+    ours_in_process: _Times = field(default_factory=_Times)
+    alone_in_process: _Times = field(default_factory=_Times)
+    durable: _Times = field(default_factory=_Times)
     ccxt_trips: list[float] = field(default_factory=list)
     commits: list[float] = field(default_factory=list)
 
