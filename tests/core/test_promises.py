@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from bot.core import events as ev
 from bot.core.book import Book, fold
 from bot.core.commands import Command
+from bot.core.engine import step
 from bot.core.ledger import real_leverage
 from bot.core.limits import SubmitOrder
 from bot.core.records import Filled, OrderIntended, RebalanceStarted
@@ -44,6 +45,10 @@ class Witness(Lab):
         known = len(self.records)
         commands = super().take(event)
         assert repr(before) == text, "step changed the state it was given"
+        if before.region is not None:
+            unprepared = before._replace(region=before.region._replace(outlook=None))
+            told = step(unprepared, event)[1:]
+            assert told == (tuple(self.records[known:]), commands), "an outlook changed what was decided"
         self._judge(known, commands)
         self._moment()
         return commands

@@ -96,6 +96,15 @@ async def test_a_gateway_that_raises_leaves_an_order_unknown(desk: Desk, logged:
     assert [line["command"] for line in logged() if line["event"] == "command_failed"] == ["SubmitOrder"]
 
 
+async def test_an_order_that_cannot_be_made_ready_stops_the_fund(desk: Desk) -> None:
+    """It was not sent, and nobody knows why it could not be signed: a person looks, a restart resolves it."""
+    desk.hurdle = failing("ready", SubmitOrder)
+    runner = await desk.opened()
+
+    assert runner.failure == "OSError: the disk is full"
+    assert not any(isinstance(about, SubmitOrder) for about in desk.of("perform"))
+
+
 async def test_a_read_that_raises_is_repeated(desk: Desk) -> None:
     """It is evidence of nothing: the account is asked for again, and the fund goes on."""
     desk.hurdle = failing("perform", FetchAccount)

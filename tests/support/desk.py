@@ -94,7 +94,8 @@ class Desk:
         self.records += records
 
     def ready(self, command: cmd.Command) -> Carry:
-        """Everything takes time here."""
+        """Everything takes time here, but what the hurdle says."""
+        self.hurdle("ready", command)
         return partial(self.perform, command)
 
     async def perform(self, command: cmd.Command) -> ev.Event:

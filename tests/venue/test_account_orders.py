@@ -9,6 +9,8 @@ import pytest
 from aiohttp import web
 
 from bot.core.events import OrderRefused, OrderReport, OrderUnknown
+from bot.venue.errors import RequestFailed
+from bot.venue.venue import Venue
 from tests.support.venue_orders import CID, an_order
 from tests.support.venue_stub import Answer, VenueStub, error_answer, json_answer, text_answer
 from tests.venue.conftest import NOW_MS, SECRET, Account
@@ -223,6 +225,43 @@ async def test_after_a_timestamp_error_the_clocks_are_compared(stub: VenueStub, 
 
     first, second = (int(params["timestamp"]) for route, params in stub.seen if route == ORDER)
     assert second - first > ahead_ms / 2
+
+
+async def test_an_order_is_signed_when_it_is_made_ready(stub: VenueStub, account: Account) -> None:
+    """Before anything is awaited: a moment later other work may stand before it. It is sent when called."""
+    send = account.gateway.ready(an_order())
+    ready_ms = time.time_ns() // 1_000_000
+    await asyncio.sleep(0.05)
+    assert stub.count(ORDER) == 0
+
+    await send()
+
+    (params,) = (params for route, params in stub.seen if route == ORDER)
+    assert int(params["timestamp"]) <= ready_ms
+
+
+async def test_an_order_that_must_wait_is_signed_when_it_is_its_turn(
+    stub: VenueStub, venue: Venue, account: Account
+) -> None:
+    """Its receive window begins when it is sent."""
+    venue._limiter.hold(0.1)
+    send = account.gateway.ready(an_order())
+    ready_ms = time.time_ns() // 1_000_000
+
+    await send()
+
+    (params,) = (params for route, params in stub.seen if route == ORDER)
+    assert int(params["timestamp"]) >= ready_ms + 90
+
+
+async def test_an_order_that_cannot_be_signed_is_none(stub: VenueStub, account: Account) -> None:
+    """It fails before there is anything to send, in words of ours."""
+    account.client.apiKey = ""
+
+    with pytest.raises(RequestFailed, match="AuthenticationError"):
+        account.gateway.ready(an_order())
+
+    assert stub.count(ORDER) == 0
 
 
 async def test_a_ban_stops_orders_without_asking_the_venue(stub: VenueStub, account: Account) -> None:

@@ -142,7 +142,16 @@ async def test_a_price_that_is_none_loses_the_symbol(
     assert set(seen.prices()) <= {"50000", "50001"}
 
 
-@pytest.mark.parametrize("frame", ["[]", "[1]", '{"e":"markPriceUpdate","E":1', '{"e":"markPriceUpdate"}'])
+@pytest.mark.parametrize(
+    "frame",
+    [
+        "[]",
+        "[1]",
+        '{"e":"markPriceUpdate","E":1',
+        '{"e":"markPriceUpdate"}',
+        '{"e":"markPriceUpdate","s":["BTCUSDT"],"p":"1","E":1001}',
+    ],
+)
 async def test_a_frame_that_cannot_be_read_ends_in_a_resubscription(
     stub: VenueStub, venue: Venue, frame: str
 ) -> None:
@@ -158,7 +167,16 @@ async def test_a_frame_that_cannot_be_read_ends_in_a_resubscription(
     assert len(seen.lost) == 1
 
 
-@pytest.mark.parametrize("frame", ['"text"', "{}", '{"e":"somethingNew"}', '{"result":null,"id":99}'])
+@pytest.mark.parametrize(
+    "frame",
+    [
+        '"text"',
+        "{}",
+        '{"e":"somethingNew"}',
+        '{"result":null,"id":99}',
+        '{"e":"markPriceUpdate","s":"LTCUSDT","p":"50000","E":1000}',
+    ],
+)
 async def test_a_frame_about_something_else_changes_nothing(
     stub: VenueStub, venue: Venue, frame: str
 ) -> None:

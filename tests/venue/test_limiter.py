@@ -46,6 +46,32 @@ async def test_orders_pass_waiting_reads() -> None:
     assert done == ["read 0", "order", "read 1", "read 2"]
 
 
+async def test_an_order_is_granted_at_once_where_nothing_stands_before_it() -> None:
+    """From the reserve too, and until the bucket is empty; a read that waits does not count."""
+    limiter = Limiter(rate_per_s=1, burst=5)
+    await limiter.acquire(4, patience_s=1)
+    read = asyncio.create_task(limiter.acquire(4, patience_s=10))
+    await asyncio.sleep(0)
+
+    assert limiter.take(1)
+    assert not limiter.take(1)
+    read.cancel()
+
+
+async def test_an_order_behind_a_waiting_order_or_a_hold_is_not_granted_at_once() -> None:
+    """Orders keep their order, and what the venue said is obeyed."""
+    limiter = Limiter(rate_per_s=100, burst=5)
+    await limiter.acquire(4, patience_s=1)
+    first = asyncio.create_task(limiter.acquire(3, order=True, patience_s=10))
+    await asyncio.sleep(0)
+    assert not limiter.take(1)
+    await first
+
+    held = Limiter()
+    held.hold(10)
+    assert not held.take(1)
+
+
 async def test_patience_ends_in_a_failure_that_says_nothing_was_sent() -> None:
     """Who cannot be served in time is told so, and leaves the queue to the others."""
     limiter = Limiter(rate_per_s=1, burst=5)
