@@ -178,7 +178,7 @@ def _target(turn: Turn, sequence: int | None, low: Leverage, high: Leverage) -> 
     """By the queued draw where one is due, which is ready for the fund's own range; else by a keyed one."""
     book = turn.book
     if sequence is None:
-        u = f"{draws.unit(book.key, f'schedule|{book.rebalances + 1}'):.18f}"
+        u = f"{draws.unit(book.key, 'schedule', book.rebalances + 1):.18f}"
         return draws.target(u, low, high)
     ready = turn.outlook().target
     if ready is not None and (low, high) == turn.fund.target_range:
@@ -207,7 +207,7 @@ def _confirmed(turn: Turn, mark: Mark, leverage: Leverage, wish: Rebalance) -> b
     pending = turn.book.confirmation
     if pending is None:
         number = turn.book.confirmations + 1
-        delay_s = draws.confirmation_delay_s(wish.confirmation_s, turn.book.key, f"confirmation|{number}")
+        delay_s = draws.confirmation_delay_s(wish.confirmation_s, turn.book.key, "confirmation", number)
         turn.record(ConfirmationStarted(turn.now_ms, mark.price, leverage, turn.now_ms + int(delay_s * 1000)))
         pending = turn.book.confirmation
     if pending is None or turn.now_ms >= pending.deadline_ms:

@@ -34,15 +34,16 @@ def target(u: str, low: Leverage, high: Leverage) -> Leverage:
 _TARGET_GRID = Decimal("0.000000001")
 
 
-def unit(key: str, purpose: str) -> float:
-    """A number in [0, 1) with 53 bits, fixed by the fund's key and the purpose, e.g. `slice|7|2`."""
-    digest = blake2s(purpose.encode(), key=bytes.fromhex(key), digest_size=8).digest()
+def unit(key: str, *purpose: str | int) -> float:
+    """A number in [0, 1) with 53 bits, fixed by the fund's key and the purpose."""
+    message = "|".join([str(part) for part in purpose]).encode()
+    digest = blake2s(message, key=bytes.fromhex(key), digest_size=8).digest()
     return (int.from_bytes(digest, "big") >> 11) / (1 << 53)
 
 
-def between(low: float, high: float, key: str, purpose: str) -> float:
+def between(low: float, high: float, key: str, *purpose: str | int) -> float:
     """Uniform on [low, high)."""
-    return low + (high - low) * unit(key, purpose)
+    return low + (high - low) * unit(key, *purpose)
 
 
 def share(low: float, high: float, size: float) -> Decimal:
@@ -53,9 +54,9 @@ def share(low: float, high: float, size: float) -> Decimal:
 _MILLIONTH = Decimal("0.000001")
 
 
-def confirmation_delay_s(cap_s: float, key: str, purpose: str) -> float:
+def confirmation_delay_s(cap_s: float, key: str, *purpose: str | int) -> float:
     """Exponential with mean a third of the cap, cut at the cap: most delays are short, none is certain."""
-    return min(cap_s, -cap_s / 3 * log(1.0 - unit(key, purpose)))
+    return min(cap_s, -cap_s / 3 * log(1.0 - unit(key, *purpose)))
 
 
 def client_order_id(incarnation: str, rebalance: str, order: int) -> str:

@@ -222,7 +222,7 @@ def _pause_ms(turn: Turn, open_: OpenRebalance, order: Order) -> int:
     if open_.urgency is Urgency.EMERGENCY:
         return 0 if order.filled else int(plan.RETRY_GAP_S * 1000)
     low, high = plan.MANNERS[open_.urgency].gap_s
-    return int(1000 * draws.between(low, high, turn.book.key, f"gap|{open_.number}|{open_.slices + 1}"))
+    return int(1000 * draws.between(low, high, turn.book.key, "gap", open_.number, open_.slices + 1))
 
 
 def _fetch_trades(turn: Turn, order: Order) -> None:

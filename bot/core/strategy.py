@@ -10,6 +10,7 @@ leveraged funds, or two lines of algebra from V = cash + position x price):
     L(x) = L0 x / (1 - s L0 + s L0 x)      so      x(L) = L (1 - s L0) / (L0 (1 - s L)).
 """
 
+from dataclasses import dataclass
 from math import inf
 from typing import Literal, NamedTuple, Protocol, TypeAlias
 
@@ -42,7 +43,8 @@ class Rebalance(NamedTuple):
 Decision: TypeAlias = Hold | Rebalance
 
 
-class FundView(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class FundView:
     """What a strategy sees, in every mode: plain floats, times in UTC seconds of market time.
 
     `last_rebalance_*` are those of the last rebalance, or of the fund's start. `volatility` is annualised,

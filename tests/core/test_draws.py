@@ -43,7 +43,7 @@ def test_a_public_target_needs_no_luck() -> None:
 
 def test_keyed_draws_are_spread_evenly() -> None:
     """The mean of many draws is a half, and each tenth of [0, 1) gets its share."""
-    values = [draws.unit(KEY, f"slice|{number}") for number in range(5_000)]
+    values = [draws.unit(KEY, "slice", number) for number in range(5_000)]
     assert all(0 <= value < 1 for value in values)
     assert abs(sum(values) / len(values) - 0.5) < 0.015
     counts = [sum(int(value * 10) == tenth for value in values) for tenth in range(10)]
@@ -53,13 +53,13 @@ def test_keyed_draws_are_spread_evenly() -> None:
 
 def test_a_draw_is_fixed_by_key_and_purpose() -> None:
     """The same key and purpose repeat a draw; another key, rebalance or slice gives another."""
-    first = draws.unit(KEY, "slice|1|1")
-    assert draws.unit(KEY, "slice|1|1") == first
+    first = draws.unit(KEY, "slice", 1, 1)
+    assert draws.unit(KEY, "slice", 1, 1) == first
     others = {
-        draws.unit("00" * 32, "slice|1|1"),
-        draws.unit(KEY, "gap|1|1"),
-        draws.unit(KEY, "slice|2|1"),
-        draws.unit(KEY, "slice|1|2"),
+        draws.unit("00" * 32, "slice", 1, 1),
+        draws.unit(KEY, "gap", 1, 1),
+        draws.unit(KEY, "slice", 2, 1),
+        draws.unit(KEY, "slice", 1, 2),
     }
     assert len({first, *others}) == 5
 
@@ -68,18 +68,18 @@ def test_a_draw_is_fixed_by_key_and_purpose() -> None:
 def test_between_stays_between(a: float, b: float, number: int) -> None:
     """A uniform draw lies within its ends."""
     low, high = sorted((a, b))
-    assert low <= draws.between(low, high, KEY, f"gap|{number}") <= high
+    assert low <= draws.between(low, high, KEY, "gap", number) <= high
 
 
 @given(st.floats(0.001, 86_400), st.integers(0, 10**6))
 def test_a_confirmation_delay_is_within_its_cap(cap_s: float, number: int) -> None:
     """Never negative, never above the cap, whatever the draw."""
-    assert 0 <= draws.confirmation_delay_s(cap_s, KEY, f"confirmation|{number}") <= cap_s
+    assert 0 <= draws.confirmation_delay_s(cap_s, KEY, "confirmation", number) <= cap_s
 
 
 def test_confirmation_delays_follow_their_law() -> None:
     """Exponential with mean a third of the cap, cut there: about e^-3 = 5 % last for the whole cap."""
-    delays = [draws.confirmation_delay_s(1800, KEY, f"confirmation|{number}") for number in range(5_000)]
+    delays = [draws.confirmation_delay_s(1800, KEY, "confirmation", number) for number in range(5_000)]
     assert abs(sum(delays) / len(delays) - 600 * (1 - 2.718281828**-3)) < 25
     assert 0.035 < sum(delay == 1800 for delay in delays) / len(delays) < 0.065
 

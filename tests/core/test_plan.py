@@ -58,7 +58,7 @@ def test_slices_add_up_to_the_whole_trade(
         return
     sizes: list[Decimal] = []
     while left := plan.remaining(ledger, mark, target, side, contract):
-        share = draws.share(0.04, 0.24, draws.unit(KEY, f"{seed}|{len(sizes)}"))
+        share = draws.share(0.04, 0.24, draws.unit(KEY, seed, len(sizes)))
         size = plan.slice_quantity(left, ledger, mark, contract, share)
         assert size * left > 0
         assert abs(size) % lot == 0

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from math import inf, log
 from typing import ClassVar, Literal
 
@@ -153,4 +154,4 @@ def test_a_view_is_frozen() -> None:
     view = a_view()
     with pytest.raises(AttributeError):
         view.mark = 2.0  # type: ignore[misc]
-    assert view._replace(mark=2.0).mark == 2.0
+    assert replace(view, mark=2.0).mark == 2.0

@@ -1,5 +1,6 @@
 """What every shipped strategy must keep: `Hold` is true for as long, and as far, as it says."""
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Literal
 
@@ -85,8 +86,8 @@ def test_a_hold_stays_true_throughout_its_region(
             continue
         leverage = real_leverage(ledger, Decimal(price))
         assert leverage is not None
-        later = view._replace(
-            mark=price, real_leverage=float(leverage), time_s=view.time_s + when * span_s * (1 - 1e-9)
+        later = replace(
+            view, mark=price, real_leverage=float(leverage), time_s=view.time_s + when * span_s * (1 - 1e-9)
         )
         assert isinstance(strategy.decide(later), Hold)
         if uses_band(strategy):

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from math import inf
 from typing import Any
 
@@ -21,9 +22,9 @@ VIEW = FundView(
 
 def test_at_its_hour_it_returns_to_the_target() -> None:
     """From below patiently, from above promptly, at the first look at or after the time."""
-    at_midnight = VIEW._replace(time_s=11.0 * DAY_S)
-    assert Interval().decide(at_midnight._replace(real_leverage=2.8)) == Rebalance(3, 3, "patient", "clock")
-    assert Interval().decide(at_midnight._replace(real_leverage=3.2)) == Rebalance(3, 3, "prompt", "clock")
+    at_midnight = replace(VIEW, time_s=11.0 * DAY_S)
+    assert Interval().decide(replace(at_midnight, real_leverage=2.8)) == Rebalance(3, 3, "patient", "clock")
+    assert Interval().decide(replace(at_midnight, real_leverage=3.2)) == Rebalance(3, 3, "prompt", "clock")
 
 
 def test_it_holds_until_the_next_hour() -> None:
@@ -31,7 +32,7 @@ def test_it_holds_until_the_next_hour() -> None:
     hold = Interval(at="12:30").decide(VIEW)
     assert isinstance(hold, Hold)
     assert hold.until_s == 10 * DAY_S + 45_000
-    late = VIEW._replace(time_s=10 * DAY_S + 46_000.0, last_rebalance_time_s=10 * DAY_S + 45_001.0)
+    late = replace(VIEW, time_s=10 * DAY_S + 46_000.0, last_rebalance_time_s=10 * DAY_S + 45_001.0)
     hold = Interval(at="12:30").decide(late)
     assert isinstance(hold, Hold)
     assert hold.until_s == 11 * DAY_S + 45_000
@@ -39,10 +40,10 @@ def test_it_holds_until_the_next_hour() -> None:
 
 def test_each_time_of_the_schedule_fires_once() -> None:
     """A rebalance at 08:00 makes 16:00 the next."""
-    eight = VIEW._replace(time_s=10 * DAY_S + 28_800.0)
+    eight = replace(VIEW, time_s=10 * DAY_S + 28_800.0)
     strategy = Interval(at="00:00, 08:00, 16:00")
     assert isinstance(strategy.decide(eight), Rebalance)
-    hold = strategy.decide(eight._replace(last_rebalance_time_s=eight.time_s))
+    hold = strategy.decide(replace(eight, last_rebalance_time_s=eight.time_s))
     assert isinstance(hold, Hold)
     assert hold.until_s == 10 * DAY_S + 57_600
 
@@ -50,7 +51,7 @@ def test_each_time_of_the_schedule_fires_once() -> None:
 @pytest.mark.parametrize(("mark", "moved"), [(110.0, True), (90.0, True), (109.9, False), (90.1, False)])
 def test_a_large_move_fires_inclusively(mark: float, *, moved: bool) -> None:
     """10 % since the last rebalance, in either direction."""
-    decision = Interval().decide(VIEW._replace(mark=mark))
+    decision = Interval().decide(replace(VIEW, mark=mark))
     assert isinstance(decision, Rebalance) is moved
     if moved:
         assert decision == Rebalance(3, 3, "patient", "move")
@@ -58,14 +59,14 @@ def test_a_large_move_fires_inclusively(mark: float, *, moved: bool) -> None:
 
 def test_at_its_limit_it_delevers_at_once() -> None:
     """Inclusive, and before move and clock."""
-    assert Interval().decide(VIEW._replace(real_leverage=4.0)) == Rebalance(3, 3, "prompt", "max leverage")
-    late = VIEW._replace(real_leverage=4.0, mark=50.0, time_s=20.0 * DAY_S)
+    assert Interval().decide(replace(VIEW, real_leverage=4.0)) == Rebalance(3, 3, "prompt", "max leverage")
+    late = replace(VIEW, real_leverage=4.0, mark=50.0, time_s=20.0 * DAY_S)
     assert Interval().decide(late) == Rebalance(3, 3, "prompt", "max leverage")
 
 
 def test_a_move_comes_before_the_clock() -> None:
     """Where both are due, the reason is the move."""
-    decision = Interval().decide(VIEW._replace(mark=80.0, time_s=20.0 * DAY_S))
+    decision = Interval().decide(replace(VIEW, mark=80.0, time_s=20.0 * DAY_S))
     assert decision == Rebalance(3, 3, "patient", "move")
 
 
