@@ -5,8 +5,8 @@ order, and when aiohttp gives the request's bytes to the transport. The loop and
 the other side is `loopback_venue`, which rests while the clock runs. Between two orders the process waits for
 sockets, so these figures are those of a cold processor.
 
-What ccxt takes alone is measured beside every single order, with the caches as that order leaves them: in a
-loop of its own its signature takes half as long, and in another minute on a shared machine twice.
+What ccxt takes alone, and a bare commit, is measured beside every single order, with the caches as that order
+leaves them: in a loop of its own ccxt's signature takes two thirds of that, and in a busier minute twice.
 
 The figure "in process" leaves the sockets out: the frame's bytes go to ccxt's message handler, and a canned
 answer stands where ccxt would open a connection.
@@ -17,7 +17,7 @@ import sqlite3
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from functools import partial
@@ -147,9 +147,9 @@ class _Bench:
         self._time_sign()
 
     async def orders(
-        self, journal: Journal, count: int, ours: "_Times", alone: "_Times | None" = None
+        self, journal: Journal, count: int, ours: "_Times", beside: Callable[[], Awaitable[None]]
     ) -> None:
-        """Time `count` orders, from a frame to the signed order and to its bytes; after each, ccxt alone."""
+        """Time `count` orders, from a frame to the signed order and its bytes; call `beside` after each."""
         watch, start = self._stopwatch, self._lab.state
         runner = self._runner(journal)
         for _ in range(count):
@@ -164,9 +164,7 @@ class _Bench:
             assert runner.failure is None, runner.failure
             ours.signed.append((watch.signed - watch.frame) * 1e6)
             ours.written.append((watch.written - watch.frame) * 1e6)
-            if alone is not None:
-                alone.signed.append(self.ccxt_sign())
-                alone.written.append(await self.ccxt_order())
+            await beside()
         runner.state = start
         self._alarms.changed(runner)
 
@@ -298,13 +296,21 @@ async def _measure(folder: Path, rounds: int, count: int) -> None:
         stack.callback(journal.close)
         bare = _BareCommits(folder)
         stack.callback(bare.close)
-        await bench.orders(_NoJournal(), count, _Times())
+
+        async def ccxt_alone() -> None:
+            found.alone.signed.append(bench.ccxt_sign())
+            found.alone.written.append(await bench.ccxt_order())
+
+        async def bare_commit() -> None:
+            found.commits.append(await bare.one())
+
+        await bench.orders(_NoJournal(), count, _Times(), bare_commit)
         settle_collector()
+        found.commits.clear()
         for _ in range(rounds):
-            await bench.orders(_NoJournal(), count, found.ours, found.alone)
+            await bench.orders(_NoJournal(), count, found.ours, ccxt_alone)
             await bench.in_process(count, found.ours_in_process, found.alone_in_process)
-            await bench.orders(journal, count, found.durable)
-            found.commits += [await bare.one() for _ in range(count)]
+            await bench.orders(journal, count, found.durable, bare_commit)
         _report(found)
 
 

@@ -144,7 +144,7 @@ def _large_enough(turn: Turn, mark: Mark, low: Price, high: Price, until_ms: int
 
 def _ask(turn: Turn, mark: Mark, leverage: Leverage, wish: Rebalance) -> NextSlice | None:
     """Turn a strategy's wish into a rebalance, unless it must wait, be confirmed, or has nothing to trade."""
-    fund, book = turn.fund, turn.book
+    fund = turn.fund
     outside = not fund.band[0] <= leverage <= fund.band[1]
     kind = _BAND if outside and fund.uses_band else Kind.SCHEDULE
     low, high = fund.target_range
@@ -160,10 +160,10 @@ def _ask(turn: Turn, mark: Mark, leverage: Leverage, wish: Rebalance) -> NextSli
         and not _confirmed(turn, mark, leverage, wish)
     ):
         return None
-    if kind is _BAND and not book.draws:
+    drawn = _draw(turn, kind, low, high)
+    if drawn is None:
         return None  # the next draw is on its way
-    sequence = book.draws[0].sequence if kind is _BAND else None
-    target = _target(turn, sequence, low, high)
+    sequence, target = drawn
     urgency = _PATIENT  # leveraging up never is urgent, delevering always is
     if target < leverage:
         urgency = Urgency.EMERGENCY if wish.urgency == "emergency" else _PROMPT
@@ -174,16 +174,22 @@ def _ask(turn: Turn, mark: Mark, leverage: Leverage, wish: Rebalance) -> NextSli
     return _start(turn, mark, leverage, _Choice(kind, target, urgency, wish.reason, sequence, tolerance))
 
 
-def _target(turn: Turn, sequence: int | None, low: Leverage, high: Leverage) -> Leverage:
-    """By the queued draw where one is due, which is ready for the fund's own range; else by a keyed one."""
+def _draw(turn: Turn, kind: Kind, low: Leverage, high: Leverage) -> tuple[int | None, Leverage] | None:
+    """The target, with its draw's sequence number where the public holds a commitment to it.
+
+    None while there is no such draw.
+    """
     book = turn.book
-    if sequence is None:
+    if kind is not _BAND:
         u = f"{draws.unit(book.key, 'schedule', book.rebalances + 1):.18f}"
-        return draws.target(u, low, high)
-    ready = turn.outlook().target
-    if ready is not None and (low, high) == turn.fund.target_range:
-        return ready
-    return draws.target(book.draws[0].u, low, high)
+        return None, draws.target(u, low, high)
+    target = turn.outlook().target
+    if target is None:
+        return None
+    sequence, _, u, _ = book.draws[0]
+    if (low, high) != turn.fund.target_range:
+        target = draws.target(u, low, high)
+    return sequence, target
 
 
 def _skip(turn: Turn, mark: Mark, wish: Rebalance) -> None:

@@ -66,6 +66,27 @@ def test_a_band_rebalance_starts_strictly_outside_and_ends_at_its_target() -> No
     assert abs(finished.leverage - band.target) <= band.tolerance
 
 
+@dataclass(frozen=True)
+class Narrow:
+    """A strategy that goes back to a range of its own."""
+
+    def decide(self, view: FundView) -> Decision:
+        """Hold inside the band."""
+        if 1.5 <= view.real_leverage <= 3:
+            return view.hold_between(1.5, 3)
+        return Rebalance(2.0, 2.1, "patient", "back")
+
+
+def test_a_range_of_the_strategys_own_takes_the_same_draw() -> None:
+    """The commitment is to `u`, whatever range it is mapped to."""
+    lab = opened(Lab(a_fund(strategy=Narrow())))
+    draw = lab.state.book.draws[0]
+    lab.walk("91000")
+    (_, band) = started(lab)
+    assert (band.kind, band.sequence) == (rec.Kind.BAND, draw.sequence)
+    assert band.target == D(2) + (D("0.1") * D(draw.u)).quantize(D("1e-9"))
+
+
 def test_delevering_is_prompt_whatever_the_strategy_says() -> None:
     """A patient wish to reduce is raised to prompt; an increase is never more than patient."""
     lab = opened(Lab(a_fund(strategy=Wants(Rebalance(1.7, 1.7, "patient", "less")))))
