@@ -310,6 +310,7 @@ async def _measure(folder: Path, rounds: int, count: int) -> None:
         for _ in range(rounds):
             await bench.orders(_NoJournal(), count, found.ours, ccxt_alone)
             await bench.in_process(count, found.ours_in_process, found.alone_in_process)
+            found.loop += [bench.ccxt_sign() for _ in range(count)]
             await bench.orders(journal, count, found.durable, bare_commit)
         _report(found)
 
@@ -317,6 +318,7 @@ async def _measure(folder: Path, rounds: int, count: int) -> None:
 def _report(found: "_Series") -> None:
     """What is ours is judged against what is ccxt's: its signing, and its way to the transport."""
     commit = median(found.commits)
+    report("wire", "ccxt alone: create_order_request and sign, in a loop of its own", found.loop, "us")
     report("wire", "one bare FULL commit of one small row", found.commits, "us")
     report(
         "wire", "ccxt alone: create_order_request and sign, in process", found.alone_in_process.signed, "us"
@@ -371,6 +373,7 @@ class _Series:
     ours_in_process: _Times = field(default_factory=_Times)
     alone_in_process: _Times = field(default_factory=_Times)
     durable: _Times = field(default_factory=_Times)
+    loop: list[float] = field(default_factory=list)
     ccxt_trips: list[float] = field(default_factory=list)
     commits: list[float] = field(default_factory=list)
 
