@@ -34,8 +34,8 @@ def symbol_info(symbol: Symbol) -> Json:
         "underlyingType": "COIN",
         "underlyingSubType": ["Layer-1"],
         "permissionSets": ["GRID", "COPY"],
-        "triggerProtect": plain(symbol.price_band),
-        "liquidationFee": plain(symbol.liquidation_fee),
+        "triggerProtect": f"{symbol.price_band:.4f}",
+        "liquidationFee": f"{symbol.liquidation_fee:.6f}",
         "marketTakeBound": plain(symbol.price_band),
         "maxMoveOrderLimit": 10000,
         "filters": [

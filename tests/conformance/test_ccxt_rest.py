@@ -14,8 +14,6 @@ NOT_YET = {
     "create_trigger_order",
     "edit_order",
     "fetch_my_liquidations",
-    "fetch_ohlcv",
-    "fetch_trades",
     "set_margin_mode",
     "set_position_mode",
     "transfer",

@@ -4,12 +4,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bot.exchange.endpoints import account, batch, history, indicators, listen_keys, market, orders
+from bot.exchange.endpoints import (
+    account,
+    batch,
+    candles,
+    history,
+    indicators,
+    listen_keys,
+    market,
+    orders,
+    trades,
+)
 
 if TYPE_CHECKING:
     from bot.exchange.routes import Key, PrivateRoute, PublicRoute
 
-PUBLIC_ROUTES: dict[Key, PublicRoute] = {**market.ROUTES, **indicators.ROUTES}
+PUBLIC_ROUTES: dict[Key, PublicRoute] = {
+    **market.ROUTES,
+    **candles.ROUTES,
+    **trades.ROUTES,
+    **indicators.ROUTES,
+}
 PRIVATE_ROUTES: dict[Key, PrivateRoute] = {
     **account.ROUTES,
     **orders.ROUTES,

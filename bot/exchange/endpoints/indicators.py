@@ -34,7 +34,7 @@ def _open_interest(desk: Desk, params: Params) -> Json:
 def _constituents(desk: Desk, params: Params) -> Json:
     """Return what the index is made of: the price path alone."""
     name = desk.venue.market.symbol(params.symbol()).name
-    price = wire.money(desk.venue.market.marks[name])
+    price = wire.money(desk.venue.market.index(name))
     part = {"exchange": INDEX_SOURCE, "symbol": name, "price": price, "weight": "1.00000000"}
     return {"symbol": name, "time": desk.venue.market.now, "constituents": [part]}
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bot.exchange import wire, wire_market
+from bot.exchange import wire, wire_candles, wire_market
 from bot.exchange.desk import wall_ms
 from bot.exchange.errors import RequestError
 from bot.exchange.limits import RateLimits
 from bot.exchange.routes import Key, PublicRoute, by_limit, by_symbol
-from bot.exchange.wire_tape import day_row
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from bot.exchange.params import Params
 
 Json = dict[str, Any]
-DAY_MS = 86_400_000
 DEPTH_LIMITS = (5, 10, 20, 50, 100, 500, 1000)
 
 
@@ -57,42 +55,46 @@ def _rate_limit(kind: str, interval: str, number: int, limit: int) -> Json:
     return {"rateLimitType": kind, "interval": interval, "intervalNum": number, "limit": limit}
 
 
-def _one_or_all(row: Callable[[Market, str], Json]) -> Callable[[Desk, Params], Any]:
+def _one_or_all(row: Callable[[Desk, str], Json]) -> Callable[[Desk, Params], Any]:
     """Answer for the symbol asked for, or for all of them."""
 
     def answer(desk: Desk, params: Params) -> Any:
         if "symbol" in params:
-            return row(desk.venue.market, desk.venue.market.symbol(params.symbol()).name)
-        return [row(desk.venue.market, name) for name in desk.venue.market.symbols]
+            return row(desk, desk.venue.market.symbol(params.symbol()).name)
+        return [row(desk, name) for name in desk.venue.market.symbols]
 
     return answer
+
+
+def _premium_index(desk: Desk, name: str) -> Json:
+    return wire_market.premium_index(desk.venue.market, name)
 
 
 def _touch(levels: tuple[Level, ...]) -> tuple[str, str]:
     return (wire.plain(levels[0].price), wire.plain(levels[0].quantity)) if levels else ("0", "0")
 
 
-def _book_ticker(market: Market, name: str) -> Json:
-    book = market.book(name)
-    (bid, bid_size), (ask, ask_size) = _touch(book.bids), _touch(book.asks)
+def _book_ticker(desk: Desk, name: str) -> Json:
+    version = desk.book_versions.look(name)
+    (bid, bid_size), (ask, ask_size) = _touch(version.book.bids), _touch(version.book.asks)
     return {
         "symbol": name,
         "bidPrice": bid,
         "bidQty": bid_size,
         "askPrice": ask,
         "askQty": ask_size,
-        "time": market.now,
-        "lastUpdateId": market.now,
+        "time": desk.venue.market.now,
+        "lastUpdateId": version.snapshot_id,
     }
 
 
-def _price(market: Market, name: str) -> Json:
-    return {"symbol": name, "price": _last(market, name), "time": market.now}
+def _price(desk: Desk, name: str) -> Json:
+    market = desk.venue.market
+    return {"symbol": name, "price": wire.plain(market.last(name)), "time": market.now}
 
 
-def _last(market: Market, name: str) -> str:
-    """Return the mark on the grid of ticks: the background market trades there."""
-    return wire.plain(market.marks[name].quantize(market.symbols[name].tick))
+def _day(desk: Desk, name: str) -> Json:
+    return wire_candles.last_day(desk.venue.market, name)
 
 
 def _depth(desk: Desk, params: Params) -> Json:
@@ -152,11 +154,11 @@ ROUTES: dict[Key, PublicRoute] = {
     ("GET", "/fapi/v1/time"): PublicRoute(1, _time),
     ("GET", "/sapi/v1/system/status"): PublicRoute(1, _status),
     ("GET", "/fapi/v1/exchangeInfo"): PublicRoute(1, _exchange_info),
-    ("GET", "/fapi/v1/premiumIndex"): PublicRoute(by_symbol(1, 10), _one_or_all(wire_market.premium_index)),
+    ("GET", "/fapi/v1/premiumIndex"): PublicRoute(by_symbol(1, 10), _one_or_all(_premium_index)),
     ("GET", "/fapi/v1/ticker/bookTicker"): PublicRoute(by_symbol(2, 5), _one_or_all(_book_ticker)),
     ("GET", "/fapi/v1/ticker/price"): PublicRoute(by_symbol(1, 2), _one_or_all(_price)),
     ("GET", "/fapi/v2/ticker/price"): PublicRoute(by_symbol(1, 2), _one_or_all(_price)),
-    ("GET", "/fapi/v1/ticker/24hr"): PublicRoute(by_symbol(1, 40), _one_or_all(day_row)),
+    ("GET", "/fapi/v1/ticker/24hr"): PublicRoute(by_symbol(1, 40), _one_or_all(_day)),
     ("GET", "/fapi/v1/depth"): PublicRoute(DEPTH_WEIGHT, _depth),
     ("GET", "/fapi/v1/rpiDepth"): PublicRoute(20, _depth),
     ("GET", "/fapi/v1/fundingRate"): PublicRoute(0, _funding_rates),

@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING
 
 import orjson
 
+from bot.exchange import wire_candles
 from bot.exchange.candles import Span
-from bot.exchange.wire_tape import candle_texts
+from bot.exchange.tape import IDS_PER_MS
 
 if TYPE_CHECKING:
     from bot.exchange.candles import Candle
     from bot.exchange.market import Market
 
+_COLUMNS = ("t", "o", "h", "l", "c", "v", "T", "q", "n", "V", "Q", "B")  # of a row of candles
 MOST_CLOSED = 500  # candles that one jump of an accelerated market is told to have closed
 
 
@@ -45,25 +47,13 @@ class CandleFeed:
 
     def _frame(self, candle: Candle, *, closed: bool) -> bytes:
         now = self._market.now
-        texts = candle_texts(candle, self._market.symbols[self._symbol], now)
-        bar = {
-            "t": candle.open_ms,
-            "T": candle.close_ms,
+        row = wire_candles.row(self._market.symbols[self._symbol], "last", candle)
+        bar = dict(zip(_COLUMNS, row, strict=True)) | {
             "s": self._symbol,
             "i": self._interval,
-            "f": texts.first_id,
-            "L": texts.last_id,
-            "o": texts.open,
-            "c": texts.close,
-            "h": texts.high,
-            "l": texts.low,
-            "v": texts.volume,
-            "n": candle.trades,
+            "f": candle.open_ms * IDS_PER_MS,  # an id tells its time
+            "L": min(candle.close_ms, now) * IDS_PER_MS,
             "x": closed,
-            "q": texts.turnover,
-            "V": texts.buy_volume,
-            "Q": texts.buy_turnover,
-            "B": "0",
         }
         if not self._continuous:
             return orjson.dumps({"e": "kline", "E": now, "s": self._symbol, "k": bar})

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from bot.exchange.streams.feeds import UM
-from bot.exchange.wire_tape import day_row
+from bot.exchange.wire_candles import last_day
 
 if TYPE_CHECKING:
     from bot.exchange.market import Market
@@ -45,11 +45,11 @@ class TickerFeed:
 
     def present(self) -> list[bytes]:
         """Return the present statistics."""
-        return self._frames({name: day_row(self._market, name) for name in self._names()})
+        return self._frames({name: last_day(self._market, name) for name in self._names()})
 
     def news(self) -> list[bytes]:
         """Return the statistics that have changed since the last frame."""
-        rows = {name: day_row(self._market, name) for name in self._names()}
+        rows = {name: last_day(self._market, name) for name in self._names()}
         changed = {name: row for name, row in rows.items() if self._told.get(name) != row}
         self._told.update(changed)
         return self._frames(changed)

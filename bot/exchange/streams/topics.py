@@ -12,6 +12,8 @@ import re
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 
+from bot.exchange.prices.intervals import INTERVALS
+
 
 class Route(StrEnum):
     """The first part of a stream address."""
@@ -63,7 +65,6 @@ class Topic:
 
 
 _PUBLIC = {Kind.BOOK_TICKER, Kind.DEPTH, Kind.PARTIAL_DEPTH, Kind.TRADE}
-INTERVALS = ("1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h", "1d", "3d", "1w", "1M")
 _ALL_SYMBOLS = {
     "!markPrice@arr": Topic(Kind.MARK, "", 3_000),
     "!markPrice@arr@3s": Topic(Kind.MARK, "", 3_000),

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from bot.exchange import wire
+from bot.exchange import wire, wire_candles
 from bot.exchange.streams.feeds import UM
-from bot.exchange.wire_tape import aggregated
 
 if TYPE_CHECKING:
     from bot.exchange.market import Market
@@ -80,22 +79,6 @@ class AggregateTradeFeed:
 
     def news(self) -> list[bytes]:
         """Return the aggregate trades since the last frame."""
-        return [
-            orjson.dumps(
-                {
-                    "e": "aggTrade",
-                    "E": self._market.now,
-                    "a": row.first_id,
-                    "s": self._symbol,
-                    "p": wire.plain(row.price),
-                    "q": wire.plain(row.quantity),
-                    "nq": wire.plain(row.quantity),
-                    "f": row.first_id,
-                    "l": row.last_id,
-                    "T": row.time_ms,
-                    "m": row.buyer_is_maker,
-                    "st": UM,
-                }
-            )
-            for row in aggregated(self._prints.new())
-        ]
+        head = {"e": "aggTrade", "E": self._market.now, "s": self._symbol}
+        rows = wire_candles.aggregated(self._prints.new())
+        return [orjson.dumps(head | row | {"st": UM}) for row in rows]

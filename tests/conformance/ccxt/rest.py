@@ -242,10 +242,10 @@ async def fetch_my_liquidations(api: Api) -> None:
 async def transfer(api: Api) -> None:
     """Money comes in from the spot account, and goes back."""
     before = (await api("fetch_balance"))["USDT"]["total"]
-    filled(await api("transfer", "USDT", 7.5, "spot", "future"), "id")
+    filled(await api("transfer", "USDT", 7.5, "spot", "swap"), "id")
     expect((await api("fetch_balance"))["USDT"]["total"] == before + 7.5, before)
-    await api("transfer", "USDT", 7.5, "future", "spot")
-    rows = await api("fetch_transfers", "USDT", None, None, {"fromAccount": "spot", "toAccount": "future"})
+    await api("transfer", "USDT", 7.5, "swap", "spot")
+    rows = await api("fetch_transfers", "USDT", None, None, {"fromAccount": "spot", "toAccount": "swap"})
     filled(rows[0], "id amount timestamp status")
 
 
@@ -262,10 +262,10 @@ async def set_leverage(api: Api) -> None:
 
 @case
 async def set_margin_mode(api: Api) -> None:
-    """There and back; the same again is fine for ccxt."""
+    """There and back; the same again has an error of its own."""
     await api("set_margin_mode", "isolated", SYMBOL)
     await api("set_margin_mode", "cross", SYMBOL)
-    await api("set_margin_mode", "cross", SYMBOL)
+    await api.refused(ccxt.MarginModeAlreadySet, "set_margin_mode", "cross", SYMBOL)
 
 
 @case

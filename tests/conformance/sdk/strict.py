@@ -32,7 +32,7 @@ SENT_BUT_NOT_DECLARED = {
 
 
 def differences(value: Any, declared: Any, where: str, absent: frozenset[str] = frozenset()) -> list[str]:
-    """Return how a JSON value differs from a declared type; `absent` fields may be missing at any depth."""
+    """Return how a JSON value differs from a declared type; `absent` fields may be missing or null."""
     if isinstance(declared, type) and issubclass(declared, BaseModel):
         return _of_model(value, declared, where, absent)
     origin, arguments = typing.get_origin(declared), typing.get_args(declared)
@@ -64,5 +64,7 @@ def _of_model(value: Any, model: type[BaseModel], where: str, absent: frozenset[
     unknown = value.keys() - fields.keys() - SENT_BUT_NOT_DECLARED.get(where, set())
     found += [f"{where}.{name} is unknown to the SDK" for name in unknown]
     for name in fields.keys() & value.keys():
+        if value[name] is None and name in absent:
+            continue
         found += differences(value[name], fields[name], f"{where}.{name}", absent)
     return sorted(set(found))

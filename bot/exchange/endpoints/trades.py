@@ -1,0 +1,76 @@
+"""Endpoints of the public tape: recent trades, older ones, aggregated ones. Nothing is older than an hour."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from bot.exchange import wire_candles
+from bot.exchange.errors import RequestError
+from bot.exchange.routes import Key, PublicRoute
+from bot.exchange.tape import IDS_PER_MS
+
+if TYPE_CHECKING:
+    from bot.exchange.desk import Desk
+    from bot.exchange.params import Params
+    from bot.exchange.tape import Print
+
+Json = dict[str, Any]
+HOUR_MS = 3_600_000
+STRIDE_MS = 60_000
+MOST = 1_000
+MOST_IN_STRIDE = 20_000
+
+
+def _latest(desk: Desk, params: Params, default: int = 500) -> list[Print]:
+    name = desk.venue.market.symbol(params.symbol()).name
+    now = desk.venue.market.now
+    return desk.venue.market.prints(name, now - HOUR_MS, now, params.limit(default, MOST))
+
+
+def _from(desk: Desk, params: Params, start_ms: int, end_ms: int, from_id: int = 0) -> list[Print]:
+    """Return the first trades from a time or an id on, read a minute at a time."""
+    market = desk.venue.market
+    name, limit = market.symbol(params.symbol()).name, params.limit(500, MOST)
+    end_ms = min(end_ms, market.now)
+    time_ms = max(start_ms, market.now - HOUR_MS)
+    found: list[Print] = []
+    while time_ms <= end_ms and len(found) < limit:
+        until_ms = min(time_ms + STRIDE_MS, end_ms)
+        items = market.prints(name, time_ms, until_ms, MOST_IN_STRIDE)
+        found += [item for item in items if item.id >= from_id]
+        time_ms = until_ms + 1
+    return found[:limit]
+
+
+def _recent(desk: Desk, params: Params) -> list[Json]:
+    return [wire_candles.trade(item) for item in _latest(desk, params)]
+
+
+def _older(desk: Desk, params: Params) -> list[Json]:
+    if "fromId" not in params:
+        return [wire_candles.trade(item) for item in _latest(desk, params, 100)]
+    from_id = params.integer("fromId")
+    found = _from(desk, params, from_id // IDS_PER_MS, desk.venue.market.now, from_id)
+    return [wire_candles.trade(item) for item in found]
+
+
+def _aggregated(desk: Desk, params: Params) -> list[Json]:
+    """Return aggregated trades from an id or a time on, or else the latest."""
+    now = desk.venue.market.now
+    if "fromId" in params:
+        from_id = params.integer("fromId")
+        return wire_candles.aggregated(_from(desk, params, from_id // IDS_PER_MS, now, from_id))
+    if "startTime" not in params and "endTime" not in params:
+        return wire_candles.aggregated(_latest(desk, params))
+    end_ms = params.integer("endTime", now)
+    start_ms = params.integer("startTime", max(0, end_ms - HOUR_MS))
+    if "startTime" in params and "endTime" in params and end_ms - start_ms > HOUR_MS:
+        raise RequestError(-1127, "More than 1 hours between startTime and endTime.")
+    return wire_candles.aggregated(_from(desk, params, start_ms, end_ms))
+
+
+ROUTES: dict[Key, PublicRoute] = {
+    ("GET", "/fapi/v1/trades"): PublicRoute(5, _recent),
+    ("GET", "/fapi/v1/historicalTrades"): PublicRoute(200, _older),
+    ("GET", "/fapi/v1/aggTrades"): PublicRoute(20, _aggregated),
+}
