@@ -18,7 +18,7 @@ from bot.exchange.volatility import CALMEST, NORMAL_BPS, WILDEST
 
 if TYPE_CHECKING:
     from bot.exchange.prices import PricePath
-    from bot.exchange.prices.basis import Basis
+    from bot.exchange.prices.basis import BasisSource
 
 KEPT = 20_000
 RANGE_OF_BROWNIAN = 1.596  # mean range of a Brownian motion over a unit of time: sqrt(8 / pi)
@@ -53,7 +53,7 @@ class Span:
 class Candles:
     """The candles of one price path. `scale` is the size of the market beside the largest one."""
 
-    def __init__(self, path: PricePath, basis: Basis, scale: float) -> None:
+    def __init__(self, path: PricePath, basis: BasisSource, scale: float) -> None:
         self._path = copy(path)  # its own place in the path
         self._basis = basis
         self._scale = scale

@@ -41,6 +41,12 @@ class ListenKeys:
         """Drop the account's key."""
         self._by_account.pop(account, None)
 
+    def run_out(self, account: str) -> None:
+        """Let the account's key be over now instead of in time; `expire` finds it."""
+        key, _ = self._by_account.get(account, ("", 0))
+        if key:
+            self._by_account[account] = (key, 0)
+
     def owner(self, key: str, wall_ms: int) -> str | None:
         """Return the account a valid key belongs to."""
         for account, (known, until) in self._by_account.items():

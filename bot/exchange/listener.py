@@ -26,30 +26,39 @@ if TYPE_CHECKING:
     from bot.exchange.pacing import MarketClock
 
     Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+    Gate = Callable[[web.BaseRequest], Awaitable[web.StreamResponse | None]]
 
 _log = logging.getLogger(__name__)
 
 
-async def listen(
-    host: str, port: int, *, desk: Desk, clock: MarketClock, rest: Handler, ws_api: Handler
-) -> web.ServerRunner:
-    """Serve at `host`:`port` until the runner is cleaned up. Raises StartError, one line."""
+def routed(*, desk: Desk, clock: MarketClock, rest: Handler, ws_api: Handler, admit: Gate | None) -> Handler:
+    """Return what takes every request: websockets go by their path, all else is REST.
+
+    `admit` is asked before a websocket is opened; what it returns is the answer instead.
+    """
 
     async def handle(request: web.BaseRequest) -> web.StreamResponse:
         if request.headers.get("Upgrade", "").lower() != "websocket":
             return await rest(request)
-        address = address_of(request.path, request.query_string)
+        refused = await admit(request) if admit is not None else None
         try:
-            if request.path == "/pacing":
-                return await clock.serve(request)
-            if request.path == PATH:
-                return await ws_api(request)
-            if address is not None:
-                return await desk.streams.serve(request, address)
+            return refused or await open_socket(request)
         except web.HTTPBadRequest as error:
             return web.json_response({"code": -1130, "msg": error.text}, status=400)
-        return await rest(request)
 
+    async def open_socket(request: web.BaseRequest) -> web.StreamResponse:
+        if request.path == "/pacing":
+            return await clock.serve(request)
+        if request.path == PATH:
+            return await ws_api(request)
+        address = address_of(request.path, request.query_string)
+        return await rest(request) if address is None else await desk.streams.serve(request, address)
+
+    return handle
+
+
+async def listen(host: str, port: int, handle: Handler) -> web.ServerRunner:
+    """Serve at `host`:`port` until the runner is cleaned up. Raises StartError, one line."""
     _log.addFilter(_is_our_fault)
     server = web.Server(handle, request_factory=_request, access_log=None, logger=_log)
     runner = web.ServerRunner(server, handle_signals=False, shutdown_timeout=1.0)

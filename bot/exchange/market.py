@@ -15,8 +15,8 @@ from bot.exchange.book import Book, Fill, Level, PassiveFill
 from bot.exchange.candles import Candle, Candles, Span
 from bot.exchange.entities import Side
 from bot.exchange.errors import unknown_symbol
-from bot.exchange.matching import LARGEST_DEPTH_USD, LotFill, Matching
-from bot.exchange.prices.basis import Basis
+from bot.exchange.matching import LARGEST_DEPTH_USD, LotFill, Matching, Strain
+from bot.exchange.prices.basis import Basis, BasisSource
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -36,7 +36,7 @@ class TradedSymbol:
     symbol: Symbol
     path: PricePath
     funding: FundingSource
-    basis: Basis = NO_BASIS
+    basis: BasisSource = NO_BASIS
 
 
 class FundingDue(NamedTuple):
@@ -93,6 +93,14 @@ class Market:
             if known is not None and known <= now:
                 knots[name] = item.path.next_knot_after(now)
         return min((knot for knot in knots.values() if knot is not None), default=None)
+
+    def forget_knots(self) -> None:
+        """Look for the next knots again: a path has been changed by a fault."""
+        self._next_knots.clear()
+
+    def strain(self, name: str, strain: Strain) -> None:
+        """Displace or thin the book of a symbol for a time."""
+        self._matchings[name].strains.append(strain)
 
     def move_to(self, time_ms: int) -> None:
         """Move time and marks on; books follow when looked at. `passive_fills` has what this filled."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bot.exchange.background import Ladder, build_ladder, half_spread_bps, noise, touch_ticks
@@ -40,6 +41,19 @@ class LotFill(NamedTuple):
     maker_id: int
 
 
+class Strain(NamedTuple):
+    """From `from_ms` to before `until_ms` the book lies `away_bps` off, and holds `share` of its size."""
+
+    from_ms: int
+    until_ms: float
+    away_bps: float = 0.0
+    share: float = 1.0
+
+    def holds(self, time_ms: int) -> bool:
+        """Whether it does at a time."""
+        return self.from_ms <= time_ms < self.until_ms
+
+
 class Matching:
     """The market of one symbol at one market time."""
 
@@ -49,6 +63,7 @@ class Matching:
         self.impact = Impact(time_ms)
         self.resting = RestingOrders()
         self.changed = False
+        self.strains: list[Strain] = []  # put there by faults
         self.passive: list[tuple[int, int, int]] = []  # (order id, ticks, lots) since last handed out
         self._path = path
         self.tape = Tape(self, path)
@@ -98,6 +113,9 @@ class Matching:
         return self._mid_at(self.now, self._mark)
 
     def _mid_at(self, time_ms: int, mark: float) -> float:
+        for strain in self.strains:
+            if strain.holds(time_ms):
+                mark *= 1 + strain.away_bps * 1e-4
         lasting = self.impact.lasting(time_ms)
         if not lasting:
             return mark
@@ -111,12 +129,18 @@ class Matching:
             draws = noise(self._key, self.now)
             half = len(draws) // 2
             mid, turmoil = self.mid, self.turmoil
-            self._ladders[BIDS] = build_ladder(self.symbol, mid, turmoil, -1, draws[:half])
-            self._ladders[ASKS] = build_ladder(self.symbol, mid, turmoil, 1, draws[half:])
+            symbol = self._strained()
+            self._ladders[BIDS] = build_ladder(symbol, mid, turmoil, -1, draws[:half])
+            self._ladders[ASKS] = build_ladder(symbol, mid, turmoil, 1, draws[half:])
             self._missing = [self.impact.missing(-1, self.now), self.impact.missing(1, self.now)]
             ladder = self._ladders[side]
             assert ladder is not None  # noqa: S101 - for the type checker
         return ladder
+
+    def _strained(self) -> Symbol:
+        """Return the symbol with the depth it has now."""
+        share = math.prod(strain.share for strain in self.strains if strain.holds(self.now))
+        return replace(self.symbol, depth_usd=self.symbol.depth_usd * share) if share != 1 else self.symbol
 
     def _gone(self, side: int, account: str | None) -> int:
         """Return the lots missing from a side as `account` sees it."""

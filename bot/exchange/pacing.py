@@ -24,7 +24,7 @@ import asyncio
 import math
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import orjson
 from aiohttp import WSMsgType, web
@@ -55,6 +55,16 @@ class PacingClient:
     told_end: bool = False
 
 
+class Happenings(Protocol):
+    """What happens at set market times besides prices and funding (`bot.exchange.faults`)."""
+
+    def next_due(self) -> int | None:
+        """Return when the next one is due, UTC ms of market time."""
+
+    def happen(self) -> None:
+        """Let all happen that is due by now."""
+
+
 class PacingError(Exception):
     """A message that is not in the protocol."""
 
@@ -63,6 +73,7 @@ class MarketClock:
     """Moves the market of one desk."""
 
     def __init__(self, desk: Desk, speed: Speed, *, start_ms: int, wait_for_clients: bool) -> None:
+        self.happenings: Happenings | None = None
         self._desk = desk
         self._venue = desk.venue
         self._market = desk.venue.market
@@ -123,8 +134,26 @@ class MarketClock:
             for _, key in expired:
                 await desk.streams.send_key_expired(key)
 
+    def look_again(self) -> None:
+        """Notice what has happened without the market's doing: tell it, and see what comes next."""
+        self._is_news = True
+        self._wake.set()
+
+    def _next_knot(self) -> int | None:
+        """Return the next time at which the market has news of its own; None at the end of all paths."""
+        knot = self._market.next_knot()
+        due = self.happenings.next_due() if self.happenings is not None else None
+        if knot is None or due is None:
+            return knot
+        return min(knot, max(due, self._market.now + 1))
+
+    def _advance(self, time_ms: int) -> None:
+        self._venue.advance(time_ms)
+        if self.happenings is not None:
+            self.happenings.happen()
+
     def _next_instant(self) -> int | None:
-        instant = self._market.next_knot()
+        instant = self._next_knot()
         if instant is None:
             return None
         if not self._clients and self._speed != "max":
@@ -149,10 +178,10 @@ class MarketClock:
         market, loop = self._market, asyncio.get_running_loop()
         self._due_s = max(self._due_s, loop.time() - CATCH_UP_S)
         target = market.now + int((loop.time() - self._due_s) * 1_000 * self._speed)
-        while market.now < target and (knot := market.next_knot()) is not None:
+        while market.now < target and (knot := self._next_knot()) is not None:
             instant = min(knot, target)
             self._due_s += (instant - market.now) / (1_000 * self._speed)
-            self._venue.advance(instant)
+            self._advance(instant)
             if instant == knot or self._venue.changes:
                 self._is_news = True
                 self._wake.set()
@@ -165,7 +194,7 @@ class MarketClock:
             if self._speed != "max":
                 passed_s = (instant - self._market.now) / (1_000 * self._speed)
                 self._due_s = max(self._due_s + passed_s, loop.time() - CATCH_UP_S)
-            self._venue.advance(instant)
+            self._advance(instant)
             await self._desk.settle()
             await self._send_marks()
 
@@ -236,7 +265,7 @@ class MarketClock:
         end_ms = market.end_ms
         time_ms = time_ms if end_ms is None else min(time_ms, end_ms)
         while market.now < time_ms:
-            self._venue.advance(min(market.next_knot() or time_ms, time_ms))
+            self._advance(min(self._next_knot() or time_ms, time_ms))
             steps += 1
             if steps % YIELD_EVERY == 0:
                 await self._desk.settle()

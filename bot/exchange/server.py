@@ -12,9 +12,10 @@ from bot.exchange.book_versions import BookVersions
 from bot.exchange.catalog import CATALOG
 from bot.exchange.desk import LISTEN_KEYS, Desk
 from bot.exchange.errors import StartError
+from bot.exchange.faults.setup import distortable, fit_faults
 from bot.exchange.limits import UNLIMITED, RateLimits
 from bot.exchange.listen_keys import ListenKeys
-from bot.exchange.listener import listen
+from bot.exchange.listener import listen, routed
 from bot.exchange.market import Market, TradedSymbol
 from bot.exchange.pacing import MarketClock, Speed
 from bot.exchange.prices import FundingSource, PricePath
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from bot.exchange.auth import AccountConfig
+    from bot.exchange.faults import Faults
 
 
 _log = logging.getLogger(__name__)
@@ -57,6 +59,7 @@ class ExchangeConfig:
     `directory` holds the store. `port` 0 takes any free one. `speed` is a factor of real time, or "max".
     `wait_for_clients` holds the market at its first instant until somebody attaches. `limits` None means
     Binance's own up to speed 1, and none above, where wall time says nothing. `insurance_fund` is in USDT.
+    `faults` lets faults be scripted.
     """
 
     paths: Mapping[str, IdentifiedPath]
@@ -69,6 +72,7 @@ class ExchangeConfig:
     speed: Speed = 1.0
     wait_for_clients: bool = False
     limits: RateLimits | None = None
+    faults: bool = False
     basis_bps: float = 0.0
     basis_swing_bps: float = 2.0
     insurance_fund: Decimal = DEFAULT_INSURANCE_FUND
@@ -84,8 +88,10 @@ class Exchange:
         clock: MarketClock,
         runner: web.ServerRunner,
         ws_api: WsApi,
+        faults: Faults | None,
     ) -> None:
         self._config = config
+        self._faults = faults
         self._desk = desk
         self._ws_api = ws_api
         self._runner = runner
@@ -103,6 +109,15 @@ class Exchange:
     def now_ms(self) -> int:
         """Market time, UTC ms."""
         return self._desk.venue.market.now
+
+    @property
+    def faults(self) -> Faults:
+        """What can be scripted to go wrong; raises StartError unless the exchange was started with faults."""
+        if self._faults is None:
+            raise StartError(
+                "faults are off; start the exchange with ExchangeConfig(faults=True) or --faults"
+            )
+        return self._faults
 
     async def failed(self) -> None:
         """Wait until the market stops by an error, and raise it. Cancel to stop waiting."""
@@ -139,13 +154,19 @@ async def start_exchange(config: ExchangeConfig) -> Exchange:
         clock = MarketClock(desk, config.speed, start_ms=start_ms, wait_for_clients=config.wait_for_clients)
         rest = RestApi(desk, config.accounts, limits)
         ws_api = WsApi(rest, desk.streams.rules)
-        runner = await listen(
-            config.host, config.port, desk=desk, clock=clock, rest=rest.handle, ws_api=ws_api.serve
+        faults, door = fit_faults(desk, clock, rest, config.accounts) if config.faults else (None, None)
+        handle = routed(
+            desk=desk,
+            clock=clock,
+            rest=door.handle if door else rest.handle,
+            ws_api=ws_api.serve,
+            admit=door.admit if door else None,
         )
+        runner = await listen(config.host, config.port, handle)
     except BaseException:
         store.close()
         raise
-    return Exchange(config, desk, clock, runner, ws_api)
+    return Exchange(config, desk, clock, runner, ws_api, faults)
 
 
 def _traded(config: ExchangeConfig) -> list[TradedSymbol]:
@@ -160,7 +181,8 @@ def _traded(config: ExchangeConfig) -> list[TradedSymbol]:
     for name, path in config.paths.items():
         basis = Basis(config.basis_bps, config.basis_swing_bps, f"{config.seed}|{name}")
         funding = config.funding.get(name) or ModelFunding(basis)
-        traded.append(TradedSymbol(CATALOG[name], path, funding, basis))
+        item = TradedSymbol(CATALOG[name], path, funding, basis)
+        traded.append(distortable(item) if config.faults else item)
     return traded
 
 

@@ -232,6 +232,13 @@ class Venue:
 
     # --- the venue's own hand -------------------------------------------------------------------------
 
+    def fill_waiting(self, account: Account, order_id: int) -> None:
+        """Fill what is left of a waiting order at its price, as if the market had come to it."""
+        order = account.open_orders[order_id]
+        self.market.unrest(order_id)
+        self._orders.fill_passive(order_id, order.price, order.remaining)
+        self._algos.sweep()
+
     def liquidate(self, account: Account) -> None:
         """Liquidate all positions of an account, whatever its margin."""
         self._liquidation.liquidate_all(account)

@@ -110,6 +110,12 @@ class Marks:
             if body.get("e") == "markPriceUpdate":
                 return body["E"], Decimal(body["p"])
 
+    async def end(self) -> None:
+        """Read until the socket is closed."""
+        async with asyncio.timeout(10):
+            async for _ in self._socket:
+                pass
+
     async def at(self, time_ms: int) -> Decimal:
         """Return the mark of an instant; frames of earlier ones are skipped."""
         async with asyncio.timeout(10):
@@ -118,6 +124,18 @@ class Marks:
                 assert seen_ms <= time_ms, f"the market went past {time_ms} to {seen_ms}"
                 if seen_ms == time_ms:
                     return price
+
+
+async def walk(pacer: Pacer, marks: Marks, until_ms: int) -> list[tuple[int, Decimal]]:
+    """Be idle at each mark until market time has reached `until_ms`, and return the marks."""
+    seen = [await marks.next()]
+    async with asyncio.timeout(10):
+        while seen[-1][0] < until_ms:
+            await pacer.idle(seen[-1][0])
+            mark = await marks.next()
+            if mark[0] > seen[-1][0]:
+                seen.append(mark)
+    return seen
 
 
 def signed(query: str, secret: str, *, time_ms: int | None = None) -> str:
@@ -196,6 +214,12 @@ class Bench:
         params = ORDER | changes
         sent = {name: value for name, value in params.items() if value is not None}
         return (await self.call("POST", "/fapi/v1/order", sent, account))[1]
+
+    async def reached(self, time_ms: int) -> None:
+        """Wait until market time has come to `time_ms`."""
+        async with asyncio.timeout(10):
+            while self.exchange.now_ms < time_ms:  # noqa: ASYNC110 - nothing tells, once streams are cut
+                await asyncio.sleep(0.01)
 
     async def close_clients(self) -> None:
         """Close all ccxt clients."""

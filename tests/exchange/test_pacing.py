@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bot.exchange.prices.funding import ConstantFunding
-from tests.exchange.builders import DOWN, START_MS, UP, Bench, Marks, Pacer, Start, StepPath, flat
+from tests.exchange.builders import DOWN, START_MS, UP, Bench, Start, StepPath, flat, walk
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,18 +21,6 @@ if TYPE_CHECKING:
 def ramp(count: int = 10) -> StepPath:
     """Return a path that rises by 10 each second."""
     return StepPath([60_000 + 10 * step for step in range(count)])
-
-
-async def walk(pacer: Pacer, marks: Marks, until_ms: int) -> list[tuple[int, Decimal]]:
-    """Be idle at each mark until market time has reached `until_ms`, and return the marks."""
-    seen = [await marks.next()]
-    async with asyncio.timeout(10):
-        while seen[-1][0] < until_ms:
-            await pacer.idle(seen[-1][0])
-            mark = await marks.next()
-            if mark[0] > seen[-1][0]:
-                seen.append(mark)
-    return seen
 
 
 async def stands_still(bench: Bench, seconds: float = 0.2) -> bool:

@@ -54,20 +54,24 @@ class Fault:
     """
 
     kind: str
-    scene: Scene
+    scenes: frozenset[Scene]
     when: When = When()
     match: Mapping[str, str] = field(default_factory=dict)
     given: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Scheduled:
-    """A fault of a plan, and what has become of it. `seen` counts occasions, `fired` how often it acted."""
+    """A fault of a plan, and what has become of it.
+
+    `seen` counts occasions, `fired` how often it acted; `problem` is why it could not, the last time.
+    """
 
     def __init__(self, number: int, fault: Fault, now_ms: int) -> None:
         self.id = number
         self.fault = fault
         self.fired = 0
         self.seen = 0
+        self.problem = ""
         self._counts: dict[str, int] = {}
         self._draws = 0
         self.due_ms = self._first(now_ms)
@@ -77,6 +81,13 @@ class Scheduled:
         """Whether it has fired as often as it may."""
         times = self.fault.when.times
         return times is not None and self.fired >= times
+
+    def acts_at(self, scene: Scene) -> bool:
+        """Whether it is to be asked at requests, or at frames."""
+        scenes = self.fault.scenes
+        return scene in scenes or (
+            scene is Scene.REQUEST and Scene.WORLD in scenes and self.fault.when.after is not None
+        )
 
     def meets(self, occasion: Mapping[str, str], now_ms: int) -> bool:
         """Count an occasion, and return whether the fault fires at it."""
@@ -107,7 +118,7 @@ class Scheduled:
 
     def _first(self, now_ms: int) -> int | None:
         when = self.fault.when
-        if self.fault.scene is not Scene.WORLD or when.after is not None:
+        if Scene.WORLD not in self.fault.scenes or when.after is not None:
             return None
         start_ms = max(now_ms, when.from_ms or now_ms)
         return start_ms if when.every_ms is None else self._next(start_ms)
@@ -153,28 +164,18 @@ class Plan:
         """Return how often faults of a kind have acted."""
         return sum(item.fired for item in self._scheduled.values() if item.fault.kind == kind)
 
-    def at(self, scene: Scene, occasion: Mapping[str, str], now_ms: int) -> list[Fault]:
+    def at(self, scene: Scene, occasion: Mapping[str, str], now_ms: int) -> list[Scheduled]:
         """Return the faults that fire at a request or a frame; at a request those of the world, too."""
         return [
-            item.fault
-            for item in self._scheduled.values()
-            if (
-                item.fault.scene is scene
-                or (
-                    scene is Scene.REQUEST
-                    and item.fault.scene is Scene.WORLD
-                    and item.fault.when.after is not None
-                )
-            )
-            and item.meets(occasion, now_ms)
+            item for item in self._scheduled.values() if item.acts_at(scene) and item.meets(occasion, now_ms)
         ]
 
-    def due(self, now_ms: int) -> list[Fault]:
+    def due(self, now_ms: int) -> list[Scheduled]:
         """Return the faults of the world that have come due, as often as they have."""
         found = []
         for item in self._scheduled.values():
             while item.happens(now_ms):
-                found.append(item.fault)
+                found.append(item)
         return found
 
     def next_due(self) -> int | None:

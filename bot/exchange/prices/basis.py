@@ -10,9 +10,17 @@ from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
 from statistics import NormalDist
+from typing import Protocol
 
 KNOT_MS = 14_400_000
 _NORMAL = NormalDist()
+
+
+class BasisSource(Protocol):
+    """How far the mark lies from the index over market time."""
+
+    def at(self, time_ms: int) -> float:
+        """Return the basis at `time_ms` as a fraction of the index."""
 
 
 @dataclass(frozen=True, slots=True)

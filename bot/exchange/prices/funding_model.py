@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bot.exchange.prices.basis import Basis
+    from bot.exchange.prices.basis import BasisSource
 
 EIGHT_HOURS_MS = 28_800_000
 SAMPLE_MS = 600_000
@@ -27,7 +27,7 @@ _EIGHT_DIGITS = Decimal("1e-8")
 class ModelFunding:
     """A rate every `interval_ms`, on the grid of UTC, without end."""
 
-    def __init__(self, basis: Basis, interval_ms: int = EIGHT_HOURS_MS) -> None:
+    def __init__(self, basis: BasisSource, interval_ms: int = EIGHT_HOURS_MS) -> None:
         self.interval_ms = interval_ms
         self._basis = basis
         self._interest = INTEREST * interval_ms / EIGHT_HOURS_MS

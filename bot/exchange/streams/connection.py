@@ -63,6 +63,8 @@ class Connection:
         self._second, self._received = -1, 0
         self._heard_s = time.monotonic()
         self._life: asyncio.Task[None] | None = None
+        self._ending: asyncio.Future[bool] | None = None
+        self._is_mute = False
 
     @classmethod
     async def accept(cls, request: web.BaseRequest, rules: SocketRules) -> Self | None:
@@ -80,14 +82,23 @@ class Connection:
         """Drop the connection at once."""
         self._transport.abort()
 
+    def end(self) -> None:
+        """Close the connection in order."""
+        self._ending = asyncio.ensure_future(self._socket.close(code=WSCloseCode.GOING_AWAY))
+
+    def mute(self) -> None:
+        """Send nothing more, not even pongs, and stay connected."""
+        self._is_mute = True
+
     def put(self, frame: bytes) -> None:
         """Add a frame to what the next `flush` sends."""
-        self._waiting.append(frame)
+        if not self._is_mute:
+            self._waiting.append(frame)
 
     def flush(self) -> None:
         """Send what waits in one write; cut the connection off if its reader lags too far behind."""
         frames, self._waiting = self._waiting, []
-        if self._transport.is_closing() or self._socket.closed:
+        if not frames or self._transport.is_closing() or self._socket.closed:
             return
         if self._transport.get_write_buffer_size() > MAX_BEHIND_BYTES:
             self.cut()
@@ -107,6 +118,8 @@ class Connection:
                 await self._socket.close(code=WSCloseCode.POLICY_VIOLATION, message=b"Too many requests")
                 return
             if message.type is WSMsgType.PING:
+                if self._is_mute:
+                    continue
                 with suppress(ConnectionError):  # it left in between; the loop ends by itself
                     await self._socket.pong(message.data)
             elif message.type in {WSMsgType.TEXT, WSMsgType.BINARY}:

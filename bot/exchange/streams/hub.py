@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
 from aiohttp import web
@@ -53,11 +53,29 @@ class Listener:
         self.names: dict[str, None] = {}
 
 
+class Tamper(Protocol):
+    """Decides what becomes of a frame on its way to one connection (`bot.exchange.faults`)."""
+
+    def pass_on(
+        self, socket: Connection, stream: str, account: str, payload: bytes, text: bytes
+    ) -> list[bytes]:
+        """Return the messages that take the place of `text`, the form in which `payload` is sent."""
+
+
 class Broadcast:
     """One stream that somebody listens to. `feed` is None for the events of an account."""
 
-    def __init__(self, name: str, topic: Topic | None, feed: Feed | None) -> None:
+    def __init__(
+        self,
+        name: str,
+        topic: Topic | None,
+        feed: Feed | None,
+        account: str = "",
+        tamper: Tamper | None = None,
+    ) -> None:
         self.name = name
+        self._account = account
+        self._tamper = tamper
         self.topic = topic
         self.feed = feed
         self.listeners: dict[Listener, None] = {}
@@ -71,6 +89,9 @@ class Broadcast:
 
     def put(self, payloads: Iterable[bytes], touched: dict[Connection, None]) -> None:
         """Hand payloads to all listeners; each is framed once."""
+        if self._tamper is not None:
+            self._put_tampered(self._tamper, payloads, touched)
+            return
         for payload in payloads:
             plain = wrapped = b""
             for listener in self.listeners:
@@ -80,6 +101,17 @@ class Broadcast:
                     plain = plain or text_frame(payload)
                 listener.connection.put(wrapped if listener.combined else plain)
                 touched[listener.connection] = None
+
+    def _put_tampered(
+        self, tamper: Tamper, payloads: Iterable[bytes], touched: dict[Connection, None]
+    ) -> None:
+        for payload in payloads:
+            for listener in list(self.listeners):
+                connection = listener.connection
+                text = wrap(self.name, payload) if listener.combined else payload
+                for message in tamper.pass_on(connection, self.name, self._account, payload, text):
+                    connection.put(text_frame(message))
+                touched[connection] = None
 
     def mark_sent(self, now_ms: int, wall_s: float) -> None:
         """Note when the last frame was."""
@@ -103,6 +135,7 @@ class Streams:
         self._listeners: dict[Listener, None] = {}
         self._broadcasts: dict[str, Broadcast] = {}
         self._ticker: asyncio.Task[None] | None = None
+        self.tamper: Tamper | None = None
 
     # --- what is sent ---------------------------------------------------------------------------------
 
@@ -245,7 +278,7 @@ class Streams:
     def _open(self, listener: Listener, name: str) -> Broadcast | None:
         if listener.route is Route.PRIVATE:
             known = self._keys.owner(name.partition("@")[0], wall_ms())
-            return Broadcast(name, None, None) if known else None
+            return Broadcast(name, None, None, known, self.tamper) if known else None
         topic = topic_of(name)
         if topic is None:
             return None
@@ -258,7 +291,7 @@ class Streams:
             )
             return None
         feed = self._sources.feed(topic)
-        return None if feed is None else Broadcast(name, topic, feed)
+        return None if feed is None else Broadcast(name, topic, feed, tamper=self.tamper)
 
     def _unsubscribe(self, listener: Listener, names: Iterable[str]) -> None:
         for name in names:
