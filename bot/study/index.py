@@ -3,8 +3,12 @@
 They find the next price outside an interval without looking at every bar.
 """
 
+from typing import TypeAlias
+
 import numpy as np
 from numpy.typing import NDArray
+
+Floats: TypeAlias = NDArray[np.float64]
 
 BLOCK = 128
 """Bars in a block; a power of two."""
@@ -15,7 +19,7 @@ _NEAR = 256
 class PriceIndex:
     """`lows` and `highs`: minimum and maximum of each block of `BLOCK` prices, shape (ceil(n / BLOCK),)."""
 
-    def __init__(self, prices: NDArray[np.float64]) -> None:
+    def __init__(self, prices: Floats) -> None:
         """Build it in one pass over `prices` of shape (n,), which is kept and must not change."""
         self.prices = prices
         whole = len(prices) // BLOCK * BLOCK
@@ -28,30 +32,39 @@ class PriceIndex:
 
     def next_outside(self, start: int, stop: int, low: float, high: float) -> int:
         """The first i in [start, stop) with not low <= prices[i] <= high; `stop` if there is none."""
-        near = min(start + _NEAR, stop)
-        found = self._scan(start, near, low, high)
-        if found < near or near == stop:
-            return found
-        block, last = near // BLOCK, (stop - 1) // BLOCK + 1
-        reach = 64
-        while block < last:
-            until = min(block + reach, last)
-            outside = (self.lows[block:until] < low) | (self.highs[block:until] > high)
-            first = int(outside.argmax())
-            if not outside[first]:
-                block, reach = until, reach * 8
-                continue
-            block += first
-            found = self._scan(max(near, block * BLOCK), min((block + 1) * BLOCK, stop), low, high)
-            if found < min((block + 1) * BLOCK, stop):
-                return found
-            block += 1
-        return stop
+        return next_outside(self.prices, self.lows, self.highs, start, stop, low, high)
 
-    def _scan(self, start: int, stop: int, low: float, high: float) -> int:
-        if start >= stop:
-            return stop
-        part = self.prices[start:stop]
-        outside = (part < low) | (part > high)
+
+def next_outside(
+    prices: Floats, lows: Floats, highs: Floats, start: int, stop: int, low: float, high: float
+) -> int:
+    """The first i in [start, stop) with not low <= prices[i] <= high; `stop` if there is none."""
+    near = min(start + _NEAR, stop)
+    found = _scan(prices, start, near, low, high)
+    if found < near or near == stop:
+        return found
+    block, last = near // BLOCK, (stop - 1) // BLOCK + 1
+    reach = 64
+    while block < last:
+        until = min(block + reach, last)
+        outside = (lows[block:until] < low) | (highs[block:until] > high)
         first = int(outside.argmax())
-        return start + first if outside[first] else stop
+        if not outside[first]:
+            block, reach = until, reach * 8
+            continue
+        block += first
+        end = min((block + 1) * BLOCK, stop)
+        found = _scan(prices, max(near, block * BLOCK), end, low, high)
+        if found < end:
+            return found
+        block += 1
+    return stop
+
+
+def _scan(prices: Floats, start: int, stop: int, low: float, high: float) -> int:
+    if start >= stop:
+        return stop
+    part = prices[start:stop]
+    outside = (part < low) | (part > high)
+    first = int(outside.argmax())
+    return start + first if outside[first] else stop

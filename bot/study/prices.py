@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,7 @@ from bot.study.errors import PriceError
 from bot.study.index import PriceIndex
 from bot.study.tables import Floats, Table, check_times, read_table
 
-Times = NDArray[np.int64]
+Times: TypeAlias = NDArray[np.int64]
 
 
 @dataclass(frozen=True)

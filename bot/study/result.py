@@ -55,19 +55,19 @@ class Result:
         return self.prices.times_ms
 
     @cached_property
-    def value(self) -> Floats:
-        """Fund value at each bar's close, after what happened there, in the quote currency."""
-        values = self.prices.close.copy()
+    def nav(self) -> Floats:
+        """Net asset value per unit at each bar's close, after what happened there: value / capital."""
+        close, capital, nav = self.prices.close, self.fund.capital, np.empty(len(self.prices))
         for start, stop, cash, position in self._stretches():
-            part = values[start:stop]
-            part *= position
-            part += cash
-        return values
+            part = nav[start:stop]
+            np.multiply(close[start:stop], position / capital, out=part)
+            part += cash / capital
+        return nav
 
     @cached_property
-    def nav(self) -> Floats:
-        """Net asset value per unit: fund value / capital, 1 at the start."""
-        return self.value / self.fund.capital
+    def value(self) -> Floats:
+        """Fund value at each bar's close, after what happened there, in the quote currency."""
+        return self.nav * self.fund.capital
 
     @cached_property
     def position(self) -> Floats:

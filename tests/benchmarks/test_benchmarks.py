@@ -10,6 +10,7 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 FIGURES = {
+    "study": {"W1 kernel, NAV series", "W1 live core, strategic", "W2 kernel", "cold backtest from parquet"},
     "core": {"mark inside the hold region", "decision and first slice, above the band"},
     "wire": {"mark bytes in to signed order", "mark bytes in to order bytes out, records durable in between"},
     "startup": {"--help", "first mark in a fund", "memory, exchange elsewhere", "memory, exchange embedded"},
