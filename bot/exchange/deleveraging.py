@@ -81,7 +81,6 @@ class Deleveraging:
         order = self.forced_order(account, "adl_autoclose", (name, side), way, quantity, price, Cause.ADL)
         order = self._settlement.fill(account, order, [Execution(price, quantity)], outside=True)
         self._waiting.fit(account, name, side)
-        self._ledger.forced.append(order)
         return quantity
 
     def opposite(self, account: Account, order: Order) -> list[tuple[Account, PositionSide]]:
@@ -91,7 +90,7 @@ class Deleveraging:
             for other in self._ledger.accounts.values()
             if other is not account
             for name, side, position in other.held()
-            if name == order.symbol and position.quantity * order.side.sign < 0
+            if name == order.symbol and position.quantity * order.side.sign > 0
         ]
         found.sort(key=lambda item: (-item[0], item[1].slot, item[2]))
         return [(other, side) for _, other, side in found]

@@ -84,7 +84,6 @@ class Desk:
         venue = self.venue
         if venue.changes:
             self._save()
-        venue.forced = []
         if venue.events:
             events, venue.events = venue.events, []
             async with self._telling:

@@ -54,9 +54,8 @@ class Changes:
 class Ledger:
     """All accounts on one market, with what has changed and what is to be told.
 
-    `fund` is the insurance fund's balance in USDT. `forced` are liquidations and deleveragings for the public
-    stream. `ended` are orders that conditional orders had become, and `traded` the accounts with conditional
-    orders that have traded, to be followed up.
+    `fund` is the insurance fund's balance in USDT. `ended` are orders that conditional orders had
+    become, and `traded` the accounts with conditional orders that have traded, to be followed up.
     """
 
     def __init__(self, market: Market, accounts: Iterable[Account], fund: Decimal) -> None:
@@ -65,7 +64,6 @@ class Ledger:
         self.accounts: dict[str, Account] = {}
         self._by_slot: dict[int, Account] = {}
         self.events: list[Event] = []
-        self.forced: list[Order] = []
         self.ended: list[Order] = []
         self.traded: dict[str, None] = {}
         self.changes = Changes()

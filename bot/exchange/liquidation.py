@@ -162,7 +162,6 @@ class Liquidation:
             order = self._orders.settle(account, order, fills)
         if order.remaining:
             order = self._take_over(account, order, _on_grid(bankruptcy, way, symbol))
-        self._ledger.forced.append(order)
         return order
 
     def _take_over(self, account: Account, order: Order, price: Decimal) -> Order:

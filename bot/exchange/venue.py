@@ -1,8 +1,7 @@
 """The venue: a deterministic state machine over all accounts and symbols, without I/O and without a clock.
 
 Its inputs are `advance(time)` and the requests of accounts; its outputs are answers, `events` (for user
-streams), `forced` (for the liquidation stream) and `changes` (for the store). Same market and inputs, same
-outputs.
+streams) and `changes` (for the store). Same market and inputs, same outputs.
 """
 
 from __future__ import annotations
@@ -64,15 +63,6 @@ class Venue:
     @events.setter
     def events(self, events: list[Event]) -> None:
         self._ledger.events = events
-
-    @property
-    def forced(self) -> list[Order]:
-        """Liquidations and deleveragings that the public stream has not been told yet."""
-        return self._ledger.forced
-
-    @forced.setter
-    def forced(self, orders: list[Order]) -> None:
-        self._ledger.forced = orders
 
     @property
     def changes(self) -> Changes:
