@@ -346,7 +346,7 @@ async def test_a_liquidation_is_told(start: Start) -> None:
     path = StepPath([60_000, 60_000, 40_000, 40_000, 40_000])
     async with start(paths={"BTCUSDT": path}) as bench:
         pacer, marks = await bench.pacer(), await bench.marks()
-        await bench.order(quantity="10")
+        await bench.order(quantity="6")  # in the lowest bracket: closed by one order
         socket = await listen(bench, "/market/stream?streams=btcusdt@forceOrder/!forceOrder@arr")
         for _ in range(3):
             await pacer.idle((await marks.next())[0])
@@ -356,7 +356,7 @@ async def test_a_liquidation_is_told(start: Start) -> None:
     assert (order["s"], order["S"], order["q"], order["o"], order["f"]) == (
         "BTCUSDT",
         "SELL",
-        "10.000",
+        "6.000",
         "LIMIT",
         "IOC",
     )
