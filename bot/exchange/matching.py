@@ -126,15 +126,11 @@ class Matching:
     def _ladder(self, side: int) -> Ladder:
         ladder = self._ladders[side]
         if ladder is None:
-            draws = noise(self._key, self.now)
+            draws, sign = noise(self._key, self.now), 1 if side == ASKS else -1
             half = len(draws) // 2
-            mid, turmoil = self.mid, self.turmoil
-            symbol = self._strained()
-            self._ladders[BIDS] = build_ladder(symbol, mid, turmoil, -1, draws[:half])
-            self._ladders[ASKS] = build_ladder(symbol, mid, turmoil, 1, draws[half:])
-            self._missing = [self.impact.missing(-1, self.now), self.impact.missing(1, self.now)]
-            ladder = self._ladders[side]
-            assert ladder is not None  # noqa: S101 - for the type checker
+            own = draws[half:] if side == ASKS else draws[:half]
+            ladder = build_ladder(self._strained(), self.mid, self.turmoil, sign, own)
+            self._ladders[side], self._missing[side] = ladder, self.impact.missing(sign, self.now)
         return ladder
 
     def _strained(self) -> Symbol:

@@ -147,13 +147,16 @@ class Streams:
         """Send events to the user data streams of their accounts."""
         touched: dict[Connection, None] = {}
         now = self._market.now
+        heard = {account for account in {event.account for event in events} if self._is_heard(account)}
         for event in events:
             if isinstance(event, OrderEvent) and event.trade:  # told first: the fastest news of a fill
                 self._sources.liquidations.note(event.order)
-                body = wire_events.trade_lite(event.order, event.trade, now)
-                self._put_user(event.order.account, body, touched)
+                if event.account in heard:
+                    body = wire_events.trade_lite(event.order, event.trade, now)
+                    self._put_user(event.account, body, touched)
         for event in events:
-            self._put_user(event.account, wire_events.user_event(event, now), touched)
+            if event.account in heard:
+                self._put_user(event.account, wire_events.user_event(event, now), touched)
         _flush(touched)
 
     async def send_key_expired(self, key: str) -> None:
@@ -162,6 +165,11 @@ class Streams:
         body = {"e": "listenKeyExpired", "E": self._market.now, "listenKey": key}
         self._put_event(key, body, touched)
         _flush(touched)
+
+    def _is_heard(self, account: str) -> bool:
+        """Whether anybody listens to the events of an account."""
+        key = self._keys.key_of(account, wall_ms())
+        return key is not None and any(name.startswith(key) for name in self._broadcasts)
 
     def _put_user(self, account: str, body: dict[str, Any], touched: dict[Connection, None]) -> None:
         key = self._keys.key_of(account, wall_ms())
