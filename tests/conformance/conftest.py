@@ -31,9 +31,17 @@ def wave(price: int) -> StepPath:
     return StepPath([price + price * steps[second % 480] // 60_000 for second in range(86_400)])
 
 
+def saw(high: int, low: int) -> StepPath:
+    """Return a path that leaps between two prices every eight seconds, for a day."""
+    return StepPath([low if second // 8 % 2 else high for second in range(86_400)])
+
+
 async def _outcomes(script: Script, directory: Path) -> Outcomes:
+    paths = {"BTCUSDT": wave(60_000), "ETHUSDT": wave(3_000)}
+    if script.market == "running":
+        paths["SOLUSDT"] = saw(160, 100)
     config = ExchangeConfig(
-        paths={"BTCUSDT": wave(60_000), "ETHUSDT": wave(3_000)},
+        paths=paths,
         accounts=(UP, DOWN),
         directory=directory,
         speed="max" if script.market == "held" else 1.0,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from bot.exchange import wire
+from bot.exchange.entities import Cause
 from bot.exchange.streams.feeds import UM
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ class Liquidations:
 
     def note(self, order: Order) -> None:
         """Take note of an order that traded, if it is a liquidation."""
-        if order.client_id.startswith("autoclose-"):
+        if order.cause is Cause.LIQUIDATION:
             self._count += 1
             self.latest[order.symbol] = self._count, order
 

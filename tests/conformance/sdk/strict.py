@@ -27,6 +27,15 @@ SENT_BUT_NOT_DECLARED = {
     "place_multiple_orders": ORDER,
     "modify_multiple_orders": ORDER,
     "cancel_multiple_orders": ORDER,
+    "ACCOUNT_UPDATE.a.P": {"ma"},
+    # Over the websocket API, where the venue documents what it documents for REST.
+    "new_order.result": ORDER,
+    "cancel_order.result": ORDER,
+    "modify_order.result": ORDER,
+    "position_information.result": {"isolated", "adlQuantile"},
+    "account_information.result": {"feeBurn"},
+    "account_information.result.positions": {"isolatedWallet", "isolatedMargin", "notional"},
+    "order_book.result": {"bids", "asks"},  # declared beside the result, where nobody sends them
 }
 """Fields that the venue sends although the SDK does not know them, by the place where they are."""
 
