@@ -32,6 +32,7 @@ SENT_BUT_NOT_DECLARED = {
     "new_order.result": ORDER,
     "cancel_order.result": ORDER,
     "modify_order.result": ORDER,
+    "query_order": {"rateLimits"},
     "position_information.result": {"isolated", "adlQuantile"},
     "account_information.result": {"feeBurn"},
     "account_information.result.positions": {"isolatedWallet", "isolatedMargin", "notional"},
