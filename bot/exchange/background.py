@@ -1,9 +1,10 @@
-"""The shape of the background book: what everybody else offers, as a function of price, calm and seed.
+"""The shape of the background book: what everybody else offers, as a function of price, turmoil and seed.
 
-One side is a ladder of price levels. At its best price there is a touch of random size; behind it the
-notional within x bps grows as `depth_usd * x ** DEPTH_POWER`, and linearly beyond `FAR_BPS`. Turmoil (see
-`volatility`) stretches the ladder away from the touch and widens the spread, so the same order costs more.
-Each level's size is drawn anew every `BUCKET_MS` from a hash of seed, symbol, side and time.
+One side is a ladder of price levels. At its best price lies a touch of random (exponential) size; behind it
+the notional within x bps grows as `depth_usd * x ** power`, and beyond a knee evenly. Turmoil (see
+`volatility`) pushes levels away from the touch; from three times the normal volatility on, where no
+recording says anything, depth is taken to fall in inverse proportion to it, and the spread to widen. Each
+size is drawn anew every second from a hash of seed, symbol, side and time.
 
 Everything is in whole ticks and lots, so that matching neither rounds nor uses Decimal for a level.
 """
@@ -11,7 +12,10 @@ Everything is in whole ticks and lots, so that matching neither rounds nor uses 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
+from functools import cache
 from hashlib import blake2b
+from itertools import pairwise
 from statistics import NormalDist
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -19,23 +23,44 @@ if TYPE_CHECKING:
     from bot.exchange.catalog import Symbol
 
 BUCKET_MS = 1_000
-
-# Fitted to the recorded book by `calibration` (docs/exchange.md, "The background market").
-DEPTH_POWER = 1.35
-TOUCH_SHARE = 0.4  # median notional at the touch, in units of `depth_usd`
-TOUCH_SPREAD = 1.1  # standard deviation of its logarithm
-LEVEL_SPREAD = 0.5  # the same of the other levels
-HALF_SPREAD_BPS = 0.03  # at normal volatility; never below half a tick
-SPREAD_POWER = 1.5
-STRETCH_POWER = 0.5
-FAR_BPS = 20.0
-
+WILD = 3.0  # turmoil beyond the recording's
 _OFFSETS_BPS = (
-    *(0.0, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.4, 2.0, 2.7, 3.5, 4.5, 6.0, 8.0, 10.0, 12.5),
-    *(16.0, 20.0, 25.0, 32.0, 40.0, 50.0, 65.0, 80.0, 100.0, 130.0, 160.0, 200.0, 250.0, 300.0, 400.0, 500.0),
+    *(0.0, 0.3, 0.6, 1.0, 1.5, 2.1, 2.8, 3.6, 4.6, 6.0, 8.0, 10.0, 12.5, 16.0, 20.0, 25.0, 32.0, 40.0, 50.0),
+    *(65.0, 80.0, 100.0, 130.0, 160.0, 200.0, 250.0, 300.0, 400.0, 500.0),
 )
+_HALF_WAY_BPS = (*((a + b) / 2 for a, b in pairwise(_OFFSETS_BPS)), _OFFSETS_BPS[-1])
 LEVELS = len(_OFFSETS_BPS)
-_FAR_SLOPE = DEPTH_POWER * math.pow(FAR_BPS, DEPTH_POWER - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """The parameters of a background book, in units of a symbol's `depth_usd` where they are sizes.
+
+    `touch`: mean size of the touch. `power`: how depth grows with distance, up to `knee_bps`; beyond it grows
+    evenly. `noise`: standard deviation of the logarithm of a level's size next to the touch; half as much at
+    `calm_bps` from it. `stretch_power`: how the distances of levels grow with turmoil.
+    `half_spread_bps`: half the spread at normal volatility, before it is rounded to ticks.
+    """
+
+    touch: float
+    power: float
+    knee_bps: float
+    noise: float
+    calm_bps: float
+    stretch_power: float
+    half_spread_bps: float
+
+
+# Fitted to the first half of the recorded book, BTCUSDT on 2024-08-08 23:54 to 23:57 UTC, by `calibration`.
+RECORDED = Shape(
+    touch=0.684,
+    power=1.38,
+    knee_bps=7.0,
+    noise=1.6,
+    calm_bps=2.0,
+    stretch_power=0.2,
+    half_spread_bps=0.008,
+)
 
 
 class Ladder(NamedTuple):
@@ -45,33 +70,26 @@ class Ladder(NamedTuple):
     cumulative: tuple[int, ...]
 
 
-def depth_within(offset_bps: float) -> float:
-    """Return the notional up to `offset_bps` behind the touch, itself left out, in units of `depth_usd`."""
-    if offset_bps <= FAR_BPS:
-        return math.pow(offset_bps, DEPTH_POWER)
-    return math.pow(FAR_BPS, DEPTH_POWER) + (offset_bps - FAR_BPS) * _FAR_SLOPE
+def stretched(offset_bps: float, turmoil: float, shape: Shape = RECORDED) -> float:
+    """Return how far from the touch a level lies in turmoil that lies at `offset_bps` in normal times."""
+    return offset_bps * math.pow(turmoil, shape.stretch_power) * max(1.0, turmoil / WILD)
 
 
-def _draws(spread: float) -> tuple[float, ...]:
-    """Return 256 equally likely lognormal factors of mean 1, one for each byte."""
-    normal = NormalDist()
-    values = [math.exp(spread * normal.inv_cdf((byte + 0.5) / 256)) for byte in range(256)]
-    mean = sum(values) / len(values)
-    return tuple(value / mean for value in values)
+def depth_within(offset_bps: float, shape: Shape = RECORDED) -> float:
+    """Return the mean notional up to `offset_bps` behind the touch in normal times, the touch left out."""
+    knee = min(offset_bps, shape.knee_bps)
+    depth = math.pow(knee, shape.power)
+    return depth + (offset_bps - knee) * shape.power * math.pow(shape.knee_bps, shape.power - 1)
 
 
-_TOUCH_DRAWS = tuple(math.exp(TOUCH_SPREAD * NormalDist().inv_cdf((byte + 0.5) / 256)) for byte in range(256))
-_LEVEL_DRAWS = _draws(LEVEL_SPREAD)
-
-
-def half_spread_bps(turmoil: float) -> float:
+def half_spread_bps(turmoil: float, shape: Shape = RECORDED) -> float:
     """Return half the spread at this turmoil, in bps of the mid, before rounding to ticks."""
-    return HALF_SPREAD_BPS * math.pow(turmoil, SPREAD_POWER)
+    return shape.half_spread_bps * turmoil * max(1.0, turmoil / WILD) ** 2
 
 
-def touch_ticks(mid_ticks: float, turmoil: float, sign: int) -> int:
+def touch_ticks(mid_ticks: float, turmoil: float, sign: int, shape: Shape = RECORDED) -> int:
     """Return the best ask (`sign` 1) or bid (-1) in ticks; the mid is never one of them."""
-    away = mid_ticks * half_spread_bps(turmoil) * 1e-4
+    away = max(0.0, mid_ticks * half_spread_bps(turmoil, shape) * 1e-4 - 0.5)
     if sign > 0:
         return max(math.ceil(mid_ticks + away), math.floor(mid_ticks) + 1)
     return min(math.floor(mid_ticks - away), math.ceil(mid_ticks) - 1)
@@ -82,25 +100,46 @@ def noise(key: str, time_ms: int) -> bytes:
     return blake2b(f"{key}|{time_ms // BUCKET_MS}".encode(), digest_size=2 * LEVELS).digest()
 
 
-def build_ladder(symbol: Symbol, mid: float, turmoil: float, sign: int, draws: bytes) -> Ladder:
+def build_ladder(
+    symbol: Symbol, mid: float, turmoil: float, sign: int, draws: bytes, shape: Shape = RECORDED
+) -> Ladder:
     """Return the asks (`sign` 1) or bids (-1) around `mid` in USDT, sizes from LEVELS bytes of `draws`."""
     mid_ticks = mid / symbol.tick_size
-    first = touch_ticks(mid_ticks, turmoil, sign)
-    stretch = turmoil**STRETCH_POWER
-    ticks_per_bps = mid_ticks * 1e-4 * stretch
-    lots_per_unit = symbol.depth_usd / (mid * symbol.step_size)
-    touch = lots_per_unit * TOUCH_SHARE * _TOUCH_DRAWS[draws[0]] / stretch
-    total = max(1, int(touch))
+    first = touch_ticks(mid_ticks, turmoil, sign, shape)
+    ticks_per_bps = mid_ticks * 1e-4
+    lots = symbol.depth_usd / (mid * symbol.step_size)
+    touch_draws, level_draws = _draws(shape)
+    total = max(1, int(lots * shape.touch * touch_draws[draws[0]] / max(1.0, turmoil / WILD)))
     ticks, cumulative = [first], [total]
-    behind, reached = 0, depth_within(0.5 / ticks_per_bps)
-    for offset_bps, draw in zip(_OFFSETS_BPS[1:], draws[1:], strict=True):
-        behind = max(behind + 1, round(offset_bps * ticks_per_bps))
+    behind, reached = 0, 0.0
+    for place in range(1, LEVELS):
+        offset_bps = _OFFSETS_BPS[place]
+        distance = stretched(offset_bps, turmoil, shape) * ticks_per_bps
+        behind = max(behind + 1, round(distance))
         price = first + sign * behind
         if price <= 0:
             break
-        reach = depth_within((behind + 0.5) / ticks_per_bps)
-        total += max(1, int(lots_per_unit * (reach - reached) * _LEVEL_DRAWS[draw]))
+        # A level holds what lies half way to its neighbours. Where ticks are coarse it lies farther out.
+        reach = depth_within(_HALF_WAY_BPS[place] * max(1.0, behind / distance), shape)
+        total += max(1, int(lots * (reach - reached) * level_draws[place][draws[place]]))
         reached = reach
         ticks.append(price)
         cumulative.append(total)
     return Ladder(tuple(ticks), tuple(cumulative))
+
+
+@cache
+def _draws(shape: Shape) -> tuple[tuple[float, ...], tuple[tuple[float, ...], ...]]:
+    """Return for each byte an exponential factor, and for each level a lognormal one, all of mean 1."""
+    shares = [(byte + 0.5) / 256 for byte in range(256)]
+    normals = [NormalDist().inv_cdf(share) for share in shares]
+    levels = []
+    for offset_bps in _OFFSETS_BPS:
+        spread = shape.noise / (1 + offset_bps / shape.calm_bps)
+        levels.append(_of_mean_one([math.exp(spread * normal) for normal in normals]))
+    return _of_mean_one([-math.log(1 - share) for share in shares]), tuple(levels)
+
+
+def _of_mean_one(values: list[float]) -> tuple[float, ...]:
+    mean = sum(values) / len(values)
+    return tuple(value / mean for value in values)

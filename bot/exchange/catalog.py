@@ -49,7 +49,7 @@ class Symbol:
 
 @dataclass(frozen=True, slots=True)
 class _Size:
-    """What goes with the size of a market: brackets, and USDT within 1 bp of the touch."""
+    """What goes with the size of a market: brackets, and USDT within 1 bp behind the touch."""
 
     bracket_scale: Decimal
     max_leverage: int
@@ -57,10 +57,10 @@ class _Size:
 
 
 _SIZES = {
-    "largest": _Size(Decimal(1), 150, 500_000.0),
-    "second": _Size(Decimal("0.6"), 100, 350_000.0),
-    "major": _Size(Decimal("0.1"), 75, 120_000.0),
-    "minor": _Size(Decimal("0.03"), 50, 40_000.0),
+    "largest": _Size(Decimal(1), 150, 362_000.0),
+    "second": _Size(Decimal("0.6"), 100, 257_000.0),
+    "major": _Size(Decimal("0.1"), 75, 86_000.0),
+    "minor": _Size(Decimal("0.03"), 50, 29_000.0),
 }
 
 # base, tick, price digits, step, largest limit and market quantity, least notional, price band, start, size

@@ -17,7 +17,7 @@ SECOND_MS = 1_000
 
 # Fitted to the recorded trades by `calibration`, at a turmoil of 1 and for the largest market.
 ARRIVALS_PER_S = 11.6
-DISPERSION = 4.7  # shape of the gamma rate: variance = mean + mean ** 2 / shape
+DISPERSION = 4.5  # shape of the gamma rate: variance = mean + mean ** 2 / shape
 SIZE_LOG_MEAN = 7.47  # of the logarithm of a size in USDT
 SIZE_LOG_SPREAD = 1.99
 ARRIVALS_POWER = 0.7  # how arrivals and sizes grow with turmoil

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from bot.exchange.catalog import Symbol
     from bot.exchange.prices import PricePath
 
-LARGEST_DEPTH_USD = 500_000.0
+LARGEST_DEPTH_USD = 362_000.0
 BIDS, ASKS = 0, 1
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from bot.exchange.prices import PricePath
 
 GRID_MS = 10_000
-NORMAL_BPS = 0.8  # per square root of a second: 45 % a year, and that of the recorded evening's first half
+NORMAL_BPS = 0.76  # per square root of a second: 43 % a year; the mean of the recording's first half
 CALMEST, WILDEST = 0.5, 30.0
 _SCALES_S = ((60, 5), (300, 6), (900, 4))
 _BACK_MS = max(length * count for length, count in _SCALES_S) * 1_000

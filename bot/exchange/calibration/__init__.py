@@ -1,0 +1,1 @@
+"""Calibration of the background market on a recorded book and tape; see `report.calibrate`."""

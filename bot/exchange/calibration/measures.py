@@ -1,0 +1,104 @@
+"""What is measured on recorded and on modelled books. Prices in bps, sizes in USDT, times in seconds."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+from statistics import mean, pvariance
+from typing import TYPE_CHECKING
+
+from bot.exchange.background import LEVELS, Shape, build_ladder, noise
+from bot.exchange.calibration.recording import MILLION, SAMPLE_MS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bot.exchange.calibration.recording import Sample
+    from bot.exchange.catalog import Symbol
+
+SIZES_USD = (0.1 * MILLION, 0.3 * MILLION, 1.0 * MILLION, 3.0 * MILLION, 10.0 * MILLION, 20.0 * MILLION)
+PER_SECOND = 1_000 // SAMPLE_MS
+BACK_S = 30
+LEAST_S = 8
+BOOKS = 250
+
+
+def cost_bps(levels: Sequence[tuple[float, float]], mid: float, sign: int, usd: float) -> float | None:
+    """Return what a market order of `usd` pays beyond the mid, on average; None if the levels hold less."""
+    left, base = usd, 0.0
+    for price, size in levels:
+        taken = min(left, price * size)
+        base += taken / price
+        left -= taken
+        if left <= 0:
+            return sign * (usd / base / mid - 1) * 1e4
+    return None
+
+
+def depth_behind(levels: Sequence[tuple[float, float]], offset_bps: float) -> float:
+    """Return the notional up to `offset_bps` behind the touch, the touch left out."""
+    best = levels[0][0]
+    return sum(price * size for price, size in levels[1:] if abs(price / best - 1) * 1e4 <= offset_bps)
+
+
+def mean_cost(sample: Sample, usd: float) -> float | None:
+    """Return the mean cost of buying and selling `usd`; None where the record does not reach."""
+    found = [cost_bps(sample.side(sign), sample.mid, sign, usd) for sign in (1, -1)]
+    costs = [cost for cost in found if cost is not None]
+    return mean(costs) if len(costs) == len(found) else None
+
+
+def volatility(samples: Sequence[Sample]) -> list[float]:
+    """Return for each sample the volatility of the last 30 s, in bps per square root of a second.
+
+    From returns over one second. In the first seconds, where less is known, that of the first eight.
+    """
+    logs = [math.log(sample.mid) for sample in samples]
+    squares = [(after - before) ** 2 for before, after in zip(logs, logs[PER_SECOND:], strict=False)]
+    found = []
+    for place in range(len(samples)):
+        end = max(place - PER_SECOND, LEAST_S * PER_SECOND)
+        found.append(math.sqrt(mean(squares[max(0, end - BACK_S * PER_SECOND) : end])) * 1e4)
+    return found
+
+
+def model_costs(
+    symbol: Symbol, shape: Shape, *, mid: float, turmoil: float, books: int = BOOKS
+) -> dict[float, list[float]]:
+    """Return the costs of each size over many books of the model, bids and asks in turn."""
+    costs: dict[float, list[float]] = {usd: [] for usd in SIZES_USD}
+    for book in range(books):
+        draws = noise("calibration", book * 1_000)
+        shifted = mid + (book % 10) * symbol.tick_size / 10  # the mid lies anywhere between two ticks
+        for sign, part in ((1, draws[:LEVELS]), (-1, draws[LEVELS:])):
+            ladder = build_ladder(symbol, shifted, turmoil, sign, part, shape)
+            steps = [ladder.cumulative[0], *(b - a for a, b in pairwise(ladder.cumulative))]
+            levels = [
+                (ticks * symbol.tick_size, lots * symbol.step_size)
+                for ticks, lots in zip(ladder.ticks, steps, strict=True)
+            ]
+            for usd, found in costs.items():
+                cost = cost_bps(levels, shifted, sign, usd)
+                if cost is not None:
+                    found.append(cost)
+    return costs
+
+
+def slope(x: Sequence[float], y: Sequence[float]) -> float:
+    """Return the slope of the least-squares line."""
+    mean_x, mean_y = mean(x), mean(y)
+    over = sum((a - mean_x) * (b - mean_y) for a, b in zip(x, y, strict=True))
+    return over / sum((a - mean_x) ** 2 for a in x)
+
+
+def half_life_s(values: Sequence[float]) -> float:
+    """Return after how many seconds half of a deviation from the mean is gone, by the autocorrelation."""
+    centre, spread = mean(values), pvariance(values)
+    before = 1.0
+    for lag in range(1, len(values) // 2):
+        pairs = zip(values, values[lag:], strict=False)
+        now = sum((a - centre) * (b - centre) for a, b in pairs) / len(values) / spread
+        if now <= 0.5:
+            return (lag - 1 + (before - 0.5) / (before - now)) / PER_SECOND
+        before = now
+    return len(values) / 2 / PER_SECOND
