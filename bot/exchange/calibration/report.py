@@ -188,9 +188,7 @@ def render(calibration: Calibration) -> str:
     """Return the calibration as text."""
     found, used = calibration.fitted, constants()
     counts = f"{calibration.samples} books, {calibration.market_orders} market orders"
-    left_out = (
-        f"{calibration.unused_lines} lines lie outside; {calibration.walls} walls of 250 coins left out"
-    )
+    left_out = f"{calibration.unused_lines} lines outside; {calibration.walls} walls of 250 coins left out"
     lines = [f"{calibration.symbol}: {counts}; {left_out}", ""]
     lines.append("fitted to the first half         fitted    in use")
     for name, value, constant in _parameters(found, used):
