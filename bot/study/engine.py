@@ -38,6 +38,11 @@ class RebalanceRow(NamedTuple):
     fill_price: float
     fee: float
 
+    @property
+    def slippage(self) -> float:
+        """What filling away from the mark cost, in the quote currency."""
+        return (self.position_after - self.position_before) * (self.fill_price - self.price)
+
 
 class Change(NamedTuple):
     """From `point` on the fund has this cash and position, until the next change."""

@@ -1,6 +1,6 @@
 """Prices of one underlying over time, as arrays, and how to load them."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TypeAlias
@@ -38,6 +38,10 @@ class Prices:
     def __len__(self) -> int:
         """Number of bars."""
         return len(self.close)
+
+    def closes_only(self) -> "Prices":
+        """The same without opens, highs, lows and volumes."""
+        return replace(self, open=None, high=None, low=None, volume=None)
 
     @cached_property
     def index(self) -> PriceIndex:

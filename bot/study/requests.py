@@ -163,6 +163,8 @@ class Request:
         costs = Costs(self.fee_bps, self._slippage())
         built = [fund.build() for fund in self.funds]
         prices = load_prices(self.data)
+        if path == "close" and not self.impact:
+            prices = prices.closes_only()  # the rest was read to be judged, and is a burden from here on
         funding = None if self.funding is None else load_funding(self.funding)
         return {
             fund.name: backtest(

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from bot.study.metrics import YEAR_MS, Underlying, figures
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -80,16 +83,37 @@ class Result:
     @cached_property
     def leverage(self) -> Floats:
         """Real leverage after each bar: abs(position) x close / fund value; NaN once the fund is dead."""
+        close, found = self.prices.close, np.empty(len(self.prices))
         with np.errstate(divide="ignore", invalid="ignore"):
-            found = np.abs(self.position) * self.prices.close / self.value
+            for start, stop, cash, position in self._stretches():
+                part = found[start:stop]
+                np.divide(cash / abs(position) if position else np.nan, close[start:stop], out=part)
+                part += self.fund.sign
+                np.divide(1.0, part, out=part)
         if self.dead_at is not None:
             found[self.times_ms >= self.dead_at] = np.nan
         return found
 
     @cached_property
     def metrics(self) -> dict[str, float | None]:
-        """Statistics of the course (bot/study/metrics.py says what each one is)."""
-        return {}
+        """Statistics of the course; bot/study/metrics.py says what each one is. Undefined is None."""
+        prices = self.prices
+        years = float(prices.times_ms[-1] - prices.times_ms[0]) / YEAR_MS
+        underlying = Underlying(prices.times_ms, prices.close)
+        held = np.nan_to_num(self.leverage) * self.fund.sign
+        found = figures(underlying, self.nav, held, self._costs())
+        return {
+            "rebalances_per_year": self.rebalance_count / years,
+            "turnover_per_year": self.turnover / years,
+            **{name: value for name, value in found.items() if value is None or isfinite(value)},
+        }
+
+    def _costs(self) -> Floats:
+        """(bar, fee and slippage as a fraction of NAV before) of each rebalance, shape (rebalances, 2)."""
+        rows, capital = self.rebalances, self.fund.capital
+        bars = self.times_ms.searchsorted([row.time for row in rows])
+        costs = np.array([row.fee + row.slippage for row in rows]) / capital
+        return np.stack((bars, costs / (costs + self.nav[bars])), axis=1) if rows else np.empty((0, 2))
 
     def to_json(self) -> dict[str, Any]:
         """The object that `backtest --json` prints: numbers as floats, times as int, undefined is null."""
