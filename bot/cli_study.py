@@ -109,5 +109,5 @@ def study_errors(command: str) -> Iterator[None]:
 
 
 _LIBRARIES = {"dask", "distributed", "numba", "numpy", "plotly", "polars"}
-_OPTIONS = {"target_range": "target", "management_fee_daily": "management_fee"}
+_OPTIONS = {"target_range": "target", "management_fee_daily": "management_fee", "slippage": "impact"}
 """Parameters of the Python interface that have another name on the command line."""
