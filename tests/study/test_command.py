@@ -71,9 +71,8 @@ def test_the_object_is_the_contracts(prices: str, capsys: pytest.CaptureFixture[
 
 def test_options_reach_the_fund(prices: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Band, target, start, capital, lot and emergency."""
-    options = (
-        "--band 1.9 2.1 --target 2 2 --start-leverage 2.05 --capital 5000 --lot 0.5 --emergency 3".split()
-    )
+    leverages = ("--band", "1.9", "2.1", "--target", "2", "2", "--start-leverage", "2.05", "--emergency", "3")
+    options = (*leverages, "--capital", "5000", "--lot", "0.5")
     found = answer(capsys, "--data", prices, *options)
     first = found["rebalances"][0]
     assert first["position_before"] == pytest.approx(5000 * 2.05 / random_walk(1, 1, 0.01)[0])
