@@ -86,8 +86,11 @@ class Result:
         close, found = self.prices.close, np.empty(len(self.prices))
         with np.errstate(divide="ignore", invalid="ignore"):
             for start, stop, cash, position in self._stretches():
-                part = found[start:stop]
-                np.divide(cash / abs(position) if position else np.nan, close[start:stop], out=part)
+                if position == 0:
+                    found[start:stop] = 0.0
+                    continue
+                part = found[start:stop]  # 1 / leverage = cash / exposure + sign
+                np.divide(cash / abs(position), close[start:stop], out=part)
                 part += self.fund.sign
                 np.divide(1.0, part, out=part)
         if self.dead_at is not None:
