@@ -38,6 +38,11 @@ def illegal(name: str, pattern: str) -> RequestError:
     return RequestError(-1100, f"Illegal characters found in parameter '{name}'; legal range is '{pattern}'.")
 
 
+def invalid(name: str) -> RequestError:
+    """Return the error for a parameter whose value is none of those that there are."""
+    return RequestError(-1130, f"Data sent for parameter '{name}' is not valid.")
+
+
 def unknown_symbol() -> RequestError:
     """Return the error for a symbol that is not traded here."""
     return RequestError(-1121, "Invalid symbol.")

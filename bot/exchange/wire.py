@@ -10,10 +10,11 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from typing import TYPE_CHECKING, Any
 
 from bot.exchange.account import CENT_MILLIONTH
-from bot.exchange.entities import ZERO, IncomeType, OrderType, Side
+from bot.exchange.entities import ZERO, IncomeType, Order, OrderType, Side, Status
 
 if TYPE_CHECKING:
-    from bot.exchange.entities import Income, Order, Trade
+    from bot.exchange.catalog import Symbol
+    from bot.exchange.entities import Amendment, Income, OrderRequest, Trade
 
 Json = dict[str, Any]
 ASSET = "USDT"
@@ -78,7 +79,7 @@ def order(item: Order, *, placed: bool = False) -> Json:
         "reduceOnly": item.reduce_only,
         "closePosition": False,
         "side": item.side.value,
-        "positionSide": "BOTH",
+        "positionSide": item.position_side.value,
         "stopPrice": plain(ZERO.quantize(item.price)),
         "workingType": "CONTRACT_PRICE",
         "priceProtect": False,
@@ -104,6 +105,60 @@ def accepted(item: Order) -> Json:
     }
 
 
+def tested(request: OrderRequest, symbol: Symbol) -> Json:
+    """Return what a test order would be acknowledged with; it has no id."""
+    placed = Order(
+        id=0,
+        account="",
+        client_id=request.client_id,
+        symbol=request.symbol,
+        side=request.side,
+        type=request.type,
+        time_in_force=request.time_in_force,
+        reduce_only=request.reduce_only,
+        quantity=request.quantity.quantize(symbol.step),
+        price=request.price.quantize(symbol.tick),
+        status=Status.NEW,
+        filled=ZERO,
+        quote=ZERO,
+        time_ms=0,
+        update_ms=0,
+        position_side=request.position_side,
+        price_match=request.price_match,
+        self_trade=request.self_trade,
+        good_till_ms=request.good_till_ms,
+    )
+    return order(placed, placed=True)
+
+
+def forced_order(item: Order) -> Json:
+    """Return a liquidation or deleveraging."""
+    row = order(item) | {"pair": item.symbol, "cumBase": "0"}
+    for name in ("priceProtect", "priceMatch", "selfTradePreventionMode", "goodTillDate"):
+        del row[name]
+    return row
+
+
+def amendment(item: Amendment) -> Json:
+    """Return one change of an order."""
+    change: Json = {
+        "price": {"before": plain(item.price_before), "after": plain(item.price_after)},
+        "origQty": {"before": plain(item.quantity_before), "after": plain(item.quantity_after)},
+        "count": item.number,
+    }
+    if item.modify_id:
+        change["modifyId"] = item.modify_id
+    return {
+        "amendmentId": item.id,
+        "symbol": item.symbol,
+        "pair": item.symbol,
+        "orderId": item.order_id,
+        "clientOrderId": item.client_id,
+        "time": item.time_ms,
+        "amendment": change,
+    }
+
+
 def trade(item: Trade) -> Json:
     """Return a trade of the user."""
     return {
@@ -121,7 +176,7 @@ def trade(item: Trade) -> Json:
         "time": item.time_ms,
         "pair": item.symbol,
         "marginAsset": ASSET,
-        "positionSide": "BOTH",
+        "positionSide": item.position_side.value,
         "buyer": item.side is Side.BUY,
         "maker": item.maker,
     }

@@ -5,6 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from bot.exchange.algo import AlgoType
+from bot.exchange.entities import OrderType
 from bot.exchange.wire import ASSET, Json, money, plain
 
 if TYPE_CHECKING:
@@ -68,8 +70,8 @@ def symbol_info(symbol: Symbol) -> Json:
             },
             {"filterType": "POSITION_RISK_CONTROL", "positionControlSide": "NONE"},
         ],
-        "orderTypes": ["LIMIT", "MARKET"],
-        "timeInForce": ["GTC", "IOC", "FOK", "GTX"],
+        "orderTypes": [*(kind.value for kind in OrderType), *(kind.value for kind in AlgoType)],
+        "timeInForce": ["GTC", "IOC", "FOK", "GTX", "GTD"],
     }
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from bot.exchange.endpoints import (
     account,
+    algo_orders,
     batch,
     candles,
     history,
@@ -13,7 +14,9 @@ from bot.exchange.endpoints import (
     listen_keys,
     market,
     orders,
+    settings,
     trades,
+    transfers,
 )
 
 if TYPE_CHECKING:
@@ -27,8 +30,11 @@ PUBLIC_ROUTES: dict[Key, PublicRoute] = {
 }
 PRIVATE_ROUTES: dict[Key, PrivateRoute] = {
     **account.ROUTES,
+    **settings.ROUTES,
+    **transfers.ROUTES,
     **orders.ROUTES,
     **batch.ROUTES,
+    **algo_orders.ROUTES,
     **history.ROUTES,
     **listen_keys.ROUTES,
 }

@@ -1,11 +1,11 @@
-"""Endpoints of an account: balances, positions, and its settings."""
+"""Endpoints of an account: balances, positions, brackets, fees, limits."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from bot.exchange import wire_account, wire_market
-from bot.exchange.errors import RequestError, not_yet
+from bot.exchange.entities import PositionSide
 from bot.exchange.limits import RateLimits
 from bot.exchange.routes import Key, PrivateAnswer, PrivateRoute, by_symbol
 from bot.exchange.venue import MAKER_FEE, TAKER_FEE
@@ -52,13 +52,13 @@ def _symbol_config(desk: Desk, params: Params, account: Account) -> list[Json]:
     return [wire_account.symbol_config(account, symbol) for symbol in symbols]
 
 
-def _account_config(_desk: Desk, _params: Params, _account: Account) -> Json:
+def _account_config(_desk: Desk, _params: Params, account: Account) -> Json:
     return {
         "feeTier": 0,
         "canTrade": True,
         "canDeposit": True,
         "canWithdraw": True,
-        "dualSidePosition": False,
+        "dualSidePosition": account.hedge,
         "updateTime": 0,
         "multiAssetsMargin": False,
         "tradeGroupId": -1,
@@ -74,47 +74,6 @@ def _commission_rate(desk: Desk, params: Params, _account: Account) -> Json:
     }
 
 
-def _position_mode(_desk: Desk, _params: Params, _account: Account) -> Json:
-    return {"dualSidePosition": False}
-
-
-def _set_position_mode(_desk: Desk, params: Params, _account: Account) -> Json:
-    if params.flag("dualSidePosition"):
-        raise not_yet()
-    raise RequestError(-4059, "No need to change position side.")
-
-
-def _asset_mode(_desk: Desk, _params: Params, _account: Account) -> Json:
-    return {"multiAssetsMargin": False}
-
-
-def _set_asset_mode(_desk: Desk, params: Params, _account: Account) -> Json:
-    if params.flag("multiAssetsMargin"):
-        raise not_yet()
-    raise RequestError(-4171, "No need to change multi-assets mode.")
-
-
-def _set_margin_type(desk: Desk, params: Params, _account: Account) -> Json:
-    desk.venue.market.symbol(params.symbol())
-    wanted = params.text("marginType")
-    if wanted == "ISOLATED":
-        raise not_yet()
-    if wanted not in {"CROSSED", "CROSS"}:
-        raise RequestError(-1128, "Combination of optional parameters invalid.")
-    raise RequestError(-4046, "No need to change margin type.")
-
-
-def _set_leverage(desk: Desk, params: Params, account: Account) -> Json:
-    symbol = desk.venue.market.symbol(params.symbol())
-    desk.venue.set_leverage(account, symbol.name, params.integer("leverage"))
-    config = wire_account.symbol_config(account, symbol)
-    return {
-        "symbol": symbol.name,
-        "leverage": config["leverage"],
-        "maxNotionalValue": config["maxNotionalValue"],
-    }
-
-
 def _order_limits(_desk: Desk, _params: Params, _account: Account) -> list[Json]:
     limits = RateLimits()
     return [
@@ -123,21 +82,27 @@ def _order_limits(_desk: Desk, _params: Params, _account: Account) -> list[Json]
     ]
 
 
+def _adl_quantiles(desk: Desk, params: Params, account: Account) -> list[Json]:
+    """Return the place of each position in the queue for auto-deleveraging, 0 (last) to 4."""
+    venue = desk.venue
+    asked = venue.market.symbol(params.symbol()).name if "symbol" in params else None
+    rows = []
+    for name in venue.market.symbols:
+        if asked in {None, name} and any(held == name for held, _, _ in account.held()):
+            places = {side: venue.adl_quantile(account, name, side) for side in PositionSide}
+            last = "BOTH"
+            if account.hedge and not account.holding(name).isolated:
+                last, places[PositionSide.BOTH] = "HEDGE", 0
+            quantiles = {"LONG": places[PositionSide.LONG], "SHORT": places[PositionSide.SHORT]}
+            rows.append({"symbol": name, "adlQuantile": quantiles | {last: places[PositionSide.BOTH]}})
+    return rows
+
+
 def _trading_status(desk: Desk, params: Params, _account: Account) -> Json:
     """Return the quantitative rules that the account has come near to: none, they are not enforced."""
     if "symbol" in params:
         desk.venue.market.symbol(params.symbol())
     return {"indicators": {}, "updateTime": desk.venue.market.now}
-
-
-def _fee_burn(_desk: Desk, _params: Params, _account: Account) -> Json:
-    return {"feeBurn": False}
-
-
-def _set_fee_burn(_desk: Desk, params: Params, _account: Account) -> Json:
-    if params.flag("feeBurn"):
-        raise not_yet()  # there is no BNB to pay fees with
-    return {"code": 200, "msg": "success"}
 
 
 ROUTES: dict[Key, PrivateRoute] = {
@@ -151,14 +116,7 @@ ROUTES: dict[Key, PrivateRoute] = {
     ("GET", "/fapi/v1/symbolConfig"): PrivateRoute(5, _symbol_config),
     ("GET", "/fapi/v1/accountConfig"): PrivateRoute(5, _account_config),
     ("GET", "/fapi/v1/commissionRate"): PrivateRoute(20, _commission_rate),
+    ("GET", "/fapi/v1/adlQuantile"): PrivateRoute(5, _adl_quantiles),
     ("GET", "/fapi/v1/rateLimit/order"): PrivateRoute(1, _order_limits),
     ("GET", "/fapi/v1/apiTradingStatus"): PrivateRoute(by_symbol(1, 10), _trading_status),
-    ("GET", "/fapi/v1/feeBurn"): PrivateRoute(30, _fee_burn),
-    ("POST", "/fapi/v1/feeBurn"): PrivateRoute(1, _set_fee_burn),
-    ("GET", "/fapi/v1/positionSide/dual"): PrivateRoute(30, _position_mode),
-    ("POST", "/fapi/v1/positionSide/dual"): PrivateRoute(1, _set_position_mode),
-    ("GET", "/fapi/v1/multiAssetsMargin"): PrivateRoute(30, _asset_mode),
-    ("POST", "/fapi/v1/multiAssetsMargin"): PrivateRoute(1, _set_asset_mode),
-    ("POST", "/fapi/v1/marginType"): PrivateRoute(1, _set_margin_type),
-    ("POST", "/fapi/v1/leverage"): PrivateRoute(1, _set_leverage),
 }

@@ -43,6 +43,10 @@ def _place(desk: Desk, params: Params, account: Account) -> list[Json]:
     return _each(desk, account, orders.place, _requests(params))
 
 
+def _amend(desk: Desk, params: Params, account: Account) -> list[Json]:
+    return _each(desk, account, orders.amend, _requests(params))
+
+
 def _cancel(desk: Desk, params: Params, account: Account) -> list[Json]:
     """Cancel by `orderIdList` or `origClientOrderIdList`; python-binance writes these in lower case."""
     symbol = desk.venue.market.symbol(params.symbol()).name
@@ -62,5 +66,6 @@ def _cancel(desk: Desk, params: Params, account: Account) -> list[Json]:
 
 ROUTES: dict[Key, PrivateRoute] = {
     ("POST", "/fapi/v1/batchOrders"): PrivateRoute(5, _place, orders=(5, 1)),
+    ("PUT", "/fapi/v1/batchOrders"): PrivateRoute(5, _amend, orders=(5, 1)),
     ("DELETE", "/fapi/v1/batchOrders"): PrivateRoute(1, _cancel),
 }

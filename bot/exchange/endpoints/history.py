@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bot.exchange import wire
-from bot.exchange.entities import IncomeType
-from bot.exchange.errors import RequestError
-from bot.exchange.routes import Key, PrivateRoute
+from bot.exchange.endpoints.orders import find
+from bot.exchange.entities import Cause, IncomeType
+from bot.exchange.errors import RequestError, invalid
+from bot.exchange.routes import Key, PrivateRoute, by_symbol
 
 if TYPE_CHECKING:
     from bot.exchange.account import Account
@@ -19,7 +20,7 @@ Json = dict[str, Any]
 WEEK_MS = 7 * 86_400_000
 
 
-def _window(desk: Desk, params: Params) -> tuple[int, int]:
+def window(desk: Desk, params: Params) -> tuple[int, int]:
     """Return the times asked for: by default the last 7 days, or 7 days from the start; never more."""
     now = desk.venue.market.now
     if "startTime" in params:
@@ -38,7 +39,7 @@ def _window(desk: Desk, params: Params) -> tuple[int, int]:
 def _all_orders(desk: Desk, params: Params, account: Account) -> list[Json]:
     symbol = desk.venue.market.symbol(params.symbol()).name
     from_id = params.integer("orderId", 0)
-    start_ms, end_ms = (0, desk.venue.market.now) if from_id else _window(desk, params)
+    start_ms, end_ms = (0, desk.venue.market.now) if from_id else window(desk, params)
     limit = params.limit(500, 1000)
     found = desk.store.orders(
         account.name, symbol, from_id=from_id, start_ms=start_ms, end_ms=end_ms, limit=limit
@@ -49,7 +50,7 @@ def _all_orders(desk: Desk, params: Params, account: Account) -> list[Json]:
 def _user_trades(desk: Desk, params: Params, account: Account) -> list[Json]:
     symbol = desk.venue.market.symbol(params.symbol()).name
     by_id = "fromId" in params or "orderId" in params
-    start_ms, end_ms = (0, desk.venue.market.now) if by_id else _window(desk, params)
+    start_ms, end_ms = (0, desk.venue.market.now) if by_id else window(desk, params)
     found = desk.store.trades(
         account.name,
         symbol,
@@ -84,8 +85,43 @@ def _income(desk: Desk, params: Params, account: Account) -> list[Json]:
     return [wire.income(item) for item in found]
 
 
+def _forced_orders(desk: Desk, params: Params, account: Account) -> list[Json]:
+    """Return liquidations and deleveragings."""
+    causes = {"LIQUIDATION": Cause.LIQUIDATION, "ADL": Cause.ADL}
+    kind = params.text("autoCloseType", "any")
+    if kind not in {"any", *causes}:
+        raise invalid("autoCloseType")
+    symbol = desk.venue.market.symbol(params.symbol()).name if "symbol" in params else ""
+    start_ms, end_ms = window(desk, params)
+    found = desk.store.forced_orders(
+        account.name,
+        symbol=symbol,
+        cause=causes.get(kind),
+        start_ms=start_ms,
+        end_ms=end_ms,
+        limit=params.limit(50, 100),
+    )
+    return [wire.forced_order(item) for item in found]
+
+
+def _amendments(desk: Desk, params: Params, account: Account) -> list[Json]:
+    """Return the changes of an order, oldest first."""
+    order = find(desk, params, account)
+    found = desk.store.amendments(
+        account.name,
+        order.symbol,
+        order_id=order.id,
+        start_ms=params.integer("startTime", 0),
+        end_ms=params.integer("endTime", desk.venue.market.now),
+        limit=params.limit(50, 100),
+    )
+    return [wire.amendment(item) for item in found]
+
+
 ROUTES: dict[Key, PrivateRoute] = {
     ("GET", "/fapi/v1/allOrders"): PrivateRoute(5, _all_orders),
+    ("GET", "/fapi/v1/orderAmendment"): PrivateRoute(1, _amendments),
+    ("GET", "/fapi/v1/forceOrders"): PrivateRoute(by_symbol(20, 50), _forced_orders),
     ("GET", "/fapi/v1/userTrades"): PrivateRoute(5, _user_trades),
     ("GET", "/fapi/v1/income"): PrivateRoute(30, _income),
 }

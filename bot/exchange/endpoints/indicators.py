@@ -21,7 +21,12 @@ INDEX_SOURCE = "paper"
 def _open_interest(desk: Desk, params: Params) -> Json:
     """Return what the accounts hold: of longs and shorts the larger, for the background holds the rest."""
     symbol = desk.venue.market.symbol(params.symbol())
-    held = [account.quantity(symbol.name) for account in desk.venue.accounts.values()]
+    held = [
+        position.quantity
+        for account in desk.venue.accounts.values()
+        if symbol.name in account.holdings
+        for position in account.holdings[symbol.name].positions.values()
+    ]
     longs = sum((item for item in held if item > 0), ZERO)
     shorts = -sum((item for item in held if item < 0), ZERO)
     return {
@@ -68,9 +73,25 @@ def _adl_risk(desk: Desk, params: Params) -> Any:
     return rows[0] if "symbol" in params else rows
 
 
+def _insurance(desk: Desk, params: Params) -> Any:
+    """Return the balance of the insurance fund, which is one for all symbols."""
+    market = desk.venue.market
+    asset = {
+        "asset": wire.ASSET,
+        "marginBalance": wire.money(desk.venue.fund),
+        "updateTime": market.now,
+    }
+    row = {"symbols": list(market.symbols), "assets": [asset]}
+    if "symbol" in params:
+        market.symbol(params.symbol())
+        return row
+    return [row]
+
+
 ROUTES: dict[Key, PublicRoute] = {
     ("GET", "/fapi/v1/openInterest"): PublicRoute(1, _open_interest),
     ("GET", "/fapi/v1/constituents"): PublicRoute(2, _constituents),
     ("GET", "/fapi/v1/assetIndex"): PublicRoute(by_symbol(1, 10), _asset_index),
+    ("GET", "/fapi/v1/insuranceBalance"): PublicRoute(1, _insurance),
     ("GET", "/fapi/v1/symbolAdlRisk"): PublicRoute(1, _adl_risk),
 }
