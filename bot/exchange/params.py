@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 
 import orjson
 
-from bot.exchange.errors import RequestError, illegal, missing
+from bot.exchange.errors import RequestError, illegal, invalid, missing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -59,35 +59,35 @@ class Params:
         return default
 
     def symbol(self) -> str:
-        """Return the mandatory symbol as written."""
-        return self.text("symbol")
+        """Return the mandatory symbol; the venue takes it in lower case too."""
+        return self.text("symbol").upper()
 
     def integer(self, name: str, default: int | None = None) -> int:
         """Return a whole number from 0 on."""
         value = self.text(name, None if default is None else str(default))
         if not re.fullmatch(_INTEGER, value):
-            raise illegal(name, _INTEGER)
+            raise missing(name) if default is None else invalid(name)
         return int(value)
 
     def limit(self, default: int, most: int) -> int:
-        """Return `limit`, capped at `most` as the venue does."""
+        """Return `limit`; one beyond `most` is refused, as the venue does."""
         limit = self.integer("limit", default)
-        if limit == 0:
-            raise RequestError(-1130, "Data sent for parameter 'limit' is not valid.")
-        return min(limit, most)
+        if not 1 <= limit <= most:
+            raise invalid("limit")
+        return limit
 
     def number(self, name: str) -> Decimal:
         """Return a mandatory decimal from 0 on, without exponent."""
         value = self.text(name)
         if not re.fullmatch(_NUMBER, value):
-            raise illegal(name, _NUMBER)
+            raise missing(name)
         return Decimal(value)
 
     def flag(self, name: str, *, default: bool | None = None) -> bool:
         """Return true or false."""
         value = self.text(name, None if default is None else str(default)).lower()
         if value not in {"true", "false"}:
-            raise illegal(name, "^(true|false)$")
+            raise missing(name) if default is None else invalid(name)
         return value == "true"
 
     def client_id(self, name: str, default: str | None = None) -> str:
@@ -113,7 +113,7 @@ class Params:
         except orjson.JSONDecodeError:
             value = None
         if not isinstance(value, list):
-            raise RequestError(-1130, f"Data sent for parameter '{name}' is not valid.")
+            raise invalid(name)
         return value
 
 

@@ -60,7 +60,6 @@ def symbol_info(symbol: Symbol) -> Json:
                 "stepSize": step,
             },
             {"filterType": "MAX_NUM_ORDERS", "limit": 200},
-            {"filterType": "MAX_NUM_ALGO_ORDERS", "limit": 10},
             {"filterType": "MIN_NOTIONAL", "notional": plain(symbol.min_notional)},
             {
                 "filterType": "PERCENT_PRICE",

@@ -29,6 +29,7 @@ PUBLIC_ROUTES: dict[Key, PublicRoute] = {
     **indicators.ROUTES,
 }
 PRIVATE_ROUTES: dict[Key, PrivateRoute] = {
+    **trades.KEYED_ROUTES,
     **account.ROUTES,
     **settings.ROUTES,
     **transfers.ROUTES,

@@ -21,7 +21,7 @@ WEIGHT = by_limit(500, (99, 1), (499, 2), (1_000, 5), (MOST, 10))
 
 def _candles(kind: Kind, name_of: str = "symbol") -> PublicAnswer:
     def answer(desk: Desk, params: Params) -> list[Any]:
-        symbol = desk.venue.market.symbol(params.text(name_of))
+        symbol = desk.venue.market.symbol(params.text(name_of).upper())
         if name_of == "pair" and params.text("contractType", "PERPETUAL") != "PERPETUAL":
             raise RequestError(-4104, "Invalid contract type.")
         interval = params.text("interval")

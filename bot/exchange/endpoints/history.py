@@ -37,13 +37,20 @@ def window(desk: Desk, params: Params) -> tuple[int, int]:
 
 
 def _all_orders(desk: Desk, params: Params, account: Account) -> list[Json]:
-    symbol = desk.venue.market.symbol(params.symbol()).name
+    """Return orders of one symbol, or of all: from an id on, or else the latest within the times."""
+    market = desk.venue.market
+    names = [market.symbol(params.symbol()).name] if "symbol" in params else list(market.symbols)
     from_id = params.integer("orderId", 0)
-    start_ms, end_ms = (0, desk.venue.market.now) if from_id else window(desk, params)
+    start_ms, end_ms = (0, market.now) if from_id else window(desk, params)
     limit = params.limit(500, 1000)
-    found = desk.store.orders(
-        account.name, symbol, from_id=from_id, start_ms=start_ms, end_ms=end_ms, limit=limit
+    found = sorted(
+        order
+        for name in names
+        for order in desk.store.orders(
+            account.name, name, from_id=from_id, start_ms=start_ms, end_ms=end_ms, limit=limit
+        )
     )
+    found = found[:limit] if from_id else found[-limit:]
     return [wire.order(item) | {"pair": item.symbol, "cumBase": "0"} for item in found]
 
 

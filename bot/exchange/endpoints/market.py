@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from bot.exchange import wire, wire_candles, wire_market
 from bot.exchange.desk import wall_ms
-from bot.exchange.errors import RequestError
+from bot.exchange.errors import RequestError, invalid
 from bot.exchange.limits import RateLimits
 from bot.exchange.routes import Key, PublicRoute, by_limit, by_symbol
 
@@ -100,8 +100,10 @@ def _day(desk: Desk, name: str) -> Json:
 def _depth(desk: Desk, params: Params) -> Json:
     name = desk.venue.market.symbol(params.symbol()).name
     limit = params.integer("limit", 500)
+    if limit > DEPTH_LIMITS[-1]:
+        raise invalid("limit")
     if limit not in DEPTH_LIMITS:
-        raise RequestError(-4021, f"{limit} is not valid depth limit.")
+        raise RequestError(-4021, f"{limit} is not valid depth limit")
     version, now = desk.book_versions.look(name), desk.venue.market.now
     book = version.book
     return {

@@ -6,16 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 from bot.exchange import wire_candles
 from bot.exchange.errors import RequestError
-from bot.exchange.routes import Key, PublicRoute
+from bot.exchange.routes import Key, PrivateRoute, PublicRoute, Security
 from bot.exchange.tape import IDS_PER_MS
 
 if TYPE_CHECKING:
+    from bot.exchange.account import Account
     from bot.exchange.desk import Desk
     from bot.exchange.params import Params
     from bot.exchange.tape import Print
 
 Json = dict[str, Any]
 HOUR_MS = 3_600_000
+TWO_DAYS_MS = 48 * HOUR_MS
 STRIDE_MS = 60_000
 MOST = 1_000
 MOST_IN_STRIDE = 20_000
@@ -46,7 +48,7 @@ def _recent(desk: Desk, params: Params) -> list[Json]:
     return [wire_candles.trade(item) for item in _latest(desk, params)]
 
 
-def _older(desk: Desk, params: Params) -> list[Json]:
+def _older(desk: Desk, params: Params, _account: Account) -> list[Json]:
     if "fromId" not in params:
         return [wire_candles.trade(item) for item in _latest(desk, params, 100)]
     from_id = params.integer("fromId")
@@ -64,13 +66,19 @@ def _aggregated(desk: Desk, params: Params) -> list[Json]:
         return wire_candles.aggregated(_latest(desk, params))
     end_ms = params.integer("endTime", now)
     start_ms = params.integer("startTime", max(0, end_ms - HOUR_MS))
-    if "startTime" in params and "endTime" in params and end_ms - start_ms > HOUR_MS:
-        raise RequestError(-1127, "More than 1 hours between startTime and endTime.")
-    return wire_candles.aggregated(_from(desk, params, start_ms, end_ms))
+    if start_ms < now - TWO_DAYS_MS:
+        raise RequestError(-4166, "Search window is restricted to recent 2 days only.")
+    return _rows(_from(desk, params, start_ms, end_ms))
+
+
+def _rows(trades: list[Print]) -> list[Json]:
+    return [aggregate_row(item) for item in aggregated(trades)]
 
 
 ROUTES: dict[Key, PublicRoute] = {
     ("GET", "/fapi/v1/trades"): PublicRoute(5, _recent),
-    ("GET", "/fapi/v1/historicalTrades"): PublicRoute(200, _older),
     ("GET", "/fapi/v1/aggTrades"): PublicRoute(20, _aggregated),
+}
+KEYED_ROUTES: dict[Key, PrivateRoute] = {
+    ("GET", "/fapi/v1/historicalTrades"): PrivateRoute(200, _older, Security.KEY),
 }
