@@ -111,15 +111,20 @@ async def test_settings_are_already_one_way_and_cross(start: Start) -> None:
         assert (await client.fapiPrivateGetMultiAssetsMargin())["multiAssetsMargin"] is False
 
 
-async def test_hedge_mode_and_isolated_margin_are_refused(start: Start) -> None:
-    """What is not offered yet is refused in the venue's own words, not accepted and ignored."""
+async def test_hedge_mode_keeps_a_position_for_each_side(start: Start) -> None:
+    """A long and a short of one symbol stand side by side, each with a margin of its own if isolated."""
     async with start() as bench:
         client = bench.ccxt()
         await client.load_markets()
-        with pytest.raises(ccxt.ExchangeError, match="-4084"):
-            await client.set_position_mode(True, SYMBOL)  # noqa: FBT003 - ccxt's signature
-        with pytest.raises(ccxt.ExchangeError, match="-4084"):
-            await client.set_margin_mode("isolated", SYMBOL)
+        await client.set_position_mode(True, SYMBOL)  # noqa: FBT003 - ccxt's signature
+        await client.set_margin_mode("isolated", SYMBOL)
+        for side in ("buy", "sell"):
+            await client.create_order(SYMBOL, "market", side, 0.1, None, {"hedged": True})
+        rows = {row["side"]: row for row in await client.fetch_positions([SYMBOL])}
+        assert {side: row["contracts"] for side, row in rows.items()} == {"long": 0.1, "short": 0.1}
+        assert all(row["hedged"] and row["marginMode"] == "isolated" for row in rows.values())
+        await client.create_order(SYMBOL, "market", "sell", 0.1, None, {"hedged": True, "reduceOnly": True})
+        assert [row["side"] for row in await client.fetch_positions([SYMBOL])] == ["short"]
 
 
 async def test_leverage_is_set_and_read_back(start: Start) -> None:

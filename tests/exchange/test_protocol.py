@@ -103,7 +103,7 @@ async def test_query_and_body_are_one_request(start: Start, split: int) -> None:
         ("GET", "/fapi/v1/depth?symbol=", -1102),
         ("GET", "/fapi/v1/depth?symbol=nope", -1121),
         ("GET", "/fapi/v1/depth?symbol=BTCUSDT&limit=7", -4021),
-        ("GET", "/fapi/v1/depth?symbol=BTCUSDT&limit=x", -1100),
+        ("GET", "/fapi/v1/depth?symbol=BTCUSDT&limit=x", -1130),
         ("GET", "/fapi/v1/depth?symbol=BTCUSDT&symbol=ETHUSDT", -1101),
         ("GET", "/fapi/v1/depth?" + "&".join(f"a{n}=1" for n in range(200)), -1101),
         ("GET", "/fapi/v1/depth?symbol=%FF", -1100),
