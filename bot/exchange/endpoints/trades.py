@@ -68,11 +68,7 @@ def _aggregated(desk: Desk, params: Params) -> list[Json]:
     start_ms = params.integer("startTime", max(0, end_ms - HOUR_MS))
     if start_ms < now - TWO_DAYS_MS:
         raise RequestError(-4166, "Search window is restricted to recent 2 days only.")
-    return _rows(_from(desk, params, start_ms, end_ms))
-
-
-def _rows(trades: list[Print]) -> list[Json]:
-    return [aggregate_row(item) for item in aggregated(trades)]
+    return wire_candles.aggregated(_from(desk, params, start_ms, end_ms))
 
 
 ROUTES: dict[Key, PublicRoute] = {
