@@ -1,0 +1,311 @@
+"""ccxt.pro's methods over websockets. Run by conftest.py."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import ccxt
+import ccxt.pro
+
+from tests.conformance.harness import case, expect, run
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+SYMBOL, OTHER, LEAPING = "BTC/USDT:USDT", "ETH/USDT:USDT", "SOL/USDT:USDT"
+
+
+def client(url: str, key: str, secret: str) -> Any:
+    """Return a client of this exchange only, otherwise as it comes."""
+    ws = url.replace("http", "ws")
+    api = {
+        "fapiPublic": f"{url}/fapi/v1",
+        "fapiPublicV2": f"{url}/fapi/v2",
+        "fapiPrivate": f"{url}/fapi/v1",
+        "fapiPrivateV2": f"{url}/fapi/v2",
+        "fapiPrivateV3": f"{url}/fapi/v3",
+        "ws": {"linear": f"{ws}/ws", "ws-api": {"linear": f"{ws}/ws-fapi/v1"}},
+    }
+    options = {"fetchCurrencies": False}
+    made = ccxt.pro.binanceusdm({"apiKey": key, "secret": secret, "urls": {"api": api}, "options": options})
+    made.exceptions["exact"].update(made.exceptions["linear"]["exact"])
+    return made
+
+
+class Pro:
+    """Two clients: the one that is looked at, and another account that trades beside it."""
+
+    def __init__(self, url: str) -> None:
+        self.api = client(url, "up-key", "up-secret")
+        self.other = client(url, "down-key", "down-secret")
+
+    async def told(self, watch: Callable[[], Awaitable[Any]], act: Callable[[], Awaitable[Any]]) -> Any:
+        """Return what a watch gives after something was done while it waited."""
+        waiting = asyncio.ensure_future(watch())
+        await asyncio.sleep(1)
+        await act()
+        return await asyncio.wait_for(waiting, 20)
+
+    async def trade(self) -> Any:
+        """Buy a little."""
+        return await self.api.create_order(SYMBOL, "market", "buy", 0.01)
+
+    async def close(self) -> None:
+        """Close both clients."""
+        await self.api.close()
+        await self.other.close()
+
+
+# --- market -------------------------------------------------------------------------------------------
+
+
+@case
+async def watch_mark_price(pro: Pro) -> None:
+    """The mark, with index and time."""
+    first = await pro.api.watch_mark_price(SYMBOL)
+    second = await pro.api.watch_mark_price(SYMBOL)
+    expect(first["markPrice"] and first["indexPrice"], first)
+    expect(first["timestamp"] < second["timestamp"], (first, second))
+
+
+@case
+async def watch_mark_prices(pro: Pro) -> None:
+    """The marks of some symbols, and of all."""
+    some = await pro.api.watch_mark_prices([SYMBOL, OTHER])
+    expect(set(some) <= {SYMBOL, OTHER}, some)
+    every = await pro.api.watch_mark_prices()
+    expect({SYMBOL, OTHER, LEAPING} <= set(every), every)
+
+
+@case
+async def watch_order_book(pro: Pro) -> None:
+    """A local book from snapshot and changes equals the venue's, and moves."""
+    book = await pro.api.watch_order_book(SYMBOL)
+    nonce = book["nonce"]
+    for _ in range(5):
+        book = await pro.api.watch_order_book(SYMBOL)
+    expect(book["nonce"] > nonce, (nonce, book["nonce"]))
+    expect(book["bids"][0][0] < book["asks"][0][0], book["bids"][0])
+    expect(len(book["bids"]) >= 20, len(book["bids"]))
+
+
+@case
+async def watch_order_book_for_symbols(pro: Pro) -> None:
+    """Books of two symbols."""
+    book = await pro.api.watch_order_book_for_symbols([SYMBOL, OTHER])
+    expect(book["symbol"] in {SYMBOL, OTHER}, book["symbol"])
+
+
+@case
+async def watch_trades(pro: Pro) -> None:
+    """Public trades."""
+    (row, *_) = await pro.api.watch_trades(SYMBOL)
+    expect(row["price"] > 0 and row["amount"] > 0 and row["side"] in {"buy", "sell"}, row)
+
+
+@case
+async def watch_trades_one_by_one(pro: Pro) -> None:
+    """Public trades that are not aggregated."""
+    (row, *_) = await pro.api.watch_trades(OTHER, None, None, {"name": "trade"})
+    expect(row["price"] > 0 and row["id"], row)
+
+
+@case
+async def watch_trades_for_symbols(pro: Pro) -> None:
+    """Public trades of two symbols."""
+    (row, *_) = await pro.api.watch_trades_for_symbols([SYMBOL, OTHER])
+    expect(row["symbol"] in {SYMBOL, OTHER}, row)
+
+
+@case
+async def watch_ohlcv(pro: Pro) -> None:
+    """The present candle."""
+    (row, *_) = await pro.api.watch_ohlcv(SYMBOL, "1m")
+    expect(row[3] <= row[4] <= row[2] and row[0] % 60_000 == 0, row)
+
+
+@case
+async def watch_ohlcv_for_symbols(pro: Pro) -> None:
+    """The present candles of two symbols."""
+    found = await pro.api.watch_ohlcv_for_symbols([[SYMBOL, "1m"], [OTHER, "5m"]])
+    expect(set(found) <= {SYMBOL, OTHER}, found)
+
+
+@case
+async def watch_ticker(pro: Pro) -> None:
+    """The last 24 hours."""
+    row = await pro.api.watch_ticker(SYMBOL)
+    expect(row["low"] <= row["last"] <= row["high"] and row["baseVolume"] > 0, row)
+
+
+@case
+async def watch_tickers(pro: Pro) -> None:
+    """The last 24 hours of some symbols, and of all."""
+    some = await pro.api.watch_tickers([OTHER])
+    expect(set(some) == {OTHER}, some)
+    every = await pro.api.watch_tickers()
+    expect({SYMBOL, OTHER, LEAPING} <= set(every), every)
+
+
+@case
+async def watch_bids_asks(pro: Pro) -> None:
+    """Best bid and ask."""
+    found = await pro.api.watch_bids_asks([SYMBOL])
+    row = found[SYMBOL]
+    expect(row["bid"] < row["ask"] and row["bidVolume"] > 0, row)
+
+
+@case
+async def watch_liquidations(pro: Pro) -> None:
+    """The liquidation of somebody else."""
+
+    async def bet() -> None:
+        await pro.other.load_markets()
+        await pro.other.set_leverage(20, LEAPING)
+        mark = (await pro.other.fetch_mark_price(LEAPING))["markPrice"]
+        await pro.other.create_order(LEAPING, "market", "buy" if mark > 130 else "sell", 2_000)
+
+    (row, *_) = await pro.told(lambda: pro.api.watch_liquidations(LEAPING), bet)
+    expect(row["symbol"] == LEAPING and row["contracts"] > 0 and row["price"] > 0, row)
+
+
+@case
+async def un_watch(pro: Pro) -> None:
+    """Subscriptions can be given up, one kind after another."""
+    await pro.api.un_watch_order_book(SYMBOL)
+    await pro.api.un_watch_trades(SYMBOL)
+    await pro.api.un_watch_ohlcv(SYMBOL, "1m")
+    await pro.api.un_watch_ticker(SYMBOL)
+    await pro.api.un_watch_mark_prices([SYMBOL, OTHER])
+    await pro.api.un_watch_bids_asks([SYMBOL])
+
+
+# --- account ------------------------------------------------------------------------------------------
+
+
+@case
+async def watch_orders(pro: Pro) -> None:
+    """An order that was placed is told."""
+    (row, *_) = await pro.told(pro.api.watch_orders, pro.trade)
+    expect(row["symbol"] == SYMBOL and row["side"] == "buy", row)
+
+
+@case
+async def watch_my_trades(pro: Pro) -> None:
+    """A fill is told, with its fee."""
+    (row, *_) = await pro.told(pro.api.watch_my_trades, pro.trade)
+    expect(row["amount"] == 0.01 and row["fee"]["cost"] > 0, row)
+
+
+@case
+async def watch_balance(pro: Pro) -> None:
+    """The balance after a trade."""
+    row = await pro.told(pro.api.watch_balance, pro.trade)
+    expect(row["USDT"]["total"] is not None or row["total"], row)
+
+
+@case
+async def watch_positions(pro: Pro) -> None:
+    """The position after a trade."""
+    rows = await pro.told(pro.api.watch_positions, pro.trade)
+    expect(any(row["symbol"] == SYMBOL and row["contracts"] > 0 for row in rows), rows)
+
+
+# --- requests over the websocket ----------------------------------------------------------------------
+
+
+async def _resting(pro: Pro) -> Any:
+    return await pro.api.create_order_ws(SYMBOL, "limit", "buy", 0.01, 50_000)
+
+
+@case
+async def create_order_ws(pro: Pro) -> None:
+    """An order that trades, and one that is refused with ccxt's class of error."""
+    order = await pro.api.create_order_ws(SYMBOL, "market", "buy", 0.01)
+    expect(order["id"] and order["symbol"] == SYMBOL, order)
+    try:
+        await pro.api.create_order_ws(SYMBOL, "limit", "buy", 900, 60_000)
+    except ccxt.InsufficientFunds:
+        return
+    raise AssertionError("900 BTC were bought")
+
+
+@case
+async def fetch_order_ws(pro: Pro) -> None:
+    """A resting order is found."""
+    order = await _resting(pro)
+    found = await pro.api.fetch_order_ws(order["id"], SYMBOL)
+    expect(found["status"] == "open" and found["price"] == 50_000, found)
+
+
+@case
+async def edit_order_ws(pro: Pro) -> None:
+    """A resting order gets another price."""
+    order = await _resting(pro)
+    changed = await pro.api.edit_order_ws(order["id"], SYMBOL, "limit", "buy", 0.02, 50_100)
+    expect((changed["price"], changed["amount"]) == (50_100, 0.02), changed)
+
+
+@case
+async def cancel_order_ws(pro: Pro) -> None:
+    """A resting order is cancelled once."""
+    order = await _resting(pro)
+    gone = await pro.api.cancel_order_ws(order["id"], SYMBOL)
+    expect(gone["status"] == "canceled", gone)
+    try:
+        await pro.api.cancel_order_ws(order["id"], SYMBOL)
+    except ccxt.OrderNotFound:
+        return
+    raise AssertionError("cancelled twice")
+
+
+@case
+async def create_trigger_order_ws(pro: Pro) -> None:
+    """A conditional order waits."""
+    order = await pro.api.create_order_ws(SYMBOL, "market", "buy", 0.01, None, {"stopLossPrice": 70_000})
+    expect(order["id"], order)
+
+
+@case
+async def fetch_balance_ws(pro: Pro) -> None:
+    """The balance, by both methods of the venue."""
+    for method in ("v2/account.status", "account.balance"):
+        row = await pro.api.fetch_balance_ws({"method": method})
+        expect(row["USDT"]["total"] > 0, row)
+
+
+@case
+async def fetch_positions_ws(pro: Pro) -> None:
+    """Positions, in both versions."""
+    for method in ("account.position", "v2/account.position"):
+        rows = await pro.api.fetch_positions_ws([SYMBOL], {"method": method})
+        expect(rows[0]["symbol"] == SYMBOL, rows)
+    row = await pro.api.fetch_position_ws(SYMBOL)
+    expect(row, row)
+
+
+@case
+async def fetch_order_book_ws(pro: Pro) -> None:
+    """The book."""
+    book = await pro.api.fetch_order_book_ws(SYMBOL, 5)
+    expect(len(book["bids"]) == len(book["asks"]) == 5 and book["nonce"], book)
+
+
+@case
+async def fetch_ticker_ws(pro: Pro) -> None:
+    """The price, and best bid and ask."""
+    price = await pro.api.fetch_ticker_ws(SYMBOL, {"method": "ticker.price"})
+    expect(price["last"], price)
+    book = await pro.api.fetch_ticker_ws(SYMBOL, {"method": "ticker.book"})
+    expect(book["bid"] < book["ask"], book)
+
+
+async def make(url: str) -> Pro:
+    """Return the clients, with markets loaded."""
+    pro = Pro(url)
+    await pro.api.load_markets()
+    return pro
+
+
+run(make)
