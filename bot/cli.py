@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from bot import cli_compare, cli_study
+from bot import cli_compare, cli_examples, cli_study
 from bot.cli_errors import explain
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ def config(*, as_json: Json = False) -> int:
     return 0
 
 
-@app.command(epilog="Example: python3 -m bot exchange --port 8090 --scenario crash --speed 60")
+@app.command(epilog=cli_examples.epilog())
 def exchange(  # noqa: PLR0913 - each argument is an option
     *,
     port: Annotated[
@@ -169,14 +169,24 @@ def exchange(  # noqa: PLR0913 - each argument is an option
         list[str] | None, typer.Option(help="A symbol, by default BTCUSDT; give it again for more.")
     ] = None,
     account: Annotated[
-        list[str] | None, typer.Option(help="An account, by default UP and DOWN; give it again for more.")
+        list[str] | None,
+        typer.Option(help="An account, NAME or NAME=USDT, by default UP and DOWN; give it again for more."),
     ] = None,
+    accounts: Annotated[
+        Path | None, typer.Option(help="TOML file of accounts: [[account]] with name, key, secret, balance.")
+    ] = None,
+    faults: Annotated[
+        bool, typer.Option("--faults", help="Let faults be scripted at /faults (see docs/exchange.md).")
+    ] = False,
     data_dir: Annotated[Path, typer.Option(help="Folder for the exchange's own store.")] = Path(
         "data/exchange"
     ),
     as_json: Json = False,
 ) -> int:
-    """Run a paper exchange by itself: the Binance USD-M futures protocol on local sockets."""
+    """Run a paper exchange by itself: the Binance USD-M futures protocol on local sockets.
+
+    With --json it says where it listens, and the accounts with their keys, as one line of JSON.
+    """
     from bot.cli_exchange import ExchangeOptions, run_exchange
 
     options = ExchangeOptions(
@@ -188,7 +198,9 @@ def exchange(  # noqa: PLR0913 - each argument is an option
         seed=seed,
         speed=speed,
         balance=Decimal(str(balance)),
-        accounts=tuple(dict.fromkeys(name.upper() for name in account or ("UP", "DOWN"))),
+        accounts=tuple(account or ()),
+        accounts_file=accounts,
+        faults=faults,
         data_dir=data_dir,
         as_json=as_json,
     )

@@ -3,9 +3,11 @@
 import asyncio
 import json
 import math
+import re
 import signal
+import tomllib
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 import uvloop
@@ -24,10 +26,16 @@ from bot.exchange import (
 from bot.exchange.prices import SCENARIO_START_MS, SCENARIOS, PriceFileError, open_funding, open_path
 from bot.settings.values import paper_key
 
+MOST_USDT = 10**12
+_NAME = re.compile(r"[A-Za-z0-9_]{1,32}")
+
 
 @dataclass(frozen=True, slots=True)
 class ExchangeOptions:
-    """The command's options as given. With `replay` the scenario is not used; `balance` is in USDT."""
+    """The command's options as given. With `replay` the scenario is not used; `balance` is in USDT.
+
+    `accounts` are NAME or NAME=USDT; with `accounts_file` there are none but the file's.
+    """
 
     port: int
     symbols: tuple[str, ...]
@@ -38,6 +46,8 @@ class ExchangeOptions:
     speed: str
     balance: Decimal
     accounts: tuple[str, ...]
+    accounts_file: Path | None
+    faults: bool
     data_dir: Path
     as_json: bool
 
@@ -77,13 +87,80 @@ def _configured(options: ExchangeOptions) -> ExchangeConfig:
         raise UserError(f"--replay {error}") from error
     return ExchangeConfig(
         paths=paths,
-        accounts=tuple(AccountConfig(name, *paper_key(name), options.balance) for name in options.accounts),
+        accounts=_accounts(options),
         directory=options.data_dir,
         funding={} if funding is None else dict.fromkeys(options.symbols, funding),
         seed=str(options.seed),
         port=options.port,
+        faults=options.faults,
         speed="max" if options.speed.lower() == "max" else _factor(options.speed),
     )
+
+
+def _accounts(options: ExchangeOptions) -> tuple[AccountConfig, ...]:
+    if options.accounts_file is not None:
+        if options.accounts:
+            raise UserError("--account: the accounts are those of --accounts; give one of the two options")
+        found = _accounts_of(options.accounts_file)
+    else:
+        found = [_account(text, options.balance) for text in options.accounts or ("UP", "DOWN")]
+    option = "--account" if options.accounts_file is None else f"--accounts {options.accounts_file}"
+    for what, values in (("name", [a.name for a in found]), ("key", [a.api_key for a in found])):
+        twice = next((value for value in values if values.count(value) > 1), None)
+        if twice is not None:
+            raise UserError(f"{option}: the {what} {twice} is there twice; give each account its own")
+    return tuple(found)
+
+
+def _account(text: str, usual_balance: Decimal) -> AccountConfig:
+    name, given, balance = text.partition("=")
+    option = f"--account {text}"
+    if not _NAME.fullmatch(name):
+        raise UserError(f"{option}: {name!r} is no name; give letters, digits and _ such as UP=100000")
+    name = name.upper()
+    return AccountConfig(name, *paper_key(name), _usdt(balance, option) if given else usual_balance)
+
+
+def _accounts_of(path: Path) -> list[AccountConfig]:
+    """Read a file of accounts: [[account]] with name, and if wanted key, secret and balance."""
+    option = f"--accounts {path}"
+    try:
+        body = tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise UserError(f"{option}: {error.strerror}; give a TOML file with [[account]] tables") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{option}: not TOML: {error}; correct it") from error
+    rows = body.get("account")
+    if set(body) != {"account"} or not isinstance(rows, list) or not rows:
+        raise UserError(f"{option}: holds no accounts; write [[account]] tables with name and balance")
+    return [_account_of(row, f"{option}: account {number}") for number, row in enumerate(rows, start=1)]
+
+
+def _account_of(row: object, where: str) -> AccountConfig:
+    if not isinstance(row, dict):
+        raise UserError(f"{where} is no table; write [[account]] above it")
+    unknown = [name for name in row if name not in {"name", "key", "secret", "balance"}]
+    if unknown:
+        raise UserError(f"{where} has an unknown {unknown[0]!r}; it may have name, key, secret, balance")
+    name = row.get("name")
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise UserError(f"{where}: name is {name!r}; give letters, digits and _")
+    usual_key, usual_secret = paper_key(name)
+    key, secret = row.get("key", usual_key), row.get("secret", usual_secret)
+    for what, value in (("key", key), ("secret", secret)):
+        if not isinstance(value, str) or not value.isascii() or not value.isprintable() or not value:
+            raise UserError(f"{where}: {what} is not a text of plain characters; correct it")
+    return AccountConfig(name.upper(), key, secret, _usdt(row.get("balance", 100_000), f"{where}: balance"))
+
+
+def _usdt(value: object, where: str) -> Decimal:
+    try:
+        amount = Decimal(str(value))
+    except InvalidOperation:
+        amount = Decimal("NaN")
+    if not amount.is_finite() or not 0 <= amount <= MOST_USDT or isinstance(value, bool):
+        raise UserError(f"{where}: {value!r} is no amount; give USDT from 0 to {MOST_USDT}")
+    return amount
 
 
 def _factor(text: str) -> float:
@@ -129,7 +206,11 @@ async def _serve(config: ExchangeConfig, options: ExchangeOptions) -> int:
 def _announcement(exchange: Exchange, config: ExchangeConfig, *, as_json: bool) -> str:
     if as_json:
         accounts = {
-            account.name: {"api_key": account.api_key, "secret": account.secret}
+            account.name: {
+                "api_key": account.api_key,
+                "secret": account.secret,
+                "balance": str(account.balance),
+            }
             for account in config.accounts
         }
         return json.dumps({"url": exchange.url, "symbols": list(config.paths), "accounts": accounts})
@@ -141,5 +222,9 @@ def _announcement(exchange: Exchange, config: ExchangeConfig, *, as_json: bool) 
     lines.append(f"Attach a daemon: INBAND_PAPER__URL={exchange.url} python3 -m bot")
     if config.speed == "max":
         lines.append("At speed max the market stands still until a daemon attaches.")
+    if config.faults:
+        lines.append(
+            f"Faults are scripted at {exchange.url}/faults; GET {exchange.url}/faults/kinds lists them."
+        )
     lines.append("Ctrl-C stops it; started again, it goes on where it stopped.")
     return "\n".join(lines)

@@ -72,7 +72,11 @@ async def test_the_exchange_serves_until_a_signal(tmp_path: Path, number: signal
     )
     assert exchange.stdout is not None
     said = json.loads(await exchange.stdout.readline())
-    assert said["accounts"]["UP"] == {"api_key": "paper-up", "secret": "paper-up-secret"}
+    assert said["accounts"]["UP"] == {
+        "api_key": "paper-up",
+        "secret": "paper-up-secret",
+        "balance": "100000.0",
+    }
     async with aiohttp.ClientSession() as session, session.get(f"{said['url']}/fapi/v1/ping") as answer:
         assert answer.status == 200
     exchange.send_signal(number)
