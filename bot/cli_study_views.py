@@ -11,13 +11,23 @@ from rich.table import Table
 
 
 @contextmanager
-def step_by_step(what: str, steps: int, done: int = 0) -> Iterator[Callable[[], None]]:
+def step_by_step(what: str, steps: int) -> Iterator[Callable[[], None]]:
     """Show a progress bar on a terminal; gives the function that tells one step."""
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
-        task = progress.add_task(what, total=steps, completed=done)
+        task = progress.add_task(what, total=steps)
         yield lambda: progress.advance(task)
+
+
+@contextmanager
+def counted(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Show a progress bar whose length comes with each step: the function takes (done, all)."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
+        task = progress.add_task(what, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
 
 
 def print_comparison(found: Mapping[str, Any], report: str, console: Console | None = None) -> None:

@@ -36,13 +36,23 @@ def load_strategy(name_or_path: str, parameters: Mapping[str, object]) -> Strate
 
     Numbers may come as text ("1800"). Raises UnknownStrategyError and ParameterError.
     """
-    kind = _by_path(name_or_path) if ":" in name_or_path else _by_name(name_or_path)
+    kind = strategy_class(name_or_path)
     values = _checked(kind, name_or_path, parameters)
     try:
         strategy: Strategy = kind(**values)
     except ValueError as error:
         raise ParameterError(f"{name_or_path}: {error}") from error
     return strategy
+
+
+def parameter_names(name_or_path: str) -> tuple[str, ...]:
+    """The names of a strategy's parameters. Raises UnknownStrategyError."""
+    return tuple(field.name for field in dataclasses.fields(strategy_class(name_or_path)) if field.init)
+
+
+def strategy_class(name_or_path: str) -> type[Any]:
+    """The class of a strategy, held to the contract. Raises UnknownStrategyError."""
+    return _by_path(name_or_path) if ":" in name_or_path else _by_name(name_or_path)
 
 
 def _by_name(name: str) -> type[Any]:

@@ -24,6 +24,7 @@ STEP: Final = 2
 EDGE: Final = 3
 """To the nearer edge of [lower, upper] when leverage is outside: `corridor`."""
 
+_BLOCK: Final = 128
 _INWARD: Final = 1e-9
 _AS_GOOD_AS: Final = 1 - 1e-12
 
@@ -168,6 +169,13 @@ def _leave(
     """The first bar from `bar` on whose close lies outside the region, `end` if none; writes those before."""
     floor, ceiling = region
     if nav.shape[0] == 0:
+        while bar + _BLOCK <= end:  # counting has no early way out, so that the compiler makes vectors of it
+            outside = 0
+            for place in range(bar, bar + _BLOCK):
+                outside += (closes[place] < floor) | (closes[place] > ceiling)
+            if outside:
+                break
+            bar += _BLOCK
         while bar < end and floor <= closes[bar] <= ceiling:
             bar += 1
         return bar

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bot.study.metrics import YEAR_MS, Underlying, figures
+from bot.study.metrics import YEAR_MS, Growth, Underlying, figures
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -99,19 +99,25 @@ class Result:
 
     @cached_property
     def metrics(self) -> dict[str, float | None]:
-        """Statistics of the course; bot/study/metrics.py says what each one is. Undefined is None."""
+        """Statistics of the course; bot/study/metrics.py says what each one is. Undefined is None.
+
+        Where the path walks inside bars, the parts of growth are undefined: leverage changed between closes.
+        """
         prices = self.prices
         years = float(prices.times_ms[-1] - prices.times_ms[0]) / YEAR_MS
         underlying = Underlying(prices.times_ms, prices.close)
         held = np.nan_to_num(self.leverage) * self.fund.sign
-        found = figures(underlying, self.nav, held, self._costs())
+        found = figures(underlying, self.nav, held, self.trade_costs)
+        if self._points.closes is not None:
+            found |= {f"growth_{part.name}": None for part in fields(Growth)}
         return {
             "rebalances_per_year": self.rebalance_count / years,
             "turnover_per_year": self.turnover / years,
             **{name: value for name, value in found.items() if value is None or isfinite(value)},
         }
 
-    def _costs(self) -> Floats:
+    @property
+    def trade_costs(self) -> Floats:
         """(bar, fee and slippage as a fraction of NAV before) of each rebalance, shape (rebalances, 2)."""
         rows, capital = self.rebalances, self.fund.capital
         bars = self.times_ms.searchsorted([row.time for row in rows])

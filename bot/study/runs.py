@@ -1,5 +1,6 @@
 """One fund through one series, by the compiled loop where it knows the strategy, else by the engine."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from hashlib import sha256
@@ -68,10 +69,21 @@ class Series:
     def clock(self, at: str) -> "Times":
         """The number of instants of the schedule `at` ("HH:MM", comma-separated) at or before each close."""
         if at not in self._clocks:
-            seconds = np.array(sorted(set(times_of_day_s(at))), dtype=np.int64)
-            days, rest = np.divmod(self.prices.times_ms, DAY_MS)
-            self._clocks[at] = days * len(seconds) + np.searchsorted(seconds * 1000, rest, side="right")
+            self._clocks[at] = clock_of(at, self.prices.times_ms)
         return self._clocks[at]
+
+
+def clock_of(at: str, times_ms: "Times") -> "Times":
+    """The number of instants of the schedule `at` since 1970, at or before each time."""
+    seconds = np.array(sorted(set(times_of_day_s(at))), dtype=np.int64)
+    days, rest = np.divmod(times_ms, DAY_MS)
+    counts: Times = days * len(seconds) + np.searchsorted(seconds * 1000, rest, side="right")
+    return counts
+
+
+def scheduled(strategy: Strategy, times_ms: "Times") -> "Times":
+    """What `policies.run` wants as its clock for this strategy."""
+    return clock_of(strategy.at, times_ms) if isinstance(strategy, Interval) else times_ms
 
 
 def series(prices: Prices, funding: Funding | None, name: str = "") -> Series:
@@ -90,6 +102,21 @@ def load_series(prices: str, funding: str | None) -> Series:
         )
     loaded = load_prices(prices)
     return series(loaded, load_funding(funding) if funding else None, Path(loaded.source).name)
+
+
+def load_all(prices: Sequence[str], funding: Sequence[str]) -> list[Series]:
+    """Load several series; the n-th funding file belongs to the n-th file of prices, the rest have none.
+
+    Raises PriceError, and BadParameterError for more files of funding than of prices.
+    """
+    if len(funding) > len(prices):
+        raise BadParameterError("funding", "has more files than --data", "give one for each series at most")
+    if [*prices, *funding].count(STANDARD_INPUT) > 1:
+        raise BadParameterError("data", "is standard input more than once", "name files")
+    return [
+        load_series(file, funding[place] if place < len(funding) else None)
+        for place, file in enumerate(prices)
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,13 +262,6 @@ def by_engine(series: Series, fund: FundSpec, strategy: Strategy, costs: Costs, 
     """The same as `follow`, always by the engine."""
     result = backtest(series.prices, fund, strategy, funding=series.funding, costs=costs, seed=seed)
     times = series.prices.times_ms
-    bars = [int(np.searchsorted(times, row.time)) for row in result.rebalances]
-    before = [
-        row.fee + abs((row.position_after - row.position_before) * (row.fill_price - row.price))
-        for row in result.rebalances
-    ]
-    values = [cost + float(result.value[bar]) for cost, bar in zip(before, bars, strict=True)]
-    trades = np.array([(bar, cost / value) for bar, cost, value in zip(bars, before, values, strict=True)])
     return Outcome(
         value=result.final_nav,
         count=result.rebalance_count,
@@ -252,5 +272,5 @@ def by_engine(series: Series, fund: FundSpec, strategy: Strategy, costs: Costs, 
         dead_at=None if result.dead_at is None else int(np.searchsorted(times, result.dead_at)),
         nav=result.nav,
         leverage=np.nan_to_num(result.leverage) * fund.sign,
-        trades=trades.reshape(-1, 2),
+        trades=result.trade_costs,
     )

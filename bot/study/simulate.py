@@ -7,7 +7,7 @@ machines. All randomness of the study comes from here.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Floats: TypeAlias = NDArray[np.float64]
+
+Rng: TypeAlias = np.random.Generator
 
 YEAR_MS = 365 * 86_400_000
 START_PRICE = 100.0
@@ -28,6 +30,8 @@ def generator(seed: int, *stream: int) -> np.random.Generator:
 class Model(Protocol):
     """How prices move. `volatility` and `drift` are per year, `drift` that of the expected price."""
 
+    has_funding: ClassVar[bool]
+
     def fill(self, rng: np.random.Generator, closes: "Floats", rates: "Floats", bar_years: float) -> None:
         """Write one path.
 
@@ -40,19 +44,19 @@ class Model(Protocol):
 class Gbm:
     """Geometric Brownian motion: d ln S = (drift - volatility²/2) dt + volatility dW."""
 
+    has_funding: ClassVar[bool] = False
     volatility: float = 0.8
     drift: float = 0.0
 
     def __post_init__(self) -> None:
         _positive("volatility", self.volatility)
 
-    def fill(self, rng: np.random.Generator, closes: "Floats", rates: "Floats", bar_years: float) -> None:
+    def fill(self, rng: np.random.Generator, closes: "Floats", rates: "Floats", bar_years: float) -> None:  # noqa: ARG002 - without funding
         """One path, without funding."""
         rng.standard_normal(out=closes)
         closes *= self.volatility * bar_years**0.5
         closes += (self.drift - self.volatility**2 / 2) * bar_years
         _accumulate(closes)
-        rates.fill(0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,7 @@ class Garch:
     `volatility` is the unconditional one, where each path starts; alpha + beta < 1.
     """
 
+    has_funding: ClassVar[bool] = False
     volatility: float = 0.8
     drift: float = 0.0
     alpha: float = 0.05
@@ -75,7 +80,7 @@ class Garch:
         if self.alpha + self.beta >= 1:
             raise ValueError(f"alpha + beta must lie below 1, got {self.alpha + self.beta:g}")
 
-    def fill(self, rng: np.random.Generator, closes: "Floats", rates: "Floats", bar_years: float) -> None:
+    def fill(self, rng: np.random.Generator, closes: "Floats", rates: "Floats", bar_years: float) -> None:  # noqa: ARG002 - without funding
         """One path, without funding."""
         from bot.study.recursions import garch_returns  # noqa: PLC0415 - numba, which other models do without
 
@@ -83,7 +88,6 @@ class Garch:
         variance = self.volatility**2 * bar_years
         garch_returns(closes, variance, self.alpha, self.beta, self.drift * bar_years)
         _accumulate(closes)
-        rates.fill(0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +98,7 @@ class Jumps:
     `jump_deviation`. `volatility` is that between jumps; `drift` includes them.
     """
 
+    has_funding: ClassVar[bool] = False
     volatility: float = 0.6
     drift: float = 0.0
     jumps_per_year: float = 12.0
@@ -106,7 +111,7 @@ class Jumps:
             if not getattr(self, name) >= 0:
                 raise ValueError(f"{name} must not be negative, got {getattr(self, name):g}")
 
-    def fill(self, rng: np.random.Generator, closes: "Floats", rates: "Floats", bar_years: float) -> None:
+    def fill(self, rng: np.random.Generator, closes: "Floats", rates: "Floats", bar_years: float) -> None:  # noqa: ARG002 - without funding
         """One path, without funding."""
         rng.standard_normal(out=closes)
         closes *= self.volatility * bar_years**0.5
@@ -117,7 +122,6 @@ class Jumps:
         where = rng.integers(1, len(closes), count)
         np.add.at(closes, where, rng.normal(self.jump_mean, self.jump_deviation, count))
         _accumulate(closes)
-        rates.fill(0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +132,7 @@ class Blocks:
     is geometric, and the source is taken as a circle.
     """
 
+    has_funding: ClassVar[bool] = True
     log_returns: "Floats"
     rates: "Floats"
     mean_bars: float
@@ -161,7 +166,7 @@ class Blocks:
 
 
 class Path(NamedTuple):
-    """One path; the arrays are overwritten by the next."""
+    """One path; the arrays are overwritten by the next. `rates` is empty for a model without funding."""
 
     number: int
     closes: "Floats"
@@ -175,7 +180,7 @@ def paths(model: Model, bars: int, bar_ms: int, numbers: range, seed: int = 0) -
     """
     if bars < 2:
         raise ValueError(f"bars must be at least 2, got {bars}")
-    closes, rates = np.empty(bars), np.empty(bars)
+    closes, rates = np.empty(bars), np.zeros(bars if model.has_funding else 0)
     for number in numbers:
         model.fill(generator(seed, number), closes, rates, bar_ms / YEAR_MS)
         yield Path(number, closes, rates)

@@ -1,3 +1,4 @@
+import json
 import warnings
 
 import numpy as np
@@ -5,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.study import metrics
+from bot.study import Costs, Funding, FundSpec, Prices, backtest, metrics
 from bot.study.metrics import DAY_MS, Floats, Underlying
+from strategies.interval import Interval
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -128,3 +130,19 @@ def test_what_does_not_move_has_no_correlation() -> None:
     found = metrics.course(still, np.ones(5), np.full(5, 2.0))
     assert (found.correlation, found.beta) == (None, None)
     assert found.volatility == 0.0
+
+
+def test_a_backtest_brings_its_figures() -> None:
+    """The same as those of its arrays, ready for JSON; its parts of growth add up with fees and funding."""
+    underlying, _ = a_course(7)
+    times = underlying.times_ms[1::8]
+    rates = np.full(len(times), 0.0002)
+    prices = Prices(underlying.times_ms, underlying.prices, HOUR_MS)
+    result = backtest(prices, FundSpec(), Interval(), funding=Funding(times, rates), costs=Costs(fee_bps=5))
+    found = result.metrics
+    parts = ("level", "level_drag", "variation_drag", "path", "funding", "fees")
+    assert sum(found[f"growth_{part}"] or 0.0 for part in parts) == pytest.approx(np.log(result.final_nav))
+    assert found["growth_fees"] == pytest.approx(-result.turnover * 5e-4, rel=0.01)
+    assert (found["growth_funding"] or 0.0) < 0
+    assert found["total_return"] == pytest.approx(result.final_nav - 1)
+    json.dumps(found, allow_nan=False)
