@@ -14,3 +14,12 @@ SCRIPTS = (Script("sdk", "rest"),)
 def test_the_sdk_is_served(check: Callable[[Script, str], None], script: Script, case: str) -> None:
     """Each endpoint answers the SDK's own call with what its model declares, no more and no less."""
     check(script, case)
+
+
+MOVING = Script("sdk", "moving", market="running")
+
+
+@pytest.mark.parametrize("case", MOVING.cases())
+def test_the_sdk_sees_a_market_move(check: Callable[[Script, str], None], case: str) -> None:
+    """What only time brings about is written as the models declare, too."""
+    check(MOVING, case)

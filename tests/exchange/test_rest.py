@@ -13,7 +13,7 @@ from yarl import URL
 from bot.exchange import RateLimits
 from bot.exchange.endpoints import PRIVATE_ROUTES, PUBLIC_ROUTES
 from bot.exchange.params import Params
-from tests.exchange.builders import START_MS, UP, Bench, Start, flat, signed
+from tests.exchange.builders import START_MS, UP, Bench, Start, StepPath, flat, signed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -181,6 +181,26 @@ async def test_orders_are_counted_as_documented(start: Start) -> None:
         assert (third["X-MBX-ORDER-COUNT-10S"], third["X-MBX-ORDER-COUNT-1M"]) == ("7", "3")
         _, last, _ = await send(bench, "DELETE", "/fapi/v1/allOpenOrders", {"symbol": "BTCUSDT"})
         assert "X-MBX-ORDER-COUNT-10S" not in last
+
+
+async def test_a_liquidation_is_among_the_forced_orders(start: Start) -> None:
+    """A forced order has the fields of the venue's answer, which are fewer than those of an order."""
+    fields = (
+        "orderId symbol pair status clientOrderId price avgPrice origQty executedQty cumQuote cumBase"
+        " timeInForce type reduceOnly closePosition side positionSide stopPrice workingType origType"
+        " time updateTime"
+    )
+    async with start(paths={"BTCUSDT": StepPath([60_000, 60_000, 40_000, 40_000])}) as bench:
+        await bench.order(type="MARKET", price=None, timeInForce=None, quantity="10")
+        pacer, marks = await bench.pacer(), await bench.marks()
+        while (seen := (await marks.next())[0]) < START_MS + 3_000:
+            await pacer.idle(seen)
+        asked = {"autoCloseType": "LIQUIDATION", "symbol": "BTCUSDT"}
+        _, _, rows = await send(bench, "GET", "/fapi/v1/forceOrders", asked)
+        _, _, others = await send(bench, "GET", "/fapi/v1/forceOrders", asked | {"autoCloseType": "ADL"})
+    assert {frozenset(row) for row in rows} == {frozenset(fields.split())}
+    assert all(row["clientOrderId"].startswith("autoclose-") and row["side"] == "SELL" for row in rows)
+    assert others == []
 
 
 def test_the_query_string_beats_the_body() -> None:
