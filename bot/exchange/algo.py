@@ -203,7 +203,7 @@ def order_request(order: AlgoOrder, quantity: Decimal) -> OrderRequest:
         quantity=quantity,
         price=order.price if limit else ZERO,
         time_in_force=force,
-        reduce_only=order.reduce_only or order.close_position,
+        reduce_only=order.reduce_only or (order.close_position and order.position_side is PositionSide.BOTH),
         client_id=order.client_id,
         position_side=order.position_side,
         price_match=order.price_match if limit else PriceMatch.NONE,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from bot.exchange.algo import AlgoOrder, AlgoStatus, AlgoType, WorkingType
-from bot.exchange.entities import Side, Status, TimeInForce
+from bot.exchange.entities import PositionSide, Side, Status, TimeInForce
 from bot.exchange.errors import RequestError
 from bot.exchange.events import AlgoEvent
 from tests.exchange.venues import Reopened, conditional, go, open_one, order, traded
@@ -115,6 +115,20 @@ def test_close_position_closes_all_there_is() -> None:
     venue.place(account, order(BUY, "0.2"))
     go(venue)
     assert account.quantity("BTCUSDT") == 0
+
+
+def test_close_position_closes_its_side_in_hedge_mode() -> None:
+    """The long goes, the short stays; an order that could only open is refused."""
+    venue, account = open_one([60_000, 58_900])
+    venue.set_position_mode(account, hedge=True)
+    venue.place(account, order(BUY, "0.5", position_side=PositionSide.LONG))
+    venue.place(account, order(SELL, "0.3", position_side=PositionSide.SHORT))
+    long: dict[str, Any] = {"position_side": PositionSide.LONG, "close_position": True}
+    placed = venue.place_algo(account, conditional(STOP_MARKET, SELL, "59000.0", **long))
+    assert refused(venue, account, STOP_MARKET, BUY, "61000.0", **long) == -2022
+    go(venue)
+    assert latest(venue, placed).status is AlgoStatus.FINISHED
+    assert account.quantity("BTCUSDT") == Decimal("-0.3")
 
 
 def test_close_position_expires_with_its_position() -> None:

@@ -36,16 +36,22 @@ def _test(desk: Desk, params: Params, account: Account) -> Json:
 
 
 def find(desk: Desk, params: Params, account: Account) -> Order:
-    """Return the order that `orderId` or `origClientOrderId` names; raises RequestError -2013."""
+    """Return the order that `orderId` or `origClientOrderId` names; raises RequestError -2013.
+
+    What is open is in memory, and need not wait for the store.
+    """
     symbol = desk.venue.market.symbol(params.symbol()).name
     if "orderId" in params:
-        found = desk.store.order(account.name, symbol, params.integer("orderId"))
+        order_id = params.integer("orderId")
+        found = account.open_orders.get(order_id) or desk.store.order(account.name, symbol, order_id)
     elif "origClientOrderId" in params:
         client_id = params.client_id("origClientOrderId")
-        found = desk.store.order_by_client_id(account.name, symbol, client_id)
+        found = account.open_orders.get(account.order_ids.get(client_id, 0))
+        if found is None or found.symbol != symbol:
+            found = desk.store.order_by_client_id(account.name, symbol, client_id)
     else:
         raise RequestError(-1102, "Either 'orderId' or 'origClientOrderId' must be sent.")
-    if found is None:
+    if found is None or found.symbol != symbol:
         raise NO_SUCH_ORDER
     return found
 
