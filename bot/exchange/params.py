@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from enum import StrEnum
 
 T = TypeVar("T", bound="StrEnum")
-_NUMBER = r"^([0-9]{1,20})(\.[0-9]{1,20})?$"
-_INTEGER = r"^[0-9]{1,18}$"
-_CLIENT_ID = r"^[\.A-Z\:/a-z0-9_-]{1,36}$"
+_NUMBER = re.compile(r"([0-9]{1,20})(\.[0-9]{1,20})?")
+_INTEGER = re.compile(r"[0-9]{1,18}")
+_CLIENT_ID = re.compile(r"^[\.A-Z\:/a-z0-9_-]{1,36}$")
 MAX_PARAMETERS = 100
 
 
@@ -65,7 +65,7 @@ class Params:
     def integer(self, name: str, default: int | None = None) -> int:
         """Return a whole number from 0 on."""
         value = self.text(name, None if default is None else str(default))
-        if not re.fullmatch(_INTEGER, value):
+        if not _INTEGER.fullmatch(value):
             raise missing(name) if default is None else invalid(name)
         return int(value)
 
@@ -79,7 +79,7 @@ class Params:
     def number(self, name: str) -> Decimal:
         """Return a mandatory decimal from 0 on, without exponent."""
         value = self.text(name)
-        if not re.fullmatch(_NUMBER, value):
+        if not _NUMBER.fullmatch(value):
             raise missing(name)
         return Decimal(value)
 
@@ -93,10 +93,10 @@ class Params:
     def client_id(self, name: str, default: str | None = None) -> str:
         """Return a client order id."""
         value = self.text(name, default)
-        if not re.fullmatch(_CLIENT_ID, value):
+        if not _CLIENT_ID.fullmatch(value):
             if len(value) > 36:
                 raise RequestError(-4015, "Client order id length should be less than 36 chars")
-            raise illegal(name, _CLIENT_ID)
+            raise illegal(name, _CLIENT_ID.pattern)
         return value
 
     def member(self, name: str, kind: type[T], refusal: RequestError) -> T:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 ASSET = "USDT"
+ONE = Decimal(1)
 
 
 def plain(value: Decimal) -> str:
@@ -48,7 +49,12 @@ def time_in_force(item: Order) -> str:
 
 def quote_digits(item: Order) -> Decimal:
     """Return the unit of quote amounts: the digits of the price and those of the quantity together."""
-    return Decimal((0, (1,), int(item.price.as_tuple().exponent) + int(item.quantity.as_tuple().exponent)))
+    return ONE.scaleb(int(item.price.as_tuple().exponent) + int(item.quantity.as_tuple().exponent))
+
+
+def quoted(item: Order) -> str:
+    """Return the notional that has been filled."""
+    return plain(item.quote.quantize(quote_digits(item)))
 
 
 def average_price(item: Order) -> str:
@@ -73,7 +79,7 @@ def order(item: Order, *, placed: bool = False) -> Json:
     if placed:
         row["cumQty"] = row["executedQty"]
     row |= {
-        "cumQuote": plain(item.quote.quantize(quote_digits(item))),
+        "cumQuote": quoted(item),
         "timeInForce": time_in_force(item),
         "type": item.type.value,
         "reduceOnly": item.reduce_only,

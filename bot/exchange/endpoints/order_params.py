@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from bot.exchange.params import Params
 
 ALGO_ONLY = ("stopPrice", "closePosition", "activationPrice", "callbackRate")
+ORDER_TYPES = {kind.value: kind for kind in OrderType}
+ALGO_TYPES = frozenset(kind.value for kind in AlgoType)
 BAD_FORCE = RequestError(-1115, "Invalid timeInForce.")
 
 
@@ -123,14 +125,15 @@ def price_match_of(params: Params) -> PriceMatch:
 
 
 def _order_type(text: str) -> OrderType:
-    if text in set(AlgoType):
+    kind = ORDER_TYPES.get(text)
+    if kind is not None:
+        return kind
+    if text in ALGO_TYPES:
         raise RequestError(
             -4120,
             "Order type not supported for this endpoint. Please use the Algo Order API endpoints instead.",
         )
-    if text not in set(OrderType):
-        raise RequestError(-1116, "Invalid orderType.")
-    return OrderType(text)
+    raise RequestError(-1116, "Invalid orderType.")
 
 
 def _self_trade(params: Params) -> SelfTradePrevention:
