@@ -17,7 +17,7 @@ from bot.exchange.algo import (
     trailed,
 )
 from bot.exchange.entities import ZERO, Order, PositionSide, PriceMatch, Side, TimeInForce
-from bot.exchange.errors import RequestError
+from bot.exchange.errors import RequestError, unknown_order
 from bot.exchange.events import AlgoEvent
 from bot.exchange.filters import check_price, check_quantity
 
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 
 MAX_OPEN_ALGOS = 10
 LEAST_CALLBACK, MOST_CALLBACK = 0.1, 10
-NOT_FOUND = RequestError(-2011, "Unknown order sent.")
-TRIGGERS_NOW = RequestError(-2021, "Order would immediately trigger.")
 
 
 class AlgoOrders:
@@ -65,7 +63,7 @@ class AlgoOrders:
         if request.type is AlgoType.TRAILING_STOP_MARKET:
             self._check_trailing(request, price)
         elif reached(request, price):
-            raise TRIGGERS_NOW
+            raise _triggers_now()
         now = self._market.now
         order = opened(request, algo_id=account.next_id("algo"), account=account.name, now=now)
         if order.type is AlgoType.TRAILING_STOP_MARKET:
@@ -91,7 +89,7 @@ class AlgoOrders:
         if request.activation_price:
             behind = request.side.sign * (price - request.activation_price)
             if behind <= 0:
-                raise TRIGGERS_NOW
+                raise _triggers_now()
 
     def _closing(self, account: Account, request: AlgoRequest) -> AlgoRequest:
         """Return a close-position request as it is kept: it lives as long as there is a position."""
@@ -104,7 +102,7 @@ class AlgoOrders:
         if request.position_side is not PositionSide.BOTH and not order_checks.closes(
             request.side, request.position_side
         ):
-            raise order_checks.NO_REDUCE_ONLY
+            raise order_checks.nothing_to_reduce()
         for order in account.open_algos.values():
             same = (order.symbol, order.type, order.side, order.position_side)
             if order.close_position and same == request_key(request):
@@ -125,7 +123,7 @@ class AlgoOrders:
         """Cancel a conditional order that has not triggered; raises RequestError -2011."""
         order = account.open_algos.get(algo_id)
         if order is None:
-            raise NOT_FOUND
+            raise unknown_order()
         return self._end(account, order, AlgoStatus.CANCELED)
 
     def cancel_all(self, account: Account, symbol: str | None) -> list[AlgoOrder]:
@@ -237,6 +235,10 @@ class AlgoOrders:
 def request_key(request: AlgoRequest) -> tuple[str, AlgoType, Side, PositionSide]:
     """Return what close-position orders must not have in common."""
     return request.symbol, request.type, request.side, request.position_side
+
+
+def _triggers_now() -> RequestError:
+    return RequestError(-2021, "Order would immediately trigger.")
 
 
 def _result(order: AlgoOrder, placed: Order) -> AlgoOrder:

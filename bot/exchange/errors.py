@@ -43,6 +43,16 @@ def invalid(name: str) -> RequestError:
     return RequestError(-1130, f"Data sent for parameter '{name}' is not valid.")
 
 
+def no_such_order() -> RequestError:
+    """Return the error for a query of an order that is not there."""
+    return RequestError(-2013, "Order does not exist.")
+
+
+def unknown_order() -> RequestError:
+    """Return the error for cancelling an order that is not there, or not open."""
+    return RequestError(-2011, "Unknown order sent.")
+
+
 def unknown_symbol() -> RequestError:
     """Return the error for a symbol that is not traded here."""
     return RequestError(-1121, "Invalid symbol.")

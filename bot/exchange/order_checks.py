@@ -29,18 +29,34 @@ if TYPE_CHECKING:
 MAX_OPEN_ORDERS = 200
 GOOD_TILL_AHEAD_MS = 600_000
 LAST_GOOD_TILL_MS = 253_402_300_799_000
-NO_GTX = RequestError(
-    -5022,
-    "Due to the order could not be executed as maker, the Post Only order will be rejected."
-    " The order will not be recorded in the order history",
-)
-NO_FOK = RequestError(
-    -5021,
-    "Due to the order could not be filled immediately, the FOK order has been rejected."
-    " The order will not be recorded in the order history",
-)
-NO_REDUCE_ONLY = RequestError(-2022, "ReduceOnly Order is rejected.")
-NO_MARKET = RequestError(-4131, "The counterparty's best price does not meet the PERCENT_PRICE filter limit.")
+
+
+def not_maker() -> RequestError:
+    """Return the error for a post-only order that would trade."""
+    return RequestError(
+        -5022,
+        "Due to the order could not be executed as maker, the Post Only order will be rejected."
+        " The order will not be recorded in the order history",
+    )
+
+
+def not_filled() -> RequestError:
+    """Return the error for a fill-or-kill order that the book cannot fill."""
+    return RequestError(
+        -5021,
+        "Due to the order could not be filled immediately, the FOK order has been rejected."
+        " The order will not be recorded in the order history",
+    )
+
+
+def nothing_to_reduce() -> RequestError:
+    """Return the error for a reduce-only order without a position to reduce."""
+    return RequestError(-2022, "ReduceOnly Order is rejected.")
+
+
+def no_price_in_band() -> RequestError:
+    """Return the error for a market order that no price within the band could fill."""
+    return RequestError(-4131, "The counterparty's best price does not meet the PERCENT_PRICE filter limit.")
 
 
 def closes(side: Side, position_side: PositionSide) -> bool:
@@ -80,7 +96,7 @@ def within_position(account: Account, request: OrderRequest) -> OrderRequest:
         return request
     held = account.position(request.symbol, request.position_side).reducible(request.side)
     if not held or (closing and request.quantity > held):
-        raise NO_REDUCE_ONLY
+        raise nothing_to_reduce()
     return request._replace(reduce_only=True, quantity=min(request.quantity, held))
 
 

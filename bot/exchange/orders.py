@@ -17,7 +17,7 @@ from bot.exchange.entities import (
     Status,
     TimeInForce,
 )
-from bot.exchange.errors import RequestError
+from bot.exchange.errors import RequestError, no_such_order, unknown_order
 from bot.exchange.filters import check_order
 from bot.exchange.settlement import Execution
 
@@ -106,11 +106,11 @@ class Orders:
         if force is TimeInForce.FOK:
             fills = self._preview(account, request, request.price, request.quantity)
             if total(fills) < request.quantity:
-                raise order_checks.NO_FOK
+                raise order_checks.not_filled()
         elif force is TimeInForce.GTX:
             step = self._market.symbols[request.symbol].step
             if self._preview(account, request, request.price, step):
-                raise order_checks.NO_GTX
+                raise order_checks.not_maker()
 
     def _preview(
         self, account: Account, order: Order | OrderRequest, limit: Decimal, quantity: Decimal
@@ -127,7 +127,7 @@ class Orders:
         fills = self._market.take(order.symbol, account.name, order.side, limit, wanted) if wanted else ()
         is_market = order.type is OrderType.MARKET
         if is_market and not fills and not stopped:
-            raise order_checks.NO_MARKET
+            raise order_checks.no_price_in_band()
         if not order.amendments:
             ledger.tell_order(account, order, "NEW")
         if fills:
@@ -224,7 +224,7 @@ class Orders:
         Raises RequestError -2013, -5025, -5026, -5027, -5047 and what placing raises; the order then stays as
         it is. It is cancelled if it has been filled that far, or if it is post-only and would trade.
         """
-        order = self.find(account, order_id, RequestError(-2013, "Order does not exist."))
+        order = self.find(account, order_id, no_such_order())
         symbol = self._market.symbol(order.symbol)
         if order.side is not side:
             raise RequestError(-1117, "Invalid side.")
@@ -294,7 +294,7 @@ class Orders:
 
     def cancel(self, account: Account, order_id: int) -> Order:
         """Cancel an open order; raises RequestError -2011."""
-        order = self.find(account, order_id, RequestError(-2011, "Unknown order sent."))
+        order = self.find(account, order_id, unknown_order())
         return self._waiting.cancel(account, order, Status.CANCELED)
 
     def cancel_all(self, account: Account, symbol: str | None) -> list[Order]:

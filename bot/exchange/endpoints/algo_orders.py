@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from bot.exchange import wire_algo
 from bot.exchange.endpoints.history import window
 from bot.exchange.endpoints.order_params import algo_request
-from bot.exchange.errors import RequestError, invalid
+from bot.exchange.errors import RequestError, invalid, no_such_order, unknown_order
 from bot.exchange.routes import Key, PrivateRoute, by_symbol
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from bot.exchange.params import Params
 
 Json = dict[str, Any]
-NO_SUCH_ORDER = RequestError(-2013, "Order does not exist.")
 
 
 def place(desk: Desk, params: Params, account: Account) -> Json:
@@ -33,7 +32,7 @@ def _find(desk: Desk, params: Params, account: Account) -> AlgoOrder:
     else:
         raise RequestError(-1102, "Either 'algoId' or 'clientAlgoId' must be sent.")
     if found is None:
-        raise NO_SUCH_ORDER
+        raise no_such_order()
     return found
 
 
@@ -46,8 +45,8 @@ def cancel(desk: Desk, params: Params, account: Account) -> Json:
     try:
         found = _find(desk, params, account)
     except RequestError as error:
-        if error is NO_SUCH_ORDER:
-            raise RequestError(-2011, "Unknown order sent.") from error
+        if error.code == no_such_order().code:
+            raise unknown_order() from error
         raise
     desk.venue.cancel_algo(account, found.id)
     return {"algoId": found.id, "clientAlgoId": found.client_id, "code": "200", "msg": "success"}

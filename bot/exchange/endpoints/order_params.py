@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 ALGO_ONLY = ("stopPrice", "closePosition", "activationPrice", "callbackRate")
 ORDER_TYPES = {kind.value: kind for kind in OrderType}
 ALGO_TYPES = frozenset(kind.value for kind in AlgoType)
-BAD_FORCE = RequestError(-1115, "Invalid timeInForce.")
 
 
 def order_request(params: Params, account: Account) -> OrderRequest:
@@ -40,9 +39,9 @@ def order_request(params: Params, account: Account) -> OrderRequest:
     _refuse(params, unwanted)
     force = TimeInForce.IOC  # what the book cannot fill of a market order expires
     if kind is OrderType.LIMIT:
-        force = params.member("timeInForce", TimeInForce, BAD_FORCE)
+        force = params.member("timeInForce", TimeInForce, _bad_force())
         if force is TimeInForce.GTE_GTC:
-            raise BAD_FORCE
+            raise _bad_force()
     match = price_match_of(params)
     priced = kind is OrderType.LIMIT and match is PriceMatch.NONE
     return OrderRequest(
@@ -78,7 +77,7 @@ def algo_request(params: Params, account: Account) -> AlgoRequest:
     _refuse(params, unwanted)
     force = TimeInForce.GTC
     if "timeInForce" in params:
-        force = params.member("timeInForce", TimeInForce, BAD_FORCE)
+        force = params.member("timeInForce", TimeInForce, _bad_force())
     priced = kind.has_price and match is PriceMatch.NONE
     return AlgoRequest(
         symbol=symbol,
@@ -159,3 +158,7 @@ def _refuse(params: Params, names: list[str]) -> None:
     for name in names:
         if name in params and params.text(name) != "false":
             raise RequestError(-1106, f"Parameter '{name}' sent when not required.")
+
+
+def _bad_force() -> RequestError:
+    return RequestError(-1115, "Invalid timeInForce.")

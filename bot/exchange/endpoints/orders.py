@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from bot.exchange import wire
 from bot.exchange.endpoints.order_params import order_request, price_match_of, side_of
 from bot.exchange.entities import ZERO, PriceMatch
-from bot.exchange.errors import RequestError
+from bot.exchange.errors import RequestError, no_such_order, unknown_order
 from bot.exchange.routes import Key, PrivateRoute, by_symbol
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from bot.exchange.params import Params
 
 Json = dict[str, Any]
-NO_SUCH_ORDER = RequestError(-2013, "Order does not exist.")
 
 
 def place(desk: Desk, params: Params, account: Account) -> Json:
@@ -52,7 +51,7 @@ def find(desk: Desk, params: Params, account: Account) -> Order:
     else:
         raise RequestError(-1102, "Either 'orderId' or 'origClientOrderId' must be sent.")
     if found is None or found.symbol != symbol:
-        raise NO_SUCH_ORDER
+        raise no_such_order()
     return found
 
 
@@ -66,8 +65,8 @@ def cancel(desk: Desk, params: Params, account: Account) -> Json:
     try:
         found = find(desk, params, account)
     except RequestError as error:
-        if error is NO_SUCH_ORDER:
-            raise RequestError(-2011, "Unknown order sent.") from error
+        if error.code == no_such_order().code:
+            raise unknown_order() from error
         raise
     return wire.order(desk.venue.cancel(account, found.id), placed=True)
 
@@ -92,7 +91,7 @@ def amend(desk: Desk, params: Params, account: Account) -> Json:
 def _query_open(desk: Desk, params: Params, account: Account) -> Json:
     found = find(desk, params, account)
     if not found.status.is_open:
-        raise NO_SUCH_ORDER
+        raise no_such_order()
     return wire.order(found)
 
 
