@@ -74,10 +74,11 @@ class Series:
 
 
 def clock_of(at: str, times_ms: "Times") -> "Times":
-    """The number of instants of the schedule `at` since 1970, at or before each time."""
-    seconds = np.array(sorted(set(times_of_day_s(at))), dtype=np.int64)
-    days, rest = np.divmod(times_ms, DAY_MS)
-    counts: Times = days * len(seconds) + np.searchsorted(seconds * 1000, rest, side="right")
+    """The number of instants of the schedule `at`, from the first day on, at or before each time."""
+    days = np.arange(times_ms[0] // DAY_MS, times_ms[-1] // DAY_MS + 1) * DAY_MS
+    instants = np.add.outer(days, np.array(sorted(set(times_of_day_s(at))), dtype=np.int64) * 1000).ravel()
+    bars = np.searchsorted(times_ms, instants)
+    counts: Times = np.cumsum(np.bincount(bars[bars < len(times_ms)], minlength=len(times_ms)))
     return counts
 
 

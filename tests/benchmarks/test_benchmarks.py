@@ -10,6 +10,11 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 FIGURES = {
+    "sweep": {
+        "Monte Carlo, gbm, strategic UP",
+        "memory, ten times the paths",
+        "cluster of two workers",
+    },
     "study": {"W1 kernel, NAV series", "W1 live core, strategic", "W2 kernel", "cold backtest from parquet"},
     "core": {"mark inside the hold region", "decision and first slice, above the band"},
     "wire": {"mark bytes in to signed order", "mark bytes in to order bytes out, records durable in between"},
