@@ -89,6 +89,7 @@ def half_spread_bps(turmoil: float, shape: Shape = RECORDED) -> float:
 
 def touch_ticks(mid_ticks: float, turmoil: float, sign: int, shape: Shape = RECORDED) -> int:
     """Return the best ask (`sign` 1) or bid (-1) in ticks; the mid is never one of them."""
+    mid_ticks = round(mid_ticks, 6)  # a mid that is a price is one, whatever its float says
     away = max(0.0, mid_ticks * half_spread_bps(turmoil, shape) * 1e-4 - 0.5)
     if sign > 0:
         return max(math.ceil(mid_ticks + away), math.floor(mid_ticks) + 1)

@@ -41,13 +41,14 @@ def check_quantity(symbol: Symbol, quantity: Decimal, *, is_market: bool) -> Non
     """Raise RequestError unless a quantity passes the symbol's lot filter."""
     if quantity <= 0:
         raise RequestError(-4003, "Quantity less than or equal to zero.")
-    if decimals(quantity) > symbol.quantity_digits:
+    off_grid = quantity % symbol.step
+    if off_grid and decimals(quantity) > symbol.quantity_digits:
         raise RequestError(-1111, "Precision is over the maximum defined for this asset.")
     if quantity < symbol.min_quantity:
         raise RequestError(-4004, "Quantity less than min quantity.")
     if quantity > (symbol.market_max_quantity if is_market else symbol.max_quantity):
         raise RequestError(-4005, "Quantity greater than max quantity.")
-    if quantity % symbol.step:
+    if off_grid:
         raise RequestError(-4023, "Quantity not increased by step size.")
 
 
@@ -57,13 +58,16 @@ def check_price(symbol: Symbol, side: Side, price: Decimal, mark: Decimal, *, ba
         raise RequestError(-4001, "Price less than 0.")
     if price > mark * MAX_PRICE_FACTOR:
         raise RequestError(-4002, "Price greater than max price.")
-    if decimals(price) > symbol.price_digits:
+    off_grid = price % symbol.tick
+    if off_grid and decimals(price) > symbol.price_digits:
         raise RequestError(-1111, "Precision is over the maximum defined for this asset.")
-    if band:
-        highest, lowest = mark * (1 + symbol.price_band), mark * (1 - symbol.price_band)
-        if side is Side.BUY and price > highest:
+    if band and side is Side.BUY:
+        highest = mark * (1 + symbol.price_band)
+        if price > highest:
             raise RequestError(-4016, f"Limit price can't be higher than {highest.quantize(symbol.tick)}.")
-        if side is Side.SELL and price < lowest:
+    elif band:
+        lowest = mark * (1 - symbol.price_band)
+        if price < lowest:
             raise RequestError(-4024, f"Limit price can't be lower than {lowest.quantize(symbol.tick)}.")
-    if price % symbol.tick:
+    if off_grid:
         raise RequestError(-4014, "Price not increased by tick size.")

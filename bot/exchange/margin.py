@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from bot.exchange.brackets import maintenance_margin, max_notional
+from bot.exchange.brackets import maintenance_margin
 from bot.exchange.entities import ZERO, PositionSide
 
 if TYPE_CHECKING:
@@ -215,4 +215,4 @@ def _solve(
 
 def admits(symbol: Symbol, leverage: int, notional: Decimal) -> bool:
     """Return whether the leverage setting admits a position of this notional."""
-    return notional <= max_notional(symbol.brackets, leverage)
+    return any(bracket.leverage >= leverage and notional <= bracket.cap for bracket in symbol.brackets)

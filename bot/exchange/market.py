@@ -174,6 +174,10 @@ class Market:
         """Return the last 24 hours as one candle."""
         return self._candles[name].day(self.now)
 
+    def matching(self, name: str) -> Matching:
+        """Return the matching core of a symbol, for use in process: in ticks and lots."""
+        return self._matchings[name]
+
     # --- orders ---------------------------------------------------------------------------------------
 
     def preview(

@@ -167,7 +167,13 @@ class Matching:
         if resting:
             return self._walk_both(account, sign, limit, lots, resting)
         gone = self._gone(side, account)
-        place, fills = bisect_right(cumulative, gone), []
+        place = bisect_right(cumulative, gone)
+        if place == len(cumulative):
+            return []
+        if cumulative[place] - gone >= lots:  # most orders cross one level
+            reached = limit is None or sign * (ticks[place] - limit) <= 0
+            return [LotFill(ticks[place], lots, 0)] if reached else []
+        fills = []
         for price, total in zip(ticks[place:], cumulative[place:], strict=True):
             if limit is not None and sign * (price - limit) > 0:
                 break

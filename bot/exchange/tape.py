@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from bot.exchange.matching import LotFill, Matching
     from bot.exchange.prices import PricePath
 
-IDS_PER_MS = 100  # an id tells its time; the background's come first
-FIRST_OWN_ID = 50
+IDS_PER_MS = 1_000  # an id tells its time; the background's come first
+FIRST_OWN_ID = 500
 OWN_KEPT = 2_000
 FARTHEST_BACK_S = 3_600
 
@@ -37,23 +37,24 @@ class Tape:
         self._matching = matching
         self._path = copy(path)  # its own place in the path
         self._start_ms = path.start_ms
-        self._own: deque[Print] = deque(maxlen=OWN_KEPT)
+        self._own: deque[tuple[int, int, list[LotFill]]] = deque(maxlen=OWN_KEPT)
 
     def add(self, fills: list[LotFill], sign: int) -> None:
         """Print what an account took just now."""
-        symbol, now = self._matching.symbol, self._matching.now
-        last = self._own[-1] if self._own else None
-        number = last.id % IDS_PER_MS + 1 if last is not None and last.time_ms == now else FIRST_OWN_ID
-        for ticks, lots, _ in fills:
-            row = Print(
-                now * IDS_PER_MS + min(number, IDS_PER_MS - 1),
-                now,
-                ticks * symbol.tick,
-                lots * symbol.step,
-                sign < 0,
-            )
-            self._own.append(row)
-            number += 1
+        self._own.append((self._matching.now, sign, fills))
+
+    def _of_accounts(self, start_ms: int, end_ms: int) -> list[Print]:
+        tick, step = self._matching.symbol.tick, self._matching.symbol.step
+        rows, number, before_ms = [], FIRST_OWN_ID, -1
+        for time_ms, sign, fills in self._own:
+            number = number if time_ms == before_ms else FIRST_OWN_ID
+            before_ms = time_ms
+            for ticks, lots, _ in fills:
+                own_id = time_ms * IDS_PER_MS + min(number, IDS_PER_MS - 1)
+                number += 1
+                if start_ms <= time_ms <= end_ms:
+                    rows.append(Print(own_id, time_ms, ticks * tick, lots * step, sign < 0))
+        return rows
 
     def between(self, start_ms: int, end_ms: int, limit: int) -> list[Print]:
         """Return the last `limit` prints from `start_ms` to `end_ms`, both included, oldest first."""
@@ -62,14 +63,12 @@ class Tape:
         found: list[Print] = []
         second = end_ms // SECOND_MS
         oldest = max(start_ms // SECOND_MS, second - FARTHEST_BACK_S)
-        own = [row for row in self._own if start_ms <= row.time_ms <= end_ms]
         while second >= oldest and len(found) < limit:
             rows = [row for row in self._background(second) if start_ms <= row.time_ms <= end_ms]
             found[:0] = rows
             second -= 1
         since_ms = found[0].time_ms if len(found) >= limit else start_ms
-        found += [row for row in own if row.time_ms >= since_ms]
-        return sorted(found)[-limit:]
+        return sorted(found + self._of_accounts(since_ms, end_ms))[-limit:]
 
     def last(self) -> Decimal | None:
         """Return the price of the latest print, of this second or the one before; None if there was none."""

@@ -21,6 +21,7 @@ FIGURES = {
     "startup": {"--help", "first mark in a fund", "memory, exchange elsewhere", "memory, exchange embedded"},
     "funds": {"4 funds on 2 symbols, one mark a second each"},
     "replay": {"two funds at SPEED=max"},
+    "matching": {"orders in ticks and lots, one level each", "orders as the venue calls it, one level each"},
     "exchange": {"ccxt order round trip", "signed orders, server on one core", "memory after all orders"},
 }
 

@@ -1,0 +1,141 @@
+"""The background market against the recorded book and tape of BTCUSDT."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from bot.exchange.calibration.recording import RecordingError, read_recording
+from bot.exchange.calibration.report import Calibration, calibrate, constants, render
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+RECORDING = (
+    Path(__file__).resolve().parents[3] / "shared/data/BTCUSDT_perp_depth_trades_raw_2024-08-08.jsonl.gz"
+)
+needs_recording = pytest.mark.skipif(
+    not RECORDING.exists(), reason="the recorded book is not part of the repository"
+)
+
+
+@cache
+def calibrated() -> Calibration:
+    """Calibrate once."""
+    return calibrate(RECORDING)
+
+
+@needs_recording
+@pytest.mark.parametrize("size", [0.1, 1.0, 20.0])
+def test_costs_on_the_second_half_are_met_within_fifteen_percent(size: float) -> None:
+    """The model was fitted to the first half; the second says how good it is."""
+    (row,) = [row for row in calibrated().costs if row.usd == size * 1e6]
+    assert row.reached == 1.0
+    assert abs(row.error) < 0.15
+
+
+@needs_recording
+def test_the_constants_in_use_are_those_that_the_first_half_gives() -> None:
+    """A fit made anew gives what stands in the code, to its rounding."""
+    fitted, used = calibrated().fitted, constants()
+    assert fitted.normal_bps == pytest.approx(used["normal_bps"], rel=0.01)
+    assert fitted.depth_usd == pytest.approx(used["depth_usd"], rel=0.01)
+    assert fitted.half_life_s == pytest.approx(used["half_life_s"], rel=0.02)
+    for name, value in used["shape"].items():
+        assert getattr(fitted.shape, name) == pytest.approx(value, rel=0.01), name
+    for name, value in used["arrivals"].items():
+        assert getattr(fitted.arrivals, name) == pytest.approx(value, rel=0.01), name
+
+
+@needs_recording
+def test_arrivals_on_the_second_half_are_met() -> None:
+    """Market orders a second within 15 %, the middle size within a third; the half-life within half."""
+    arrivals, life = calibrated().arrivals, calibrated().half_life_s
+    assert arrivals["modelled"]["per_s"] == pytest.approx(arrivals["recorded"]["per_s"], rel=0.15)
+    assert arrivals["modelled"]["log_mean"] == pytest.approx(arrivals["recorded"]["log_mean"], abs=0.3)
+    assert life["second_half"] == pytest.approx(life["first_half"], rel=0.5)
+
+
+@needs_recording
+def test_the_report_shows_every_moment_and_judgement() -> None:
+    """As text and as JSON."""
+    text = render(calibrated())
+    assert text.count("turmoil") == 12
+    assert "every judged cost is within 15%" in text
+    assert json.loads(json.dumps(calibrated().as_json()))["fits"] is True
+
+
+def recorded(folder: Path, rows: Sequence[dict[str, Any]]) -> Path:
+    """Write a small recording."""
+    file = folder / "small.jsonl.gz"
+    with gzip.open(file, "wt") as lines:
+        for row in rows:
+            lines.write(f"1 {json.dumps(row)}\n")
+    return file
+
+
+def a_diff(first: int, last: int, before: int, time_ms: int, bids: list[list[str]]) -> dict[str, Any]:
+    """Return a depth frame."""
+    data = {"e": "depthUpdate", "T": time_ms, "s": "BTCUSDT", "U": first, "u": last, "pu": before}
+    return {"stream": "btcusdt@depth@0ms", "data": {**data, "b": bids, "a": []}}
+
+
+SNAPSHOT = {"lastUpdateId": 10, "T": 1_000, "bids": [["100.0", "1"]], "asks": [["101.0", "2"]]}
+
+
+def test_a_book_is_kept_from_snapshot_and_diffs(tmp_path: Path) -> None:
+    """What is older than the snapshot is left out and counted; sizes of zero remove levels."""
+    rows = [
+        a_diff(1, 5, 0, 900, [["99.9", "7"]]),
+        SNAPSHOT,
+        a_diff(6, 12, 5, 1_100, [["100.2", "3"]]),
+        a_diff(13, 14, 12, 1_300, [["100.0", "0"]]),
+        a_diff(15, 16, 14, 1_600, []),
+    ]
+    recording = read_recording(recorded(tmp_path, rows))
+    assert recording.stale_diffs == 1
+    assert [sample.bids for sample in recording.samples] == [
+        [(100.0, 1.0)],
+        [(100.2, 3.0), (100.0, 1.0)],
+        [(100.2, 3.0)],
+    ]
+
+
+def test_fills_of_one_market_order_are_one(tmp_path: Path) -> None:
+    """Fills of the same millisecond and side are put together; those outside the book are counted."""
+
+    def fill(time_ms: int, size: str, side: str) -> dict[str, Any]:
+        data = {"e": "trade", "T": time_ms, "p": "100.0", "q": size, "m": side == "SELL"}
+        return {"stream": "btcusdt@trade", "data": data}
+
+    rows = [
+        SNAPSHOT,
+        a_diff(6, 12, 5, 1_600, []),
+        fill(500, "1", "BUY"),
+        fill(1_050, "1", "SELL"),
+        fill(1_050, "2", "SELL"),
+        fill(1_050, "1", "BUY"),
+    ]
+    recording = read_recording(recorded(tmp_path, rows))
+    assert [(trade.sign, trade.usd) for trade in recording.trades] == [(-1, 300.0), (1, 100.0)]
+    assert recording.early_trades == 1
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        ([SNAPSHOT, a_diff(6, 12, 5, 1_100, []), a_diff(14, 15, 13, 1_300, [])], "something is missing"),
+        ([SNAPSHOT, a_diff(11, 12, 10, 1_100, []), a_diff(20, 22, 19, 1_300, [])], "something is missing"),
+        ([a_diff(6, 12, 5, 1_100, [])], "0 snapshots"),
+        ([{"data": {"e": "kline"}}], "neither depth, trade nor snapshot"),
+    ],
+)
+def test_nothing_is_skipped_silently(tmp_path: Path, rows: list[dict[str, Any]], words: str) -> None:
+    """A gap, a missing snapshot or a line of another kind is an error that says so."""
+    with pytest.raises(RecordingError, match=words):
+        read_recording(recorded(tmp_path, rows))
