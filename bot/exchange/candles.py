@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from bot.exchange.prices import PricePath
     from bot.exchange.prices.basis import BasisSource
 
-KEPT = 20_000
+KEPT = 4_000
 RANGE_OF_BROWNIAN = 1.596  # mean range of a Brownian motion over a unit of time: sqrt(8 / pi)
 DAY_PART = "15m"  # day statistics move on by candles of this length
 
