@@ -181,14 +181,21 @@ def exchange(  # noqa: PLR0913 - each argument is an option
     data_dir: Annotated[Path, typer.Option(help="Folder for the exchange's own store.")] = Path(
         "data/exchange"
     ),
+    basis: Annotated[float, typer.Option(help="How far marks lie above the index on average, in bps.")] = 0,
+    fit: Annotated[
+        Path | None,
+        typer.Option(help="Serve nothing: fit the background market to a recorded book and tape, judge it."),
+    ] = None,
     as_json: Json = False,
 ) -> int:
     """Run a paper exchange by itself: the Binance USD-M futures protocol on local sockets.
 
     With --json it says where it listens, and the accounts with their keys, as one line of JSON.
     """
-    from bot.cli_exchange import ExchangeOptions, run_exchange
+    from bot.cli_exchange import ExchangeOptions, run_exchange, run_fit
 
+    if fit is not None:
+        return run_fit(fit, as_json=as_json)
     options = ExchangeOptions(
         port=port,
         symbols=tuple(dict.fromkeys(name.upper() for name in symbol or ("BTCUSDT",))),
@@ -201,6 +208,7 @@ def exchange(  # noqa: PLR0913 - each argument is an option
         accounts=tuple(account or ()),
         accounts_file=accounts,
         faults=faults,
+        basis_bps=basis,
         data_dir=data_dir,
         as_json=as_json,
     )

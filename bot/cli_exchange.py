@@ -23,6 +23,8 @@ from bot.exchange import (
     StoreMismatchError,
     start_exchange,
 )
+from bot.exchange.calibration.recording import RecordingError
+from bot.exchange.calibration.report import calibrate, render
 from bot.exchange.prices import SCENARIO_START_MS, SCENARIOS, PriceFileError, open_funding, open_path
 from bot.settings.values import paper_key
 
@@ -48,8 +50,19 @@ class ExchangeOptions:
     accounts: tuple[str, ...]
     accounts_file: Path | None
     faults: bool
+    basis_bps: float
     data_dir: Path
     as_json: bool
+
+
+def run_fit(file: Path, *, as_json: bool) -> int:
+    """Fit the background market to a recording and judge it; 1 when a cost is off. Raises UserError."""
+    try:
+        calibration = calibrate(file)
+    except RecordingError as error:
+        raise UserError(f"--fit {error}") from error
+    print(json.dumps(calibration.as_json()) if as_json else render(calibration))  # noqa: T201 - the answer
+    return 0 if calibration.fits else 1
 
 
 def run_exchange(options: ExchangeOptions) -> int:
@@ -93,6 +106,7 @@ def _configured(options: ExchangeOptions) -> ExchangeConfig:
         seed=str(options.seed),
         port=options.port,
         faults=options.faults,
+        basis_bps=options.basis_bps,
         speed="max" if options.speed.lower() == "max" else _factor(options.speed),
     )
 

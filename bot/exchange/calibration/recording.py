@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from bot.exchange.catalog import CATALOG
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -91,6 +93,8 @@ def read_recording(file: Path) -> Recording:
         raise RecordingError(
             f"{file}: has {len(snapshots)} snapshots and {len(diffs)} diffs; one and some needed"
         )
+    if diffs[0]["s"] not in CATALOG:
+        raise RecordingError(f"{file}: {diffs[0]['s']} is not traded here")
     recording = Recording(diffs[0]["s"], snapshots[0]["T"])
     _replay(file, recording, snapshots[0], diffs)
     _collect(recording, trades)
