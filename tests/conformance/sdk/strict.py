@@ -31,7 +31,7 @@ SENT_BUT_NOT_DECLARED = {
     # Over the websocket API, where the venue documents what it documents for REST.
     "new_order.result": ORDER,
     "cancel_order.result": ORDER,
-    "modify_order.result": ORDER,
+    "modify_order.result": ORDER | {"pair"},
     "query_order": {"rateLimits"},
     "position_information.result": {"isolated", "adlQuantile"},
     "account_information.result": {"feeBurn"},

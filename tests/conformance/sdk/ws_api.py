@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
 
+ICEBERG = {"icebergQuantity"}  # null, as the venue documents it
+
+
 class _Tap:
     """Stands in for the json module inside the SDK, and keeps the last message that came in."""
 
@@ -181,7 +184,7 @@ async def modify_order(sdk: Sdk) -> None:
 async def new_algo_order(sdk: Sdk) -> None:
     """A conditional order waits."""
     order = {"algo_type": "CONDITIONAL", "symbol": "BTCUSDT", "side": "BUY", "type": "STOP_MARKET"}
-    placed = await sdk.call("new_algo_order", **order, quantity=0.01, trigger_price=70_000)
+    placed = await sdk.call("new_algo_order", ICEBERG, **order, quantity=0.01, trigger_price=70_000)
     expect(placed["algoStatus"] == "NEW", placed)
 
 
@@ -189,7 +192,7 @@ async def new_algo_order(sdk: Sdk) -> None:
 async def cancel_algo_order(sdk: Sdk) -> None:
     """A conditional order is cancelled."""
     order = {"algo_type": "CONDITIONAL", "symbol": "BTCUSDT", "side": "BUY", "type": "STOP_MARKET"}
-    placed = await sdk.call("new_algo_order", **order, quantity=0.01, trigger_price=70_000)
+    placed = await sdk.call("new_algo_order", ICEBERG, **order, quantity=0.01, trigger_price=70_000)
     await sdk.call("cancel_algo_order", algo_id=placed["algoId"])
 
 
