@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from bot import cli_compare, cli_examples, cli_study, cli_sweep
+from bot import cli_compare, cli_data, cli_examples, cli_study, cli_sweep
 from bot.cli_errors import explain
 
 if TYPE_CHECKING:
@@ -216,6 +216,7 @@ def exchange(  # noqa: PLR0913 - each argument is an option
 
 
 app.command(epilog=cli_study.BACKTEST_EXAMPLE)(cli_study.backtest)
+app.add_typer(cli_data.data, name="data")
 app.command(epilog=cli_compare.COMPARE_EXAMPLE)(cli_compare.compare)
 app.command(epilog=cli_sweep.SWEEP_EXAMPLE)(cli_sweep.sweep)
 

@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -45,6 +46,9 @@ def backtest(  # noqa: PLR0913 - each argument is an option
     impact: Annotated[
         float, typer.Option(help="Coefficient of square-root impact (about 1); needs volumes. 0: none.")
     ] = 0.0,
+    book: Annotated[
+        str | None, typer.Option(help="Fill against the paper exchange's order book of a symbol, as BTCUSDT.")
+    ] = None,
     path: Annotated[str, typer.Option(help="close, or a walk inside bars: ohlc or olhc.")] = "close",
     liquidation: Annotated[
         bool | None,
@@ -78,7 +82,12 @@ def backtest(  # noqa: PLR0913 - each argument is an option
             parameters=parameters_of(settings or []),
         )
         funds = funds_of(shared, fund or [])
-        results = Request(data, funding, funds, fee_bps, slippage_bps, impact, path, seed).run()
+        request = Request(data, funding, funds, fee_bps, slippage_bps, impact, path, seed)
+        if book is not None:
+            from bot.cli_book import paper_book
+
+            request = replace(request, book=paper_book(book, seed))
+        results = request.run()
     if as_json:
         objects = {name: result.to_json() for name, result in results.items()}
         json.dump(objects if fund else next(iter(objects.values())), sys.stdout)

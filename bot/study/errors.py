@@ -21,4 +21,4 @@ class PriceError(StudyError):
     def __init__(self, file: str, place: str, problem: str, remedy: str) -> None:
         where = f"{file} {place}".rstrip()
         super().__init__(f"{where}: {problem}; {remedy}")
-        self.place = place
+        self.place, self.problem, self.remedy = place, problem, remedy

@@ -7,7 +7,7 @@ import numpy as np
 
 from bot.study.errors import PriceError
 from bot.study.prices import Times
-from bot.study.tables import Floats, check_times, read_table
+from bot.study.tables import Floats, Table, check_times, read_table
 
 MINUTE_MS = 60_000
 
@@ -34,7 +34,11 @@ def load_funding(source: str | Path) -> Funding:
 
     Raises PriceError, which names the file's line and the remedy.
     """
-    table = read_table(source, ("timestamp", "rate"))
+    return funding_of(read_table(source, ("timestamp", "rate")))
+
+
+def funding_of(table: Table) -> Funding:
+    """Judge the columns of a table, and make funding of them. Raises PriceError as `load_funding` does."""
     if not len(table.columns["timestamp"]):
         raise PriceError(table.file, "", "has no row", "give at least one timestamp and rate")
     exact = check_times(table, table.columns["timestamp"])

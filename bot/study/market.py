@@ -27,22 +27,20 @@ class Market:
     def __init__(self, prices: Prices, points: Points, slippage: Slippage | None) -> None:
         """Raise BadParameterError for a model that needs volumes which the prices do not have."""
         self._prices, self._closes = prices, points.closes
-        self._needed = slippage is not None and slippage.needs_volume
         self._day = max(2, DAY_MS // prices.bar_ms)
-        if self._needed and prices.volume is None:
+        if slippage is not None and slippage.needs_volume and prices.volume is None:
             raise BadParameterError(
                 "slippage", "needs volumes, and the prices have none", "give prices with volume, or fixed bps"
             )
 
     def at(self, point: int) -> Conditions:
         """The conditions as known at a point, from the bars that have closed by then."""
-        if not self._needed or self._prices.volume is None:
-            return _UNKNOWN
         closed = point + 1 if self._closes is None else int(self._closes.searchsorted(point, side="right"))
         first = max(0, closed - self._day)
         if closed - first < 2:
             return _UNKNOWN
         returns = np.diff(np.log(self._prices.close[first:closed]))
         scale = self._day / (closed - first)
-        volume = float(self._prices.volume[first:closed].sum()) * scale
+        volumes = self._prices.volume
+        volume = 0.0 if volumes is None else float(volumes[first:closed].sum()) * scale
         return Conditions(float(np.sqrt(np.mean(returns**2) * self._day)), volume)

@@ -55,7 +55,11 @@ def load_prices(source: str | Path) -> Prices:
     CSV, CSV.gz or Parquet; `-` is CSV on standard input. Raises PriceError, which names the file's line and
     the remedy, for rows that are out of order, doubled, not numbers or not positive.
     """
-    table = read_table(source, ("timestamp", "close"), ("open", "high", "low", "volume"))
+    return prices_of(read_table(source, ("timestamp", "close"), ("open", "high", "low", "volume")))
+
+
+def prices_of(table: Table) -> Prices:
+    """Judge the columns of a table, and make prices of them. Raises PriceError as `load_prices` does."""
     times = check_times(table, table.columns["timestamp"])
     if len(times) < 2:
         raise PriceError(

@@ -140,7 +140,10 @@ def _value(name: str, key: str, text: str) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A whole backtest as asked for: where prices and funding are, the funds, and what trading costs."""
+    """A whole backtest as asked for: where prices and funding are, the funds, and what trading costs.
+
+    `book` is a slippage model that takes the place of `slippage_bps` and `impact`.
+    """
 
     data: str
     funding: str | None
@@ -150,6 +153,7 @@ class Request:
     impact: float = 0.0
     path: str = "close"
     seed: int = 0
+    book: Slippage | None = None
 
     def run(self) -> dict[str, Result]:
         """Each fund's result by its name. Raises StudyError and StrategyError before any price is read."""
@@ -178,6 +182,12 @@ class Request:
             value = getattr(self, name)
             if not 0 <= value < 10_000:
                 raise BadParameterError(name, f"{value:g} is not a cost", "give a number from 0 on")
+        if self.book is not None:
+            if self.impact or self.slippage_bps:
+                raise BadParameterError(
+                    "book", "is a slippage model of its own", "leave impact and slippage-bps out"
+                )
+            return self.book
         if self.impact:
             return SquareRootImpact(self.impact, self.slippage_bps)
         return FixedSlippage(self.slippage_bps) if self.slippage_bps else None

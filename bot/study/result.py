@@ -106,7 +106,8 @@ class Result:
         prices = self.prices
         years = float(prices.times_ms[-1] - prices.times_ms[0]) / YEAR_MS
         underlying = Underlying(prices.times_ms, prices.close)
-        held = np.nan_to_num(self.leverage) * self.fund.sign
+        held = np.nan_to_num(self.leverage)
+        held *= self.fund.sign
         found = figures(underlying, self.nav, held, self.trade_costs)
         if self._points.closes is not None:
             found |= {f"growth_{part.name}": None for part in fields(Growth)}

@@ -170,7 +170,7 @@ class Slippage(Protocol):
 
     @property
     def needs_volume(self) -> bool:
-        """Whether `volatility_daily` and `volume_daily` must be known."""
+        """Whether `volume_daily` must be known; else it may be 0."""
         ...
 
     def price(self, trade: Trade) -> float:

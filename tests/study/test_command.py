@@ -111,6 +111,21 @@ def test_a_strategy_of_ones_own(
     assert all(2.5 < row["leverage_before"] < 2.7 for row in found["rebalances"])
 
 
+def test_trades_fill_in_the_paper_exchanges_book(prices: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Worse than the mark, and worse for a larger fund; the same seed gives the same book."""
+    small, large, again = (
+        answer(capsys, "--data", prices, "--book", "btcusdt", "--capital", capital)
+        for capital in ("1e5", "1e9", "1e9")
+    )
+
+    def shortfall(row: dict[str, float]) -> float:
+        sign = 1 if row["position_after"] > row["position_before"] else -1
+        return sign * (row["fill_price"] / row["price"] - 1)
+
+    assert 0 < shortfall(small["rebalances"][0]) < shortfall(large["rebalances"][0]) < 0.5
+    assert large == again
+
+
 def test_a_fund_that_dies_is_a_result(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Exit code 0, and when it died."""
     file = tmp_path / "crash.csv"
@@ -151,6 +166,8 @@ def test_people_get_a_table(prices: str, capsys: pytest.CaptureFixture[str]) -> 
         ("--path zigzag", "--path zigzag is no path; choose from close, ohlc, olhc"),
         ("--path ohlc", "--path ohlc needs open, high and low"),
         ("--impact 1", "--impact needs volumes"),
+        ("--book DOGE", "--book DOGE: not traded on the paper exchange"),
+        ("--book BTCUSDT --impact 1", "--book is a slippage model of its own"),
         ("--fund side=long", '--fund "side=long" has no name'),
         ("--fund UP --fund UP", "--fund UP is given twice"),
         ("--funding none.csv", "none.csv: no such file"),
