@@ -83,18 +83,23 @@ class Result:
     @cached_property
     def leverage(self) -> Floats:
         """Real leverage after each bar: abs(position) x close / fund value; NaN once the fund is dead."""
-        close, found = self.prices.close, np.empty(len(self.prices))
-        with np.errstate(divide="ignore", invalid="ignore"):
-            for start, stop, cash, position in self._stretches():
-                if position == 0:
-                    found[start:stop] = 0.0
-                    continue
-                part = found[start:stop]  # 1 / leverage = cash / exposure + sign
-                np.divide(cash / abs(position), close[start:stop], out=part)
-                part += self.fund.sign
-                np.divide(1.0, part, out=part)
+        found = self._signed_leverage()
+        np.abs(found, out=found)
         if self.dead_at is not None:
             found[self.times_ms >= self.dead_at] = np.nan
+        return found
+
+    def _signed_leverage(self) -> Floats:
+        """Position x close / fund value after each bar, negative for a short fund; 0 once it is dead."""
+        close, found = self.prices.close, np.empty(len(self.prices))
+        for start, stop, cash, position in self._stretches():
+            part = found[start:stop]
+            if position == 0:
+                part[:] = 0.0
+                continue
+            np.divide(cash / position, close[start:stop], out=part)  # 1 / leverage = cash / exposure + 1
+            part += 1.0
+            np.divide(1.0, part, out=part)
         return found
 
     @cached_property
@@ -106,9 +111,7 @@ class Result:
         prices = self.prices
         years = float(prices.times_ms[-1] - prices.times_ms[0]) / YEAR_MS
         underlying = Underlying(prices.times_ms, prices.close)
-        held = np.nan_to_num(self.leverage)
-        held *= self.fund.sign
-        found = figures(underlying, self.nav, held, self.trade_costs)
+        found = figures(underlying, self.nav, self._signed_leverage(), self.trade_costs)
         if self._points.closes is not None:
             found |= {f"growth_{part.name}": None for part in fields(Growth)}
         return {
