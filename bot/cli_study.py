@@ -4,12 +4,14 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bot.errors import UserError
+
+if TYPE_CHECKING:
+    from bot.study.spec import Slippage
 
 Data = Annotated[
     str, typer.Option(help="Prices: CSV, CSV.gz or Parquet with timestamp (UTC ms) and close; - for stdin.")
@@ -82,12 +84,8 @@ def backtest(  # noqa: PLR0913 - each argument is an option
             parameters=parameters_of(settings or []),
         )
         funds = funds_of(shared, fund or [])
-        request = Request(data, funding, funds, fee_bps, slippage_bps, impact, path, seed)
-        if book is not None:
-            from bot.cli_book import paper_book
-
-            request = replace(request, book=paper_book(book, seed))
-        results = request.run()
+        fills = None if book is None else _paper_book(book, seed)
+        results = Request(data, funding, funds, fee_bps, slippage_bps, impact, path, seed, fills).run()
     if as_json:
         objects = {name: result.to_json() for name, result in results.items()}
         json.dump(objects if fund else next(iter(objects.values())), sys.stdout)
@@ -97,6 +95,12 @@ def backtest(  # noqa: PLR0913 - each argument is an option
 
     print_backtests({name: result.to_json() for name, result in results.items()})
     return 0
+
+
+def _paper_book(symbol: str, seed: int) -> "Slippage":
+    from bot.cli_book import paper_book
+
+    return paper_book(symbol, seed)
 
 
 @contextmanager
