@@ -113,7 +113,9 @@ def agrees_with_engine(case: Case) -> None:
         assert row.fee == pytest.approx(fee, rel=1e-9)
     assert found.fees == pytest.approx(naive.fees, rel=1e-9)
     assert found.funding == pytest.approx(naive.funding, rel=1e-9, abs=1e-9 * case.capital)
-    assert found.turnover == pytest.approx(naive.turnover, rel=1e-9)
+    # Turnover divides by fund value, and of a value near zero the plain loop has lost as many digits.
+    lowest = min(1.0, *(abs(nav) for nav in naive.nav))
+    assert found.turnover == pytest.approx(naive.turnover, rel=1e-9 / lowest)
 
 
 def agrees_with_kernel(case: Case) -> None:
