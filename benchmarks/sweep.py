@@ -91,7 +91,7 @@ def peak_of(count: int) -> float:
 def _cluster(*, tiny: bool) -> None:
     """The same sweep on a dask cluster of one worker process and of two."""
     generated = Generated(
-        "gbm", paths=32 if tiny else 3_000, bars=2_000 if tiny else 100_000, bar_ms=MINUTE_MS
+        "gbm", paths=32 if tiny else 1_000, bars=2_000 if tiny else 100_000, bar_ms=MINUTE_MS
     )
     axes = [Axis("model.volatility", tuple(0.4 + 0.05 * step for step in range(8)))]
     sweep = Sweep(Base(), axes, generated=generated)

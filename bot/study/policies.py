@@ -9,8 +9,9 @@ confirmation delay or a walk inside bars, is left to the engine.
 from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from bot.study.jit import compiled
 
 Floats: TypeAlias = NDArray[np.float64]
 Ints: TypeAlias = NDArray[np.int64]
@@ -65,7 +66,7 @@ class Run(NamedTuple):
     dead_at: int
 
 
-@njit(cache=True, nogil=True, inline="always")  # type: ignore[untyped-decorator]
+@compiled
 def _price_at(leverage: float, cash: float, position: float, sign: int) -> float:
     """The price at which real leverage would be `leverage`; infinite if there is none."""
     slope = abs(position) * (1.0 - sign * leverage)
@@ -74,7 +75,7 @@ def _price_at(leverage: float, cash: float, position: float, sign: int) -> float
     return leverage * cash / slope
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@compiled
 def _region(policy: Policy, cash: float, position: float, last_price: float) -> tuple[float, float]:
     """The prices between which this policy certainly does nothing but wait for its time."""
     low_leverage, high_leverage = policy.lower, min(policy.upper, policy.emergency * (1.0 - _INWARD))
@@ -100,7 +101,7 @@ def _region(policy: Policy, cash: float, position: float, last_price: float) -> 
     return floor, ceiling
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@compiled
 def _goal(policy: Policy, leverage: float, moved: float, due: int, drawn: float) -> float:
     """The leverage to trade to; negative to hold."""
     if policy.kind == CLOCK:
@@ -122,7 +123,7 @@ def _goal(policy: Policy, leverage: float, moved: float, due: int, drawn: float)
     return goal
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@compiled
 def _order(
     policy: Policy, cash: float, position: float, price: float, goal: float
 ) -> tuple[float, float, float]:
@@ -146,7 +147,7 @@ def _order(
     return quantity, slipped, (notional + (slipped if quantity > 0.0 else -slipped)) * policy.fee
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@compiled
 def _next_time(policy: Policy, clock: Ints, times_ms: Ints, last_bar: int) -> int:
     """The first bar at which a policy's time has come; the number of bars for one without a schedule."""
     if policy.kind == CLOCK:
@@ -156,7 +157,7 @@ def _next_time(policy: Policy, clock: Ints, times_ms: Ints, last_bar: int) -> in
     return int(times_ms.shape[0])
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@compiled
 def _leave(
     closes: Floats,
     bar: int,
@@ -188,7 +189,7 @@ def _leave(
     return bar
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@compiled
 def run(  # noqa: PLR0913, PLR0917 - numba takes no keywords
     policy: Policy,
     closes: Floats,

@@ -1,11 +1,12 @@
 """What only a compiled loop does quickly: recursions in which each bar needs the one before."""
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from bot.study.jit import compiled
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+
+@compiled
 def garch_returns(
     normals: NDArray[np.float64], variance: float, alpha: float, beta: float, drift: float
 ) -> None:
