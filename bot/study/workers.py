@@ -5,11 +5,13 @@ several workers their life is named in the error.
 """
 
 import multiprocessing
+import os
+import signal
+import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from os import sched_getaffinity
 from typing import Any, TypeAlias
 
 from bot.errors import RefusedError
@@ -28,12 +30,22 @@ _shared: tuple[Work, Any] | None = None
 
 def cores() -> int:
     """The processors that this process may use."""
-    return len(sched_getaffinity(0))
+    return len(os.sched_getaffinity(0))
 
 
 def _equip(work: Work, shared: Any) -> None:
     global _shared  # noqa: PLW0603 - a worker process has one job, and what all tasks share is sent once
     _shared = work, shared
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the sweep is told, and ends its workers
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """A sweep that is killed cannot end its workers: each of them watches it."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _do(task: Task) -> Done:
