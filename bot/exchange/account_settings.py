@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from decimal import ROUND_DOWN
 from typing import TYPE_CHECKING
 
+from bot.exchange.account import CENT_MILLIONTH
 from bot.exchange.entities import ZERO, IncomeType, MarginType, PositionSide
 from bot.exchange.errors import RequestError
 from bot.exchange.events import LeverageEvent
@@ -77,6 +79,7 @@ class AccountSettings:
         symbol = self._market.symbol(name)
         holding = account.holding(name)
         position = holding.position(side)
+        amount = amount.quantize(CENT_MILLIONTH, ROUND_DOWN)
         if not amount:
             raise RequestError(-4055, "Amount must be positive.")
         if not holding.isolated:
