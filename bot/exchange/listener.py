@@ -10,6 +10,7 @@ import errno
 import logging
 from typing import TYPE_CHECKING, Any
 
+import orjson
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
@@ -60,7 +61,7 @@ def routed(*, desk: Desk, clock: MarketClock, rest: Handler, ws_api: Handler, ad
 async def listen(host: str, port: int, handle: Handler) -> web.ServerRunner:
     """Serve at `host`:`port` until the runner is cleaned up. Raises StartError, one line."""
     _log.addFilter(_is_our_fault)
-    server = web.Server(handle, request_factory=_request, access_log=None, logger=_log)
+    server = _Server(handle, request_factory=_request, access_log=None, logger=_log)
     runner = web.ServerRunner(server, handle_signals=False, shutdown_timeout=1.0)
     await runner.setup()
     try:
@@ -72,6 +73,31 @@ async def listen(host: str, port: int, handle: Handler) -> web.ServerRunner:
             raise PortInUseError(f"{where} is in use by another program; choose another port") from error
         raise StartError(f"cannot listen on {where}: {error.strerror}; choose another address") from error
     return runner
+
+
+class _Server(web.Server):
+    """A server that refuses what is no HTTP in the venue's way, too."""
+
+    def __call__(self) -> web.RequestHandler:
+        return _Protocol(self, loop=self._loop, **self._kwargs)
+
+
+class _Protocol(web.RequestHandler):
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """Return what a request is answered that aiohttp cannot read."""
+        answer = super().handle_error(request, status, exc, message)
+        if status >= 500:
+            return answer
+        body = orjson.dumps({"code": -1100, "msg": "Illegal characters found in the request."})
+        refused = web.Response(body=body, status=status, content_type="application/json")
+        refused.force_close()
+        return refused
 
 
 def _request(
