@@ -62,6 +62,17 @@ async def test_row_1_a_reply_that_is_held_back_until_the_client_gives_up(start: 
         assert await placed(bench, "one")
 
 
+async def test_row_1_a_reply_comes_after_the_client_has_asked_elsewhere(start: Start) -> None:
+    """The order is there at once, its reply later."""
+    async with start(faults=True) as bench:
+        bench.exchange.faults.inject(make_fault("reply_delayed", match=PLACING, by_s=0.3))
+        placing = asyncio.create_task(bench.order(newClientOrderId="one"))
+        while not await placed(bench, "one"):
+            assert not placing.done()
+        assert not placing.done()
+        assert (await placing)["status"] == "FILLED"
+
+
 async def test_row_2_the_request_never_arrives(start: Start) -> None:
     """The connection ends all the same; the order does not exist."""
     async with start(faults=True) as bench:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -86,3 +88,20 @@ async def test_without_the_setting_there_is_nothing_to_script(start: Start) -> N
         assert await bench.refusal("GET", "/faults", account=None) == -5000
         with pytest.raises(StartError, match=r"faults are off; start the exchange with .*--faults"):
             _ = bench.exchange.faults
+
+
+def test_the_page_lists_every_kind_with_what_it_takes() -> None:
+    """One row for each kind, and none for what there is not."""
+    page = (Path(__file__).resolve().parents[2] / "docs" / "exchange-faults.md").read_text()
+    rows = dict(re.findall(r"^\| `(\w+)` \|[^|]*\|([^|]*)\| [\d, ]+ \|$", page, flags=re.MULTILINE))
+    assert rows.keys() == KINDS.keys()
+    for name, kind in KINDS.items():
+        marked = [f"`{field}`" + ("" if field in kind.required else "?") for field in kind.takes]
+        assert rows[name].strip() == ", ".join(marked)
+
+
+def test_every_kind_is_tested() -> None:
+    """By its name, in one of the files about faults."""
+    files = Path(__file__).parent.glob("test_faults_*.py")
+    text = "".join(file.read_text() for file in files)
+    assert [kind for kind in KINDS if f'"{kind}"' not in text] == []
