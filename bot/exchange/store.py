@@ -61,6 +61,7 @@ class Store(History):
             self._db = sqlite3.connect(self._path, isolation_level=None)
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = NORMAL")
+            self._check_format()
             self._db.executescript(_SCHEMA + "".join(table.schema for table in TABLES))
             self._redo = RedoLog(self._path.with_name(f"{FILE_NAME}-redo"))
             if not is_new:  # beside a new store lies, if anything, the log of one that was archived
@@ -96,14 +97,22 @@ class Store(History):
             self._write([("format", FORMAT), ("identity", identity)])
             self.flush()
             return False
-        if self.fact("format") != FORMAT:
-            raise StoreMismatchError(f"{self._path} is of another version; use --fresh to archive it")
         if known != identity:
             raise StoreMismatchError(
                 f"{self._path} holds another market (prices, symbols or seed differ);"
                 " use --fresh to archive it, or the settings it was made with"
             )
         return True
+
+    def _check_format(self) -> None:
+        """Raise StoreMismatchError for a store of another version, before anything is changed in it."""
+        if self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'facts'").fetchone() is None:
+            return
+        found = self._db.execute("SELECT value FROM facts WHERE name = 'format'").fetchone()
+        if found is not None and found[0] != FORMAT:
+            raise StoreMismatchError(
+                f"{self._path} is of another version; use --fresh to archive it, or another directory"
+            )
 
     def fact(self, name: str) -> str | None:
         """Return a stored fact."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sqlite3
 import sys
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -247,3 +248,22 @@ async def test_two_exchanges_do_not_share_a_store(start: Start) -> None:
             async with start():
                 pass
         assert (await bench.order())["status"] == "FILLED"
+
+
+async def test_a_store_of_another_version_is_refused(start: Start, tmp_path: Path) -> None:
+    """In one line, and nothing in it is changed."""
+    path = tmp_path / FILE_NAME
+    with sqlite3.connect(path) as old:
+        old.execute("CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT)")
+        old.execute("CREATE TABLE orders (id INTEGER)")
+        old.execute("INSERT INTO facts VALUES ('format', '1')")
+    old.close()
+    with pytest.raises(StoreMismatchError, match=r"is of another version; use --fresh to archive it"):
+        async with start(directory=tmp_path):
+            pass
+    with sqlite3.connect(path) as old:
+        assert old.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall() == [
+            ("facts",),
+            ("orders",),
+        ]
+    old.close()
