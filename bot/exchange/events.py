@@ -60,7 +60,8 @@ class AccountEvent(NamedTuple):
     """A wallet or position changed.
 
     `reason` is ORDER, FUNDING_FEE, DEPOSIT, WITHDRAW, INSURANCE_CLEAR, MARGIN_TRANSFER or
-    MARGIN_TYPE_CHANGE. `balance_change` is what changed except by trading profit and commission.
+    MARGIN_TYPE_CHANGE. `balance_change` is what changed except by trading profit and commission. `funded` is
+    the symbol of a funding payment.
     """
 
     account: str
@@ -69,6 +70,7 @@ class AccountEvent(NamedTuple):
     cross_wallet: Decimal
     balance_change: Decimal
     positions: tuple[PositionChange, ...]
+    funded: str = ""
 
 
 class LeverageEvent(NamedTuple):

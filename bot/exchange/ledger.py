@@ -178,11 +178,14 @@ class Ledger:
         reason: str,
         positions: Iterable[tuple[str, PositionSide]] = (),
         balance_change: Decimal = ZERO,
+        funded: str = "",
     ) -> None:
-        """Tell of a change of wallet and positions."""
+        """Tell of a change of wallet and positions; `funded` is the symbol of a funding payment."""
         changed = tuple(self._position_change(account, symbol, side) for symbol, side in positions)
         self.events.append(
-            AccountEvent(account.name, reason, account.wallet, account.cross_wallet, balance_change, changed)
+            AccountEvent(
+                account.name, reason, account.wallet, account.cross_wallet, balance_change, changed, funded
+            )
         )
 
     def _position_change(self, account: Account, symbol: str, side: PositionSide) -> PositionChange:

@@ -151,6 +151,5 @@ class Settlement:
             ledger.pay(account, IncomeType.FUNDING_FEE, due.symbol, amount, due.time_ms)
             if holding.isolated:
                 ledger.add_isolated(account, due.symbol, side, amount)
-                ledger.tell_account(account, "FUNDING_FEE", ((due.symbol, side),), amount)
-            else:
-                ledger.tell_account(account, "FUNDING_FEE", (), amount)
+            told = ((due.symbol, side),) if holding.isolated else ()  # as the venue: none of a cross margin
+            ledger.tell_account(account, "FUNDING_FEE", told, amount, due.symbol)

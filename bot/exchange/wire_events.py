@@ -115,16 +115,14 @@ def account_update(event: AccountEvent, now: int) -> Json:
         "cw": short(event.cross_wallet),
         "bc": short(event.balance_change),
     }
-    return {
-        "e": "ACCOUNT_UPDATE",
-        "E": now,
-        "T": now,
-        "a": {
-            "m": event.reason,
-            "B": [balance],
-            "P": [_position_change(item) for item in event.positions],
-        },
+    body: Json = {
+        "m": event.reason,
+        "B": [balance],
+        "P": [_position_change(item) for item in event.positions],
     }
+    if event.funded:
+        body["S"] = event.funded
+    return {"e": "ACCOUNT_UPDATE", "E": now, "T": now, "a": body}
 
 
 def _position_change(item: PositionChange) -> Json:

@@ -12,6 +12,7 @@ from bot.exchange.wire import ASSET, Json, money, plain
 if TYPE_CHECKING:
     from bot.exchange.catalog import Symbol
     from bot.exchange.market import Market
+COLLATERAL = "USDTUSD"
 
 
 def symbol_info(symbol: Symbol) -> Json:
@@ -106,4 +107,22 @@ def leverage_bracket(symbol: Symbol) -> Json:
             }
             for bracket in symbol.brackets
         ],
+    }
+
+
+def asset_index(now: int) -> Json:
+    """Return the price of the one asset that is collateral here, in USD."""
+    one, buffer = "1.00000000", "0.00000000"
+    return {
+        "symbol": COLLATERAL,
+        "time": now,
+        "index": one,
+        "bidBuffer": buffer,
+        "askBuffer": buffer,
+        "bidRate": one,
+        "askRate": one,
+        "autoExchangeBidBuffer": buffer,
+        "autoExchangeAskBuffer": buffer,
+        "autoExchangeBidRate": one,
+        "autoExchangeAskRate": one,
     }

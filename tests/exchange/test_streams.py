@@ -174,16 +174,19 @@ async def test_slow_marks_come_every_three_seconds(start: Start) -> None:
 
 
 async def test_best_bid_and_ask_are_told_when_they_change(start: Start) -> None:
-    """A market order that eats the touch is told at once, with an update id that rises."""
+    """The touch of a snapshot at first, then whatever an order changes, before the order is answered."""
     async with start() as bench:
+        await bench.pacer()
         socket = await listen(bench, "/public/ws/btcusdt@bookTicker")
         (before,) = await frames(socket, 1)
         depth = (await bench.call("GET", "/fapi/v1/depth", {"symbol": "BTCUSDT", "limit": 5}))[1]
         assert [before["b"], before["B"]] == depth["bids"][0]
         assert [before["a"], before["A"]] == depth["asks"][0]
-        pacer = await bench.pacer()
-        await pacer.idle(START_MS, START_MS + 1_000)
         assert before["u"] < depth["lastUpdateId"]
+        await bench.order(price=before["b"], quantity="0.5", timeInForce="GTC")
+        (after,) = await frames(socket, 1)
+    assert (after["b"], Decimal(after["B"])) == (before["b"], Decimal(before["B"]) + Decimal("0.5"))
+    assert after["u"] > before["u"]
     assert {"e", "u", "s", "ps", "b", "B", "a", "A", "T", "E", "st"} == set(before)
 
 
@@ -339,6 +342,15 @@ async def test_statistics_are_those_of_rest(start: Start, name: str) -> None:
         row[word] for word in ("lastPrice", "openPrice", "highPrice", "lowPrice", "volume", "quoteVolume")
     ]
     assert ("w" in frame) == ("iniTicker" not in name)
+
+
+async def test_the_price_of_collateral_is_told(start: Start) -> None:
+    """By itself, and as the only one of all assets."""
+    async with start() as bench:
+        socket = await listen(bench, "/market/ws/usdtusd@assetIndex/!assetIndex@arr")
+        one, of_all = await frames(socket, 2)
+    assert [one] == of_all
+    assert (one["e"], one["s"], one["i"]) == ("assetIndexUpdate", "USDTUSD", "1.00000000")
 
 
 async def test_a_liquidation_is_told(start: Start) -> None:

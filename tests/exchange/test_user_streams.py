@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bot.exchange.listen_keys import VALIDITY_MS, ListenKeys
-from tests.exchange.builders import DOWN, START_MS, UP, Bench, Start
+from tests.exchange.builders import DOWN, START_MS, UP, Bench, Start, StepPath
 
 if TYPE_CHECKING:
     import aiohttp
@@ -44,6 +44,21 @@ async def test_a_fill_is_told_in_the_venues_order(start: Start) -> None:
     assert (trade["o"]["x"], trade["o"]["X"], trade["o"]["z"]) == ("TRADE", "FILLED", "0.01")
     assert (trade["o"]["i"], trade["E"], trade["o"]["N"]) == (order["orderId"], START_MS, "USDT")
     assert trade["o"]["t"] == lite["t"]
+
+
+async def test_funding_names_its_symbol(start: Start) -> None:
+    """A payment on a cross position tells the balance and the symbol, and no position."""
+    path = StepPath([60_000] * 10, step_ms=3_600_000)
+    async with start(paths={"BTCUSDT": path}) as bench:
+        pacer, marks = await bench.pacer(), await bench.marks()
+        await bench.order(quantity="0.01")
+        key = (await listen_key(bench))["listenKey"]
+        socket = await bench.session.ws_connect(f"{bench.ws_url}/private/ws/{key}")
+        for _ in range(9):
+            await pacer.idle((await marks.next())[0])
+        (event,) = await events(socket, 1)
+    assert (event["a"]["m"], event["a"]["S"], event["a"]["P"]) == ("FUNDING_FEE", "BTCUSDT", [])
+    assert event["a"]["B"][0]["bc"] == "-0.06"
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bot.exchange import wire
+from bot.exchange import wire, wire_market
 from bot.exchange.entities import ZERO
 from bot.exchange.errors import unknown_symbol
 from bot.exchange.routes import Key, PublicRoute, by_symbol
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from bot.exchange.params import Params
 
 Json = dict[str, Any]
-COLLATERAL = "USDTUSD"
 INDEX_SOURCE = "paper"
 
 
@@ -46,22 +45,9 @@ def _constituents(desk: Desk, params: Params) -> Json:
 
 def _asset_index(desk: Desk, params: Params) -> Any:
     """Return the price of the one asset that is collateral here, in USD."""
-    if params.text("symbol", COLLATERAL) != COLLATERAL:
+    if params.text("symbol", wire_market.COLLATERAL) != wire_market.COLLATERAL:
         raise unknown_symbol()
-    one, buffer = "1.00000000", "0.00000000"
-    row = {
-        "symbol": COLLATERAL,
-        "time": desk.venue.market.now,
-        "index": one,
-        "bidBuffer": buffer,
-        "askBuffer": buffer,
-        "bidRate": one,
-        "askRate": one,
-        "autoExchangeBidBuffer": buffer,
-        "autoExchangeAskBuffer": buffer,
-        "autoExchangeBidRate": one,
-        "autoExchangeAskRate": one,
-    }
+    row = wire_market.asset_index(desk.venue.market.now)
     return row if "symbol" in params else [row]
 
 

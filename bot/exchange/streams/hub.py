@@ -82,6 +82,12 @@ class Broadcast:
         self._last_ms = 0
         self._last_s = 0.0
 
+    @property
+    def is_immediate(self) -> bool:
+        """Whether it is told as it happens."""
+        topic = self.topic
+        return topic is not None and topic.every_ms == 0 and topic.kind is not Kind.MARK
+
     def is_due(self, now_ms: int, wall_s: float) -> bool:
         """Whether the update speed allows another frame."""
         every_ms = self.topic.every_ms if self.topic else 0
@@ -158,6 +164,8 @@ class Streams:
             if event.account in heard:
                 self._put_user(event.account, wire_events.user_event(event, now), touched)
         _flush(touched)
+        if self._broadcasts and any(isinstance(event, OrderEvent) for event in events):
+            self._send_news([item for item in self._broadcasts.values() if item.is_immediate])
 
     async def send_key_expired(self, key: str) -> None:
         """Tell the streams of a listen key that it has run out; they stay open, and silent from then on."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bot.exchange.streams.assets import AssetIndexFeed
 from bot.exchange.streams.books import BookTickerFeed, DepthFeed, PartialDepthFeed
 from bot.exchange.streams.candles import CandleFeed
 from bot.exchange.streams.liquidations import LiquidationFeed, Liquidations
@@ -50,5 +51,6 @@ _MAKERS: dict[Kind, Callable[[Sources, Topic], Feed]] = {
     ),
     Kind.TICKER: lambda at, topic: TickerFeed(at.market, topic.symbol, mini=False),
     Kind.MINI_TICKER: lambda at, topic: TickerFeed(at.market, topic.symbol, mini=True),
+    Kind.ASSET_INDEX: lambda at, topic: AssetIndexFeed(at.market, as_array=not topic.detail),
     Kind.LIQUIDATION: lambda at, topic: LiquidationFeed(at.market, at.liquidations, topic.symbol),
 }

@@ -42,6 +42,7 @@ class Kind(Enum):
     TICKER = "ticker"
     MINI_TICKER = "miniTicker"
     LIQUIDATION = "forceOrder"
+    ASSET_INDEX = "assetIndex"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,8 @@ class Topic:
 
     `symbol` is empty for all symbols in one stream. `every_ms` is the least time between two frames; 0: as it
     happens. The fast mark streams come at every instant, because clients that pace the market wait for them.
-    `detail` is the interval of a bar, or the number of levels of a partial book.
+    `detail` is the interval of a bar, the number of levels of a partial book, or tells one
+    asset from an array.
     """
 
     kind: Kind
@@ -73,6 +75,8 @@ _ALL_SYMBOLS = {
     "!ticker@arr": Topic(Kind.TICKER, "", 1_000),
     "!miniTicker@arr": Topic(Kind.MINI_TICKER, "", 1_000),
     "!forceOrder@arr": Topic(Kind.LIQUIDATION, "", 1_000),
+    "!assetIndex@arr": Topic(Kind.ASSET_INDEX, "", 1_000),
+    "usdtusd@assetIndex": Topic(Kind.ASSET_INDEX, "", 1_000, "one"),
 }
 _ONE_SYMBOL = {
     "markPrice": (Kind.MARK, 3_000),

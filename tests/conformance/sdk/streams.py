@@ -25,8 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Collection
 
 OPTIONAL = frozenset({"M", "AP", "cr"})  # of an order: only where it was amended by id, or trails
-SILENT = {"asset_index", "composite_index_symbol_information_streams", "contract_info_stream"}
-SILENT |= {"trading_session_stream"}
+SILENT = {"composite_index_symbol_information_streams", "contract_info_stream", "trading_session_stream"}
 
 
 class _Tap:
@@ -206,6 +205,14 @@ async def all_market_mini_tickers_stream(sdk: Sdk) -> None:
     (rows,) = await sdk.frames("all_market_mini_tickers_stream")
     expect(len(rows) == 3, rows)
     sdk.check("24hrMiniTicker", models.AllMarketMiniTickersStreamResponseInner, "!miniTicker@arr")
+
+
+@case
+async def asset_index(sdk: Sdk) -> None:
+    """The price of collateral."""
+    (rows,) = await sdk.frames("asset_index")
+    expect([row.s for row in rows] == ["USDTUSD"], rows)
+    sdk.check("assetIndexUpdate", models.AssetIndexResponseInner)
 
 
 def _bet(sdk: Sdk) -> None:
