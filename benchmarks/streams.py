@@ -8,7 +8,6 @@ as well. The baseline is aiohttp's `send_str` in a loop.
 """
 
 import asyncio
-import base64
 import os
 import re
 import subprocess
@@ -184,10 +183,9 @@ class Reader(asyncio.Protocol):
 
     def connection_made(self, transport: Any) -> None:
         """Ask for the stream."""
-        key = base64.b64encode(os.urandom(16)).decode()
         transport.write(
             f"GET {STREAM} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n\r\n".encode()
+            f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode()
         )
 
     def data_received(self, data: bytes) -> None:
