@@ -7,9 +7,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.measure import main, report, seconds_per_call
-from bot.core.commands import Command
+from bot.core.commands import Command, FetchTouch
 from bot.core.engine import step
-from bot.core.events import Event, Mark
+from bot.core.events import Event, Mark, TouchSeen
 from bot.core.limits import SubmitOrder
 from bot.core.records import RebalanceStarted, Record
 from bot.core.turn import State
@@ -32,10 +32,11 @@ def measure(*, tiny: bool = False) -> None:
     low = [f"{44_000 + i * 0.37:.8f}" for i in range(1_000)]
     high = [f"{90_100 + i * 0.37:.8f}" for i in range(1_000)]
     _see_that_it_trades(lab, low[0])
-    _see_that_it_trades(lab, high[0])
+    _see_that_it_asks(lab, high[0])
     settle_collector()
     _measure_marks("decision and first slice, above the band", lab, low, calls, samples, DECISION_LIMIT_US)
-    _measure_marks("decision and first slice, below the band", lab, high, calls, samples, DECISION_LIMIT_US)
+    _measure_marks("decision below the band, best prices asked", lab, high, calls, samples, DECISION_LIMIT_US)
+    _measure_posting(lab, high[0], calls, samples)
 
 
 def _measure_marks(
@@ -59,6 +60,22 @@ def _measure_marks(
     report("core", figure, found, "us", limit=limit_us, baseline=baseline, best=round(min(found), 2))
 
 
+def _measure_posting(lab: Lab, price: str, calls: int, samples: int) -> None:
+    """A patient slice waits for best bid and ask: the step from that answer to its post-only order."""
+    waiting = step(lab.state, Mark(lab.time_ms + 1, lab.wall_ms, Decimal(price)))[0]
+    bid = Decimal(price).quantize(Decimal("0.1"))
+    touch = TouchSeen(lab.time_ms + 1, lab.wall_ms, bid, bid + 1)
+    assert any(isinstance(command, SubmitOrder) for command in step(waiting, touch)[2])
+
+    def loop(calls: int) -> None:
+        for _ in range(calls):
+            step(waiting, touch)
+
+    found = [s * 1e6 for s in seconds_per_call(loop, calls, samples)]
+    figure = "first slice below the band, from best prices"
+    report("core", figure, found, "us", best=round(min(found), 2))
+
+
 def _nothing(state: State, _: Event) -> tuple[State, tuple[Record, ...], tuple[Command, ...]]:
     return state, (), ()
 
@@ -67,6 +84,11 @@ def _see_that_it_trades(lab: Lab, price: str) -> None:
     _, records, commands = step(lab.state, Mark(lab.time_ms + 1, lab.wall_ms, Decimal(price)))
     assert any(isinstance(record, RebalanceStarted) for record in records)
     assert any(isinstance(command, SubmitOrder) for command in commands)
+
+
+def _see_that_it_asks(lab: Lab, price: str) -> None:
+    commands = step(lab.state, Mark(lab.time_ms + 1, lab.wall_ms, Decimal(price)))[2]
+    assert commands == (FetchTouch(),)
 
 
 if __name__ == "__main__":

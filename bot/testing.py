@@ -27,8 +27,13 @@ from bot.core.turn import State
 from bot.core.units import BPS, ZERO, Leverage, Side
 from strategies.strategic import Strategic
 
-Outcome = Literal["fill", "half", "nothing", "refuse", "lose", "lose filled"]
-"""What the venue does with an order; `lose` drops the request, `lose filled` only the answer."""
+Outcome = Literal[
+    "fill", "half", "nothing", "refuse", "would take", "rest", "rest half", "lose", "lose filled"
+]
+"""What the venue does with an order; `lose` drops the request, `lose filled` only the answer.
+
+`rest` and `rest half` leave a post-only order on the book, untouched or half filled, until it is cancelled.
+"""
 
 _Record = TypeVar("_Record", bound=Record)
 
@@ -75,6 +80,9 @@ def a_contract(*, min_notional: str = "100", lot: str = "0.001", taker_fee: str 
     )
 
 
+_SHARES = {"half": Decimal("0.5"), "rest half": Decimal("0.5"), "nothing": ZERO, "rest": ZERO}
+
+
 class InstantVenue:
     """An account in memory. Every order gets its outcome from `script`, or else fills."""
 
@@ -88,6 +96,7 @@ class InstantVenue:
         self.trades: list[ev.Trade] = []
         self.orders: dict[str, tuple[str, Decimal]] = {}
         self.sent: list[SubmitOrder] = []
+        self.resting: set[str] = set()
 
     def submit(self, order: SubmitOrder, now: tuple[int, int], mark: Decimal) -> ev.Event:
         """Carry an order out, as the script says."""
@@ -95,9 +104,13 @@ class InstantVenue:
         outcome = self.script.popleft() if self.script else "fill"
         if outcome == "refuse":
             return ev.OrderRefused(*now, order.cid, "-2019", "Margin is insufficient.")
+        if outcome == "would take":
+            return ev.OrderRefused(*now, order.cid, "-5022", "It would have crossed.", would_take=True)
         if outcome == "lose":
             return ev.OrderUnknown(*now, order.cid, "timeout")
-        share = {"half": Decimal("0.5"), "nothing": ZERO}.get(outcome, Decimal(1))
+        share = _SHARES.get(outcome, Decimal(1))
+        if order.rests and outcome in ("rest", "rest half"):
+            self.resting.add(order.cid)
         lot = self.contract.lot
         size = (abs(order.quantity) * share / lot).to_integral_value() * lot
         self._fill(order, size, now[0], mark)
@@ -130,7 +143,12 @@ class InstantVenue:
         if cid not in self.orders:
             return ev.OrderMissing(*now, cid)
         venue_id, filled = self.orders[cid]
-        return ev.OrderReport(*now, cid, venue_id, filled, closed=True)
+        return ev.OrderReport(*now, cid, venue_id, filled, closed=cid not in self.resting)
+
+    def cancel(self, cid: str, now: tuple[int, int]) -> ev.Event:
+        """Take a resting order off the book; what it filled stays."""
+        self.resting.discard(cid)
+        return self.look_up(cid, now)
 
 
 class Lab:
@@ -229,6 +247,7 @@ class Lab:
             venue.trades.copy(),
         )
         venue.orders, venue.sent = venue.orders.copy(), venue.sent.copy()
+        venue.resting = venue.resting.copy()
         return twin
 
     def of(self, kind: type[_Record]) -> list[_Record]:
@@ -258,10 +277,12 @@ class Lab:
         return ev.TouchSeen(*self.now, self.price, self.price)
 
     def _read(
-        self, command: cmd.QueryOrder | cmd.FetchTrades | cmd.FetchIncome | cmd.FetchAccount
+        self, command: cmd.QueryOrder | cmd.CancelOrder | cmd.FetchTrades | cmd.FetchIncome | cmd.FetchAccount
     ) -> ev.Event:
         if isinstance(command, cmd.QueryOrder):
             return self.venue.look_up(command.cid, self.now)
+        if isinstance(command, cmd.CancelOrder):
+            return self.venue.cancel(command.cid, self.now)
         if isinstance(command, cmd.FetchTrades):
             wanted = command.venue_order_id
             trades = (t for t in self.venue.trades if wanted in (None, t.venue_order_id))

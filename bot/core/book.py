@@ -28,8 +28,8 @@ class OpenRebalance(NamedTuple):
     """The rebalance under way.
 
     `orders` counts the orders made so far, `slices` those that reached the venue: an order that died with its
-    process must not change the draws of what follows. `misses` counts those in a row that filled nothing,
-    `rejects` those in a row that the venue refused.
+    process must not change the draws of what follows. `misses` counts those in a row that did too little (see
+    `Order.missed`), `rejects` those in a row that the venue refused for more than its price.
     """
 
     number: int
@@ -185,7 +185,15 @@ def _urgency_raised(book: Book, record: rec.UrgencyRaised) -> None:
 
 def _order_intended(book: Book, record: rec.OrderIntended) -> None:
     open_ = _now(book)
-    order = Order(record.cid, record.quantity, record.limit_price, record.reduce_only, record.expires_wall_ms)
+    order = Order(
+        record.cid,
+        record.quantity,
+        record.limit_price,
+        record.reduce_only,
+        record.expires_wall_ms,
+        sent_ms=record.time_ms,
+        rests_until_ms=record.rests_until_ms,
+    )
     counts = (open_.orders + 1, open_.slices, open_.misses, open_.rejects)
     book.rebalance = OpenRebalance(*open_[:10], *counts, order, open_.parked)
 
@@ -201,8 +209,15 @@ def _order_advanced(book: Book, record: rec.OrderAdvanced) -> None:
     _told(book, record.cid, news, record.filled, record.venue_id)
 
 
+def _order_cancel_asked(book: Book, record: rec.OrderCancelAsked) -> None:
+    _told(book, record.cid, News.CANCEL_ASKED)
+
+
 def _order_rejected(book: Book, record: rec.OrderRejected) -> None:
     _told(book, record.cid, News.REFUSED)
+    if not record.would_take:
+        open_ = _now(book)
+        book.rebalance = open_._replace(rejects=open_.rejects + 1)
 
 
 def _order_lost(book: Book, record: rec.OrderLost) -> None:
@@ -225,13 +240,13 @@ def _filled(book: Book, record: rec.Filled) -> None:
 
 def _slice_settled(book: Book, record: rec.SliceSettled) -> None:
     open_ = _now(book)
-    state = open_.order.state if open_.order is not None else None
+    order = open_.order
     settled = open_._replace(order=None, next_slice_ms=record.next_slice_ms)
-    if state is not OrderState.DEAD:
+    if order is not None and order.state is not OrderState.DEAD:
         settled = settled._replace(
             slices=open_.slices + 1,
-            misses=0 if record.filled else open_.misses + 1,
-            rejects=open_.rejects + 1 if state is OrderState.REJECTED else 0,
+            misses=open_.misses + 1 if order.missed else 0,
+            rejects=open_.rejects if order.state is OrderState.REJECTED else 0,
         )
     book.rebalance = settled
 
@@ -317,6 +332,7 @@ _APPLY: dict[type, Callable[[Book, Any], None]] = {
     rec.UrgencyRaised: _urgency_raised,
     rec.OrderIntended: _order_intended,
     rec.OrderAdvanced: _order_advanced,
+    rec.OrderCancelAsked: _order_cancel_asked,
     rec.OrderRejected: _order_rejected,
     rec.OrderLost: _order_lost,
     rec.OrderDead: _order_dead,

@@ -1,4 +1,4 @@
-"""What the outside is asked to do. Reads may be repeated; the one write, `limits.SubmitOrder`, never is."""
+"""What the outside is asked to do. All may be repeated but one, `limits.SubmitOrder`, which never is."""
 
 from typing import NamedTuple, TypeAlias
 
@@ -7,6 +7,16 @@ from bot.core.limits import SubmitOrder
 
 class QueryOrder(NamedTuple):
     """Look an order up by client id; answer with OrderReport, OrderMissing or ReadFailed."""
+
+    cid: str
+    delay_s: float = 0.0
+
+
+class CancelOrder(NamedTuple):
+    """Take a resting order back; answer with what became of it, as for QueryOrder.
+
+    Repeating it does no harm: it names one order, and that can end only once.
+    """
 
     cid: str
     delay_s: float = 0.0
@@ -37,6 +47,8 @@ class FetchAccount(NamedTuple):
 class FetchTouch(NamedTuple):
     """Read best bid and ask; answer with TouchSeen."""
 
+    delay_s: float = 0.0
+
 
 class DrawSecrets(NamedTuple):
     """Draw `u` and salt for a sequence number; answer with Drawn."""
@@ -45,5 +57,12 @@ class DrawSecrets(NamedTuple):
 
 
 Command: TypeAlias = (
-    SubmitOrder | QueryOrder | FetchTrades | FetchIncome | FetchAccount | FetchTouch | DrawSecrets
+    SubmitOrder
+    | QueryOrder
+    | CancelOrder
+    | FetchTrades
+    | FetchIncome
+    | FetchAccount
+    | FetchTouch
+    | DrawSecrets
 )

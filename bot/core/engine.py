@@ -56,6 +56,7 @@ def _drive(turn: Turn) -> None:
     if turn.book.created is None:
         return
     upkeep.keep_draws_queued(turn)
+    settlement.attend(turn)
     mark = turn.mark
     if mark is None or not turn.live.reconciled:
         return
@@ -130,8 +131,8 @@ def _touched(turn: Turn, event: ev.TouchSeen) -> None:
     turn.live = turn.live._replace(touch=event)
 
 
-def _park(turn: Turn, _: ev.Park) -> None:
-    turn.live = turn.live._replace(parking=True)
+def _park(turn: Turn, event: ev.Park) -> None:
+    turn.live = turn.live._replace(parking=True, market_waits=event.market_waits)
 
 
 def _reconcile_due(turn: Turn, _: ev.ReconcileDue) -> None:

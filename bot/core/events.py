@@ -71,13 +71,14 @@ class OrderReport(NamedTuple):
 
 
 class OrderRefused(NamedTuple):
-    """The venue definitely did not accept the order."""
+    """The venue definitely did not accept the order; `would_take`: post-only, it would have crossed."""
 
     time_ms: int
     wall_ms: int
     cid: str
     code: str
     reason: str
+    would_take: bool = False
 
 
 class OrderUnknown(NamedTuple):
@@ -181,10 +182,14 @@ class ReconcileDue(NamedTuple):
 
 
 class Park(NamedTuple):
-    """The process is about to stop: send nothing more; what is under way waits for the next start."""
+    """The process is about to stop: send nothing more; what is under way waits for the next start.
+
+    `market_waits`: so does the market (a paper exchange), and what rests on its book may stay there.
+    """
 
     time_ms: int
     wall_ms: int
+    market_waits: bool = False
 
 
 Event: TypeAlias = (

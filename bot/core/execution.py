@@ -4,7 +4,7 @@ Leverage is frozen, not quantity: before each slice what remains is computed ane
 is proposed here; only `limits` can make an order of it, and the intent is recorded before anything is sent.
 """
 
-from bot.core import draws, limits, plan
+from bot.core import draws, limits, plan, resting
 from bot.core.book import OpenRebalance
 from bot.core.commands import FetchTouch
 from bot.core.events import Mark
@@ -21,7 +21,7 @@ from bot.core.records import (
     UrgencyRaised,
 )
 from bot.core.turn import Turn
-from bot.core.units import ZERO, Contracts, Urgency
+from bot.core.units import ZERO, Contracts, Price, Urgency
 from bot.core.upkeep import emergency
 
 UNFILLED_LIMIT_MS = 900_000
@@ -29,6 +29,8 @@ UNFILLED_LIMIT_MS = 900_000
 
 _UNFILLED = "unfilled delever"
 _DEFERRAL_MS = 1_000
+_TOUCH_AGE_MS = 2_000
+"""Best bid and ask are good for a post-only order for this market time."""
 
 
 def begin(turn: Turn, mark: Mark, first: NextSlice) -> None:
@@ -69,10 +71,12 @@ def progress(turn: Turn, mark: Mark) -> None:
 def park(turn: Turn) -> None:
     """Leave an open rebalance in a state from which the next start goes on.
 
-    An order under way is awaited first.
+    An order under way is awaited first, unless the market waits with us.
     """
     open_ = turn.book.rebalance
-    if open_ is not None and open_.order is None and not open_.parked:
+    if open_ is None or open_.parked:
+        return
+    if open_.order is None or resting.stays(turn, open_.order):
         turn.record(RebalanceParked(turn.now_ms))
 
 
@@ -108,22 +112,42 @@ def _finish(turn: Turn, mark: Mark, ending: Ending) -> None:
     turn.reconcile()
 
 
+def _touch_awaited(turn: Turn, open_: OpenRebalance, *, posts: bool) -> bool:
+    """Whether the book must be seen first: to post at its touch, or where an urgent slice filled nothing.
+
+    An urgent slice asks, but does not depend on the answer.
+    """
+    live = turn.live
+    if posts:
+        touch = live.touch
+        if touch is not None and turn.now_ms - touch.time_ms <= _TOUCH_AGE_MS:
+            return False
+        wanted = touch is not None or not live.touch_asked
+    else:
+        wanted = open_.misses > 0 and open_.urgency is not Urgency.PATIENT and not live.touch_asked
+    if wanted:
+        turn.live = live._replace(touch=None, touch_asked=True)
+        turn.commands.append(FetchTouch())
+    return wanted or posts
+
+
 def _propose(
     turn: Turn, mark: Mark, open_: OpenRebalance, goal: Contracts, left: Contracts, drawn: NextSlice
 ) -> None:
-    book, contract = turn.book, turn.contract
-    if open_.misses and open_.urgency is not Urgency.PATIENT and not turn.live.touch_asked:
-        turn.live = turn.live._replace(touch_asked=True)
-        turn.commands.append(FetchTouch())
-        return  # an urgent slice that filled nothing is priced anew, from the book as it is
-    share_range = plan.MANNERS[open_.urgency].slice_share
+    book, contract, manner = turn.book, turn.contract, plan.MANNERS[open_.urgency]
+    posts = open_.misses < manner.posts
+    if posts:
+        refusal = turn.increases_refused(mark)
+        if refusal is not None:
+            _defer(turn, open_, refusal.reason)
+            return
+    if (posts or open_.misses) and _touch_awaited(turn, open_, posts=posts):
+        return
+    share_range = manner.slice_share
     share = None if share_range is None else draws.share(*share_range, drawn.size)
     quantity = plan.slice_quantity(left, book.ledger, mark.price, contract, share)
-    touch = turn.live.touch
-    opposite = None if touch is None else (touch.ask if quantity > ZERO else touch.bid)
-    elapsed_ms = turn.now_ms - open_.urgency_since_ms
-    price = plan.limit_price(quantity, mark.price, opposite, open_.urgency, elapsed_ms, contract)
-    proposal = limits.Proposal(drawn.cid, quantity, price, goal)
+    price = _price(turn, mark, open_, quantity, posts=posts)
+    proposal = limits.Proposal(drawn.cid, quantity, price, goal, posts)
     verdict = limits.approve(proposal, contract, book.ledger, turn.conditions(mark))
     if isinstance(verdict, limits.Refusal):
         _defer(turn, open_, verdict.reason)
@@ -137,14 +161,35 @@ def _propose(
             verdict.reduce_only,
             mark.price,
             turn.wall_ms + ORDER_LIFETIME_MS,
+            _rests_until_ms(turn, open_) if posts else None,
         )
     )
     turn.commands.append(verdict)
 
 
+def _price(turn: Turn, mark: Mark, open_: OpenRebalance, quantity: Contracts, *, posts: bool) -> Price:
+    """Our own touch for a post-only order, else the collar; which starts at the touch when urgent."""
+    touch, contract = turn.live.touch, turn.contract
+    elapsed_ms = turn.now_ms - open_.urgency_since_ms
+    opposite = None
+    if touch is not None and open_.urgency is not Urgency.PATIENT:
+        opposite = touch.ask if quantity > ZERO else touch.bid
+    worst = plan.limit_price(quantity, mark.price, opposite, open_.urgency, elapsed_ms, contract)
+    if not posts or touch is None:
+        return worst
+    return plan.post_price(quantity, touch.bid if quantity > ZERO else touch.ask, worst, contract)
+
+
+def _rests_until_ms(turn: Turn, open_: OpenRebalance) -> int:
+    low, high = plan.MANNERS[open_.urgency].rest_s
+    rest_s = draws.between(low, high, turn.book.key, "rest", open_.number, open_.slices + 1)
+    return turn.now_ms + int(1000 * rest_s)
+
+
 def _defer(turn: Turn, open_: OpenRebalance, reason: str) -> None:
     """Try again soon; the journal learns of a refusal once, not at every mark."""
     retry_ms = turn.now_ms + _DEFERRAL_MS
+    turn.live = turn.live._replace(touch=None, touch_asked=False)
     if reason != open_.deferred:
         turn.record(SliceDeferred(turn.now_ms, reason, retry_ms))
     turn.wake_at(retry_ms)

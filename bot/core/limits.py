@@ -21,7 +21,8 @@ _SEAL = object()
 class SubmitOrder:
     """An approved order.
 
-    An immediate-or-cancel limit. `quantity` is signed (positive: buy). Only `approve` makes one.
+    A limit: immediate-or-cancel, or, if it `rests`, post-only. `quantity` is signed (positive: buy). Only
+    `approve` makes one.
     """
 
     cid: str
@@ -29,6 +30,7 @@ class SubmitOrder:
     quantity: Contracts
     limit_price: Price
     reduce_only: bool
+    rests: bool
     seal: InitVar[object]
 
     def __post_init__(self, seal: object) -> None:
@@ -50,6 +52,7 @@ class Proposal(NamedTuple):
     quantity: Contracts
     limit_price: Price
     target_position: Contracts
+    rests: bool = False
 
 
 class Conditions(NamedTuple):
@@ -95,7 +98,9 @@ def approve(
         )
     if problem is not None:
         return problem
-    return SubmitOrder(proposal.cid, contract.symbol, quantity, proposal.limit_price, reducing, _SEAL)
+    return SubmitOrder(
+        proposal.cid, contract.symbol, quantity, proposal.limit_price, reducing, proposal.rests, _SEAL
+    )
 
 
 def _size_problem(quantity: Contracts, contract: Contract) -> Refusal | None:

@@ -2,6 +2,7 @@
 
 Rules: an order leaves INTENT only by what the venue says or fails to say, never by our wish; an unknown
 outcome is looked up, never sent again; the cumulative fill only grows; CLOSED, REJECTED and DEAD are final.
+A resting order that is being cancelled may still fill: it is over when the venue says so, and not before.
 """
 
 from enum import StrEnum
@@ -15,6 +16,7 @@ class OrderState(StrEnum):
 
     INTENT = "intent"
     LIVE = "live"
+    CANCELLING = "cancelling"
     UNKNOWN = "unknown"
     CLOSED = "closed"
     REJECTED = "rejected"
@@ -28,6 +30,7 @@ class News(StrEnum):
     COMPLETED = "completed"
     REFUSED = "refused"
     LOST = "lost"
+    CANCEL_ASKED = "cancel asked"
     NEVER_ARRIVED = "never arrived"
 
 
@@ -53,6 +56,10 @@ TRANSITIONS: dict[tuple[OrderState, News], OrderState] = {
     (_S.LIVE, _N.ACCEPTED): _S.LIVE,
     (_S.LIVE, _N.COMPLETED): _S.CLOSED,
     (_S.LIVE, _N.LOST): _S.LIVE,
+    (_S.LIVE, _N.CANCEL_ASKED): _S.CANCELLING,
+    (_S.CANCELLING, _N.ACCEPTED): _S.CANCELLING,
+    (_S.CANCELLING, _N.COMPLETED): _S.CLOSED,
+    (_S.CANCELLING, _N.LOST): _S.CANCELLING,
 }
 """Pairs that are absent contradict what is already known: they change nothing, and call for a look."""
 
@@ -60,7 +67,8 @@ TRANSITIONS: dict[tuple[OrderState, News], OrderState] = {
 class Order(NamedTuple):
     """One order as the journal knows it.
 
-    `filled` is the venue's cumulative word, `booked` our trades' sum, both unsigned.
+    `filled` is the venue's cumulative word, `booked` our trades' sum, both unsigned. An order with
+    `rests_until_ms` is post-only, and rests on the book until then (market time) at the latest.
     """
 
     cid: str
@@ -72,6 +80,8 @@ class Order(NamedTuple):
     venue_id: str | None = None
     filled: Contracts = ZERO
     booked: Contracts = ZERO
+    sent_ms: int = 0
+    rests_until_ms: int | None = None
 
     def told(self, news: News, filled: Contracts = ZERO, venue_id: str | None = None) -> "Order":
         """The order after `news`; contradicting news leaves it as it is."""
@@ -79,6 +89,13 @@ class Order(NamedTuple):
         if state is None:
             return self
         return self._replace(state=state, filled=max(self.filled, filled), venue_id=venue_id or self.venue_id)
+
+    @property
+    def missed(self) -> bool:
+        """Whether it did too little: nothing, or, where it rested, less than half."""
+        if self.rests_until_ms is None:
+            return not self.filled
+        return self.filled * 2 < abs(self.quantity)
 
     @property
     def settled(self) -> bool:

@@ -31,7 +31,8 @@ class Manner:
     `slice_share`: range of a slice's notional as a share of fund value, None for as much as is left;
     `gap_s`: range of the pause between slices; the collar starts at `collar_bps` from the mark and widens by
     `widening_bps_per_s` of market time since the level began, at most to `widest_bps` (None: the venue's
-    price limit).
+    price limit). The first `posts` orders of a slice are post-only at our own touch, for a time drawn from
+    `rest_s`; what follows crosses.
     """
 
     slice_share: tuple[float, float] | None
@@ -39,10 +40,14 @@ class Manner:
     collar_bps: Decimal
     widening_bps_per_s: Decimal
     widest_bps: Decimal | None
+    posts: int = 0
+    rest_s: tuple[float, float] = (0.0, 0.0)
 
 
 MANNERS = {
-    Urgency.PATIENT: Manner((0.04, 0.12), (15.0, 120.0), Decimal(10), Decimal("0.05"), Decimal(30)),
+    Urgency.PATIENT: Manner(
+        (0.04, 0.12), (15.0, 120.0), Decimal(10), Decimal("0.05"), Decimal(30), 3, (5.0, 15.0)
+    ),
     Urgency.PROMPT: Manner((0.08, 0.24), (1.0, 8.0), Decimal(20), Decimal(2), Decimal(200)),
     Urgency.EMERGENCY: Manner(None, (0.0, 0.0), Decimal(100), Decimal(20), None),
 }
@@ -137,6 +142,13 @@ def limit_price(
     base = mark if touch is None or touch > mark else touch
     worst, furthest = base * (ONE - fraction), mark * contract.lowest_price
     return not_below(max(worst, furthest), contract.tick)
+
+
+def post_price(quantity: Contracts, own_touch: Price, worst: Price, contract: Contract) -> Price:
+    """The price of a post-only order: our own side's best, on the venue's grid, and never beyond `worst`."""
+    if quantity > ZERO:
+        return min(not_above(own_touch, contract.tick), worst)
+    return max(not_below(own_touch, contract.tick), worst)
 
 
 def passed_opposite_edge(

@@ -101,7 +101,10 @@ class UrgencyRaised(NamedTuple):
 
 
 class OrderIntended(NamedTuple):
-    """An order may be sent from now on, exactly once. The venue can accept it until `expires_wall_ms`."""
+    """An order may be sent from now on, exactly once. The venue can accept it until `expires_wall_ms`.
+
+    With `rests_until_ms` it is post-only and rests until then; without, it fills at once or not at all.
+    """
 
     time_ms: int
     cid: str
@@ -110,6 +113,14 @@ class OrderIntended(NamedTuple):
     reduce_only: bool
     mark: Price
     expires_wall_ms: int
+    rests_until_ms: int | None = None
+
+
+class OrderCancelAsked(NamedTuple):
+    """A resting order is to be taken back; it may fill until the venue says that it is over."""
+
+    time_ms: int
+    cid: str
 
 
 class OrderAdvanced(NamedTuple):
@@ -123,12 +134,13 @@ class OrderAdvanced(NamedTuple):
 
 
 class OrderRejected(NamedTuple):
-    """The venue definitely refused the order."""
+    """The venue definitely refused the order; `would_take`: for it was post-only, and would have crossed."""
 
     time_ms: int
     cid: str
     code: str
     reason: str
+    would_take: bool = False
 
 
 class OrderLost(NamedTuple):
@@ -277,6 +289,7 @@ Record: TypeAlias = (
     | RebalanceStarted
     | UrgencyRaised
     | OrderIntended
+    | OrderCancelAsked
     | OrderAdvanced
     | OrderRejected
     | OrderLost

@@ -4,15 +4,23 @@ An outcome that nobody knows is looked up by client id; it is never sent again. 
 when the venue can no longer accept it, has twice said that it knows nothing of it, and the position agrees.
 """
 
-from bot.core import draws, plan, upkeep
+from bot.core import draws, plan, resting, upkeep
 from bot.core import events as ev
 from bot.core.book import OpenRebalance
-from bot.core.commands import FetchAccount, FetchIncome, FetchTrades, QueryOrder
+from bot.core.commands import (
+    CancelOrder,
+    FetchAccount,
+    FetchIncome,
+    FetchTouch,
+    FetchTrades,
+    QueryOrder,
+)
 from bot.core.orders import News, Order, OrderState
 from bot.core.records import (
     ExternalChange,
     Filled,
     OrderAdvanced,
+    OrderCancelAsked,
     OrderDead,
     OrderLost,
     OrderRejected,
@@ -38,12 +46,27 @@ def resolve_outstanding(turn: Turn) -> bool:
     if order is None:
         return False
     if order.settled:
-        settle(turn, order)
+        _conclude(turn, order)
     elif order.state is OrderState.CLOSED:
         _fetch_trades(turn, order)
     else:
         turn.commands.append(QueryOrder(order.cid))
     return True
+
+
+def attend(turn: Turn) -> None:
+    """A resting order is taken back when its time is over; one that filled settles then."""
+    open_ = turn.book.rebalance
+    order = open_.order if open_ is not None else None
+    if open_ is None or order is None or order.rests_until_ms is None:
+        return
+    if not resting.is_over(turn, open_, order):
+        turn.wake_at(order.rests_until_ms)
+    elif order.settled:
+        settle(turn, order)
+    elif order.state is OrderState.LIVE:
+        turn.record(OrderCancelAsked(turn.now_ms, order.cid))
+        turn.commands.append(CancelOrder(order.cid))
 
 
 def reported(turn: Turn, event: ev.OrderReport) -> None:
@@ -54,30 +77,49 @@ def reported(turn: Turn, event: ev.OrderReport) -> None:
         return
     news = News.COMPLETED if event.closed else News.ACCEPTED
     if order.told(news, event.filled, event.venue_id) == order:
-        if order.state is OrderState.LIVE:
-            turn.commands.append(QueryOrder(order.cid, delay_s=1.0))
+        _watch(turn, order, delay_s=1.0)
         return
     turn.record(OrderAdvanced(turn.now_ms, event.cid, event.venue_id, event.filled, event.closed))
-    order = _named(turn, event.cid)
-    if order is None or order.settled:
-        settle(turn, order)
+    order = order.told(news, event.filled, event.venue_id)
+    if order.settled:
+        _conclude(turn, order)
     elif order.state is OrderState.CLOSED:
         _fetch_trades(turn, order)
     else:
-        turn.commands.append(QueryOrder(order.cid, delay_s=0.5))
+        _watch(turn, order, delay_s=0.5)
+
+
+def _watch(turn: Turn, order: Order, delay_s: float) -> None:
+    """An order on the venue's books: one that rests needs no look, one that is cancelled must go.
+
+    An immediate one has no business there, and is looked up until it has gone.
+    """
+    if order.state is OrderState.CANCELLING:
+        turn.commands.append(CancelOrder(order.cid, delay_s))
+    elif order.state is OrderState.LIVE and order.rests_until_ms is None:
+        turn.commands.append(QueryOrder(order.cid, delay_s))
+
+
+def _conclude(turn: Turn, order: Order) -> None:
+    """Settle, unless the slice has time left; `attend` settles it then."""
+    if resting.is_over(turn, _open(turn), order):
+        settle(turn, order)
 
 
 def refused(turn: Turn, event: ev.OrderRefused) -> None:
-    """The venue said no: the slice is over, and the next one waits longer each time."""
+    """The venue said no: the slice is over, and the next one waits longer each time.
+
+    An order that would have crossed although it must not is only priced anew.
+    """
     order = _named(turn, event.cid)
     if order is None or order.told(News.REFUSED) == order:
         return
-    turn.record(OrderRejected(turn.now_ms, event.cid, event.code, event.reason))
+    turn.record(OrderRejected(turn.now_ms, event.cid, event.code, event.reason, event.would_take))
     open_ = _open(turn)
-    if open_.rejects + 1 >= _REJECTS_IN_A_ROW:
+    if open_.rejects >= _REJECTS_IN_A_ROW:
         turn.open_incident(
             REJECTED,
-            f"{open_.rejects + 1} orders in a row were refused, last: {event.code} {event.reason}",
+            f"{open_.rejects} orders in a row were refused, last: {event.code} {event.reason}",
             "check margin, permissions and the contract's filters, then restart with --adopt",
             stops_increases=True,
         )
@@ -99,7 +141,7 @@ def missing(turn: Turn, event: ev.OrderMissing) -> None:
     order = _named(turn, event.cid)
     if order is None or order.state in (OrderState.CLOSED, OrderState.REJECTED):
         return
-    if order.state is OrderState.LIVE:
+    if order.state in (OrderState.LIVE, OrderState.CANCELLING):
         _vanished(turn, order)
         return
     if event.wall_ms <= order.expires_wall_ms:
@@ -154,7 +196,7 @@ def traded(turn: Turn, event: ev.TradesSeen) -> None:
         return
     order = _outstanding(turn)
     if order is not None and order.settled:
-        settle(turn, order)
+        _conclude(turn, order)
     elif order is not None and order.state is OrderState.CLOSED and event.complete:
         turn.live = turn.live._replace(trade_tries=turn.live.trade_tries + 1)
         _fetch_trades(turn, order)
@@ -180,6 +222,8 @@ def read_failed(turn: Turn, event: ev.ReadFailed) -> None:
     order = _outstanding(turn)
     if event.what == QueryOrder.__name__ and order is not None and not order.settled:
         turn.commands.append(QueryOrder(order.cid, delay_s=1.0))
+    elif event.what == CancelOrder.__name__ and order is not None and not order.settled:
+        turn.commands.append(CancelOrder(order.cid, delay_s=1.0))
     elif event.what == FetchTrades.__name__ and order is not None and order.state is OrderState.CLOSED:
         turn.live = turn.live._replace(trade_tries=turn.live.trade_tries + 1)
         _fetch_trades(turn, order)
@@ -189,6 +233,15 @@ def read_failed(turn: Turn, event: ev.ReadFailed) -> None:
         upkeep.await_funding(turn)
     elif event.what == FetchAccount.__name__:
         turn.reconcile(delay_s=2.0)
+    elif event.what == FetchTouch.__name__:
+        _touch_unread(turn)
+
+
+def _touch_unread(turn: Turn) -> None:
+    """A patient slice waits for best bid and ask; an urgent one goes by the mark."""
+    open_ = turn.book.rebalance
+    if open_ is not None and open_.order is None and open_.urgency is Urgency.PATIENT:
+        turn.commands.append(FetchTouch(delay_s=2.0))
 
 
 def _outstanding(turn: Turn) -> Order | None:
@@ -211,18 +264,23 @@ def _open(turn: Turn) -> OpenRebalance:
 def _pause_ms(turn: Turn, open_: OpenRebalance, order: Order) -> int:
     """Market time until the next slice.
 
-    Drawn by urgency, longer after refusals, none after an order that died.
+    Drawn by urgency, longer after refusals; none after an order that died, or that is to be posted anew.
     """
-    if order.state is OrderState.DEAD:
+    if order.state is OrderState.DEAD or (order.rests_until_ms is not None and _repriced(open_, order)):
         return 0
     if order.state is OrderState.REJECTED and open_.urgency is Urgency.EMERGENCY:
         return int(plan.RETRY_GAP_S * 1000)
     if order.state is OrderState.REJECTED:
-        return _REJECT_BACKOFF_MS << min(open_.rejects, 5)
+        return _REJECT_BACKOFF_MS << min(open_.rejects - 1, 5)
     if open_.urgency is Urgency.EMERGENCY:
         return 0 if order.filled else int(plan.RETRY_GAP_S * 1000)
     low, high = plan.MANNERS[open_.urgency].gap_s
     return int(1000 * draws.between(low, high, turn.book.key, "gap", open_.number, open_.slices + 1))
+
+
+def _repriced(open_: OpenRebalance, order: Order) -> bool:
+    """A post-only order that did too little is followed at once by the next, or by one that crosses."""
+    return order.missed and (order.state is not OrderState.REJECTED or open_.rejects == 0)
 
 
 def _fetch_trades(turn: Turn, order: Order) -> None:

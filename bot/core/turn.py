@@ -35,6 +35,7 @@ class Live(NamedTuple):
     feed_trusted: bool = True
     reconciled: bool = False
     parking: bool = False
+    market_waits: bool = False
     touch: TouchSeen | None = None
     touch_asked: bool = False
     funding_pending_ms: int | None = None

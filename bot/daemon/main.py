@@ -142,7 +142,7 @@ async def _park(operations: Operations, world: World) -> None:
     if world.pacer is not None:
         world.pacer.hold()
     for runner in operations.runners:
-        runner.handle(Park(*runner.now()))
+        runner.handle(Park(*runner.now(), market_waits=world.pacer is not None))
     waits = [asyncio.create_task(runner.wait_quiet()) for runner in operations.runners]
     if waits:
         _, late = await asyncio.wait(waits, timeout=_PARK_WITHIN_S)

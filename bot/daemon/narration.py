@@ -26,6 +26,7 @@ _LINES: dict[type, tuple[str, str, tuple[str, ...]]] = {
     rec.RebalanceStarted: ("info", "rebalance_started", ("number", "kind", "reason", "urgency", "mark")),
     rec.UrgencyRaised: ("warning", "urgency_raised", ("urgency", "mark")),
     rec.OrderIntended: ("info", "order_sent", ("cid",)),
+    rec.OrderCancelAsked: ("info", "order_cancel_asked", ("cid",)),
     rec.OrderRejected: ("warning", "order_rejected", ("cid", "code", "reason")),
     rec.OrderLost: ("warning", "order_outcome_unknown", ("cid", "reason")),
     rec.OrderDead: ("warning", "order_never_arrived", ("cid", "evidence")),

@@ -2,9 +2,11 @@
 
 A record becomes its kind (the class name), its market time, the JSON of its open fields and the JSON of its
 sealed ones. Decimals are strings, enumerations their values. What each class holds is worked out once, here.
+A field with a default may be missing: an earlier version did not have it.
 """
 
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from types import NoneType, UnionType
@@ -72,6 +74,7 @@ class _Form:
         secret = SEALED.get(cls, frozenset())
         self.cls = cls
         self.kind = cls.__name__
+        self.optional = cls._field_defaults.keys()
         self.open = {name: _from_json(hints[name]) for name in names if name not in secret}
         self.sealed = {name: _from_json(hints[name]) for name in names if name in secret}
         self.open_names = tuple(self.open)
@@ -113,16 +116,18 @@ def decode(encoded: Encoded) -> Record:
     form = _FORM_OF_KIND.get(encoded.kind)
     if form is None:
         raise UnknownRecordError(f"unknown kind {encoded.kind}")
-    values = _load(encoded.kind, encoded.body, form.open)
+    values = _load(encoded.kind, encoded.body, form.open, form.optional)
     if (encoded.sealed is not None) != bool(form.sealed):
         raise MalformedRecordError(f"{encoded.kind}: sealed fields missing or not expected")
     if encoded.sealed is not None:
-        values |= _load(encoded.kind, encoded.sealed, form.sealed)
+        values |= _load(encoded.kind, encoded.sealed, form.sealed, form.optional)
     record: Record = form.cls(time_ms=encoded.time_ms, **values)
     return record
 
 
-def _load(kind: str, text: bytes, converters: dict[str, _FromJson]) -> dict[str, Any]:
+def _load(
+    kind: str, text: bytes, converters: dict[str, _FromJson], optional: AbstractSet[str]
+) -> dict[str, Any]:
     try:
         stored = orjson.loads(text)
     except orjson.JSONDecodeError as error:
@@ -131,10 +136,12 @@ def _load(kind: str, text: bytes, converters: dict[str, _FromJson]) -> dict[str,
         raise MalformedRecordError(f"{kind}: not a JSON object")
     if unknown := stored.keys() - converters.keys():
         raise UnknownRecordError(f"{kind}: unknown field {min(unknown)}")
-    if missing := converters.keys() - stored.keys():
+    if missing := converters.keys() - stored.keys() - optional:
         raise MalformedRecordError(f"{kind}: field {min(missing)} is missing")
     values = {}
     for name, convert in converters.items():
+        if name not in stored:
+            continue
         try:
             values[name] = convert(stored[name])
         except (ValueError, InvalidOperation):

@@ -4,7 +4,15 @@ import asyncio
 from functools import partial
 from typing import TYPE_CHECKING
 
-from bot.core.commands import DrawSecrets, FetchAccount, FetchIncome, FetchTouch, FetchTrades, QueryOrder
+from bot.core.commands import (
+    CancelOrder,
+    DrawSecrets,
+    FetchAccount,
+    FetchIncome,
+    FetchTouch,
+    FetchTrades,
+    QueryOrder,
+)
 from bot.core.events import (
     AccountSeen,
     IncomeSeen,
@@ -84,7 +92,8 @@ class AccountGateway:
             return self._report(await send())
         except RequestFailed as error:
             if error.code in self._profile.definite_rejects:
-                return OrderRefused(*self._now(), order.cid, error.code, error.reason)
+                would_take = error.code in self._profile.would_take
+                return OrderRefused(*self._now(), order.cid, error.code, error.reason, would_take)
             return OrderUnknown(*self._now(), order.cid, str(error))
 
     async def _read(self, command: "Command") -> "Event":
@@ -92,6 +101,8 @@ class AccountGateway:
         match command:
             case QueryOrder(cid=cid):
                 return await self._query(cid)
+            case CancelOrder(cid=cid):
+                return await self._cancel(cid)
             case FetchTrades(venue_order_id=order_id, since_ms=since_ms):
                 trades = await profile.trades(requests, symbol, order_id, since_ms, self._clock.market_ms())
                 return TradesSeen(*self._now(), trades)
@@ -105,6 +116,13 @@ class AccountGateway:
                 return TouchSeen(*self._now(), bid, ask)
             case DrawSecrets() | SubmitOrder():
                 raise TypeError(f"{type(command).__name__} is not a read of the venue")
+
+    async def _cancel(self, cid: str) -> "Event":
+        """What a cancel says counts only if it worked; whatever else it says, the order is looked up."""
+        try:
+            return self._report(await self._profile.cancel(self._requests, self._symbol, cid))
+        except RequestFailed:
+            return await self._query(cid)
 
     async def _query(self, cid: str) -> "Event":
         try:

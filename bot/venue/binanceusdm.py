@@ -59,6 +59,7 @@ class BinanceUsdm:
 
     name: str = "binanceusdm"
     definite_rejects: frozenset[str] = _DEFINITE_REJECTS
+    would_take: frozenset[str] = frozenset({"-5022"})
     missing_order: frozenset[str] = frozenset({"-2013"})
     bad_key: frozenset[str] = frozenset({"-1022", "-2014", "-2015"})
     clock_skew: frozenset[str] = frozenset({"-1021"})
@@ -159,12 +160,12 @@ class BinanceUsdm:
         client.options["linear"] = {"listenKey": None, "lastAuthenticatedTime": 0}
 
     def submit(self, requests: "Requests", order: "SubmitOrder") -> Callable[[], Awaitable[OrderState]]:
-        """POST /fapi/v1/order, an immediate-or-cancel limit answered with its result."""
+        """POST /fapi/v1/order, an immediate-or-cancel or post-only limit answered with its result."""
         params = {
             "symbol": order.symbol,
             "side": "BUY" if order.quantity > 0 else "SELL",
             "type": "LIMIT",
-            "timeInForce": "IOC",
+            "timeInForce": "GTX" if order.rests else "IOC",
             "quantity": format(abs(order.quantity), "f"),
             "price": format(order.limit_price, "f"),
             "newClientOrderId": order.cid,
@@ -173,6 +174,11 @@ class BinanceUsdm:
         if order.reduce_only:
             params["reduceOnly"] = "true"
         return partial(_sent_order, requests.order("fapiPrivate", "order", params), order.cid)
+
+    async def cancel(self, requests: "Requests", symbol: str, cid: str) -> OrderState:
+        """DELETE /fapi/v1/order."""
+        params = {"symbol": symbol, "origClientOrderId": cid}
+        return _answered_order(await requests.cancel("fapiPrivateDeleteOrder", params), cid)
 
     async def query(self, requests: "Requests", symbol: str, cid: str) -> OrderState:
         """GET /fapi/v1/order."""

@@ -102,6 +102,11 @@ class Profile(Protocol):
         ...
 
     @property
+    def would_take(self) -> frozenset[str]:
+        """Those of them by which the venue says that a post-only order would have crossed."""
+        ...
+
+    @property
     def missing_order(self) -> frozenset[str]:
         """Codes by which the venue says that it knows no such order."""
         ...
@@ -159,6 +164,10 @@ class Profile(Protocol):
 
     def submit(self, requests: "Requests", order: "SubmitOrder") -> "Callable[[], Awaitable[OrderState]]":
         """Sign an order; the result sends it, once."""
+        ...
+
+    async def cancel(self, requests: "Requests", symbol: str, cid: str) -> OrderState:
+        """Cancel an order by client id; raises also where it is over already."""
         ...
 
     async def query(self, requests: "Requests", symbol: str, cid: str) -> OrderState:

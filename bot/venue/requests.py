@@ -85,6 +85,11 @@ class Requests:
         await self._limiter.acquire(1, patience_s=READ_PATIENCE_S)
         return await self._call(getattr(self._client, method)(dict(params)))
 
+    async def cancel(self, method: str, params: Mapping[str, Any]) -> Any:
+        """Cancel an order: once, and ahead of reads."""
+        await self._limiter.acquire(1, order=True, patience_s=ORDER_PATIENCE_S)
+        return await self._call(getattr(self._client, method)(dict(params)))
+
     async def synchronise(self) -> None:
         """Measure the difference between our clock and the venue's, which ccxt then applies to timestamps."""
         await self._limiter.acquire(1, patience_s=READ_PATIENCE_S)

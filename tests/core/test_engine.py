@@ -194,7 +194,7 @@ def test_parking_sends_nothing_more_and_the_next_start_goes_on() -> None:
 def test_parking_awaits_an_order_under_way() -> None:
     """Its trades are booked, then the rebalance is parked."""
     lab = Lab()
-    lab.deliver = lambda _: False
+    lab.deliver = lambda command: isinstance(command, cmd.FetchTouch)
     lab.mark("60000", after_s=300)
     lab.send(ev.Park(*lab.now))
     assert lab.of(rec.RebalanceParked) == []

@@ -13,10 +13,12 @@ def row(urgency: Urgency, manner: Manner) -> str:
     """The line of the page's table that this manner should have."""
     share, gap = manner.slice_share, manner.gap_s
     size = f"{share[0] * 100:g} to {share[1] * 100:g} %" if share else "all that is left"
+    rest = manner.rest_s
+    posted = f"{manner.posts} times, {rest[0]:g} to {rest[1]:g} s each" if manner.posts else "never"
     pause = f"{gap[0]:g} to {gap[1]:g} s" if gap[1] else "none"
     widest = f"{manner.widest_bps} bps" if manner.widest_bps is not None else "the venue's price limit"
     widening = f"{manner.widening_bps_per_s} bps/s"
-    return f"| {urgency} | {size} | {pause} | {manner.collar_bps} bps | {widening} | {widest} |"
+    return f"| {urgency} | {size} | {pause} | {posted} | {manner.collar_bps} bps | {widening} | {widest} |"
 
 
 def test_the_table_of_urgencies_is_the_code() -> None:

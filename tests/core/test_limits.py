@@ -143,7 +143,7 @@ def test_the_smallest_order_that_reduces_needs_no_notional() -> None:
 def test_nobody_else_can_build_an_order() -> None:
     """Without the seal of the limits the constructor refuses."""
     with pytest.raises(TypeError, match=r"only bot\.core\.limits\.approve"):
-        SubmitOrder("ib1", "BTCUSDT", D(1), D(60_000), reduce_only=False, seal=object())
+        SubmitOrder("ib1", "BTCUSDT", D(1), D(60_000), reduce_only=False, rests=False, seal=object())
 
 
 def test_no_other_module_calls_the_constructor() -> None:

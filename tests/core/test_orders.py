@@ -40,6 +40,10 @@ def an_order(state: OrderState = S.INTENT, filled: str = "0", booked: str = "0")
         (S.LIVE, N.ACCEPTED, S.LIVE),
         (S.LIVE, N.COMPLETED, S.CLOSED),
         (S.LIVE, N.LOST, S.LIVE),
+        (S.LIVE, N.CANCEL_ASKED, S.CANCELLING),
+        (S.CANCELLING, N.ACCEPTED, S.CANCELLING),
+        (S.CANCELLING, N.COMPLETED, S.CLOSED),
+        (S.CANCELLING, N.LOST, S.CANCELLING),
     ],
 )
 def test_news_moves_an_order(before: OrderState, news: News, after: OrderState) -> None:
@@ -84,6 +88,15 @@ def test_the_venue_id_stays_once_known() -> None:
     """Later news without an id does not erase it."""
     order = an_order().told(N.ACCEPTED, venue_id="77").told(N.COMPLETED)
     assert order.venue_id == "77"
+
+
+@pytest.mark.parametrize(
+    ("rests_until_ms", "filled", "missed"),
+    [(None, "0", True), (None, "0.001", False), (9_000, "0.499", True), (9_000, "0.5", False)],
+)
+def test_an_order_that_rests_must_do_half(rests_until_ms: int | None, filled: str, *, missed: bool) -> None:
+    """One that crosses must do anything at all."""
+    assert an_order(filled=filled)._replace(rests_until_ms=rests_until_ms).missed is missed
 
 
 @pytest.mark.parametrize(

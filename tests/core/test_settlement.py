@@ -9,18 +9,24 @@ from bot.core import settlement
 from bot.core.book import OpenRebalance
 from bot.core.limits import SubmitOrder
 from bot.core.orders import ORDER_LIFETIME_MS, Order, OrderState
+from bot.core.plan import MANNERS
+from bot.core.units import Urgency
 from bot.testing import Lab, Outcome, a_fund
 
 D = Decimal
 
 
 def opening(*outcomes: Outcome, deliver: tuple[type, ...] = ()) -> Lab:
-    """A fund that opens; its second order meets `outcomes`, and from then only `deliver` is carried out."""
+    """A fund that opens; its first order that crosses meets `outcomes`.
+
+    From the second slice on only `deliver` is carried out, and best bid and ask are read.
+    """
     lab = Lab(a_fund(start_leverage="0.5"))
     lab.mark("60000", after_s=1)
+    lab.venue.script.extend(["nothing"] * MANNERS[Urgency.PATIENT].posts)
     lab.venue.script.extend(outcomes)
     if deliver:
-        lab.deliver = lambda command: isinstance(command, deliver)
+        lab.deliver = lambda command: isinstance(command, (*deliver, cmd.FetchTouch))
     lab.mark("60000", after_s=300)
     return lab
 
@@ -148,7 +154,7 @@ def test_a_partial_fill_of_a_live_order_is_taken_and_the_order_watched() -> None
     lab.send(ev.OrderReport(*lab.now, cid, "77", D("0.002"), closed=False))
     lab.send(ev.OrderReport(*lab.now, cid, "77", D("0.001"), closed=False))
     assert outstanding(lab).filled == D("0.002")
-    assert len(lab.of(rec.OrderAdvanced)) == 2  # the first slice's, and this one
+    assert len(lab.of(rec.OrderAdvanced)) == 5  # the first slice's, three posts', and this one
 
 
 def test_trades_of_a_closed_order_are_asked_for_until_they_sum_up() -> None:
@@ -263,12 +269,12 @@ def test_a_refused_emergency_slice_is_tried_again_after_a_second() -> None:
 
 
 def test_slices_that_fill_nothing_are_not_refusals() -> None:
-    """Four of them and one refusal: no breach, and the first backoff."""
+    """Seven of them, three posts among them, and one refusal: no breach, and the first backoff."""
     lab = opening("nothing", "nothing", "nothing", "nothing", "refuse")
     for _ in range(4):
         lab.mark("60000", after_s=120)
     assert lab.state.book.incidents == {}
-    assert under_way(lab).misses == 5
+    assert under_way(lab).misses == 8
     assert under_way(lab).next_slice_ms == lab.time_ms + 5_000
 
 

@@ -11,6 +11,7 @@ from bot.core.records import (
     DrawQueued,
     Filled,
     Kind,
+    OrderIntended,
     RebalanceParked,
     RebalanceStarted,
     Record,
@@ -121,6 +122,15 @@ def test_a_damaged_record_is_refused(body: bytes) -> None:
     """Values of a wrong type, missing fields and broken JSON never become a record."""
     with pytest.raises(MalformedRecordError):
         decode(Encoded("Filled", 1, body, None))
+
+
+def test_a_field_that_an_earlier_version_did_not_have_is_its_default() -> None:
+    """A journal is read by every later program."""
+    one = Decimal(1)
+    intended = OrderIntended(1, "ib1", one, one, reduce_only=True, mark=one, expires_wall_ms=9)
+    body = encode(intended).body.replace(b',"rests_until_ms":null', b"")
+    assert b"rests" not in body
+    assert decode(Encoded("OrderIntended", 1, body, None)) == intended
 
 
 def test_a_record_without_its_secrets_is_refused() -> None:

@@ -116,13 +116,15 @@ class Desk:
         self.happened.append(("changed", records))
         self.listen(runner, records)
 
-    def _answer(self, command: cmd.Command) -> ev.Event:
+    def _answer(self, command: cmd.Command) -> ev.Event:  # noqa: PLR0911 - one answer for each command
         now = (self.clock.market_ms(), self.clock.wall_ms())
         match command:
             case SubmitOrder():
                 return self.venue.submit(command, now, self.price)
             case cmd.QueryOrder(cid=cid):
                 return self.venue.look_up(cid, now)
+            case cmd.CancelOrder(cid=cid):
+                return self.venue.cancel(cid, now)
             case cmd.FetchTrades(venue_order_id=wanted):
                 trades = (trade for trade in self.venue.trades if wanted in (None, trade.venue_order_id))
                 return ev.TradesSeen(*now, tuple(trades))

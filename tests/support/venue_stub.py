@@ -153,6 +153,10 @@ class VenueStub:
         """How many requests came for a route, e.g. `POST /fapi/v1/order`."""
         return sum(seen == route for seen, _ in self.seen)
 
+    def asked(self, route: str) -> list[dict[str, str]]:
+        """The parameters of each request that came for a route."""
+        return [params for seen, params in self.seen if seen == route]
+
     async def until(self, condition: Callable[[], bool]) -> None:
         """Wait until the condition is true; fail after ten seconds."""
         await until(condition)

@@ -8,7 +8,8 @@ from decimal import Decimal
 import pytest
 from aiohttp import web
 
-from bot.core.events import OrderRefused, OrderReport, OrderUnknown
+from bot.core.commands import CancelOrder
+from bot.core.events import OrderRefused, OrderReport, OrderUnknown, ReadFailed
 from bot.venue.errors import RequestFailed
 from bot.venue.venue import Venue
 from tests.support.venue_orders import CID, an_order
@@ -305,3 +306,69 @@ async def test_no_fault_reveals_key_or_signature(
         assert "canary" not in text
         assert "signature=" not in text
         assert "recvWindow=" not in text
+
+
+async def test_a_post_only_order_is_sent_as_such(stub: VenueStub, account: Account) -> None:
+    """GTX; every other order is immediate-or-cancel."""
+    stub.answers[ORDER] = json_answer({**FILLED, "executedQty": "0", "status": "NEW"})
+
+    event = await account.gateway.perform(an_order(rests=True))
+
+    assert isinstance(event, OrderReport)
+    assert (event.filled, event.closed) == (0, False)
+    await account.gateway.perform(an_order())
+    assert [params["timeInForce"] for params in stub.asked(ORDER)] == ["GTX", "IOC"]
+
+
+async def test_a_post_only_order_that_would_cross_is_told_apart(stub: VenueStub, account: Account) -> None:
+    """A refusal of its price, and of nothing else."""
+    stub.answers[ORDER] = error_answer(-5022, "The Post Only order will be rejected.")
+
+    event = await account.gateway.perform(an_order(rests=True))
+
+    assert isinstance(event, OrderRefused)
+    assert event.would_take
+
+
+CANCEL = "DELETE /fapi/v1/order"
+QUERY = "GET /fapi/v1/order"
+
+
+async def test_a_cancel_answers_with_what_the_order_had_filled(stub: VenueStub, account: Account) -> None:
+    """By client id; the answer is the order as it ended."""
+    stub.answers[CANCEL] = json_answer({**FILLED, "executedQty": "0.004", "status": "CANCELED"})
+
+    event = await account.gateway.perform(CancelOrder(CID))
+
+    assert isinstance(event, OrderReport)
+    assert (event.cid, event.filled, event.closed) == (CID, Decimal("0.004"), True)
+    assert [params["origClientOrderId"] for params in stub.asked(CANCEL)] == [CID]
+    assert stub.count(QUERY) == 0
+
+
+CANCEL_FAULTS = UNKNOWN | {"-2011 (it is over already)": error_answer(-2011, "Unknown order sent.")}
+
+
+@pytest.mark.parametrize("fault", CANCEL_FAULTS)
+async def test_a_cancel_that_does_not_say_how_it_ended_is_looked_up(
+    stub: VenueStub, account: Account, fault: str
+) -> None:
+    """The order itself is the only witness."""
+    stub.answers[CANCEL] = CANCEL_FAULTS[fault]
+    stub.answers[QUERY] = json_answer(FILLED)
+
+    event = await account.gateway.perform(CancelOrder(CID))
+
+    assert isinstance(event, OrderReport)
+    assert (event.filled, event.closed) == (Decimal("0.010"), True)
+    assert stub.count(QUERY) == 1
+
+
+async def test_a_cancel_of_which_nothing_can_be_learnt_says_so(stub: VenueStub, account: Account) -> None:
+    """Evidence of nothing: the caller asks again."""
+    stub.answers[CANCEL] = stub.answers[QUERY] = error_answer(-1001, "Internal error.")
+
+    event = await account.gateway.perform(CancelOrder(CID))
+
+    assert isinstance(event, ReadFailed)
+    assert event.what == "CancelOrder"

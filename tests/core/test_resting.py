@@ -1,0 +1,308 @@
+"""Raising leverage: posted at our own touch, taken back, posted anew, and crossed in the end."""
+
+from decimal import Decimal
+
+import pytest
+
+from bot.core import commands as cmd
+from bot.core import events as ev
+from bot.core import records as rec
+from bot.core.limits import SubmitOrder
+from bot.core.orders import OrderState
+from bot.core.plan import MANNERS
+from bot.core.units import Urgency
+from bot.testing import Lab, Outcome, a_fund
+from tests.core.test_settlement import outstanding, sent, under_way
+
+D = Decimal
+POSTS = MANNERS[Urgency.PATIENT].posts
+REST_S = MANNERS[Urgency.PATIENT].rest_s
+
+
+def posting(*outcomes: Outcome) -> Lab:
+    """A fund that opens, whose second slice is due and meets `outcomes`."""
+    lab = Lab(a_fund(start_leverage="0.5"))
+    lab.venue.script.extend(outcomes)
+    lab.mark("60000", after_s=300)
+    return lab
+
+
+def rest_of(lab: Lab) -> int:
+    """When the order under way is to be taken back."""
+    until_ms = outstanding(lab).rests_until_ms
+    assert until_ms is not None
+    return until_ms
+
+
+def cancels(lab: Lab) -> list[cmd.CancelOrder]:
+    """Every cancel."""
+    return [command for command in lab.commands if isinstance(command, cmd.CancelOrder)]
+
+
+def out_of_time(lab: Lab) -> None:
+    """Let the time of the resting order pass."""
+    lab.mark(lab.price, after_s=(rest_of(lab) - lab.time_ms) / 1000)
+
+
+def test_an_increase_is_posted_at_our_own_touch() -> None:
+    """Best bid and ask are read, and a post-only order joins the bid of a fund that buys."""
+    lab = Lab(a_fund(start_leverage="0.5"))
+    lab.deliver = lambda _: False
+    lab.mark("60000", after_s=300)
+    assert lab.commands[-1] == cmd.FetchTouch()
+    lab.send(ev.TouchSeen(*lab.now, D("59990.7"), D("60009.1")))
+    order = sent(lab)[-1]
+    assert (order.rests, order.limit_price) == (True, D("59990.7"))
+
+
+def test_a_short_fund_joins_the_ask() -> None:
+    """It increases by selling."""
+    lab = Lab(a_fund(side="short", start_leverage="0.5"))
+    lab.deliver = lambda _: False
+    lab.mark("60000", after_s=300)
+    lab.send(ev.TouchSeen(*lab.now, D("59990.7"), D("60009.1")))
+    assert sent(lab)[-1].limit_price == D("60009.1")
+
+
+def test_a_touch_beyond_the_collar_is_not_followed() -> None:
+    """A bid far above the mark is somebody else's mistake: the order waits at the collar."""
+    lab = Lab(a_fund(start_leverage="0.5"))
+    lab.deliver = lambda _: False
+    lab.mark("60000", after_s=300)
+    lab.send(ev.TouchSeen(*lab.now, D(63_000), D(63_010)))
+    assert sent(lab)[-1].limit_price < D(60_200)
+
+
+def test_the_touch_is_asked_for_once() -> None:
+    """Marks that come before the answer change nothing."""
+    lab = Lab(a_fund(start_leverage="0.5"))
+    lab.deliver = lambda _: False
+    lab.mark("60000", after_s=300)
+    lab.mark("60000", after_s=1)
+    assert len([c for c in lab.commands if c == cmd.FetchTouch()]) == 2  # the first slice's, and this one
+
+
+def test_an_old_touch_is_read_anew() -> None:
+    """It came while decisions waited for funding, and says nothing of the book any more."""
+    lab = Lab(a_fund(start_leverage="0.5"))
+    lab.deliver = lambda _: False
+    lab.mark("60000", after_s=28_799 - lab.time_ms / 1000, rate="0.0001")
+    lab.mark("60000", after_s=1, rate="0.0001")
+    lab.send(ev.TouchSeen(*lab.now, D(59_990), D(60_010)))
+    count = len(sent(lab))
+    lab.time_ms += 2_001
+    paid = ev.Income("f1", 28_800_000, "FUNDING_FEE", D(-1))
+    lab.send(ev.IncomeSeen(*lab.now, (paid,)))
+    assert len(sent(lab)) == count
+    assert lab.commands[-1] == cmd.FetchTouch()
+
+
+def test_a_touch_that_cannot_be_read_is_asked_for_again() -> None:
+    """Patience has time: two seconds later, and nothing is posted blindly."""
+    lab = Lab(a_fund(start_leverage="0.5"))
+    lab.deliver = lambda _: False
+    lab.mark("60000", after_s=300)
+    count = len(sent(lab))
+    lab.send(ev.ReadFailed(*lab.now, "FetchTouch", "timeout"))
+    assert lab.commands[-1] == cmd.FetchTouch(delay_s=2.0)
+    assert len(sent(lab)) == count
+
+
+def test_a_posted_order_rests_until_its_drawn_time_and_is_taken_back() -> None:
+    """The engine asks to be woken then, polls nothing, and journals the cancel before it goes out."""
+    lab = posting("rest")
+    assert outstanding(lab).state is OrderState.LIVE
+    assert lab.time_ms + REST_S[0] * 1000 <= rest_of(lab) <= lab.time_ms + REST_S[1] * 1000
+    assert lab.state.wake_ms == rest_of(lab)
+    assert not any(isinstance(command, cmd.QueryOrder) for command in lab.commands)
+    cid = outstanding(lab).cid
+    lab.deliver = lambda _: False
+    out_of_time(lab)
+    assert lab.of(rec.OrderCancelAsked) == [rec.OrderCancelAsked(lab.time_ms, cid)]
+    assert cancels(lab) == [cmd.CancelOrder(cid)]
+    assert outstanding(lab).state is OrderState.CANCELLING
+
+
+def test_it_is_posted_a_limited_number_of_times_and_then_crosses() -> None:
+    """Each time at a touch that was read anew, without a pause; the last one is immediate-or-cancel."""
+    lab = posting("rest", "rest", "rest")
+    before = len(sent(lab)) - 1
+    for _ in range(POSTS):
+        out_of_time(lab)
+    orders = sent(lab)[before:]
+    assert [order.rests for order in orders] == [True] * POSTS + [False]
+    assert len([c for c in lab.commands if isinstance(c, cmd.FetchTouch)]) == 1 + POSTS
+    assert under_way(lab).misses == 0
+    assert under_way(lab).order is None
+
+
+def test_nothing_is_sent_before_the_cancel_resolves() -> None:
+    """Whatever marks and wakes come: one order at a time."""
+    lab = posting("rest")
+    lab.deliver = lambda _: False
+    out_of_time(lab)
+    count = len(sent(lab))
+    for _ in range(5):
+        lab.mark("60010", after_s=20)
+    assert len(sent(lab)) == count
+    assert len(cancels(lab)) == 1
+
+
+def test_fills_during_the_cancel_count() -> None:
+    """The order filled in part before the cancel reached it: exactly that is booked."""
+    lab = posting("rest")
+    lab.deliver = lambda command: not isinstance(command, cmd.CancelOrder)
+    out_of_time(lab)
+    order = outstanding(lab)
+    part = D("0.002")
+    venue_id, _ = lab.venue.orders[order.cid]
+    lab.venue.orders[order.cid] = (venue_id, part)
+    lab.venue.trade(part, lab.time_ms, lab.price, venue_id)
+    lab.deliver = lambda command: isinstance(command, cmd.FetchTrades)
+    lab.send(lab.venue.cancel(order.cid, lab.now))
+    assert [fill.quantity for fill in lab.of(rec.Filled) if fill.cid == order.cid] == [part]
+    assert lab.state.book.position == lab.venue.ledger.position
+    assert under_way(lab).order is None
+
+
+def test_an_order_that_is_still_there_is_cancelled_again() -> None:
+    """The answer says that it rests on: the cancel is repeated, nothing else is done."""
+    lab = posting("rest")
+    lab.deliver = lambda _: False
+    out_of_time(lab)
+    cid = outstanding(lab).cid
+    lab.send(ev.OrderReport(*lab.now, cid, "2", D("0.001"), closed=False))
+    lab.send(ev.OrderReport(*lab.now, cid, "2", D("0.001"), closed=False))
+    lab.send(ev.ReadFailed(*lab.now, "CancelOrder", "timeout"))
+    assert [command.delay_s for command in cancels(lab)] == [0.0, 0.5, 1.0, 1.0]
+    assert outstanding(lab).state is OrderState.CANCELLING
+
+
+def test_a_cancelled_order_that_is_not_found_stays_under_way() -> None:
+    """It had been accepted, so it did exist: it is looked up until the venue says what became of it."""
+    lab = posting("rest")
+    lab.deliver = lambda _: False
+    out_of_time(lab)
+    lab.send(ev.OrderMissing(*lab.now, outstanding(lab).cid))
+    assert isinstance(lab.commands[-1], cmd.QueryOrder)
+    assert outstanding(lab).state is OrderState.CANCELLING
+
+
+@pytest.mark.parametrize("early_s", [1.0, 4.0])
+def test_a_fill_that_comes_early_changes_nothing_of_what_follows(early_s: float) -> None:
+    """The stream tells of the fill: booked at once, but the slice keeps its time, and the next its own."""
+    told, untold = posting("rest"), posting("rest")
+    quantity, cid = abs(outstanding(told).quantity), outstanding(told).cid
+    for lab in (told, untold):
+        until_ms = rest_of(lab)
+        venue_id, _ = lab.venue.orders[cid]
+        lab.venue.orders[cid] = (venue_id, quantity)
+        lab.venue.resting.discard(cid)
+        lab.venue.trade(quantity, lab.time_ms, lab.price, venue_id)
+        if lab is told:
+            lab.mark("60000", after_s=early_s)
+            lab.send(lab.venue.look_up(cid, lab.now))
+            assert lab.state.book.position == lab.venue.ledger.position
+            assert lab.state.wake_ms == until_ms
+        lab.mark("60000", after_s=(until_ms - lab.time_ms) / 1000)
+    assert under_way(told).order is None
+    assert under_way(told).next_slice_ms == under_way(untold).next_slice_ms
+    assert told.of(rec.SliceSettled) == untold.of(rec.SliceSettled)
+
+
+def test_an_order_that_would_cross_is_priced_anew_at_once() -> None:
+    """A definite no, and no reason to wait: no refusal is counted, no breach follows."""
+    lab = posting("would take", "would take", "would take")
+    assert [r.would_take for r in lab.of(rec.OrderRejected)] == [True] * POSTS
+    assert under_way(lab).rejects == 0
+    assert not sent(lab)[-1].rests
+    assert lab.state.book.incidents == {}
+
+
+def test_less_than_half_is_not_enough() -> None:
+    """A crumb does not make a slice: what is left is posted again at once."""
+    lab = posting("rest", "rest")
+    order = outstanding(lab)
+    venue_id, _ = lab.venue.orders[order.cid]
+    lab.venue.orders[order.cid] = (venue_id, D("0.001"))
+    lab.venue.trade(D("0.001"), lab.time_ms, lab.price, venue_id)
+    out_of_time(lab)
+    assert under_way(lab).misses == 1
+    assert outstanding(lab).cid != order.cid
+
+
+@pytest.mark.parametrize("what", ["feed lost", "park", "opposite edge", "emergency"])
+def test_a_resting_order_is_taken_back_at_once_when_it_is_not_wanted_any_more(what: str) -> None:
+    """No trusted data, the process stops, or leverage is where it must fall and not rise."""
+    lab = Lab()
+    lab.settle()
+    lab.mark("60000")
+    lab.venue.script.append("rest")
+    lab.mark("92000")
+    assert outstanding(lab).state is OrderState.LIVE
+    if what == "feed lost":
+        lab.send(ev.FeedLost(*lab.now, "silence"))
+    elif what == "park":
+        lab.send(ev.Park(*lab.now))
+        assert isinstance(lab.records[-1], rec.RebalanceParked)
+    else:
+        lab.mark("44000" if what == "opposite edge" else "40000", after_s=1)
+        assert sent(lab)[-1].reduce_only
+    assert len(cancels(lab)) == 1
+
+
+def test_a_resting_order_stays_where_the_market_waits_with_us() -> None:
+    """On a paper exchange nothing can happen to it meanwhile: parked as it is, and found there again."""
+    lab = posting("rest")
+    until_ms = rest_of(lab)
+    lab.send(ev.Park(*lab.now, market_waits=True))
+    assert isinstance(lab.records[-1], rec.RebalanceParked)
+    lab.restart()
+    assert cancels(lab) == []
+    assert lab.state.wake_ms == until_ms
+
+
+def test_parking_awaits_the_word_on_an_order_that_may_not_have_arrived() -> None:
+    """Also where the market waits."""
+    lab = Lab(a_fund(start_leverage="0.5"))
+    lab.deliver = lambda command: isinstance(command, cmd.FetchTouch)
+    lab.mark("60000", after_s=300)
+    lab.send(ev.Park(*lab.now, market_waits=True))
+    assert lab.of(rec.RebalanceParked) == []
+
+
+def test_a_restart_finds_a_resting_order_and_leaves_it_its_time() -> None:
+    """It is looked up, awaited, taken back when its time is over, and only then compared with the venue."""
+    lab = posting("rest")
+    until_ms, count = rest_of(lab), len(sent(lab))
+    lab.restart()
+    assert rest_of(lab) == until_ms
+    assert lab.state.wake_ms == until_ms
+    assert len(sent(lab)) == count
+    out_of_time(lab)
+    assert lab.state.live.reconciled
+    assert len(cancels(lab)) == 1
+
+
+def test_a_restart_during_the_cancel_cancels_again() -> None:
+    """The answer was lost with the process."""
+    lab = posting("rest")
+    lab.deliver = lambda _: False
+    out_of_time(lab)
+    lab.deliver = lambda command: not isinstance(command, SubmitOrder)
+    lab.restart()
+    assert len(cancels(lab)) == 2
+    assert lab.of(rec.SliceSettled)[-1].time_ms == lab.time_ms
+
+
+def test_a_restart_settles_a_slice_whose_order_was_closed_early() -> None:
+    """Closed and booked before the process died; its time is not over yet."""
+    lab = posting("rest")
+    until_ms, cid = rest_of(lab), outstanding(lab).cid
+    lab.mark("60000", after_s=1)
+    lab.venue.resting.discard(cid)
+    lab.send(lab.venue.look_up(cid, lab.now))
+    lab.restart()
+    assert under_way(lab).order is not None
+    lab.mark("60000", after_s=(until_ms - lab.time_ms) / 1000)
+    assert (lab.time_ms, cid) in [(settled.time_ms, settled.cid) for settled in lab.of(rec.SliceSettled)]
