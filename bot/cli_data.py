@@ -1,6 +1,5 @@
 """`data`: market data for the study, fetched, judged and described."""
 
-import asyncio
 import json
 import sys
 from datetime import UTC, datetime
@@ -77,6 +76,8 @@ def download(
     first_ms = _time_ms("since", since)
     last_ms = None if until is None else _time_ms("until", until)
     with study_errors("data download"):
+        import asyncio
+
         rows = asyncio.run(fetch(out, symbol, (first_ms, last_ms), (kind, timeframe), (exchange, paper_url)))
     sys.stderr.write(f"{out}: {rows} rows\n")
     return 0
