@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from bot import cli_compare, cli_data, cli_examples, cli_study, cli_sweep
+from bot import cli_compare, cli_control, cli_data, cli_examples, cli_study, cli_sweep
 from bot.cli_errors import explain
 
 if TYPE_CHECKING:
@@ -215,6 +215,9 @@ def exchange(  # noqa: PLR0913 - each argument is an option
     return run_exchange(options)
 
 
+app.command(epilog=cli_control.PAUSE_EXAMPLE)(cli_control.pause)
+app.command(epilog=cli_control.RESUME_EXAMPLE)(cli_control.resume)
+app.command(epilog=cli_control.HALT_EXAMPLE)(cli_control.halt)
 app.command(epilog=cli_study.BACKTEST_EXAMPLE)(cli_study.backtest)
 app.add_typer(cli_data.data, name="data")
 app.command(epilog=cli_compare.COMPARE_EXAMPLE)(cli_compare.compare)

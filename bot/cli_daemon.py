@@ -2,10 +2,11 @@
 
 import json
 from typing import Any
-from urllib.error import URLError
+from urllib.error import HTTPError, URLError
 from urllib.request import ProxyHandler, Request, build_opener
 
 from bot.daemon.token import given_or_kept
+from bot.errors import RefusedError
 from bot.settings import Settings
 
 _TIMEOUT_S = 2.0
@@ -14,15 +15,48 @@ _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - an address
 
 def ask(settings: Settings, path: str) -> Any | None:
     """The daemon's JSON answer to GET `path`; None where no daemon of this data directory answers."""
-    token = given_or_kept(settings.data_dir, settings.web.token)
-    if token is None or settings.web.port == 0:
+    request = _request(settings, path)
+    if request is None:
         return None
-    host = _EVERYWHERE.get(settings.web.host, settings.web.host)
-    request = Request(
-        f"http://{host}:{settings.web.port}{path}", headers={"Authorization": f"Bearer {token}"}
-    )
     try:
         with build_opener(ProxyHandler({})).open(request, timeout=_TIMEOUT_S) as answer:
             return json.load(answer)
     except (URLError, TimeoutError, ConnectionError, ValueError):
         return None  # nobody, or somebody else: the journal knows
+
+
+def tell(settings: Settings, path: str, body: dict[str, str]) -> Any:
+    """POST `body` to `path` of the running daemon and give its JSON answer.
+
+    Raises `RefusedError` where no daemon answers, or where it refuses.
+    """
+    request = _request(settings, path, json.dumps(body).encode())
+    nobody = f"no daemon answers for {settings.data_dir}; start it with `run`, or check INBAND_WEB__PORT"
+    if request is None:
+        raise RefusedError(nobody)
+    try:
+        with build_opener(ProxyHandler({})).open(request, timeout=_TIMEOUT_S) as answer:
+            return json.load(answer)
+    except HTTPError as error:
+        raise RefusedError(f"the daemon refuses: {_reason(error)}") from None
+    except (URLError, TimeoutError, ConnectionError, ValueError):
+        raise RefusedError(nobody) from None
+
+
+def _request(settings: Settings, path: str, body: bytes | None = None) -> Request | None:
+    """A request with the operator's token; None where there can be no daemon to ask."""
+    token = given_or_kept(settings.data_dir, settings.web.token)
+    if token is None or settings.web.port == 0:
+        return None
+    host = _EVERYWHERE.get(settings.web.host, settings.web.host)
+    headers = {"Authorization": f"Bearer {token}"}
+    if body is not None:
+        headers["Content-Type"] = "application/json"
+    return Request(f"http://{host}:{settings.web.port}{path}", data=body, headers=headers)
+
+
+def _reason(error: HTTPError) -> str:
+    try:
+        return str(json.load(error)["error"]["message"])
+    except (ValueError, KeyError, TypeError):
+        return f"HTTP {error.code}"

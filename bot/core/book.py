@@ -74,6 +74,7 @@ class Book:
     last_rebalance_mark: Price | None = None
     skipped: rec.RebalanceSkipped | None = None
     incidents: dict[str, rec.IncidentOpened] = field(default_factory=dict)
+    controlled: rec.ControlChanged | None = None
     recent_trades: tuple[str, ...] = ()
     recent_income: tuple[str, ...] = ()
     dead_orders: tuple[str, ...] = ()
@@ -102,6 +103,18 @@ class Book:
         if not self.incidents:
             return ()
         return tuple(code for code, incident in self.incidents.items() if incident.stops_increases)
+
+    @property
+    def control(self) -> rec.Control:
+        """What the operator allows."""
+        return rec.Control.RUNNING if self.controlled is None else self.controlled.control
+
+    @property
+    def stops(self) -> tuple[str, ...]:
+        """Why increases are stopped: breaches, and the operator's pause or halt."""
+        if self.controlled is None or self.controlled.control is rec.Control.RUNNING:
+            return self.breaches
+        return (*self.breaches, f"{self.controlled.control} by the operator")
 
     @property
     def position(self) -> Contracts:
@@ -308,6 +321,10 @@ def _incident_closed(book: Book, record: rec.IncidentClosed) -> None:
     book.incidents.pop(record.code, None)
 
 
+def _control_changed(book: Book, record: rec.ControlChanged) -> None:
+    book.controlled = record
+
+
 def _sampled(book: Book, record: rec.Sampled) -> None:
     book.sample = record
     if record.variance is not None:
@@ -349,5 +366,6 @@ _APPLY: dict[type, Callable[[Book, Any], None]] = {
     rec.StateChanged: _state_changed,
     rec.IncidentOpened: _incident_opened,
     rec.IncidentClosed: _incident_closed,
+    rec.ControlChanged: _control_changed,
     rec.Sampled: _sampled,
 }

@@ -17,7 +17,14 @@ from bot.core.commands import Command
 from bot.core.decision import consider
 from bot.core.execution import begin, park, progress
 from bot.core.fund import Contract, Fund
-from bot.core.records import FundCreated, IncidentClosed, RebalanceResumed, Record
+from bot.core.records import (
+    Control,
+    ControlChanged,
+    FundCreated,
+    IncidentClosed,
+    RebalanceResumed,
+    Record,
+)
 from bot.core.turn import State, Turn
 
 Step = tuple[State, tuple[Record, ...], tuple[Command, ...]]
@@ -61,6 +68,8 @@ def _drive(turn: Turn) -> None:
     if mark is None or not turn.live.reconciled:
         return
     upkeep.sample(turn, mark)
+    if turn.book.control is Control.HALTED:
+        return
     if turn.live.parking:
         park(turn)
         return
@@ -96,8 +105,7 @@ def _opened(turn: Turn, event: ev.Opened) -> None:
 def _resumed(turn: Turn, event: ev.Resumed) -> None:
     """A restart is recovery: first resolve what may have been sent, then compare with the venue."""
     if event.adopt:
-        for code in turn.book.breaches:
-            turn.record(IncidentClosed(turn.now_ms, code, "adopted by the operator"))
+        _rearm(turn, "adopted by the operator")
     if not settlement.resolve_outstanding(turn):
         turn.reconcile()
 
@@ -131,6 +139,20 @@ def _touched(turn: Turn, event: ev.TouchSeen) -> None:
     turn.live = turn.live._replace(touch=event)
 
 
+def _controlled(turn: Turn, event: ev.Controlled) -> None:
+    """Pause, halt or resume. What resumes is rearmed, and compared with the venue at once."""
+    if event.control is not turn.book.control:
+        turn.record(ControlChanged(turn.now_ms, event.control, event.author, event.why))
+    if event.control is Control.RUNNING and turn.book.breaches:
+        _rearm(turn, f"rearmed by {event.author}: {event.why}")
+        _reconcile_due(turn, ev.ReconcileDue(event.time_ms, event.wall_ms))
+
+
+def _rearm(turn: Turn, how: str) -> None:
+    for code in turn.book.breaches:
+        turn.record(IncidentClosed(turn.now_ms, code, how))
+
+
 def _park(turn: Turn, event: ev.Park) -> None:
     turn.live = turn.live._replace(parking=True, market_waits=event.market_waits)
 
@@ -156,6 +178,7 @@ _TAKE: dict[type, Callable[[Turn, Any], None]] = {
     ev.TouchSeen: _touched,
     ev.Park: _park,
     ev.ReconcileDue: _reconcile_due,
+    ev.Controlled: _controlled,
     ev.OrderReport: settlement.reported,
     ev.OrderRefused: settlement.refused,
     ev.OrderUnknown: settlement.lost,

@@ -7,6 +7,7 @@ milliseconds UTC. Events are named tuples: they are made once a second per fund 
 from decimal import Decimal
 from typing import NamedTuple, TypeAlias
 
+from bot.core.records import Control
 from bot.core.units import Contracts, Price, Usd
 
 
@@ -181,6 +182,16 @@ class ReconcileDue(NamedTuple):
     wall_ms: int
 
 
+class Controlled(NamedTuple):
+    """The operator's word: `author` and `why` go on record. Running also rearms what a breach stopped."""
+
+    time_ms: int
+    wall_ms: int
+    control: Control
+    author: str
+    why: str
+
+
 class Park(NamedTuple):
     """The process is about to stop: send nothing more; what is under way waits for the next start.
 
@@ -209,5 +220,6 @@ Event: TypeAlias = (
     | ReadFailed
     | FeedLost
     | ReconcileDue
+    | Controlled
     | Park
 )

@@ -56,7 +56,7 @@ class Proposal(NamedTuple):
 
 
 class Conditions(NamedTuple):
-    """What the limits judge by. `breaches`: codes of open incidents that stop increases."""
+    """What the limits judge by. `breaches`: what stops increases; `halted`: the operator stops everything."""
 
     mark: Price
     mark_age_ms: int
@@ -64,6 +64,7 @@ class Conditions(NamedTuple):
     breaches: tuple[str, ...]
     max_leverage: Leverage
     order_outstanding: bool
+    halted: bool = False
 
 
 def increases_refused(breaches: tuple[str, ...], feed_trusted: bool, mark_age_ms: int) -> Refusal | None:  # noqa: FBT001 - the three named conditions
@@ -84,6 +85,8 @@ def approve(
     position, quantity = ledger.position, proposal.quantity
     after = position + quantity
     reducing = position * quantity < ZERO
+    if conditions.halted:
+        return Refusal("halted by the operator")
     if conditions.order_outstanding:
         return Refusal("another order is outstanding")
     problem = (

@@ -36,6 +36,14 @@ class FundState(StrEnum):
     DEAD = "dead"
 
 
+class Control(StrEnum):
+    """What the operator allows: everything, no increases, nothing at all."""
+
+    RUNNING = "running"
+    PAUSED = "paused"
+    HALTED = "halted"
+
+
 class FundCreated(NamedTuple):
     """A fund began, flat, at NAV 1. `unallocated`: what its account holds beyond the fund's capital."""
 
@@ -273,6 +281,15 @@ class IncidentClosed(NamedTuple):
     how: str
 
 
+class ControlChanged(NamedTuple):
+    """The operator paused, halted or resumed the fund; it stays so until the operator changes it."""
+
+    time_ms: int
+    control: Control
+    author: str
+    why: str
+
+
 class Sampled(NamedTuple):
     """A mark on the fixed sampling grid; `variance` is the running estimate per second, None at first."""
 
@@ -307,6 +324,7 @@ Record: TypeAlias = (
     | StateChanged
     | IncidentOpened
     | IncidentClosed
+    | ControlChanged
     | Sampled
 )
 

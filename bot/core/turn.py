@@ -8,7 +8,7 @@ from bot.core.events import Event, Mark, TouchSeen
 from bot.core.fund import Contract, Fund
 from bot.core.limits import Conditions, Refusal, increases_refused
 from bot.core.outlook import Outlook, look_ahead
-from bot.core.records import IncidentClosed, IncidentOpened, Record
+from bot.core.records import Control, IncidentClosed, IncidentOpened, Record
 from bot.core.units import Price
 
 
@@ -127,7 +127,7 @@ class Turn:
 
     def increases_refused(self, mark: Mark) -> Refusal | None:
         """Why no position may be increased at this moment, if so."""
-        return increases_refused(self.book.breaches, self.live.feed_trusted, self.now_ms - mark.time_ms)
+        return increases_refused(self.book.stops, self.live.feed_trusted, self.now_ms - mark.time_ms)
 
     def conditions(self, mark: Mark) -> Conditions:
         """What the limits judge by at this moment."""
@@ -136,9 +136,10 @@ class Turn:
             mark.price,
             self.now_ms - mark.time_ms,
             self.live.feed_trusted,
-            self.book.breaches,
+            self.book.stops,
             self.fund.emergency,
             open_ is not None and open_.order is not None,
+            self.book.controlled is not None and self.book.controlled.control is Control.HALTED,
         )
 
     def state(self) -> State:

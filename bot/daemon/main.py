@@ -23,6 +23,7 @@ from bot.core.history import time_text
 from bot.daemon import logs, paper
 from bot.daemon.collector import settle_collector
 from bot.daemon.console import Console
+from bot.daemon.kill_switch import arm_kill_switch
 from bot.daemon.live_table import REFRESH_S, LiveTable
 from bot.daemon.operations import Operations
 from bot.daemon.supervision import Supervisor
@@ -106,6 +107,7 @@ async def _open(
     if operations.runners:
         operations.operator_token = operator_token(settings.data_dir, settings.web.token)
     supervisor.every(_RECONCILE_EVERY_S, operations.reconcile)
+    arm_kill_switch(settings.data_dir, operations, supervisor)
     settle_collector()
     log.info("running", funds=[runner.name for runner in operations.runners])
     return world

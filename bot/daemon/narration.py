@@ -41,6 +41,7 @@ _LINES: dict[type, tuple[str, str, tuple[str, ...]]] = {
     rec.Reconciled: ("info", "reconciled", ()),
     rec.StateChanged: ("error", "fund_state_changed", ("state", "mark")),
     rec.IncidentOpened: ("error", "incident_opened", ("code", "remedy", "stops_increases")),
+    rec.ControlChanged: ("warning", "control_changed", ("control", "author", "why")),
     rec.IncidentClosed: ("info", "incident_closed", ("code", "how")),
 }
 """Records that are absent (fills, order reports, samples) are routine and in the journal."""

@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import Any
 
-from bot.core.events import FeedLost, Mark, ReconcileDue
+from bot.core.events import Controlled, FeedLost, Mark, ReconcileDue
 from bot.core.history import RebalanceHistory
-from bot.core.records import Record
+from bot.core.records import Control, Record
 from bot.daemon.alarms import Alarms
 from bot.daemon.pacer import Pacer
 from bot.daemon.runner import Runner
 from bot.daemon.status import FundStatus, fund_status
+from bot.errors import RefusedError
 
 _CURRENT_S = 15.0
 """Wall time for which a mark counts as current although its stream is lost."""
@@ -104,6 +105,25 @@ class Operations:
         """Have every fund compare its ledger with the venue."""
         for runner in self.runners:
             runner.handle(ReconcileDue(*runner.now()))
+
+    def control(self, fund: str, control: Control, author: str, why: str) -> FundStatus | None:
+        """Pause, halt or resume a fund, and give its status; None if there is no such fund.
+
+        Raises `RefusedError` where the fund has stopped for good, so that nobody would hear.
+        """
+        for runner in self.runners:
+            if runner.name == fund:
+                if runner.failure is not None or runner.state.book.created is None:
+                    raise RefusedError(f"{fund} is not running; repair what stopped it and restart")
+                runner.handle(Controlled(*runner.now(), control, author, why))
+                return self._status(runner)
+        return None
+
+    def halt_all(self, author: str, why: str) -> None:
+        """The kill switch: every fund stops sending, whatever its state."""
+        for runner in self.runners:
+            if runner.state.book.control is not Control.HALTED:
+                runner.handle(Controlled(*runner.now(), Control.HALTED, author, why))
 
     def unready(self) -> list[str]:
         """Why the daemon is not ready, one short reason each; empty when it is."""

@@ -8,7 +8,7 @@ from bot.core.events import Mark
 from bot.core.fund import Fund
 from bot.core.history import decimal_text, time_text
 from bot.core.ledger import Ledger, real_leverage
-from bot.core.records import FundState, Kind
+from bot.core.records import Control, FundState, Kind
 from bot.core.strategy import uses_band
 from bot.core.turn import Region
 from bot.core.units import ZERO, Leverage, Price
@@ -61,10 +61,24 @@ def fund_status(
         "fees": _text(ledger.fees, _CENT_GRID),
         "funding": _text(ledger.funding, _CENT_GRID),
         "rebalances": book.rebalances,
+        "control": _control(book),
         "incidents": [
             {"code": i.code, "since": _time(i.time_ms), "detail": i.detail, "remedy": i.remedy}
             for i in book.incidents.values()
         ],
+    }
+
+
+def _control(book: Book) -> dict[str, str | None]:
+    """What the operator allows, since when, who said so, and why."""
+    said = book.controlled
+    if said is None:
+        return {"state": book.control.value, "since": None, "author": None, "why": None}
+    return {
+        "state": said.control.value,
+        "since": time_text(said.time_ms),
+        "author": said.author,
+        "why": said.why,
     }
 
 
@@ -102,13 +116,19 @@ def triggers(fund: Fund, book: Book, region: Region | None) -> tuple[Price | Non
 
 def fund_state(book: Book) -> str:
     """One word for what the fund is doing, or for the unusual state that it is in."""
-    open_ = book.rebalance
     if book.created is None:
         return "new"
+    return "halted" if book.control is Control.HALTED else _state(book)
+
+
+def _state(book: Book) -> str:
+    open_ = book.rebalance
     if open_ is not None:
         return "parked" if open_.parked else "opening" if open_.kind is Kind.OPEN else "rebalancing"
     if book.state is not FundState.ACTIVE:
         return book.state.value
+    if book.control is Control.PAUSED:
+        return "paused"
     if book.breaches:
         return "increases_stopped"
     return "confirming" if book.confirmation is not None else "active"

@@ -13,8 +13,10 @@ from typing import Any, Protocol
 import structlog
 from aiohttp import web
 
+from bot.web.control import CONTROLS, BadFieldError, Controls, control
 
-class Operations(Protocol):
+
+class Operations(Controls, Protocol):
     """What the daemon shows of itself."""
 
     def unready(self) -> list[str]:
@@ -66,6 +68,11 @@ def make_app(operations: Operations) -> web.Application:
         _require(request, operations.operator_token)
         return web.json_response(operations.incidents())
 
+    async def controlled(request: web.Request) -> web.Response:
+        _require(request, operations.operator_token)
+        return await control(request, operations)
+
+    app.router.add_post(f"/api/v1/funds/{{fund}}/{{word:{'|'.join(CONTROLS)}}}", controlled)
     app.router.add_get("/healthz", healthz)
     app.router.add_get("/readyz", readyz)
     app.router.add_get("/api/v1/operator/funds", funds)
@@ -85,7 +92,13 @@ def _require(request: web.Request, token: str | None) -> None:
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-_CODES = {401: "unauthorized", 404: "not_found", 405: "method_not_allowed", 413: "too_large"}
+_CODES = {
+    401: "unauthorized",
+    404: "not_found",
+    405: "method_not_allowed",
+    409: "conflict",
+    413: "too_large",
+}
 
 
 @web.middleware
@@ -98,6 +111,8 @@ async def _errors_as_json(request: web.Request, handler: Handler) -> web.StreamR
         headers = {name: value for name, value in error.headers.items() if name != "Content-Type"}
         headers.pop("Content-Length", None)
         return web.json_response(body, status=error.status, headers=headers)
+    except BadFieldError as error:
+        return web.json_response(_error_body("unprocessable", error.message, error.field), status=422)
     except web.HTTPException:
         raise
     except Exception:  # noqa: BLE001 - whatever it is, it is logged, and a stranger learns nothing of it
@@ -105,5 +120,5 @@ async def _errors_as_json(request: web.Request, handler: Handler) -> web.StreamR
         return web.json_response(_error_body("internal_error", "see the log of the daemon"), status=500)
 
 
-def _error_body(code: str, message: str) -> dict[str, Any]:
-    return {"error": {"code": code, "message": message, "field": None}}
+def _error_body(code: str, message: str, field: str | None = None) -> dict[str, Any]:
+    return {"error": {"code": code, "message": message, "field": field}}

@@ -121,6 +121,13 @@ def test_a_second_order_is_refused_while_one_is_outstanding() -> None:
     assert verdict(sell(), waiting) == "another order is outstanding"
 
 
+def test_a_halt_refuses_everything() -> None:
+    """The last room before the venue knows of it, whoever proposes."""
+    halted = FINE._replace(halted=True)
+    assert verdict(buy(), halted) == "halted by the operator"
+    assert verdict(sell(), halted) == "halted by the operator"
+
+
 def test_a_fund_without_value_may_not_increase() -> None:
     """Its reductions go through."""
     broke = Ledger(D(-130_000), D(2))

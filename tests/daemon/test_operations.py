@@ -1,8 +1,18 @@
+import asyncio
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
 from bot.core.events import Mark
 from bot.core.history import RebalanceHistory
-from bot.core.records import IncidentOpened
+from bot.core.records import Control, ControlChanged, IncidentOpened
+from bot.daemon.kill_switch import HALT_FILE, arm_kill_switch
 from bot.daemon.operations import Operations
 from bot.daemon.runner import Runner
+from bot.daemon.supervision import Supervisor
+from bot.errors import RefusedError
 from tests.support.desk import Desk
 
 
@@ -93,3 +103,51 @@ async def test_history_follows_the_records(desk: Desk) -> None:
     (entry,) = operations.histories["BTCUP"].entries()
     assert (entry.kind.value, entry.state.value) == ("open", "done")
     assert entry.position_after == runner.state.book.position
+
+
+async def test_the_operators_word_reaches_its_fund_and_shows(desk: Desk) -> None:
+    """Paused, with author and reason; a fund that does not exist hears nothing."""
+    runner = await desk.opened()
+    operations = at_work(runner)
+    said = operations.control("BTCUP", Control.PAUSED, "ann", "maintenance")
+    assert said is not None
+    assert said["control"] == {
+        "state": "paused",
+        "since": "1970-01-01T00:00:01.000Z",
+        "author": "ann",
+        "why": "maintenance",
+    }
+    assert operations.control("ETHUP", Control.PAUSED, "ann", "maintenance") is None
+
+
+async def test_a_fund_that_stopped_cannot_be_told(desk: Desk) -> None:
+    """Nobody would hear: the caller must know."""
+    operations = at_work(desk.runner())
+    with pytest.raises(RefusedError, match="BTCUP is not running"):
+        operations.control("BTCUP", Control.RUNNING, "ann", "go on")
+
+
+async def test_the_kill_switch_halts_every_fund_once(desk: Desk, tmp_path: Path) -> None:
+    """A file in the data directory, also one that was there before the start."""
+    runner = await desk.opened()
+    operations, supervisor = at_work(runner), Supervisor()
+    (tmp_path / HALT_FILE).touch()
+    arm_kill_switch(tmp_path, operations, supervisor)
+    operations.halt_all("kill switch", "again")
+    await supervisor.stop()
+    said = [record for record in desk.records if isinstance(record, ControlChanged)]
+    assert [(record.control, record.author) for record in said] == [(Control.HALTED, "kill switch")]
+    assert operations.status()[0]["state"] == "halted"
+
+
+async def test_a_signal_is_a_kill_switch(desk: Desk, tmp_path: Path) -> None:
+    """SIGUSR1 halts what runs; without file or signal nothing is halted."""
+    runner = await desk.opened()
+    operations, supervisor = at_work(runner), Supervisor()
+    arm_kill_switch(tmp_path, operations, supervisor)
+    assert runner.state.book.control is Control.RUNNING
+    os.kill(os.getpid(), signal.SIGUSR1)
+    await asyncio.sleep(0.05)
+    await supervisor.stop()
+    asyncio.get_running_loop().remove_signal_handler(signal.SIGUSR1)
+    assert runner.state.book.control is Control.HALTED

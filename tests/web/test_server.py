@@ -6,6 +6,8 @@ from typing import Any
 import aiohttp
 import pytest
 
+from bot.core.records import Control
+from bot.errors import RefusedError
 from bot.web.server import serve
 
 TOKEN = "operator-token-0123456789"
@@ -18,6 +20,7 @@ class Figures:
 
     reasons: list[str] = field(default_factory=list)
     operator_token: str | None = TOKEN
+    said: list[tuple[Control, str, str]] = field(default_factory=list)
 
     def unready(self) -> list[str]:
         """Why it is not ready."""
@@ -26,6 +29,15 @@ class Figures:
     def status(self) -> list[dict[str, Any]]:
         """One fund."""
         return [{"fund": "BTCUP", "real_leverage": "2.1"}]
+
+    def control(self, fund: str, control: Control, author: str, why: str) -> dict[str, Any] | None:
+        """BTCUP listens, BTCDOWN has stopped, others do not exist."""
+        if fund == "BTCDOWN":
+            raise RefusedError("BTCDOWN is not running")
+        if fund != "BTCUP":
+            return None
+        self.said.append((control, author, why))
+        return {"fund": fund, "control": {"state": control.value}}
 
     def incidents(self) -> list[dict[str, Any]]:
         """One incident."""
@@ -39,6 +51,13 @@ class Site:
     figures: Figures
     url: str
     session: aiohttp.ClientSession
+
+    async def tell(self, path: str, body: Any, token: str = TOKEN) -> tuple[int, Any]:
+        """Status and JSON body of the answer to a POST."""
+        headers = {"Authorization": f"Bearer {token}"}
+        kind = {"data": body} if isinstance(body, str) else {"json": body}
+        async with self.session.post(self.url + path, headers=headers, **kind) as answer:
+            return answer.status, await answer.json()
 
     async def ask(self, path: str, method: str = "GET", **headers: str) -> tuple[int, Any, Any]:
         """Status, JSON body and headers of an answer."""
@@ -143,3 +162,48 @@ async def test_a_failure_of_ours_is_told_in_json_and_tells_nothing(site: Site) -
     assert status == 500
     assert body["error"]["code"] == "internal_error"
     assert "division" not in str(body)
+
+
+SAID = {"author": "ann", "reason": "maintenance"}
+
+
+@pytest.mark.parametrize(
+    ("word", "control"),
+    [("pause", Control.PAUSED), ("resume", Control.RUNNING), ("halt", Control.HALTED)],
+)
+async def test_the_operators_word_is_handed_on(site: Site, word: str, control: Control) -> None:
+    """With its author and reason; the answer is the fund."""
+    status, body = await site.tell(f"/api/v1/funds/BTCUP/{word}", SAID)
+    assert (status, body) == (200, {"fund": "BTCUP", "control": {"state": control.value}})
+    assert site.figures.said == [(control, "ann", "maintenance")]
+
+
+async def test_a_stranger_cannot_pause(site: Site) -> None:
+    """401, and nothing is handed on."""
+    status, _ = await site.tell("/api/v1/funds/BTCUP/pause", SAID, token="wrong")
+    assert status == 401
+    assert site.figures.said == []
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "code", "field"),
+    [
+        ("BTCUP/pause", "{", 422, "unprocessable", None),
+        ("BTCUP/pause", [], 422, "unprocessable", None),
+        ("BTCUP/pause", {"author": "ann"}, 422, "unprocessable", "reason"),
+        ("BTCUP/pause", {"author": " ", "reason": "x"}, 422, "unprocessable", "author"),
+        ("BTCUP/pause", {"author": "ann", "reason": "x" * 201}, 422, "unprocessable", "reason"),
+        ("BTCUP/pause", {"author": "ann", "reason": "a\nb"}, 422, "unprocessable", "reason"),
+        ("BTCUP/pause", {**SAID, "force": True}, 422, "unprocessable", "force"),
+        ("ETHUP/pause", SAID, 404, "not_found", None),
+        ("BTCDOWN/pause", SAID, 409, "conflict", None),
+        ("BTCUP/explode", SAID, 404, "not_found", None),
+    ],
+)
+async def test_a_word_that_cannot_be_carried_out_is_refused(
+    site: Site, path: str, body: Any, status: int, code: str, field: str | None
+) -> None:
+    """The error names the field where there is one; nothing is handed on."""
+    found, answer = await site.tell(f"/api/v1/funds/{path}", body)
+    assert (found, answer["error"]["code"], answer["error"]["field"]) == (status, code, field)
+    assert site.figures.said == []
