@@ -121,6 +121,17 @@ class Ledger:
         position = account.position(order.symbol, order.position_side)
         self.events.append(OrderEvent(order, execution, trade, modify_id, position.bids, position.asks))
 
+    def tell_new(self, account: Account, order: Order) -> None:
+        """Tell of a new order; the notional of open orders counts it already, as on the venue."""
+        position = account.position(order.symbol, order.position_side)
+        bids, asks = position.bids, position.asks
+        if not order.reduce_only and order.price:
+            if order.side is Side.BUY:
+                bids += order.remaining * order.price
+            else:
+                asks += order.remaining * order.price
+        self.events.append(OrderEvent(order, "NEW", None, 0, bids, asks))
+
     def end(self, account: Account, order: Order, status: Status, expiry: Expiry = Expiry.NONE) -> Order:
         """End an order and tell of it."""
         order = order._replace(status=status, expiry=expiry, update_ms=self.market.now)

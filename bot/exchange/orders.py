@@ -129,7 +129,7 @@ class Orders:
         if is_market and not fills and not stopped:
             raise order_checks.no_price_in_band()
         if not order.amendments:
-            ledger.tell_order(account, order, "NEW")
+            ledger.tell_new(account, order)
         if fills:
             order = self.settle(account, order, fills)
             if not order.status.is_open:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from bot.exchange.entities import Cause, MarginType, OrderType
 from bot.exchange.events import AccountEvent, AlgoEvent, LeverageEvent, MarginCallEvent, OrderEvent
-from bot.exchange.wire import ASSET, Json, plain, short
+from bot.exchange.wire import ASSET, Json, plain, quote_digits, short
 
 if TYPE_CHECKING:
     from bot.exchange.entities import Order, Trade
@@ -85,8 +85,8 @@ def order_update(event: OrderEvent, now: int) -> Json:
         "N": ASSET,
         "T": item.update_ms,
         "t": fill.id if fill else 0,
-        "b": short(Decimal(event.bids)),
-        "a": short(Decimal(event.asks)),
+        "b": _open_notional(event.bids, item),
+        "a": _open_notional(event.asks, item),
         "m": fill.maker if fill else False,
         "R": item.reduce_only,
         "wt": "CONTRACT_PRICE",
@@ -105,6 +105,11 @@ def order_update(event: OrderEvent, now: int) -> Json:
     if event.modify_id:
         body["M"] = str(event.modify_id)
     return {"e": "ORDER_TRADE_UPDATE", "E": now, "T": now, "o": body}
+
+
+def _open_notional(value: Decimal | int, item: Order) -> str:
+    """Return a notional with all digits of price times quantity, as the venue was recorded to write it."""
+    return plain(Decimal(value).quantize(quote_digits(item))) if value else "0"
 
 
 def account_update(event: AccountEvent, now: int) -> Json:

@@ -249,6 +249,27 @@ async def test_row_19_positions_are_missing(start: Start, path: str) -> None:
         assert [len(rows) for rows in seen] == [0, 1]
 
 
+@pytest.mark.parametrize(
+    ("kind", "given"),
+    [
+        ("positions_missing", {}),
+        ("order_hidden", {"lag_ms": 1_000}),
+        ("filled_before_cancel", {}),
+        ("delisted", {"symbol": "BTCUSDT"}),
+        ("filters_changed", {"symbol": "BTCUSDT", "tick": "10"}),
+    ],
+)
+async def test_a_fault_is_not_counted_at_a_request_that_it_cannot_touch(
+    start: Start, kind: str, given: dict[str, Any]
+) -> None:
+    """What has fired has done something, so that a test which asserts it cannot pass in vain."""
+    async with start(faults=True) as bench:
+        fault = bench.exchange.faults.inject(make_fault(kind, **given))
+        await bench.call("GET", "/fapi/v1/time")
+        await bench.call("POST", "/fapi/v1/leverage", {"symbol": "BTCUSDT", "leverage": 5}, UP)
+        assert (fault.seen, fault.fired) == (0, 0)
+
+
 @pytest.mark.parametrize("by_ms", [-10_000, 10_000])
 async def test_row_20_and_21_the_venues_clock_is_wrong(start: Start, by_ms: int) -> None:
     """It says so itself, refuses what is signed by the right time, and takes what is signed by its own."""

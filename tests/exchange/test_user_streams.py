@@ -46,6 +46,18 @@ async def test_a_fill_is_told_in_the_venues_order(start: Start) -> None:
     assert trade["o"]["t"] == lite["t"]
 
 
+async def test_open_notional_counts_the_order_that_is_told(start: Start) -> None:
+    """A new order is in the notional of open bids already, with all its digits; a cancelled one no longer."""
+    async with start() as bench:
+        key = (await listen_key(bench))["listenKey"]
+        socket = await bench.session.ws_connect(f"{bench.ws_url}/private/ws/{key}")
+        order = await bench.order(quantity="0.01", price="59000", timeInForce="GTC")
+        await bench.call("DELETE", "/fapi/v1/order", {"symbol": "BTCUSDT", "orderId": order["orderId"]}, UP)
+        new, cancelled = await events(socket, 2)
+    assert (new["o"]["b"], new["o"]["a"]) == ("590.00000", "0")
+    assert (cancelled["o"]["b"], cancelled["o"]["a"]) == ("0", "0")
+
+
 async def test_funding_names_its_symbol(start: Start) -> None:
     """A payment on a cross position tells the balance and the symbol, and no position."""
     path = StepPath([60_000] * 10, step_ms=3_600_000)

@@ -104,7 +104,7 @@ def _depth(desk: Desk, params: Params) -> Json:
         raise invalid("limit")
     if limit not in DEPTH_LIMITS:
         raise RequestError(-4021, f"{limit} is not valid depth limit")
-    version, now = desk.book_versions.look(name), desk.venue.market.now
+    version, now = desk.book_versions.snapshot(name), desk.venue.market.now
     book = version.book
     return {
         "lastUpdateId": version.snapshot_id,

@@ -103,7 +103,10 @@ ERRORS = {
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One kind of fault. `rows` are those of the project's fault catalogue; `required` are among `takes`."""
+    """One kind of fault. `rows` are those of the project's fault catalogue; `required` are among `takes`.
+
+    `only`: the requests that it can do anything to, by method and path; none: all.
+    """
 
     what: str
     scenes: frozenset[Scene]
@@ -111,10 +114,18 @@ class Kind:
     takes: dict[str, Reader] = field(default_factory=dict)
     required: tuple[str, ...] = ()
     lasting: bool = False
+    only: tuple[tuple[str, str], ...] = ()
 
 
-def _request(what: str, rows: str, *required: str, lasting: bool = False, **takes: Reader) -> Kind:
-    return Kind(what, frozenset({Scene.REQUEST}), rows, takes, required, lasting)
+def _request(
+    what: str,
+    rows: str,
+    *required: str,
+    lasting: bool = False,
+    only: tuple[tuple[str, str], ...] = (),
+    **takes: Reader,
+) -> Kind:
+    return Kind(what, frozenset({Scene.REQUEST}), rows, takes, required, lasting, only)
 
 
 def _frame(what: str, rows: str, *required: str, **takes: Reader) -> Kind:
@@ -127,6 +138,18 @@ def _world(what: str, rows: str, *required: str, **takes: Reader) -> Kind:
 
 _ACCOUNT: dict[str, Reader] = {"account": _text}
 _ON_SYMBOL: dict[str, Reader] = {"account": _text, "symbol": _text}
+_ORDER_QUERIES = tuple(
+    ("GET", f"/fapi/v1/{name}") for name in ("order", "openOrder", "openOrders", "allOrders", "userTrades")
+)
+_POSITION_QUERIES = tuple(
+    ("GET", f"/fapi/{version}/{name}") for version in ("v2", "v3") for name in ("positionRisk", "account")
+)
+_LISTING = (
+    ("GET", "/fapi/v1/exchangeInfo"),
+    ("POST", "/fapi/v1/order"),
+    ("PUT", "/fapi/v1/order"),
+    ("POST", "/fapi/v1/algoOrder"),
+)
 _FOR: dict[str, Reader] = {"symbol": _text, "for_ms": _DURATION}
 
 KINDS: dict[str, Kind] = {
@@ -158,15 +181,21 @@ KINDS: dict[str, Kind] = {
     "rate_limited": _request("429 with Retry-After", "8", retry_after_s=_whole(0, 86_400)),
     "banned": _request("418 to everything from its address, for `for_s` of wall time", "8", for_s=_SECONDS),
     "maintenance": Kind(
-        "all requests are refused with -1016, all sockets cut",
+        "all requests are refused with -1016, each socket is cut at its next frame",
         frozenset({Scene.REQUEST, Scene.FRAME}),
         "9",
         lasting=True,
     ),
     "order_hidden": _request(
-        "queries do not find orders younger than `lag_ms` of market time", "5", lag_ms=_DURATION, lasting=True
+        "queries do not find orders younger than `lag_ms` of market time",
+        "5",
+        lasting=True,
+        only=_ORDER_QUERIES,
+        lag_ms=_DURATION,
     ),
-    "positions_missing": _request("positions are empty, or lack `symbol`", "19", symbol=_text),
+    "positions_missing": _request(
+        "positions are empty, or lack `symbol`", "19", only=_POSITION_QUERIES, symbol=_text
+    ),
     "clock_skewed": _request(
         "the venue's clock is wrong by `by_ms`: in what it says and in what it accepts (-1021)",
         "20, 21",
@@ -180,6 +209,7 @@ KINDS: dict[str, Kind] = {
         "39",
         "symbol",
         lasting=True,
+        only=_LISTING,
         symbol=_text,
     ),
     "filters_changed": _request(
@@ -187,12 +217,17 @@ KINDS: dict[str, Kind] = {
         "39",
         "symbol",
         lasting=True,
+        only=_LISTING,
         symbol=_text,
         tick=_decimal,
         step=_decimal,
         min_notional=_decimal,
     ),
-    "filled_before_cancel": _request("the order fills just before its cancellation arrives", "11"),
+    "filled_before_cancel": _request(
+        "the order fills just before its cancellation arrives",
+        "11",
+        only=(("DELETE", "/fapi/v1/order"),),
+    ),
     # --- stream frames
     "event_lost": _frame("a frame is not sent", "13"),
     "event_duplicated": _frame("a frame is sent twice", "12"),
@@ -298,6 +333,7 @@ def make_fault(
         when=usual if when is None else when,
         match=match or {},
         given=values,
+        only=known.only,
     )
 
 

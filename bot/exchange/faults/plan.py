@@ -50,7 +50,8 @@ class When:
 class Fault:
     """One scripted fault. `match` has patterns with * by name (method, path, symbol, account, stream, event).
 
-    `given` are the parameters of its kind; `kinds` says which there are.
+    `given` are the parameters of its kind; `kinds` says which there are. `only`: method and path of the
+    requests that it can do anything to; none: all. Others are no occasion for it.
     """
 
     kind: str
@@ -58,6 +59,13 @@ class Fault:
     when: When = When()
     match: Mapping[str, str] = field(default_factory=dict)
     given: Mapping[str, Any] = field(default_factory=dict)
+    only: tuple[tuple[str, str], ...] = ()
+
+    def matches(self, occasion: Mapping[str, str]) -> bool:
+        """Return whether a request or a frame is one that it can act on, and is meant to."""
+        if self.only and (occasion.get("method"), occasion.get("path")) not in self.only:
+            return False
+        return all(fnmatchcase(occasion.get(name, ""), pattern) for name, pattern in self.match.items())
 
 
 class Scheduled:
@@ -92,7 +100,7 @@ class Scheduled:
     def meets(self, occasion: Mapping[str, str], now_ms: int) -> bool:
         """Count an occasion, and return whether the fault fires at it."""
         when = self.fault.when
-        if self.is_over or not _within(when, now_ms) or not self._matches(occasion):
+        if self.is_over or not _within(when, now_ms) or not self.fault.matches(occasion):
             return False
         account = occasion.get("account", "")
         count = self._counts[account] = self._counts.get(account, 0) + 1
@@ -112,9 +120,6 @@ class Scheduled:
         self.fired += 1
         self.due_ms = None if when.every_ms is None or self.is_over else self._next(self.due_ms)
         return True
-
-    def _matches(self, occasion: Mapping[str, str]) -> bool:
-        return all(fnmatchcase(occasion.get(name, ""), pattern) for name, pattern in self.fault.match.items())
 
     def _first(self, now_ms: int) -> int | None:
         when = self.fault.when

@@ -13,6 +13,8 @@ from bot.exchange.streams.feeds import UM
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from collections.abc import Set as AbstractSet
+    from decimal import Decimal
 
     from bot.exchange.book_versions import BookVersion, BookVersions
     from bot.exchange.market import Market
@@ -99,6 +101,7 @@ class DepthFeed:
         self._versions = versions
         self._symbol = symbol
         self._told = versions.look(symbol)
+        self._shown = versions.follow(symbol)
 
     def present(self) -> list[bytes]:
         """Return nothing: whoever starts here takes a snapshot."""
@@ -110,17 +113,28 @@ class DepthFeed:
         if version.number == before.number:
             return []
         self._told = version
-        bids = changes(before.book.bids, version.book.bids)
-        asks = changes(before.book.asks, version.book.asks)
+        bids = changes(before.book.bids, version.book.bids, self._shown.bids)
+        asks = changes(before.book.asks, version.book.asks, self._shown.asks)
+        self._shown.clear()
         span = before.number, version.number
         return [_depth_update(self._market.now, self._symbol, span, bids, asks)]
 
 
-def changes(before: Sequence[Level], after: Sequence[Level]) -> list[Level]:
-    """Return the levels that lead from one side of a book to another; quantity 0 where one has gone."""
+def changes(
+    before: Sequence[Level], after: Sequence[Level], shown: AbstractSet[Decimal] = frozenset()
+) -> list[Level]:
+    """Return the levels that lead from one side of a book to another; quantity 0 where one has gone.
+
+    Levels at prices that were `shown` in between are told in any case.
+    """
     known = dict(before)
-    changed = [level for level in after if known.pop(level.price, None) != level.quantity]
-    return changed + [Level(price, ZERO) for price in known]
+    changed = [
+        level
+        for level in after
+        if known.pop(level.price, None) != level.quantity or (shown and level.price in shown)
+    ]
+    gone = known.keys() | (shown - {level.price for level in after}) if shown else known
+    return changed + [Level(price, ZERO) for price in sorted(gone)]
 
 
 def _touch(levels: Sequence[Level]) -> Level:
