@@ -132,7 +132,7 @@ def account_position(venue: Venue, account: Account, name: str, side: PositionSi
         "isolated": isolated,
         "entryPrice": _price(position.entry_price),
         "breakEvenPrice": _price(position.break_even_price),
-        "maxNotional": plain(max_notional(symbol.brackets, leverage)),
+        "maxNotional": plain(max_notional(symbol.brackets, leverage).normalize()),
         "positionInitialMargin": money(part.position_initial),
         "openOrderInitialMargin": money(part.initial - part.position_initial),
         "bidNotional": money(part.bids),
@@ -175,7 +175,7 @@ def position_risk(venue: Venue, account: Account, name: str, side: PositionSide,
     leverage = account.leverage_of(name)
     return row | {
         "leverage": str(leverage),
-        "maxNotionalValue": plain(max_notional(symbol.brackets, leverage)),
+        "maxNotionalValue": plain(max_notional(symbol.brackets, leverage).normalize()),
         "marginType": "isolated" if isolated else "cross",
         "isAutoAddMargin": "false",
         "isolated": isolated,
@@ -204,5 +204,5 @@ def symbol_config(account: Account, symbol: Symbol) -> Json:
         "marginType": account.margin_type_of(symbol.name).value,
         "isAutoAddMargin": False,
         "leverage": leverage,
-        "maxNotionalValue": plain(max_notional(symbol.brackets, leverage)),
+        "maxNotionalValue": plain(max_notional(symbol.brackets, leverage).normalize()),
     }

@@ -331,3 +331,11 @@ async def test_set_leverage_reaches_the_user_stream(start: Start) -> None:
         "T": START_MS,
         "ac": {"s": "BTCUSDT", "l": 5},
     }
+
+
+@pytest.mark.parametrize("symbol", ["BTCUSDT", "ETHUSDT", "SOLUSDT", "OPUSDT"])
+async def test_the_largest_notional_is_a_whole_number(start: Start, symbol: str) -> None:
+    """As the venue writes it, whatever the symbol's size."""
+    async with start(paths={symbol: flat()}) as bench:
+        _, answer = await bench.call("POST", "/fapi/v1/leverage", {"symbol": symbol, "leverage": 50}, UP)
+    assert answer["maxNotionalValue"].isdigit()
