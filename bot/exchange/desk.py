@@ -51,8 +51,7 @@ class Desk:
         self.book_versions = book_versions
         self._saved_ms = venue.market.now
         streams.bring_up_to_date = self.bring_up_to_date
-        self._settling: asyncio.Task[None] | None = None
-        self._telling = asyncio.Lock()
+        self._waiting: list[asyncio.Future[None]] = []
         self._flushing: asyncio.TimerHandle | None = None
 
     @property
@@ -72,22 +71,33 @@ class Desk:
 
         Whoever settles within one turn of the event loop shares one transaction.
         """
-        venue = self.venue
-        if not venue.changes and not venue.events:
+        if not self.venue.changes and not self.venue.events:
             return
-        if self._settling is None:
-            self._settling = asyncio.ensure_future(self._settle())
-        await asyncio.shield(self._settling)
+        loop = asyncio.get_running_loop()
+        settled = loop.create_future()
+        self._waiting.append(settled)
+        if len(self._waiting) == 1:
+            loop.call_soon(self._settle)
+        await settled
 
-    async def _settle(self) -> None:
-        self._settling = None  # whoever comes from here on needs another transaction
+    def _settle(self) -> None:
+        waiting = [settled for settled in self._waiting if not settled.done()]
+        self._waiting = []
         venue = self.venue
-        if venue.changes:
-            self._save()
-        if venue.events:
+        try:
+            if venue.changes:
+                self._save()
             events, venue.events = venue.events, []
-            async with self._telling:
-                await self.streams.send_user_events(events)
+            if events:
+                self.streams.send_user_events(events)
+        except Exception as error:
+            if not waiting:
+                raise
+            for settled in waiting:
+                settled.set_exception(error)
+        else:
+            for settled in waiting:
+                settled.set_result(None)
 
     def save_market_time(self) -> None:
         """Make the market time durable if it has moved."""

@@ -38,6 +38,7 @@ Speed = float | Literal["max"]
 LIFE_SIGN_S = 1.0  # a held market repeats its marks this often, so that feeds see life
 SAVE_EVERY_S = 2.0
 CATCH_UP_S = 1.0  # how much lost wall time a slow client may make up by a faster market
+STEP_S = 0.005  # how far a market that nobody paces may lag behind the wall when it is looked at
 MAX_FRAME_BYTES = 4_096
 PING_EVERY_S = 60.0  # a client that is gone without a word holds the market for a minute and a half at most
 NEVER = -1
@@ -172,12 +173,14 @@ class MarketClock:
         return all(client.seen_ms >= now for client in self._clients)
 
     def _catch_up(self) -> None:
-        """Bring a market that nobody paces to this moment of wall time, knot by knot."""
+        """Bring a market that nobody paces to this moment of wall time, knot by knot, in such steps."""
         if self._speed == "max" or self._clients or not self._released() or self._moving.locked():
             return
-        market, loop = self._market, asyncio.get_running_loop()
-        self._due_s = max(self._due_s, loop.time() - CATCH_UP_S)
-        target = market.now + int((loop.time() - self._due_s) * 1_000 * self._speed)
+        market, now_s = self._market, asyncio.get_running_loop().time()
+        if now_s - self._due_s < STEP_S:
+            return
+        self._due_s = max(self._due_s, now_s - CATCH_UP_S)
+        target = market.now + int((now_s - self._due_s) * 1_000 * self._speed)
         while market.now < target and (knot := self._next_knot()) is not None:
             instant = min(knot, target)
             self._due_s += (instant - market.now) / (1_000 * self._speed)

@@ -149,7 +149,7 @@ class Streams:
         """Send what the market has to tell at this instant; marks are told whether they changed or not."""
         self._send_news(self._broadcasts.values())
 
-    async def send_user_events(self, events: Sequence[Event]) -> None:
+    def send_user_events(self, events: Sequence[Event]) -> None:
         """Send events to the user data streams of their accounts."""
         touched: dict[Connection, None] = {}
         now = self._market.now
