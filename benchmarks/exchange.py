@@ -100,8 +100,8 @@ async def _time_trips(
         await ours.load_markets()
         await canned.load_markets()
         canned.urls["api"] = _ccxt(started, canned_url).urls["api"]
-        price = float((await ours.fetch_ticker("BTC/USDT:USDT"))["last"])
         for block in range(-1, -(-count // BLOCK)):  # the one below 0 warms up
+            price = float((await ours.fetch_ticker("BTC/USDT:USDT"))["last"])
             for client, samples in zip((ours, canned), found, strict=True):
                 await asyncio.sleep(REST_S)
                 for number in range(min(BLOCK, count)):

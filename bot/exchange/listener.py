@@ -1,7 +1,7 @@
 """The exchange's one port: a bare HTTP server, which tells websockets from REST requests.
 
 It is aiohttp's low-level server: the venue has no use for its router, whose regular expressions would cost
-more than an order.
+more than an order. Plain REST requests do not even come here (`http_protocol`).
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ import errno
 import logging
 from typing import TYPE_CHECKING, Any
 
-import orjson
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from bot.exchange.calls import MAX_BODY_BYTES
 from bot.exchange.errors import PortInUseError, StartError
+from bot.exchange.http_protocol import VenueServer
 from bot.exchange.streams import address_of
 from bot.exchange.ws_api import PATH
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from bot.exchange.desk import Desk
+    from bot.exchange.http_protocol import Answer
     from bot.exchange.pacing import MarketClock
 
     Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
@@ -58,10 +59,13 @@ def routed(*, desk: Desk, clock: MarketClock, rest: Handler, ws_api: Handler, ad
     return handle
 
 
-async def listen(host: str, port: int, handle: Handler) -> web.ServerRunner:
-    """Serve at `host`:`port` until the runner is cleaned up. Raises StartError, one line."""
+async def listen(host: str, port: int, handle: Handler, quick: Answer | None) -> web.ServerRunner:
+    """Serve at `host`:`port` until the runner is cleaned up. Raises StartError, one line.
+
+    `quick` answers plain REST requests without `handle`, if it is given.
+    """
     _log.addFilter(_is_our_fault)
-    server = _Server(handle, request_factory=_request, access_log=None, logger=_log)
+    server = VenueServer(handle, quick, request_factory=_request, access_log=None, logger=_log)
     runner = web.ServerRunner(server, handle_signals=False, shutdown_timeout=1.0)
     await runner.setup()
     try:
@@ -73,31 +77,6 @@ async def listen(host: str, port: int, handle: Handler) -> web.ServerRunner:
             raise PortInUseError(f"{where} is in use by another program; choose another port") from error
         raise StartError(f"cannot listen on {where}: {error.strerror}; choose another address") from error
     return runner
-
-
-class _Server(web.Server):
-    """A server that refuses what is no HTTP in the venue's way, too."""
-
-    def __call__(self) -> web.RequestHandler:
-        return _Protocol(self, loop=self._loop, **self._kwargs)
-
-
-class _Protocol(web.RequestHandler):
-    def handle_error(
-        self,
-        request: web.BaseRequest,
-        status: int = 500,
-        exc: BaseException | None = None,
-        message: str | None = None,
-    ) -> web.StreamResponse:
-        """Return what a request is answered that aiohttp cannot read."""
-        answer = super().handle_error(request, status, exc, message)
-        if status >= 500:
-            return answer
-        body = orjson.dumps({"code": -1100, "msg": "Illegal characters found in the request."})
-        refused = web.Response(body=body, status=status, content_type="application/json")
-        refused.force_close()
-        return refused
 
 
 def _request(

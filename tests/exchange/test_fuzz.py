@@ -170,7 +170,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
     async def started(directory: Path) -> AsyncIterator[Exchange]:
         config = ExchangeConfig(
-            paths={"BTCUSDT": flat()}, accounts=(UP, DOWN), directory=directory, speed="max", faults=True
+            paths={"BTCUSDT": flat()}, accounts=(UP, DOWN), directory=directory, speed="max"
         )
         exchange = await start_exchange(config)
         yield exchange

@@ -1,0 +1,91 @@
+"""One HTTP connection: plain REST requests are answered at once, all else goes aiohttp's way."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from aiohttp import web
+
+from bot.exchange.quick_http import read_quickly, written
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from bot.exchange.calls import Call, Reply
+
+    Answer = Callable[[Call], Awaitable[Reply]]
+
+MAX_WAITING_BYTES = 256 * 1024  # of requests sent before the last one was answered
+
+
+class VenueServer(web.Server):
+    """A server whose connections answer what they can by `quick`, without aiohttp's machinery."""
+
+    def __init__(self, handler: Any, quick: Answer | None, **settings: Any) -> None:
+        super().__init__(handler, **settings)
+        self._quick = quick
+
+    def __call__(self) -> web.RequestHandler:
+        """Return the protocol of a new connection."""
+        return _Connection(self, self._quick, loop=self._loop, **self._kwargs)
+
+
+class _Connection(web.RequestHandler):
+    def __init__(self, manager: web.Server, quick: Answer | None, **settings: Any) -> None:
+        super().__init__(manager, **settings)
+        self._quick = quick  # None from the first request on that is not plain
+        self._answering: asyncio.Task[None] | None = None
+        self._waiting = b""
+        self._address = ""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        peer = transport.get_extra_info("peername")
+        self._address = str(peer[0]) if peer else ""
+
+    def data_received(self, data: bytes) -> None:
+        if self._answering is not None:
+            self._waiting += data
+            if len(self._waiting) > MAX_WAITING_BYTES and self.transport is not None:
+                self.transport.abort()
+            return
+        call = read_quickly(data, self._address) if self._quick is not None else None
+        if self._quick is None or call is None:
+            self._quick = None
+            super().data_received(data)
+            return
+        self._answering = self._loop.create_task(self._answer(self._quick, call))
+
+    async def _answer(self, quick: Answer, call: Call) -> None:
+        reply = written(await quick(call))
+        self._answering = None
+        if self.transport is None or self.transport.is_closing():
+            return
+        self.transport.write(reply)
+        if self._waiting:
+            data, self._waiting = self._waiting, b""
+            self.data_received(data)
+
+    async def shutdown(self, timeout: float | None = 15.0) -> None:  # noqa: ASYNC109 - as aiohttp has it
+        """Answer what is under way, and close."""
+        if self._answering is not None:
+            await asyncio.wait({self._answering}, timeout=timeout)
+        await super().shutdown(timeout)
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """Return what a request is answered that aiohttp cannot read."""
+        answer = super().handle_error(request, status, exc, message)
+        if status >= 500:
+            return answer
+        body = orjson.dumps({"code": -1100, "msg": "Illegal characters found in the request."})
+        refused = web.Response(body=body, status=status, content_type="application/json")
+        refused.force_close()
+        return refused
