@@ -79,7 +79,10 @@ def _canned_venue(core: int) -> Iterator[str]:
 def _trips(folder: Path, core: int, count: int) -> None:
     with _exchange(folder, core) as (_, started), _canned_venue(core) as canned_url:
         ours, canned = uvloop.run(_time_trips(started, canned_url, count))
-    base, best_ours, best_base = median(canned), *(sorted(found)[len(found) // 10] for found in (ours, canned))
+    base, best_ours, best_base = (
+        median(canned),
+        *(sorted(found)[len(found) // 10] for found in (ours, canned)),
+    )
     report(
         "exchange",
         "ccxt order round trip",
