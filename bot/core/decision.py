@@ -20,7 +20,8 @@ from bot.core.records import (
     RebalanceStarted,
     StateChanged,
 )
-from bot.core.strategy import INWARD, FundView, Hold, Rebalance
+from bot.core.rules import Wish, confirmation_deadline_ms, judge
+from bot.core.strategy import FundView, Hold
 from bot.core.turn import Region, Turn
 from bot.core.units import ZERO, Leverage, Price, Urgency, Usd
 from bot.core.upkeep import emergency, next_grid_ms
@@ -47,13 +48,11 @@ def consider(turn: Turn, mark: Mark) -> NextSlice | None:
     if not turn.book.opened:
         return _open(turn, mark, leverage)
     view = _view(turn, mark, leverage)
-    decision = turn.fund.strategy.decide(view)
-    if leverage >= turn.fund.emergency:
-        decision = _emergency(turn, decision)
-    if isinstance(decision, Hold):
-        _hold(turn, mark, leverage, decision, view)
+    verdict = judge(turn.fund, view, leverage)
+    if isinstance(verdict, Hold):
+        _hold(turn, mark, leverage, verdict)
         return None
-    return _ask(turn, mark, leverage, decision)
+    return _ask(turn, mark, leverage, verdict)
 
 
 def _view(turn: Turn, mark: Mark, leverage: Leverage) -> FundView:
@@ -102,27 +101,17 @@ def _open(turn: Turn, mark: Mark, leverage: Leverage) -> NextSlice | None:
     return _start(turn, mark, leverage, _Choice(Kind.OPEN, target, _PATIENT, "opening", None, tolerance))
 
 
-def _emergency(turn: Turn, decision: Hold | Rebalance) -> Rebalance:
-    """Whatever the strategy says, leverage at the emergency level is reduced at once."""
-    if isinstance(decision, Rebalance) and decision.high < turn.fund.emergency:
-        return Rebalance(decision.low, decision.high, "emergency", decision.reason)
-    low, high = turn.fund.target_range
-    return Rebalance(float(low), float(high), "emergency", "emergency leverage")
-
-
-def _hold(turn: Turn, mark: Mark, leverage: Leverage, hold: Hold, view: FundView) -> None:
+def _hold(turn: Turn, mark: Mark, leverage: Leverage, hold: Hold) -> None:
     """Nothing to do: cancel a pending confirmation, and remember for which marks that stays true."""
     if turn.book.confirmation is not None:
         turn.record(ConfirmationCancelled(turn.now_ms, mark.price, leverage))
-    limit = view.hold_between(0.0, float(turn.fund.emergency) * (1 - INWARD))
-    low, high = max(hold.low, limit.low), min(hold.high, limit.high)
     until_ms = next_grid_ms(turn.now_ms)
     if hold.until_s != inf:
         until_ms = min(until_ms, int(hold.until_s * 1000))
     if mark.next_funding_ms is not None and mark.next_funding_ms > turn.now_ms:
         until_ms = min(until_ms, mark.next_funding_ms)
     turn.region = _large_enough(
-        turn, mark, Decimal(low), _HIGHEST if high == inf else Decimal(high), until_ms
+        turn, mark, Decimal(hold.low), _HIGHEST if hold.high == inf else Decimal(hold.high), until_ms
     )
 
 
@@ -142,25 +131,14 @@ def _large_enough(turn: Turn, mark: Mark, low: Price, high: Price, until_ms: int
     return Region(max(low, edge), high, until_ms, turn.outlook())
 
 
-def _ask(turn: Turn, mark: Mark, leverage: Leverage, wish: Rebalance) -> NextSlice | None:
-    """Turn a strategy's wish into a rebalance, unless it must wait, be confirmed, or has nothing to trade."""
-    fund = turn.fund
-    outside = not fund.band[0] <= leverage <= fund.band[1]
-    kind = _BAND if outside and fund.uses_band else Kind.SCHEDULE
-    low, high = fund.target_range
-    if (wish.low, wish.high) != fund.float_target_range:
-        low, high = Decimal(repr(wish.low)), Decimal(repr(wish.high))
-    increasing = low > leverage
-    if increasing and turn.increases_refused(mark):
+def _ask(turn: Turn, mark: Mark, leverage: Leverage, wish: Wish) -> NextSlice | None:
+    """Turn a wish into a rebalance, unless it must wait, be confirmed, or has nothing to trade."""
+    kind = wish.kind
+    if wish.increasing and turn.increases_refused(mark):
         return None
-    if (
-        increasing
-        and kind is _BAND
-        and wish.confirmation_s > 0
-        and not _confirmed(turn, mark, leverage, wish)
-    ):
+    if wish.confirmation_s > 0 and not _confirmed(turn, mark, leverage, wish.confirmation_s):
         return None
-    drawn = _draw(turn, kind, low, high)
+    drawn = _draw(turn, kind, wish.low, wish.high)
     if drawn is None:
         return None  # the next draw is on its way
     sequence, target = drawn
@@ -181,8 +159,7 @@ def _draw(turn: Turn, kind: Kind, low: Leverage, high: Leverage) -> tuple[int | 
     """
     book = turn.book
     if kind is not _BAND:
-        u = f"{draws.unit(book.key, 'schedule', book.rebalances + 1):.18f}"
-        return None, draws.target(u, low, high)
+        return None, draws.target(draws.digits(book.key, "schedule", book.rebalances + 1), low, high)
     target = turn.outlook().target
     if target is None:
         return None
@@ -192,7 +169,7 @@ def _draw(turn: Turn, kind: Kind, low: Leverage, high: Leverage) -> tuple[int | 
     return sequence, target
 
 
-def _skip(turn: Turn, mark: Mark, wish: Rebalance) -> None:
+def _skip(turn: Turn, mark: Mark, wish: Wish) -> None:
     """Note that there was nothing to trade; while the mark stays there, not more than once a minute."""
     last = turn.book.skipped
     if (
@@ -208,13 +185,13 @@ def _tolerance(turn: Turn, mark: Mark, target: Leverage) -> Leverage:
     return plan.tolerance(turn.book.ledger, mark.price, target, turn.fund.sign, turn.contract)
 
 
-def _confirmed(turn: Turn, mark: Mark, leverage: Leverage, wish: Rebalance) -> bool:
+def _confirmed(turn: Turn, mark: Mark, leverage: Leverage, cap_s: float) -> bool:
     """Run the secret confirmation delay; `consider` cancels it when the strategy holds again."""
     pending = turn.book.confirmation
     if pending is None:
         number = turn.book.confirmations + 1
-        delay_s = draws.confirmation_delay_s(wish.confirmation_s, turn.book.key, "confirmation", number)
-        turn.record(ConfirmationStarted(turn.now_ms, mark.price, leverage, turn.now_ms + int(delay_s * 1000)))
+        deadline_ms = confirmation_deadline_ms(turn.now_ms, cap_s, turn.book.key, number)
+        turn.record(ConfirmationStarted(turn.now_ms, mark.price, leverage, deadline_ms))
         pending = turn.book.confirmation
     if pending is None or turn.now_ms >= pending.deadline_ms:
         return True

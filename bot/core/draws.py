@@ -41,6 +41,11 @@ def unit(key: str, *purpose: str | int) -> float:
     return (int.from_bytes(digest, "big") >> 11) / (1 << 53)
 
 
+def digits(key: str, *purpose: str | int) -> str:
+    """`unit` as the 18 decimal digits from which a target is drawn."""
+    return f"{unit(key, *purpose):.18f}"
+
+
 def between(low: float, high: float, key: str, *purpose: str | int) -> float:
     """Uniform on [low, high)."""
     return low + (high - low) * unit(key, *purpose)

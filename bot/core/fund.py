@@ -29,6 +29,7 @@ class Fund:
     management_fee_daily: Decimal = Decimal(0)
     float_band: tuple[float, float] = field(init=False, repr=False, compare=False)
     float_target_range: tuple[float, float] = field(init=False, repr=False, compare=False)
+    float_emergency: float = field(init=False, repr=False, compare=False)
     smallest_share: Decimal = field(init=False, repr=False, compare=False)
     sign: int = field(init=False, repr=False, compare=False)
     uses_band: bool = field(init=False, repr=False, compare=False)
@@ -40,6 +41,7 @@ class Fund:
         object.__setattr__(self, "uses_band", uses_band(self.strategy))
         object.__setattr__(self, "float_band", (float(lower), float(self.band[1])))
         object.__setattr__(self, "float_target_range", (float(low), float(high)))
+        object.__setattr__(self, "float_emergency", float(self.emergency))
         # A target range that touches the edge would make any fund too small: half of a usual trade counts.
         share = max(low - lower, min(_SMALLEST_SHARE, ((low + high) / 2 - lower) / 2))
         if not self.uses_band:

@@ -19,6 +19,7 @@ GRID_MS = 3_600_000
 """Spacing of the sampling grid for volatility."""
 
 _HALF_LIFE_SAMPLES = 24
+_WEIGHT = exp(-log(2) / _HALF_LIFE_SAMPLES)
 _FUNDING_TRIES = 6
 
 
@@ -51,10 +52,14 @@ def sample(turn: Turn, mark: Mark) -> None:
     if last is not None:
         seconds = (mark.time_ms - last.time_ms) / 1000
         latest = log(float(mark.price) / float(last.mark)) ** 2 / seconds
-        weight = exp(-log(2) / _HALF_LIFE_SAMPLES)
-        mixed = latest if last.variance is None else weight * float(last.variance) + (1 - weight) * latest
-        variance = Decimal(repr(mixed))
+        before = None if last.variance is None else float(last.variance)
+        variance = Decimal(repr(smoothed(before, latest)))
     turn.record(Sampled(mark.time_ms, mark.price, variance))
+
+
+def smoothed(variance: float | None, latest: float) -> float:
+    """The exponentially weighted variance per second once the `latest` sample is in; None before the first."""
+    return latest if variance is None else _WEIGHT * variance + (1 - _WEIGHT) * latest
 
 
 def emergency(turn: Turn, mark: Mark) -> bool:

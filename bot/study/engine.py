@@ -12,9 +12,12 @@ from math import inf
 from typing import NamedTuple
 
 from bot.core import draws
+from bot.core.fund import Fund
 from bot.core.ledger import Ledger, real_leverage, target_position
-from bot.core.strategy import INWARD, Decision, Hold, Rebalance, Strategy, uses_band
-from bot.core.units import ZERO, toward_zero
+from bot.core.records import Kind
+from bot.core.rules import Wish, confirmation_deadline_ms, judge
+from bot.core.strategy import INWARD, Hold, Strategy
+from bot.core.units import ZERO, Side, toward_zero
 from bot.study.calendar import Happening
 from bot.study.liquidation import leverage_limit, maintenance_margin
 from bot.study.market import Market
@@ -95,14 +98,12 @@ class FundRun:
         seed: int,
     ) -> None:
         """Take what `FundSpec.check` has judged."""
-        self._points, self._fund, self._strategy, self._market = points, fund, strategy, market
+        self._points, self._fund, self._market = points, fund, market
         self._brackets = brackets
         self._fee = decimal(costs.fee_bps) / 10_000
         self._slippage = costs.slippage
         self._lot = None if fund.lot is None else decimal(fund.lot)
-        self._emergency = fund.emergency_for(strategy)
-        self._uses_band = uses_band(strategy)
-        self._target_range = (decimal(fund.target_range[0]), decimal(fund.target_range[1]))
+        self._core_fund = _core_fund(fund, strategy)
         self._key = sha256(f"inband|{seed}|key|{fund.name or fund.side}".encode()).hexdigest()
         self._sampler = Sampler(points.times_ms, points.prices)
         self._ledger = _opening(fund, float(points.prices[0]))
@@ -151,25 +152,15 @@ class FundRun:
             self._sampler.volatility,  # type: ignore[arg-type] # StudyView calls it when it is read
         )
         self.course.decisions += 1
-        decision = self._strategy.decide(view)
-        if view.real_leverage >= self._emergency:
-            decision = self._at_emergency(decision)
-        if isinstance(decision, Hold):
+        verdict = judge(self._core_fund, view, leverage)
+        if isinstance(verdict, Hold):
             self._deadline_ms = None
-            return self._region(point, view, decision)
-        self._rebalance(point, time_ms, view, mark, decision)
+            return self._region(point, view, verdict)
+        self._rebalance(point, time_ms, view, mark, verdict)
         return next_point
 
-    def _at_emergency(self, decision: Decision) -> Rebalance:
-        """Whatever the strategy says, leverage at the emergency level is reduced, as in bot.core.decision."""
-        if isinstance(decision, Rebalance) and decision.high < self._emergency:
-            return decision
-        low, high = self._fund.target_range
-        return Rebalance(low, high, "emergency", "emergency leverage")
-
     def _region(self, point: int, view: StudyView, hold: Hold) -> _Region:
-        limit = view.hold_between(0.0, self._emergency * (1 - INWARD))
-        low, high = max(hold.low, limit.low), min(hold.high, limit.high)
+        low, high = hold.low, hold.high
         if self._brackets:
             notional = abs(float(self._ledger.position)) * view.mark
             margin = view.hold_between(0.0, leverage_limit(self._brackets, 2 * notional) * (1 - INWARD))
@@ -181,14 +172,11 @@ class FundRun:
             until = min(until, self._sampler.next_sample(until))
         return _Region(low, high, max(until, point + 1))
 
-    def _rebalance(self, point: int, time_ms: int, view: StudyView, mark: Decimal, wish: Rebalance) -> None:
+    def _rebalance(self, point: int, time_ms: int, view: StudyView, mark: Decimal, wish: Wish) -> None:
         """Trade to the target of a wish, unless it must be confirmed first or there is nothing to trade."""
-        lower, upper = self._fund.band
-        kind = "band" if self._uses_band and not lower <= view.real_leverage <= upper else "schedule"
-        increasing = wish.low > view.real_leverage
-        if increasing and kind == "band" and wish.confirmation_s > 0 and not self._confirmed(time_ms, wish):
+        if wish.confirmation_s > 0 and not self._confirmed(time_ms, wish.confirmation_s):
             return
-        target = self._target(wish, kind)
+        target = self._target(wish)
         quantity = (
             target_position(self._ledger, mark, target, self._fund.sign, self._fee) - self._ledger.position
         )
@@ -199,30 +187,23 @@ class FundRun:
         if quantity * self._ledger.position > ZERO and abs(quantity) * mark < self._fund.min_notional:
             self.course.small += 1
             return
-        self._trade(point, time_ms, view, mark, quantity, (kind, wish.reason, float(target)))
-        self._bands += kind == "band"
+        self._trade(point, time_ms, view, mark, quantity, (wish.kind.value, wish.reason, float(target)))
+        self._bands += wish.kind is Kind.BAND
         self._deadline_ms = None
         self._last_s, self._last_mark = view.time_s, view.mark
 
-    def _confirmed(self, time_ms: int, wish: Rebalance) -> bool:
+    def _confirmed(self, time_ms: int, cap_s: float) -> bool:
         if self._deadline_ms is None:
             self._confirmations += 1
-            delay_s = draws.confirmation_delay_s(
-                wish.confirmation_s, self._key, "confirmation", self._confirmations
-            )
-            self._deadline_ms = time_ms + int(delay_s * 1000)
+            self._deadline_ms = confirmation_deadline_ms(time_ms, cap_s, self._key, self._confirmations)
         return time_ms >= self._deadline_ms
 
-    def _target(self, wish: Rebalance, kind: str) -> Decimal:
+    def _target(self, wish: Wish) -> Decimal:
         """The target by the core's public law, from this seed's draw for this rebalance."""
-        if (wish.low, wish.high) == self._fund.target_range:
-            low, high = self._target_range
-        else:
-            low, high = decimal(wish.low), decimal(wish.high)
-        if low == high:
-            return low
-        number = self._bands if kind == "band" else len(self.course.rebalances)
-        return draws.target(f"{draws.unit(self._key, kind, number + 1):.18f}", low, high)
+        if wish.low == wish.high:
+            return wish.low
+        number = self._bands if wish.kind is Kind.BAND else len(self.course.rebalances)
+        return draws.target(draws.digits(self._key, wish.kind.value, number + 1), wish.low, wish.high)
 
     def _trade(
         self,
@@ -290,6 +271,23 @@ class FundRun:
         if changes[-1].point == point:
             changes.pop()
         changes.append(Change(point, float(self._ledger.cash), float(self._ledger.position)))
+
+
+def _core_fund(fund: FundSpec, strategy: Strategy) -> Fund:
+    """The fund as the live core knows it: the strategy's answers are judged by it."""
+    (lower, upper), (low, high) = fund.band, fund.target_range
+    return Fund(
+        name=fund.name,
+        underlying="",
+        side=Side(fund.side),
+        band=(decimal(lower), decimal(upper)),
+        target_range=(decimal(low), decimal(high)),
+        emergency=decimal(fund.emergency_for(strategy)),
+        capital=decimal(fund.capital),
+        start_leverage=decimal(fund.start_leverage),
+        strategy=strategy,
+        account="",
+    )
 
 
 def _opening(fund: FundSpec, price: float) -> Ledger:

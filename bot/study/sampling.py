@@ -2,16 +2,15 @@
 
 from bisect import bisect_right
 from collections.abc import Callable
-from math import exp, log, sqrt
+from math import sqrt
 
 import numpy as np
 
 from bot.core.strategy import FundView
-from bot.core.upkeep import GRID_MS
+from bot.core.upkeep import GRID_MS, smoothed
 from bot.study.prices import Times
 from bot.study.tables import Floats
 
-_HALF_LIFE_SAMPLES = 24
 _YEAR_S = 365 * 86_400
 
 
@@ -49,12 +48,11 @@ class Sampler:
 
 def _smoothed(times_ms: Times, prices: Floats) -> list[float | None]:
     """The exponentially weighted volatility after each sample; None after the first."""
-    weight = exp(-log(2) / _HALF_LIFE_SAMPLES)
     latest = np.diff(np.log(prices)) ** 2 / (np.diff(times_ms) / 1000)
     values: list[float | None] = [None]
     variance: float | None = None
     for sample in latest.tolist():
-        variance = sample if variance is None else weight * variance + (1 - weight) * sample
+        variance = smoothed(variance, sample)
         values.append(sqrt(variance * _YEAR_S))
     return values
 
