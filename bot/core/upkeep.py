@@ -58,7 +58,7 @@ def sample(turn: Turn, mark: Mark) -> None:
 
 
 def smoothed(variance: float | None, latest: float) -> float:
-    """The exponentially weighted variance per second once the `latest` sample is in; None before the first."""
+    """The exponentially weighted variance per second with its `latest` sample; None before the first."""
     return latest if variance is None else _WEIGHT * variance + (1 - _WEIGHT) * latest
 
 
