@@ -11,9 +11,7 @@ import typer
 from bot.cli_study import Json, study_errors
 from bot.errors import UserError
 
-data = typer.Typer(
-    help="Market data for the study: download, verify, info.", no_args_is_help=True, rich_markup_mode=None
-)
+data = typer.Typer(help="Market data for the study: download, verify, info.", rich_markup_mode=None)
 File = Annotated[str, typer.Argument(help="Prices or funding: CSV, CSV.gz, Parquet; - for stdin.")]
 
 

@@ -166,8 +166,9 @@ class Lab:
         *,
         start: str = "60000",
         slippage_bps: Decimal = ZERO,
+        key: str = "00" * 32,
     ) -> None:
-        """Open the fund for the first time, at market time zero, on a mark of `start`."""
+        """Open the fund for the first time, at market time zero, on a mark of `start`, with sealed `key`."""
         self.fund = fund if fund is not None else a_fund()
         self.contract = contract if contract is not None else a_contract()
         self.venue = InstantVenue(self.contract, self.fund.capital, slippage_bps)
@@ -178,7 +179,7 @@ class Lab:
         self.price = Decimal(start)
         self.deliver = lambda _: True
         self.state = self._from_records()
-        self.send(ev.Opened(*self.now, key="00" * 32, incarnation="lab", wallet=self.fund.capital))
+        self.send(ev.Opened(*self.now, key=key, incarnation="lab", wallet=self.fund.capital))
         self.mark(self.price)
 
     @property

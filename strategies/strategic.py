@@ -11,6 +11,11 @@ class Strategic:
 
     confirmation_s: float = 1800.0
 
+    def __post_init__(self) -> None:
+        """Refuse a delay that is none; the message names the parameter."""
+        if not self.confirmation_s >= 0:
+            raise ValueError(f"confirmation_s must not be negative, got {self.confirmation_s:g}")
+
     def decide(self, view: FundView) -> Decision:
         """Hold inside the band; below it confirm, then increase patiently; above it delever promptly."""
         lower, upper = view.band

@@ -179,12 +179,14 @@ class Course:
 def course(underlying: Underlying, nav: Floats, leverage: Floats) -> Course:
     """Measure a course. One that ends in death is measured up to the last bar before, its return is -1.
 
+    One that dies at its first bar is measured there.
+
     `growth_per_year` is logarithmic, and undefined for a fund that died. `tracking_error` is against the
     fund's own mean leverage, from daily returns. `leverage_deviation` is the standard deviation of leverage
     over time; `daily_exposure_change` the mean size of a day's relative change of the fund's exposure.
     """
     died = not nav[-1] > 0
-    alive = int(np.argmax(nav <= 0)) if died else len(nav)
+    alive = max(1, int(np.argmax(nav <= 0))) if died else len(nav)
     underlying, nav, leverage = underlying.until(alive), nav[:alive], leverage[:alive]
     own, other = underlying.daily(nav), underlying.daily_returns
     size = np.abs(leverage)

@@ -85,6 +85,9 @@ class FundSpec:
             raise BadParameterError("side", f"{self.side} is no side", "give long or short")
         for name in ("capital", "start_leverage"):
             _positive(name, getattr(self, name))
+        for name, pair in (("band", self.band), ("target_range", self.target_range)):
+            if not all(isfinite(leverage) for leverage in pair):
+                raise BadParameterError(name, f"[{pair[0]:g}, {pair[1]:g}] is no range", "give two numbers")
         if self.lot is not None:
             _positive("lot", self.lot)
         if self.emergency is not None:

@@ -92,15 +92,18 @@ def _give_up_on(tasks: Sequence[Task], deaths: Counter[str]) -> None:
             )
 
 
-def on_cluster(work: Work, shared: Any, tasks: Sequence[Task], address: str) -> Iterator[tuple[Task, Done]]:
+def on_cluster(
+    work: Work, shared: Any, tasks: Sequence[Task], address: str, *, patience_s: float = 5.0
+) -> Iterator[tuple[Task, Done]]:
     """Do the tasks on the workers of a dask scheduler, in any order; they need this package installed.
 
-    Raises BadParameterError where no scheduler answers, and RefusedError for a task that kills workers.
+    Raises BadParameterError where no scheduler answers within `patience_s`, and RefusedError for a task that
+    kills workers.
     """
     from distributed import Client, KilledWorker, as_completed  # noqa: PLC0415 - a second, for clusters only
 
     try:
-        client = Client(address, timeout="5s", set_as_default=False)
+        client = Client(address, timeout=patience_s, set_as_default=False)
     except (OSError, ValueError) as error:
         remedy = "start one by `dask scheduler`, and workers by `dask worker`"
         raise BadParameterError("scheduler", f"{address} does not answer ({error})", remedy) from error

@@ -17,6 +17,12 @@ def test_below_the_band_it_confirms_and_then_increases_patiently() -> None:
     assert Strategic(600).decide(a_view(1.49)) == Rebalance(1.8, 2.6, "patient", "below band", 600)
 
 
+def test_a_negative_delay_is_refused() -> None:
+    """By the parameter's name."""
+    with pytest.raises(ValueError, match="confirmation_s must not be negative, got -5"):
+        Strategic(-5)
+
+
 def test_above_the_band_it_delevers_promptly() -> None:
     """Without any delay."""
     assert Strategic(600).decide(a_view(3.01)) == Rebalance(1.8, 2.6, "prompt", "above band")

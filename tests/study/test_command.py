@@ -148,6 +148,9 @@ def test_people_get_a_table(prices: str, capsys: pytest.CaptureFixture[str]) -> 
     [
         ("--set confirm=1", 'strategic has no parameter "confirm"; did you mean confirmation_s?'),
         ("--set confirmation_s", '--set "confirmation_s" is no key=value'),
+        ("--set confirmation_s=-5", "strategic: confirmation_s must not be negative, got -5"),
+        ("--strategy interval --band nan 3", "--band [nan, 3] is no range; give two numbers"),
+        ("--strategy interval --target nan nan", "--target [nan, nan] is no range; give two numbers"),
         ("--set confirmation_s=soon", "strategic: confirmation_s must be a number"),
         ("--strategy strategik", 'no strategy "strategik"; did you mean strategic?'),
         ("--strategy interval --set target=5", "interval: target must lie between 0 and max_leverage 4"),

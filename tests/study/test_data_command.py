@@ -193,6 +193,12 @@ def test_wrong_usage_names_the_option(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_data_alone_asks_for_a_command(capsys: pytest.CaptureFixture[str]) -> None:
+    """In one short line."""
+    assert invoke(["data"]) == 2
+    assert capsys.readouterr().err == "error: Missing command; see --help\n"
+
+
 async def until(exchange: Exchange, hour: int) -> None:
     """Let the market come to an hour."""
     async with asyncio.timeout(30):

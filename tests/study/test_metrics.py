@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 
 from bot.study import Costs, Funding, FundSpec, Prices, backtest, metrics
 from bot.study.metrics import DAY_MS, Floats, Underlying
+from bot.study.spec import LARGEST
 from strategies.interval import Interval
+from tests.study.builders import closes
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -121,6 +123,15 @@ def test_a_fund_that_died_has_lost_everything() -> None:
     assert found["growth_per_year"] is None
     assert found["growth_total"] is None
     assert found["days"] == pytest.approx(199 / 24)
+
+
+def test_a_fund_may_die_at_its_first_bar() -> None:
+    """One that its venue liquidates there has figures like any other that died."""
+    fund = FundSpec(capital=5e10, start_leverage=2.5, brackets=LARGEST)
+    result = backtest(closes(1.0, 1.0, 1.0), fund)
+    assert (result.liquidated, result.dead_at) == (True, int(result.times_ms[0]))
+    assert (result.metrics["total_return"], result.metrics["days"]) == (-1.0, 0.0)
+    json.dumps(result.to_json(), allow_nan=False)
 
 
 def test_what_does_not_move_has_no_correlation() -> None:

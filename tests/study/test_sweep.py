@@ -199,4 +199,4 @@ def test_a_cluster_finds_the_same(cluster: str, sweep: Sweep, finished: Finished
 def test_a_scheduler_that_does_not_answer_is_named() -> None:
     """With how to start one."""
     with pytest.raises(UserError, match="dask scheduler"):
-        list(on_cluster(double, 1, TASKS, "tcp://127.0.0.1:9"))
+        list(on_cluster(double, 1, TASKS, "tcp://127.0.0.1:9", patience_s=0.5))
