@@ -1,8 +1,9 @@
 """Candles, day statistics and turnover of one symbol, from its price path.
 
 Open, high, low and close are exact: from recorded bars where a candle holds whole ones, else from the knots
-of the path. Volumes are recorded ones where the file has any; otherwise turnover is that of the background's
-market orders at the volatility that the candle's own range tells.
+of the path. Volumes are recorded ones where the file has any; otherwise the volume of each quarter of an hour
+is that of the background's market orders at the volatility that the range of the quarter before tells, spread
+evenly: so it is known while it passes, and the volumes of short candles add up to those of long ones.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 KEPT = 4_000
 RANGE_OF_BROWNIAN = 1.596  # mean range of a Brownian motion over a unit of time: sqrt(8 / pi)
 DAY_PART = "15m"  # day statistics move on by candles of this length
+QUARTER_MS = 900_000  # over which volume is spread evenly
 
 
 class Candle(NamedTuple):
@@ -58,6 +60,7 @@ class Candles:
         self._basis = basis
         self._scale = scale
         self._known: dict[tuple[str, str, int], Candle] = {}
+        self._rates: dict[int, float] = {}
 
     def list(self, kind: str, interval: str, span: Span, now_ms: int) -> list[Candle]:
         """Return the candles of `kind` (last, mark, index or premium) that opened within the span.
@@ -101,14 +104,10 @@ class Candles:
         first, last = float(path.price_at(start_ms)), float(path.price_at(seen_ms))
         low, high = extremes(path, start_ms, seen_ms)
         low, high = min(low, first, last), max(high, first, last)
-        passed_s = max(seen_ms - start_ms, 0) / 1_000
         middle = (first + last + high + low) / 4
         recorded = getattr(path, "volume_between", lambda _start, _end: None)(start_ms, seen_ms)
-        if recorded is None:
-            turnover = self._usual_turnover(math.log(high / low), passed_s)
-            volume = turnover / middle
-        else:
-            volume, turnover = recorded, recorded * middle
+        volume = self._usual_volume(start_ms, seen_ms) if recorded is None else recorded
+        turnover = volume * middle
         share = 0.5 + 0.2 * (last - first) / (high - low) if high > low else 0.5
         return Candle(
             open_ms,
@@ -124,12 +123,28 @@ class Candles:
             turnover * share,
         )
 
-    def _usual_turnover(self, log_range: float, passed_s: float) -> float:
-        if passed_s <= 0:
-            return 0.0
-        normal = RANGE_OF_BROWNIAN * NORMAL_BPS * 1e-4 * math.sqrt(passed_s)
-        turmoil = min(max(log_range / normal, CALMEST), WILDEST)
-        return turnover_usd_per_s(turmoil, self._scale) * passed_s
+    def _usual_volume(self, start_ms: int, end_ms: int) -> float:
+        """Return the volume from `start_ms` to `end_ms`, in base coin."""
+        volume = 0.0
+        for quarter_ms in range(start_ms // QUARTER_MS * QUARTER_MS, end_ms, QUARTER_MS):
+            passed_ms = min(end_ms, quarter_ms + QUARTER_MS) - max(start_ms, quarter_ms)
+            volume += self._volume_per_s(quarter_ms) * passed_ms / 1_000
+        return volume
+
+    def _volume_per_s(self, quarter_ms: int) -> float:
+        rate = self._rates.get(quarter_ms)
+        if rate is None:
+            before_ms = quarter_ms - QUARTER_MS
+            turmoil = 1.0
+            if before_ms >= self._path.start_ms:
+                low, high = extremes(self._path, before_ms, quarter_ms)
+                normal = RANGE_OF_BROWNIAN * NORMAL_BPS * 1e-4 * math.sqrt(QUARTER_MS / 1_000)
+                turmoil = min(max(math.log(high / low) / normal, CALMEST), WILDEST)
+            rate = turnover_usd_per_s(turmoil, self._scale) / float(self._path.price_at(quarter_ms))
+            if len(self._rates) >= KEPT:
+                self._rates.clear()
+            self._rates[quarter_ms] = rate
+        return rate
 
     def _derived(self, kind: str, plain: Candle, seen_ms: int) -> Candle:
         """Return the candle of the index or the premium, whose basis moves slowly, from that of the mark."""

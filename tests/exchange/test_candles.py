@@ -62,6 +62,19 @@ def test_longer_candles_are_made_of_shorter_ones(tmp_path: Path) -> None:
         assert long.volume == pytest.approx(sum(p.volume for p in parts))
 
 
+@pytest.mark.parametrize("interval", ["5m", "15m", "1h"])
+def test_volumes_of_a_scenario_add_up(interval: str) -> None:
+    """The volume of a long candle is the sum of the short ones in it, also where nothing was recorded."""
+    path = open_path(
+        scenario="crash", symbol="BTCUSDT", seed=3, start_ms=START_MS, start_price=Decimal(60_000)
+    )
+    now_ms = START_MS + 2 * 3_600_000 + 123_456
+    candles = candles_of(path)
+    for long in candles.list("last", interval, EVERYTHING, now_ms):
+        parts = candles.list("last", "1m", Span(long.open_ms, long.close_ms, 1_500), now_ms)
+        assert long.volume == pytest.approx(sum(part.volume for part in parts), rel=1e-9)
+
+
 def test_the_present_candle_is_partial(tmp_path: Path) -> None:
     """What has not happened yet is in no candle."""
     path = replayed(tmp_path)
