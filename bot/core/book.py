@@ -14,6 +14,7 @@ from bot.core import records as rec
 from bot.core.draws import Draw
 from bot.core.ledger import Ledger
 from bot.core.orders import News, Order, OrderState
+from bot.core.traffic import Traffic
 from bot.core.units import ZERO, Contracts, Leverage, Price, Urgency, Usd
 
 
@@ -75,6 +76,7 @@ class Book:
     skipped: rec.RebalanceSkipped | None = None
     incidents: dict[str, rec.IncidentOpened] = field(default_factory=dict)
     controlled: rec.ControlChanged | None = None
+    traffic: Traffic = field(default=Traffic())
     recent_trades: tuple[str, ...] = ()
     recent_income: tuple[str, ...] = ()
     dead_orders: tuple[str, ...] = ()
@@ -207,6 +209,8 @@ def _order_intended(book: Book, record: rec.OrderIntended) -> None:
         sent_ms=record.time_ms,
         rests_until_ms=record.rests_until_ms,
     )
+    if not record.reduce_only:
+        book.traffic = book.traffic.after(record.time_ms, abs(record.quantity) * record.mark)
     counts = (open_.orders + 1, open_.slices, open_.misses, open_.rejects)
     book.rebalance = OpenRebalance(*open_[:10], *counts, order, open_.parked)
 
@@ -319,6 +323,8 @@ def _incident_opened(book: Book, record: rec.IncidentOpened) -> None:
 
 def _incident_closed(book: Book, record: rec.IncidentClosed) -> None:
     book.incidents.pop(record.code, None)
+    if record.code == TOO_MUCH:
+        book.traffic = Traffic()  # rearmed: counted from here on
 
 
 def _control_changed(book: Book, record: rec.ControlChanged) -> None:
@@ -330,6 +336,9 @@ def _sampled(book: Book, record: rec.Sampled) -> None:
     if record.variance is not None:
         book.volatility = sqrt(float(record.variance) * _YEAR_S)
 
+
+TOO_MUCH = "too much sent"
+"""The incident of a fund that sent more than its limits allow."""
 
 FUNDING = "FUNDING_FEE"
 _YEAR_S = 365 * 86_400

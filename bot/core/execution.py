@@ -5,7 +5,7 @@ is proposed here; only `limits` can make an order of it, and the intent is recor
 """
 
 from bot.core import draws, limits, plan, resting
-from bot.core.book import OpenRebalance
+from bot.core.book import TOO_MUCH, OpenRebalance
 from bot.core.commands import FetchTouch
 from bot.core.events import Mark
 from bot.core.ledger import real_leverage, target_position
@@ -150,6 +150,13 @@ def _propose(
     proposal = limits.Proposal(drawn.cid, quantity, price, goal, posts)
     verdict = limits.approve(proposal, contract, book.ledger, turn.conditions(mark))
     if isinstance(verdict, limits.Refusal):
+        if verdict.breach:
+            turn.open_incident(
+                TOO_MUCH,
+                f"rebalance {open_.number} wanted to send {verdict.reason}",
+                "find out why it trades so much before `resume` rearms it: the journal has every order",
+                stops_increases=True,
+            )
         _defer(turn, open_, verdict.reason)
         return
     turn.record(

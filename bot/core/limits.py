@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from bot.core.fund import Contract
 from bot.core.ledger import Ledger
+from bot.core.traffic import Traffic
 from bot.core.units import BPS, ZERO, Contracts, Leverage, Price
 
 MAX_MARK_AGE_MS = 10_000
@@ -40,9 +41,10 @@ class SubmitOrder:
 
 
 class Refusal(NamedTuple):
-    """Why an order may not be sent now."""
+    """Why an order may not be sent now; a `breach` stops all increases until the operator rearms them."""
 
     reason: str
+    breach: bool = False
 
 
 class Proposal(NamedTuple):
@@ -56,7 +58,10 @@ class Proposal(NamedTuple):
 
 
 class Conditions(NamedTuple):
-    """What the limits judge by. `breaches`: what stops increases; `halted`: the operator stops everything."""
+    """What the limits judge by. `breaches`: what stops increases; `halted`: the operator stops everything.
+
+    `traffic` is what was sent before, `now_ms` the market time.
+    """
 
     mark: Price
     mark_age_ms: int
@@ -65,6 +70,8 @@ class Conditions(NamedTuple):
     max_leverage: Leverage
     order_outstanding: bool
     halted: bool = False
+    now_ms: int = 0
+    traffic: Traffic = Traffic()
 
 
 def increases_refused(breaches: tuple[str, ...], feed_trusted: bool, mark_age_ms: int) -> Refusal | None:  # noqa: FBT001 - the three named conditions
@@ -152,6 +159,9 @@ def _increase_problem(
     exposure = abs(after) * mark
     if exposure > conditions.max_leverage * value:
         return Refusal("leverage after the order would exceed the emergency leverage")
+    too_much = conditions.traffic.problem(conditions.now_ms, notional, value)
+    if too_much is not None:
+        return Refusal(too_much, breach=True)
     costs = notional * (contract.taker_fee + _OPEN_LOSS)
     if exposure > (value - costs) * contract.venue_leverage:
         return Refusal("margin would not cover the order")

@@ -140,6 +140,8 @@ class Turn:
             self.fund.emergency,
             open_ is not None and open_.order is not None,
             self.book.controlled is not None and self.book.controlled.control is Control.HALTED,
+            self.now_ms,
+            self.book.traffic,
         )
 
     def state(self) -> State:
