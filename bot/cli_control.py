@@ -1,6 +1,5 @@
 """`pause`, `resume`, `halt`: the operator's word to the daemon that runs; author and reason go on record."""
 
-import getpass
 import json
 from typing import Annotated, Any
 
@@ -31,6 +30,8 @@ def halt(funds: Funds = None, *, reason: Reason = "by hand", as_json: Json = Fal
 
 
 def _tell(word: str, funds: list[str] | None, reason: str, *, as_json: bool) -> int:
+    import getpass
+
     from bot.cli_daemon import tell
     from bot.settings import load_settings
 
