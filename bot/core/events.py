@@ -12,13 +12,17 @@ from bot.core.units import Contracts, Price, Usd
 
 
 class Mark(NamedTuple):
-    """A mark price. `funding_rate` applies at `next_funding_ms`, where the venue says so."""
+    """A mark price. `funding_rate` applies at `next_funding_ms`, where the venue says so.
+
+    `index_price` is that of the underlying at other venues, where the venue states it.
+    """
 
     time_ms: int
     wall_ms: int
     price: Price
     next_funding_ms: int | None = None
     funding_rate: Decimal | None = None
+    index_price: Price | None = None
 
 
 class Wake(NamedTuple):

@@ -15,6 +15,9 @@ from bot.core.units import BPS, ZERO, Contracts, Leverage, Price
 MAX_MARK_AGE_MS = 10_000
 """An increase needs a mark at most this old, in market time."""
 
+LARGEST_BASIS = Decimal("0.05")
+"""Mark and index further apart than this fraction of the index contradict each other."""
+
 _SEAL = object()
 
 
@@ -70,18 +73,32 @@ class Conditions(NamedTuple):
     max_leverage: Leverage
     order_outstanding: bool
     halted: bool = False
+    contradicted: bool = False
     now_ms: int = 0
     traffic: Traffic = Traffic()
 
 
-def increases_refused(breaches: tuple[str, ...], feed_trusted: bool, mark_age_ms: int) -> Refusal | None:  # noqa: FBT001 - the three named conditions
-    """Why no position may be increased now, if so: breach, or data that is not current."""
+def contradicts(mark: Price, index: Price | None) -> bool:
+    """Whether mark and index are too far apart for both to be true."""
+    return index is not None and abs(mark - index) > LARGEST_BASIS * index
+
+
+def increases_refused(
+    breaches: tuple[str, ...],
+    mark_age_ms: int,
+    *,
+    feed_trusted: bool,
+    contradicted: bool,
+) -> Refusal | None:
+    """Why no position may be increased now, if so: breach, or data that is not current or not credible."""
     if breaches:
         return Refusal(f"breach: {', '.join(breaches)}")
     if not feed_trusted:
         return Refusal("mark price feed is silent")
     if mark_age_ms > MAX_MARK_AGE_MS:
         return Refusal("mark price is stale")
+    if contradicted:
+        return Refusal("mark and index price contradict each other")
     return None
 
 
@@ -102,10 +119,12 @@ def approve(
         or _collar_problem(proposal.limit_price, quantity, conditions.mark, contract)
     )
     if problem is None and not reducing:
-        breaches, trusted, age_ms = conditions.breaches, conditions.feed_trusted, conditions.mark_age_ms
-        problem = increases_refused(breaches, trusted, age_ms) or _increase_problem(
-            quantity, after, contract, ledger, conditions
-        )
+        problem = increases_refused(
+            conditions.breaches,
+            conditions.mark_age_ms,
+            feed_trusted=conditions.feed_trusted,
+            contradicted=conditions.contradicted,
+        ) or _increase_problem(quantity, after, contract, ledger, conditions)
     if problem is not None:
         return problem
     return SubmitOrder(

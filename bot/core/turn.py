@@ -6,7 +6,7 @@ from bot.core.book import Book
 from bot.core.commands import Command, FetchAccount
 from bot.core.events import Event, Mark, TouchSeen
 from bot.core.fund import Contract, Fund
-from bot.core.limits import Conditions, Refusal, increases_refused
+from bot.core.limits import Conditions, Refusal, contradicts, increases_refused
 from bot.core.outlook import Outlook, look_ahead
 from bot.core.records import Control, IncidentClosed, IncidentOpened, Record
 from bot.core.units import Price
@@ -127,7 +127,12 @@ class Turn:
 
     def increases_refused(self, mark: Mark) -> Refusal | None:
         """Why no position may be increased at this moment, if so."""
-        return increases_refused(self.book.stops, self.live.feed_trusted, self.now_ms - mark.time_ms)
+        return increases_refused(
+            self.book.stops,
+            self.now_ms - mark.time_ms,
+            feed_trusted=self.live.feed_trusted,
+            contradicted=contradicts(mark.price, mark.index_price),
+        )
 
     def conditions(self, mark: Mark) -> Conditions:
         """What the limits judge by at this moment."""
@@ -140,6 +145,7 @@ class Turn:
             self.fund.emergency,
             open_ is not None and open_.order is not None,
             self.book.controlled is not None and self.book.controlled.control is Control.HALTED,
+            contradicts(mark.price, mark.index_price),
             self.now_ms,
             self.book.traffic,
         )

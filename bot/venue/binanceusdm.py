@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from bot.core.events import Income, Trade
 from bot.core.fund import Contract
+from bot.core.limits import contradicts
 from bot.core.units import Price
 from bot.venue.answers import integer, number, rows_of, text
 from bot.venue.binanceusdm_setup import brackets, set_leverage, set_modes
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
     from bot.core.limits import SubmitOrder
     from bot.venue.requests import Requests, Sending
 
-LARGEST_BASIS = Decimal("0.05")
-"""Mark and index further apart than this fraction contradict each other."""
 _OPEN = frozenset({"NEW", "PARTIALLY_FILLED"})
 _CLOSED = frozenset({"FILLED", "CANCELED", "EXPIRED", "EXPIRED_IN_MATCH", "REJECTED"})
 _EXPLAINED_BY_TRADES = frozenset({"REALIZED_PNL", "COMMISSION"})
@@ -110,20 +109,24 @@ class BinanceUsdm:
         return [row for row in rows if _is_mark_update(row)]
 
     def mark_frame(self, frame: Mapping[str, Any]) -> MarkFrame:
-        """A markPriceUpdate: E event time, p mark price, T next funding time, r funding rate."""
+        """A markPriceUpdate: E event time, p mark price, i index, T next funding time, r funding rate."""
         try:
             price = Decimal(frame["p"])
             time_ms = int(frame["E"])
             next_funding_ms = int(frame.get("T") or 0)
             rate_text = frame.get("r")
             rate = Decimal(rate_text) if rate_text else None
+            index_text = frame.get("i")
+            index = Decimal(index_text) if index_text else None
         except (KeyError, TypeError, InvalidOperation) as error:
             raise ValueError(f"no usable {type(error).__name__} in a mark price frame") from None
         if not price.is_finite() or price <= 0:
             raise ValueError("a mark price that is not a positive number")
+        if index is not None and not (index.is_finite() and index > 0):
+            raise ValueError("an index price that is not a positive number")
         if not next_funding_ms or (rate is not None and not rate.is_finite()):
-            return MarkFrame(time_ms, price, None, None)
-        return MarkFrame(time_ms, price, next_funding_ms, rate)
+            return MarkFrame(time_ms, price, None, None, index)
+        return MarkFrame(time_ms, price, next_funding_ms, rate, index)
 
     def order_news(self, frame: Any, symbol: str) -> OrderNews | None:
         """An ORDER_TRADE_UPDATE frame of this symbol."""
@@ -271,10 +274,10 @@ class BinanceUsdm:
         """GET /fapi/v1/premiumIndex."""
         answer = await requests.read("fapiPublicGetPremiumIndex", {"symbol": symbol}, weight=1)
         price, index = number(answer, "markPrice"), number(answer, "indexPrice")
-        if price <= 0 or index <= 0 or abs(price / index - 1) > LARGEST_BASIS:
+        if price <= 0 or index <= 0 or contradicts(price, index):
             raise AnswerMalformed("mark and index price contradict each other")
         time_ms, next_funding_ms = integer(answer, "time"), integer(answer, "nextFundingTime")
-        return MarkFrame(time_ms, price, next_funding_ms or None, number(answer, "lastFundingRate"))
+        return MarkFrame(time_ms, price, next_funding_ms or None, number(answer, "lastFundingRate"), index)
 
     async def touch(self, requests: "Requests", symbol: str) -> tuple[Price, Price]:
         """GET /fapi/v1/ticker/bookTicker."""

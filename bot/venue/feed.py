@@ -158,7 +158,9 @@ class MarkFeed:
             return
         watched.time_ms, watched.price, watched.lost = frame.time_ms, frame.price, False
         wall_ms = self._clock.wall_ms()
-        mark = Mark(frame.time_ms, wall_ms, frame.price, frame.next_funding_ms, frame.funding_rate)
+        mark = Mark(
+            frame.time_ms, wall_ms, frame.price, frame.next_funding_ms, frame.funding_rate, frame.index_price
+        )
         self._on_mark(watched.symbol, mark)
 
     async def _watch_for_silence(self) -> None:

@@ -53,6 +53,7 @@ class MarkFrame(NamedTuple):
     price: Price
     next_funding_ms: int | None
     funding_rate: Decimal | None
+    index_price: Price | None = None
 
 
 class OrderState(NamedTuple):

@@ -82,7 +82,12 @@ class Venue:
         """The present mark by REST, for while its stream is lost. Raises `RequestFailed`."""
         frame = await self.profile.mark(Requests(self.profile, self._public, self._limiter), symbol)
         return Mark(
-            frame.time_ms, self._clock.wall_ms(), frame.price, frame.next_funding_ms, frame.funding_rate
+            frame.time_ms,
+            self._clock.wall_ms(),
+            frame.price,
+            frame.next_funding_ms,
+            frame.funding_rate,
+            frame.index_price,
         )
 
     def mark_feed(

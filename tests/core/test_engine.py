@@ -86,6 +86,15 @@ def test_a_stale_mark_stops_an_increase_between_slices() -> None:
     assert len(sent(lab)) == count + 1
 
 
+def test_a_mark_that_the_index_contradicts_raises_no_leverage_but_lowers_it() -> None:
+    """A spike of one venue is no reason to buy; it may be the truth, so delevering goes on."""
+    lab = opened(Lab())
+    lab.send(ev.Mark(lab.time_ms + 1_000, lab.wall_ms, D("92000"), index_price=D("80000")))
+    assert lab.state.book.rebalance is None
+    lab.send(ev.Mark(lab.time_ms + 2_000, lab.wall_ms, D("44900"), index_price=D("50000")))
+    assert sent(lab)[-1].reduce_only
+
+
 def test_the_remaining_quantity_is_computed_anew_before_each_slice() -> None:
     """The price came back on its own: the rebalance ends without another order."""
     lab = opened(Lab())

@@ -14,6 +14,7 @@ from bot.core.limits import (
     Refusal,
     SubmitOrder,
     approve,
+    contradicts,
     increases_refused,
 )
 from bot.testing import a_contract
@@ -49,7 +50,12 @@ def verdict(proposal: Proposal, conditions: Conditions = FINE, ledger: Ledger = 
 
 def refusal(conditions: Conditions) -> Refusal | None:
     """Why no increase at all is allowed under these conditions."""
-    return increases_refused(conditions.breaches, conditions.feed_trusted, conditions.mark_age_ms)
+    return increases_refused(
+        conditions.breaches,
+        conditions.mark_age_ms,
+        feed_trusted=conditions.feed_trusted,
+        contradicted=conditions.contradicted,
+    )
 
 
 def test_an_increase_within_all_limits_is_approved() -> None:
@@ -100,6 +106,7 @@ def test_a_bad_proposal_is_refused_with_its_reason(proposal: Proposal, reason: s
         (FINE._replace(breaches=("external trade",)), "breach: external trade"),
         (FINE._replace(feed_trusted=False), "mark price feed is silent"),
         (FINE._replace(mark_age_ms=MAX_MARK_AGE_MS + 1), "mark price is stale"),
+        (FINE._replace(contradicted=True), "mark and index price contradict each other"),
     ],
 )
 def test_a_breach_or_doubtful_data_stops_increases_only(conditions: Conditions, reason: str) -> None:
@@ -112,6 +119,15 @@ def test_a_breach_or_doubtful_data_stops_increases_only(conditions: Conditions, 
 def test_a_mark_of_the_greatest_age_still_counts() -> None:
     """The limit itself is inclusive."""
     assert refusal(FINE._replace(mark_age_ms=MAX_MARK_AGE_MS)) is None
+
+
+@pytest.mark.parametrize(
+    ("index", "contradicted"),
+    [(None, False), ("100", False), ("105", False), ("105.3", True), ("95.3", False), ("95.2", True)],
+)
+def test_mark_and_index_may_be_a_twentieth_apart(index: str | None, *, contradicted: bool) -> None:
+    """Of the index, either way; a venue that states none contradicts nothing."""
+    assert contradicts(D(100), None if index is None else D(index)) is contradicted
 
 
 def test_a_second_order_is_refused_while_one_is_outstanding() -> None:

@@ -62,7 +62,7 @@ async def resubscribed(stub: VenueStub, times: int) -> None:
 
 
 async def test_a_frame_becomes_an_exact_mark(stub: VenueStub, venue: Venue) -> None:
-    """Price and funding rate keep every digit; the time is the exchange's event time."""
+    """Prices and funding rate keep every digit; the time is the exchange's event time."""
     async with watching(stub, venue) as seen:
         await stub.send(mark("BTCUSDT", 1000, "50000.12345678", r="0.00012345", T=28_800_000))
         await until(lambda: bool(seen.marks))
@@ -70,7 +70,7 @@ async def test_a_frame_becomes_an_exact_mark(stub: VenueStub, venue: Venue) -> N
     symbol, seen_mark = seen.marks[0]
     assert symbol == "BTCUSDT"
     assert seen_mark._replace(wall_ms=0) == Mark(
-        1000, 0, Decimal("50000.12345678"), 28_800_000, Decimal("0.00012345")
+        1000, 0, Decimal("50000.12345678"), 28_800_000, Decimal("0.00012345"), Decimal("50000.12345678")
     )
 
 

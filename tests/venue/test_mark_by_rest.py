@@ -32,6 +32,7 @@ async def test_the_mark_is_read_whole(stub: VenueStub, venue: Venue) -> None:
 
     assert (mark.price, mark.time_ms) == (Decimal("60000.1"), NOW_MS)
     assert (mark.next_funding_ms, mark.funding_rate) == (NOW_MS + 1_000, Decimal("0.0001"))
+    assert mark.index_price == 60_010
 
 
 @pytest.mark.parametrize(
