@@ -109,12 +109,13 @@ def _conclude(turn: Turn, order: Order) -> None:
 def refused(turn: Turn, event: ev.OrderRefused) -> None:
     """The venue said no: the slice is over, and the next one waits longer each time.
 
-    An order that would have crossed although it must not is only priced anew.
+    A resting order that would have crossed although it must not is only priced anew.
     """
     order = _named(turn, event.cid)
     if order is None or order.told(News.REFUSED) == order:
         return
-    turn.record(OrderRejected(turn.now_ms, event.cid, event.code, event.reason, event.would_take))
+    would_take = event.would_take and order.rests_until_ms is not None
+    turn.record(OrderRejected(turn.now_ms, event.cid, event.code, event.reason, would_take))
     open_ = _open(turn)
     if open_.rejects >= _REJECTS_IN_A_ROW:
         turn.open_incident(

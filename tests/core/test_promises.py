@@ -4,7 +4,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, Literal
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bot.core import events as ev
@@ -190,6 +190,7 @@ strategies = st.sampled_from(
 
 @settings(max_examples=200)
 @given(st.sampled_from(["long", "short"]), strategies, st.lists(actions, max_size=40))
+@example("long", Strategic(0), [("venue", ["half", "nothing", "half", "would take"]), ("mark", 0, 1)])
 def test_the_promises_hold_on_any_walk(
     side: Literal["long", "short"], strategy: Strategic | Interval, walk: list[tuple[Any, ...]]
 ) -> None:
