@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from decimal import Decimal
+from math import nextafter
 from typing import Literal
 
 from hypothesis import given, settings
@@ -86,9 +87,8 @@ def test_a_hold_stays_true_throughout_its_region(
             continue
         leverage = real_leverage(ledger, Decimal(price))
         assert leverage is not None
-        later = replace(
-            view, mark=price, real_leverage=float(leverage), time_s=view.time_s + when * span_s * (1 - 1e-9)
-        )
+        time_s = min(view.time_s + when * span_s, nextafter(hold.until_s, 0.0))  # before it, as floats go
+        later = replace(view, mark=price, real_leverage=float(leverage), time_s=time_s)
         assert isinstance(strategy.decide(later), Hold)
         if uses_band(strategy):
             assert view.band[0] <= leverage <= view.band[1]
