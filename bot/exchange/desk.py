@@ -51,7 +51,6 @@ class Desk:
         self.book_versions = book_versions
         self._saved_ms = venue.market.now
         streams.bring_up_to_date = self.bring_up_to_date
-        self._waiting: list[asyncio.Future[None]] = []
         self._flushing: asyncio.TimerHandle | None = None
 
     @property
@@ -61,43 +60,19 @@ class Desk:
             self._save()
         return self._store
 
-    async def bring_up_to_date(self) -> None:
+    def bring_up_to_date(self) -> None:
         """Bring a market that runs by the wall clock to this moment, and tell what happened on the way."""
         self.catch_up()
-        await self.settle()
+        self.settle()
 
-    async def settle(self) -> None:
-        """Make changes durable, then tell the user streams.
-
-        Whoever settles within one turn of the event loop shares one transaction.
-        """
-        if not self.venue.changes and not self.venue.events:
-            return
-        loop = asyncio.get_running_loop()
-        settled = loop.create_future()
-        self._waiting.append(settled)
-        if len(self._waiting) == 1:
-            loop.call_soon(self._settle)
-        await settled
-
-    def _settle(self) -> None:
-        waiting = [settled for settled in self._waiting if not settled.done()]
-        self._waiting = []
+    def settle(self) -> None:
+        """Make changes durable, then tell the user streams."""
         venue = self.venue
-        try:
-            if venue.changes:
-                self._save()
+        if venue.changes:
+            self._save()
+        if venue.events:
             events, venue.events = venue.events, []
-            if events:
-                self.streams.send_user_events(events)
-        except Exception as error:
-            if not waiting:
-                raise
-            for settled in waiting:
-                settled.set_exception(error)
-        else:
-            for settled in waiting:
-                settled.set_result(None)
+            self.streams.send_user_events(events)
 
     def save_market_time(self) -> None:
         """Make the market time durable if it has moved."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -11,13 +10,14 @@ from aiohttp import web
 from bot.exchange.quick_http import read_quickly, written
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    import asyncio
+    from collections.abc import Callable
 
     from bot.exchange.calls import Call, Reply
 
-    Answer = Callable[[Call], Awaitable[Reply]]
+    Answer = Callable[[Call], Reply]
 
-MAX_WAITING_BYTES = 256 * 1024  # of requests sent before the last one was answered
+MAX_BEHIND_BYTES = 4 * 1024 * 1024
 
 
 class VenueServer(web.Server):
@@ -36,8 +36,6 @@ class _Connection(web.RequestHandler):
     def __init__(self, manager: web.Server, quick: Answer | None, **settings: Any) -> None:
         super().__init__(manager, **settings)
         self._quick = quick  # None from the first request on that is not plain
-        self._answering: asyncio.Task[None] | None = None
-        self._waiting = b""
         self._address = ""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -46,33 +44,14 @@ class _Connection(web.RequestHandler):
         self._address = str(peer[0]) if peer else ""
 
     def data_received(self, data: bytes) -> None:
-        if self._answering is not None:
-            self._waiting += data
-            if len(self._waiting) > MAX_WAITING_BYTES and self.transport is not None:
-                self.transport.abort()
-            return
         call = read_quickly(data, self._address) if self._quick is not None else None
-        if self._quick is None or call is None:
+        if self._quick is None or call is None or self.transport is None:
             self._quick = None
             super().data_received(data)
-            return
-        self._answering = self._loop.create_task(self._answer(self._quick, call))
-
-    async def _answer(self, quick: Answer, call: Call) -> None:
-        reply = written(await quick(call))
-        self._answering = None
-        if self.transport is None or self.transport.is_closing():
-            return
-        self.transport.write(reply)
-        if self._waiting:
-            data, self._waiting = self._waiting, b""
-            self.data_received(data)
-
-    async def shutdown(self, timeout: float | None = 15.0) -> None:  # noqa: ASYNC109 - as aiohttp has it
-        """Answer what is under way, and close."""
-        if self._answering is not None:
-            await asyncio.wait({self._answering}, timeout=timeout)
-        await super().shutdown(timeout)
+        elif self.transport.get_write_buffer_size() > MAX_BEHIND_BYTES:
+            self.transport.abort()  # it asks and does not read
+        elif not self.transport.is_closing():
+            self.transport.write(written(self._quick(call)))
 
     def handle_error(
         self,

@@ -99,7 +99,7 @@ class MarketClock:
         while True:
             self._wake.clear()  # before looking, so that nothing said while this awaits is missed
             if self._is_news:
-                await self._desk.settle()
+                self._desk.settle()
                 await self._send_marks()
             instant = self._next_instant()
             wait_s = math.inf if not self._released() else 0.0
@@ -198,7 +198,7 @@ class MarketClock:
                 passed_s = (instant - self._market.now) / (1_000 * self._speed)
                 self._due_s = max(self._due_s + passed_s, loop.time() - CATCH_UP_S)
             self._advance(instant)
-            await self._desk.settle()
+            self._desk.settle()
             await self._send_marks()
 
     async def _send_marks(self) -> None:
@@ -271,9 +271,9 @@ class MarketClock:
             self._advance(min(self._next_knot() or time_ms, time_ms))
             steps += 1
             if steps % YIELD_EVERY == 0:
-                await self._desk.settle()
+                self._desk.settle()
                 await asyncio.sleep(0)
-        await self._desk.settle()
+        self._desk.settle()
 
 
 async def _say(socket: web.WebSocketResponse, body: dict[str, Any]) -> None:

@@ -48,13 +48,13 @@ class RestApi:
 
     async def answer(self, call: Call) -> Reply:
         """Answer one request."""
-        return await (self.carry_out(call) if self.between is None else self.between(call))
+        return self.carry_out(call) if self.between is None else await self.between(call)
 
-    async def carry_out(self, call: Call) -> Reply:
+    def carry_out(self, call: Call) -> Reply:
         """Answer one request; whatever goes wrong comes out as Binance error JSON."""
         headers: dict[str, str] = {}
         try:
-            return Reply(200, orjson.dumps(await self._answer(call, headers)), headers)
+            return Reply(200, orjson.dumps(self._answer(call, headers)), headers)
         except RequestError as error:
             return refusal(error, headers)
         except (sqlite3.Error, OSError):
@@ -70,7 +70,7 @@ class RestApi:
         """Count the weight of what is no REST call, and add its header; raises TooManyRequestsError."""
         self._rates.count_weight(address, weight, wall_ms(), headers)
 
-    async def _answer(self, call: Call, headers: dict[str, str]) -> Any:
+    def _answer(self, call: Call, headers: dict[str, str]) -> Any:
         desk, now_ms = self._desk, wall_ms()
         route = _ROUTES.get((call.method, call.path))
         if route is None:
@@ -81,7 +81,7 @@ class RestApi:
         if isinstance(route, PublicRoute):
             desk.catch_up()
             answer = route.answer(desk, params)
-            await desk.settle()
+            desk.settle()
             return answer
         signer = self.keys.signer(call.api_key)
         if route.security is Security.SIGNED:
@@ -90,7 +90,7 @@ class RestApi:
             self._rates.count_orders(signer.account, route.orders, now_ms, headers)
         desk.catch_up()
         answer = route.answer(desk, params, desk.venue.accounts[signer.account])
-        await desk.settle()
+        desk.settle()
         return answer
 
 

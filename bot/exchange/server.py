@@ -162,7 +162,7 @@ async def start_exchange(config: ExchangeConfig) -> Exchange:
             ws_api=ws_api.serve,
             admit=door.admit if door else None,
         )
-        runner = await listen(config.host, config.port, handle, None if door else rest.answer)
+        runner = await listen(config.host, config.port, handle, None if door else rest.carry_out)
     except BaseException:
         store.close()
         raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.exchange import http_protocol
 from bot.exchange.quick_http import read_quickly
 from tests.exchange.builders import ORDER, UP, Start, signed
 
@@ -85,6 +87,24 @@ async def test_a_request_that_comes_while_another_is_answered_waits(start: Start
         seen = [(await wire.answer())[2]["clientOrderId"] for _ in range(30)]
         wire.writer.close()
     assert seen == [f"n{number}" for number in range(30)]
+
+
+async def test_whoever_asks_and_does_not_read_is_refused(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The exchange cuts it off, or reads no more of it; it does not keep 5,000 answers."""
+    monkeypatch.setattr(http_protocol, "MAX_BEHIND_BYTES", 50_000)
+    loop = asyncio.get_running_loop()
+    async with start() as bench:
+        with socket.socket() as asking:
+            asking.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+            asking.setblocking(False)  # noqa: FBT003 - the name says it
+            await loop.sock_connect(asking, ("127.0.0.1", bench.exchange.port))
+            with pytest.raises((ConnectionError, TimeoutError)):  # noqa: PT012 - any of them may raise
+                for _ in range(5_000):
+                    request = b"GET /fapi/v1/exchangeInfo HTTP/1.1\r\nX: %s\r\n\r\n" % (b"x" * 4_000)
+                    await asyncio.wait_for(loop.sock_sendall(asking, request), 2)
+                    await asyncio.sleep(0)
 
 
 async def test_whoever_leaves_before_the_answer_has_traded(start: Start) -> None:

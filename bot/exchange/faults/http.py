@@ -16,7 +16,7 @@ from bot.exchange.rest import refusal
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
 
     from aiohttp import web
 
@@ -30,9 +30,7 @@ _RESET = struct.pack("ii", 1, 0)  # linger for no time: the end of the socket is
 class FaultyDoor:
     """Takes requests as the REST API would, and scripts."""
 
-    def __init__(
-        self, faults: Faults, requests: RequestFaults, settle: Callable[[], Awaitable[None]]
-    ) -> None:
+    def __init__(self, faults: Faults, requests: RequestFaults, settle: Callable[[], None]) -> None:
         self._faults = faults
         self._requests = requests
         self._settle = settle
@@ -43,7 +41,7 @@ class FaultyDoor:
             call = await read_call(request)
             if call.path == SCRIPTS or call.path.startswith(f"{SCRIPTS}/"):
                 reply = self._script(call)
-                await self._settle()
+                self._settle()
                 return response(reply)
         except RequestError as error:
             return response(refusal(error, {}))

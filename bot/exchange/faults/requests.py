@@ -16,12 +16,12 @@ from bot.exchange.faults.plan import Fault, Scene
 from bot.exchange.rest import refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Callable, Mapping
 
     from bot.exchange.faults.plan import Plan
     from bot.exchange.faults.world import World
 
-    Answer = Callable[[Call], Awaitable[Reply]]
+    Answer = Callable[[Call], Reply]
 
 GONE = Reply(503, b"", {}, ending=Ending.NOTHING)
 _HTML = b"<html><head><title>%d</title></head><body><center><h1>%s</h1></center></body></html>"
@@ -86,7 +86,7 @@ class RequestFaults:
         for item in fired:
             if item.fault.kind == "filled_before_cancel":
                 self._world.fill_before_cancel(item, asked.account, asked.symbol, _parameters(call))
-        reply = await self._carry_out(call)
+        reply = self._carry_out(call)
         return await self._after(asked, reply, found)
 
     async def admit(self, call: Call) -> Reply | None:

@@ -26,7 +26,7 @@ from bot.exchange.streams.sources import Sources
 from bot.exchange.streams.topics import Kind, Route, Topic, topic_of
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from bot.exchange.book_versions import BookVersions
     from bot.exchange.events import Event
@@ -39,7 +39,7 @@ TICK_S = 0.1
 _log = logging.getLogger(__name__)
 
 
-async def _stay() -> None:
+def _stay() -> None:
     """Leave the market where it is."""
 
 
@@ -137,7 +137,7 @@ class Streams:
         self._market = market
         self._keys = keys
         self._sources = Sources(market, versions)
-        self.bring_up_to_date: Callable[[], Awaitable[None]] = _stay
+        self.bring_up_to_date: Callable[[], None] = _stay
         self._listeners: dict[Listener, None] = {}
         self._broadcasts: dict[str, Broadcast] = {}
         self._ticker: asyncio.Task[None] | None = None
@@ -208,7 +208,7 @@ class Streams:
             await asyncio.sleep(TICK_S)
             if not any(item.feed for item in self._broadcasts.values()):
                 continue
-            await self.bring_up_to_date()
+            self.bring_up_to_date()
             self._send_news(
                 [
                     item
