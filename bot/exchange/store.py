@@ -24,7 +24,7 @@ from bot.exchange.redo import RedoLog, Write
 from bot.exchange.tables import ALGOS, AMENDMENTS, INCOMES, MARGIN_CHANGES, ORDERS, TABLES, TRADES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from bot.exchange.market import Market
@@ -192,15 +192,24 @@ class Store(History):
         if len(self._pending) >= MAX_PENDING:
             self.flush()
 
+    def _merged(self) -> Iterator[tuple[str, Iterable[Sequence[Any]]]]:
+        """Give what waits by statement; of states, which replace each other, the last of each name alone."""
+        merged: dict[str, list[Sequence[Any]]] = {}
+        for writes in self._pending:
+            for statement, rows in writes:
+                merged.setdefault(statement, []).extend(rows)
+        for statement, rows in merged.items():
+            is_state = statement in {_PUT_FACT, _PUT_ACCOUNT, _PUT_HOLDING}
+            yield statement, {tuple(row[:-1]): row for row in rows}.values() if is_state else rows
+
     def flush(self) -> None:
         """Bring the database up to date. Raises sqlite3.Error; nothing is lost then."""
         if not self._pending:
             return
         self._db.execute("BEGIN IMMEDIATE")
         try:
-            for writes in self._pending:
-                for statement, rows in writes:
-                    self._db.executemany(statement, rows)
+            for statement, rows in self._merged():
+                self._db.executemany(statement, rows)
             self._db.execute("COMMIT")
         except BaseException:
             self._db.execute("ROLLBACK")

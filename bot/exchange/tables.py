@@ -5,7 +5,6 @@ Decimals are kept as text, to the last digit; members of enumerations by value.
 
 from __future__ import annotations
 
-import operator
 from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_type_hints
@@ -26,12 +25,6 @@ def _same(value: Any) -> Any:
     return value
 
 
-def _encoder(kind: type) -> Callable[[Any], Any]:
-    if issubclass(kind, StrEnum):
-        return operator.attrgetter("_value_")
-    return str if issubclass(kind, Decimal) else _same
-
-
 class Table(Generic[Row]):
     """One kind of fact; `flags` are columns that are computed from a row when it is written."""
 
@@ -46,7 +39,9 @@ class Table(Generic[Row]):
         self.name = name
         self._kind = kind
         self._flags = flags or {}
-        self._encoders = [_encoder(hint) for hint in hints.values()]
+        kinds = list(enumerate(hints.values()))
+        self._numbers = [place for place, hint in kinds if issubclass(hint, Decimal)]
+        self._names = [place for place, hint in kinds if issubclass(hint, StrEnum)]
         self._decoders: list[Callable[[Any], Any]] = [
             hint if issubclass(hint, StrEnum | Decimal | bool) else _same for hint in hints.values()
         ]
@@ -66,14 +61,15 @@ class Table(Generic[Row]):
 
     def write(self, facts: Iterable[Row]) -> Write:
         """Return what writes facts, new ones or later versions of known ones."""
-        encoders, flags = self._encoders, self._flags.values()
-        rows = [
-            [
-                *[encode(value) for encode, value in zip(encoders, fact, strict=True)],
-                *[f(fact) for f in flags],
-            ]
-            for fact in facts
-        ]
+        rows = []
+        for fact in facts:
+            row = list(fact)
+            for place in self._numbers:
+                row[place] = str(row[place])
+            for place in self._names:
+                row[place] = row[place]._value_
+            row.extend([flag(fact) for flag in self._flags.values()])
+            rows.append(row)
         return self._insert, rows
 
     def read(self, row: tuple[Any, ...]) -> Row:
