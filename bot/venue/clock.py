@@ -15,6 +15,10 @@ class Clock(Protocol):
         """Time of the market: the wall's, except on a paper exchange, which keeps its own."""
         ...
 
+    def advance(self, market_ms: int) -> None:
+        """The venue stated a time of the market: no event that follows may carry an earlier one."""
+        ...
+
 
 class WallClock:
     """Testnet and live: the market lives in wall time."""
@@ -26,6 +30,9 @@ class WallClock:
     def market_ms(self) -> int:
         """The same."""
         return time.time_ns() // 1_000_000
+
+    def advance(self, market_ms: int) -> None:
+        """The wall's time passes by itself."""
 
 
 class ExchangeClock:
@@ -43,5 +50,5 @@ class ExchangeClock:
         return self._market_ms
 
     def advance(self, market_ms: int) -> None:
-        """The exchange stated its time, by a mark or by the pacing endpoint."""
+        """The exchange stated its time: by a mark, a trade, or the pacing endpoint."""
         self._market_ms = max(self._market_ms, market_ms)

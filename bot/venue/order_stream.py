@@ -121,6 +121,8 @@ class OrderStream:
                 continue
             if news is None:
                 continue
+            if news.trade is not None:  # it may arrive before the mark of its instant, on another socket
+                self._clock.advance(news.trade.time_ms)
             now, state = (self._clock.market_ms(), self._clock.wall_ms()), news.state
             self._on_event(OrderReport(*now, state.cid, state.venue_id, state.filled, state.closed))
             if news.trade is not None:
