@@ -17,7 +17,7 @@ def a_fund(**changes: object) -> FundRow:
         side="long",
         state="active",
         mark=Decimal(88000),
-        nav=Decimal("1.02345"),
+        nav=Decimal("1.02344"),
         real_leverage=Decimal("2.0141"),
         band=(Decimal("1.5"), Decimal(3)),
         triggers=(Decimal(79200), Decimal(110000)),

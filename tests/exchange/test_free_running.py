@@ -32,7 +32,7 @@ async def test_what_was_due_before_a_request_has_happened(start: Start) -> None:
         await bench.order()
         while bench.exchange.now_ms < START_MS:
             _, rows = await bench.call("GET", "/fapi/v1/income", {"incomeType": "FUNDING_FEE"}, UP)
-            assert (len(rows) == 1) == (bench.exchange.now_ms >= START_MS)
+            assert not rows or bench.exchange.now_ms >= START_MS  # the market goes on behind the answer
         _, rows = await bench.call("GET", "/fapi/v1/income", {"incomeType": "FUNDING_FEE"}, UP)
         assert [row["time"] for row in rows] == [START_MS]
 
