@@ -33,7 +33,7 @@ TRIP_LIMIT = 1.3
 ORDERS_LIMIT_PER_S = 1_000.0
 MEMORY_LIMIT_MB = 8.0
 CONNECTIONS = 16
-BATCHES = 100
+BATCHES = 500
 BLOCK = 50  # trips to one server before those to the other
 REST_S = 0.1  # what a server does after its replies must not slow down the other
 _CLIENT_CORE, _SERVER_CORE = 0, 1
@@ -56,6 +56,7 @@ def measure(*, tiny: bool = False) -> None:
 @contextmanager
 def _exchange(folder: Path, core: int) -> Iterator[tuple[Daemon, dict[str, Any]]]:
     arguments = ["exchange", "--port", "0", "--json", "--data-dir", str(folder), "--speed", "60"]
+    arguments += ["--scenario", "calm"]
     with Daemon(arguments, settings(folder)) as exchange:
         started = exchange.next_line().fields
         exchange.pin(core)
