@@ -34,10 +34,16 @@ _LOG = VENV / "setup.log"
 _RUNTIME_MODULES = (
     "ccxt",
     "aiohttp",
+    "alembic",
+    "apprise",
     "cryptography",
     "orjson",
+    "plotly",
+    "prometheus_client",
+    "psycopg",
     "pydantic_settings",
     "rich",
+    "sqlalchemy",
     "structlog",
     "tenacity",
     "typer",
@@ -45,7 +51,7 @@ _RUNTIME_MODULES = (
 )
 _MODULES = {
     "daemon": _RUNTIME_MODULES,
-    "study": (*_RUNTIME_MODULES, "distributed", "numba", "numpy", "plotly", "polars"),
+    "study": (*_RUNTIME_MODULES, "distributed", "numba", "numpy", "polars"),
     "tests": (*_RUNTIME_MODULES, "pytest"),
 }
 
