@@ -1,7 +1,7 @@
 """Rules of the whole suite: the system parts a test may need, and an environment without settings.
 
 `@pytest.mark.needs("shared")` skips a test where that part is absent, and the summary names each absent part.
-With `INBAND_TEST_ALLOW_SKIPS=0` a skip of any kind is a failure.
+With `INBAND_TEST_ALLOW_SKIPS=0` a skip of any kind is a failure; with `INBAND_TEST_SOAK=1` soaks are long.
 """
 
 import os
@@ -9,6 +9,7 @@ import shutil
 from collections import Counter
 from collections.abc import Callable, Generator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -25,6 +26,7 @@ PARTS: dict[str, Callable[[], bool]] = {
 """System parts by name, each with what finds it."""
 
 _SKIPS_ALLOWED = pytest.StashKey[bool]()
+_SOAK = pytest.StashKey[bool]()
 _ABSENT = pytest.StashKey[Counter[str]]()
 
 # The machine is shared: how long one example takes says nothing.
@@ -34,10 +36,20 @@ settings.load_profile("house")
 
 def pytest_configure(config: pytest.Config) -> None:
     """Take every INBAND_ variable out of the environment, so that no test depends on the user's settings."""
-    config.stash[_SKIPS_ALLOWED] = os.environ.get("INBAND_TEST_ALLOW_SKIPS", "1") != "0"
+    # A worker of pytest-xdist inherits an environment that was cleaned already: it is told.
+    wishes = getattr(config, "workerinput", os.environ)
+    config.stash[_SKIPS_ALLOWED] = wishes.get("INBAND_TEST_ALLOW_SKIPS", "1") != "0"
+    config.stash[_SOAK] = wishes.get("INBAND_TEST_SOAK", "0") == "1"
     config.stash[_ABSENT] = Counter()
     for name in [name for name in os.environ if name.upper().startswith("INBAND_")]:
         del os.environ[name]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Hand the wishes that came by the environment on to a worker of pytest-xdist."""
+    node.workerinput["INBAND_TEST_ALLOW_SKIPS"] = "1" if node.config.stash[_SKIPS_ALLOWED] else "0"
+    node.workerinput["INBAND_TEST_SOAK"] = "1" if node.config.stash[_SOAK] else "0"
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -55,6 +67,12 @@ def _need(config: pytest.Config, part: str) -> None:
     if not PARTS[part]():
         config.stash[_ABSENT][part] += 1
         pytest.skip(f"needs {part}, which is not installed")
+
+
+@pytest.fixture(scope="session")
+def soak(pytestconfig: pytest.Config) -> bool:
+    """Whether this run takes its time (`INBAND_TEST_SOAK=1`, as in .ci/run): more seeds, more kills."""
+    return pytestconfig.stash[_SOAK]
 
 
 @pytest.fixture

@@ -57,6 +57,17 @@ async def test_a_signed_request_needs_a_key(start: Start) -> None:
         (signed("", UP.secret, time_ms=10**15), -1021),
         (signed("recvWindow=60001", UP.secret), -1131),
     ],
+    ids=[
+        "another's secret",
+        "signed before its end",
+        "time changed",
+        "no signature",
+        "nothing",
+        "not hexadecimal",
+        "long ago",
+        "far ahead",
+        "window too wide",
+    ],
 )
 async def test_bad_signatures_and_times_are_refused(start: Start, query: str, code: int) -> None:
     """Only a fresh request signed with the account's own secret, as it was sent, is heard."""
