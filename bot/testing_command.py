@@ -12,6 +12,8 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 def run(arguments: list[str]) -> NoReturn:
     """Become pytest, with `arguments` passed on, in the root of the checkout.
 
+    The whole suite is spread over processes, one more than there are cores, for many tests wait.
+
     Exits 2 with one line where there is no checkout (an installed package carries no tests) or no pytest.
     """
     if not (REPOSITORY / "tests").is_dir():
@@ -19,7 +21,8 @@ def run(arguments: list[str]) -> NoReturn:
     if importlib.util.find_spec("pytest") is None:
         _refuse(f"pytest is missing in {sys.prefix}: run `python3 -m bot test` with a Python outside it")
     os.chdir(REPOSITORY)
-    os.execv(sys.executable, [sys.executable, "-m", "pytest", *arguments])  # noqa: S606 - no shell is wanted
+    spread = [] if arguments else ["-n", str((os.cpu_count() or 1) + 1), "--dist", "loadscope"]
+    os.execv(sys.executable, [sys.executable, "-m", "pytest", *spread, *arguments])  # noqa: S606 - no shell is wanted
 
 
 def _refuse(message: str) -> NoReturn:
