@@ -20,7 +20,7 @@ from bot.core.records import (
     RebalanceStarted,
     StateChanged,
 )
-from bot.core.rules import Wish, confirmation_deadline_ms, judge
+from bot.core.rules import Denied, Wish, confirmation_deadline_ms, judge
 from bot.core.strategy import FundView, Hold
 from bot.core.turn import Region, Turn
 from bot.core.units import ZERO, Leverage, Price, Urgency, Usd
@@ -51,6 +51,9 @@ def consider(turn: Turn, mark: Mark) -> NextSlice | None:
     verdict = judge(turn.fund, view, leverage)
     if isinstance(verdict, Hold):
         _hold(turn, mark, leverage, verdict)
+        return None
+    if isinstance(verdict, Denied):
+        _skip(turn, mark, verdict.reason)
         return None
     return _ask(turn, mark, leverage, verdict)
 
@@ -147,7 +150,7 @@ def _ask(turn: Turn, mark: Mark, leverage: Leverage, wish: Wish) -> NextSlice | 
         urgency = Urgency.EMERGENCY if wish.urgency == "emergency" else _PROMPT
     tolerance = _tolerance(turn, mark, target)
     if abs(leverage - target) <= tolerance:
-        _skip(turn, mark, wish)
+        _skip(turn, mark, f"{wish.reason}: nothing tradable")
         return None
     return _start(turn, mark, leverage, _Choice(kind, target, urgency, wish.reason, sequence, tolerance))
 
@@ -169,15 +172,15 @@ def _draw(turn: Turn, kind: Kind, low: Leverage, high: Leverage) -> tuple[int | 
     return sequence, target
 
 
-def _skip(turn: Turn, mark: Mark, wish: Wish) -> None:
-    """Note that there was nothing to trade; while the mark stays there, not more than once a minute."""
+def _skip(turn: Turn, mark: Mark, reason: str) -> None:
+    """Note why a wish was not followed; while the mark stays there, not more than once a minute."""
     last = turn.book.skipped
     if (
         last is None
         or turn.now_ms - last.time_ms >= _SKIP_REPEAT_MS
         or abs(mark.price - last.mark) * 1000 > last.mark
     ):
-        turn.record(RebalanceSkipped(turn.now_ms, mark.price, f"{wish.reason}: nothing tradable"))
+        turn.record(RebalanceSkipped(turn.now_ms, mark.price, reason))
 
 
 def _tolerance(turn: Turn, mark: Mark, target: Leverage) -> Leverage:

@@ -71,8 +71,8 @@ def target_position(ledger: Ledger, mark: Price, target: Leverage, sign: int, fe
     """The signed position at which real leverage equals `target` once the trade's fee is paid.
 
     Exposure E becomes T(V + fE) / (1 + Tf) when increasing and T(V - fE) / (1 - Tf) when reducing, `fee` f a
-    fraction of the traded notional (CONTRACT, Backtest). The trade is taken to fill at `mark`. Not positive
-    fund value gives zero.
+    fraction of the traded notional (CONTRACT, Backtest). The trade is taken to fill at `mark`. Zero where
+    fund value is not positive, or the fee of selling all takes all of it: no reduction becomes a reversal.
     """
     value = ledger.value(mark)
     if value <= ZERO:
@@ -81,6 +81,8 @@ def target_position(ledger: Ledger, mark: Price, target: Leverage, sign: int, fe
     wanted = target * value
     if wanted >= exposure:
         after = target * (value + fee * exposure) / (ONE + target * fee)
+    elif fee * exposure >= value:
+        return ZERO
     else:
         after = target * (value - fee * exposure) / (ONE - target * fee)
     return sign * after / mark

@@ -32,14 +32,26 @@ class Wish(NamedTuple):
     reason: str
 
 
-def judge(fund: Fund, view: FundView, leverage: Leverage) -> Hold | Wish:
+class Denied(NamedTuple):
+    """A rebalance that no fund may make, and why.
+
+    Nothing is traded; at the next mark the strategy is asked again.
+    """
+
+    reason: str
+
+
+def judge(fund: Fund, view: FundView, leverage: Leverage) -> Hold | Wish | Denied:
     """Ask the strategy, and enforce what none may overrule. `leverage` is the exact one of the view.
 
-    A hold ends where the emergency leverage begins, whatever the strategy says.
+    A hold ends where the emergency leverage begins, whatever the strategy says; and no target may lie there,
+    for the fund would have to leave it at once.
     """
     decision: Decision = fund.strategy.decide(view)
     if view.real_leverage >= fund.float_emergency:
         decision = _at_emergency(fund, decision)
+    elif isinstance(decision, Rebalance) and decision.high >= fund.float_emergency:
+        return Denied(f"{decision.reason}: the target could lie at the emergency leverage or above")
     if isinstance(decision, Hold):
         limit = view.hold_between(0.0, fund.float_emergency * (1 - INWARD))
         return Hold(max(decision.low, limit.low), min(decision.high, limit.high), decision.until_s)
@@ -54,10 +66,16 @@ def judge(fund: Fund, view: FundView, leverage: Leverage) -> Hold | Wish:
 
 
 def _at_emergency(fund: Fund, decision: Decision) -> Rebalance:
-    """Leverage at the emergency level is reduced at once: to the strategy's own target if it is below."""
+    """Leverage at the emergency level is reduced at once: to the strategy's own target if it is below.
+
+    Else to the fund's, or, for a strategy that ignores the band and the range, to its start leverage.
+    """
     if isinstance(decision, Rebalance) and decision.high < fund.float_emergency:
         return Rebalance(decision.low, decision.high, "emergency", decision.reason)
-    return Rebalance(*fund.float_target_range, "emergency", "emergency leverage")
+    low, high = fund.float_target_range
+    if high >= fund.float_emergency:
+        low = high = float(fund.start_leverage)
+    return Rebalance(low, high, "emergency", "emergency leverage")
 
 
 def confirmation_deadline_ms(now_ms: int, cap_s: float, key: str, number: int) -> int:

@@ -95,7 +95,8 @@ class Strategy(Protocol):
 
     Two optional class attributes are read as well:
     `uses_band = False` tells that the strategy ignores the fund's band (then nothing it does is a `band`
-    rebalance); `max_leverage` is then its own limit, and replaces the default emergency leverage.
+    rebalance); `max_leverage` is then its own limit, and replaces the default emergency leverage. A parameter
+    `target` is then where the fund opens.
     """
 
     def decide(self, view: FundView) -> Decision:
@@ -112,3 +113,12 @@ def own_limit(strategy: Strategy) -> float | None:
     """The strategy's own leverage limit, where it ignores the band; inclusive."""
     limit = getattr(strategy, "max_leverage", None)
     return float(limit) if limit is not None and not uses_band(strategy) else None
+
+
+def own_target(strategy: Strategy) -> float | None:
+    """The leverage that a strategy which ignores the band keeps to, where it names one as `target`.
+
+    The fund opens there, and its own target range means nothing.
+    """
+    target = getattr(strategy, "target", None)
+    return float(target) if isinstance(target, (int, float)) and not uses_band(strategy) else None

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from bot.core.fund import Fund
-from bot.core.strategy import Strategy, own_limit, uses_band
+from bot.core.strategy import Strategy, own_limit, own_target, uses_band
 from bot.core.units import ONE, ZERO, Leverage, Side
 from bot.settings.errors import SettingsError
 from bot.settings.layers import Layer
@@ -52,17 +52,18 @@ def build_fund(name: str, described: FundSettings, given: Layer) -> Fund:
             problem = f"{start} is outside the band {_pair(described.band)}"
             raise faults.fault("start_leverage", problem, "set it inside the band")
     else:
-        own_target = _own_target(strategy)
-        target = described.target if own_target is None else (own_target, own_target)
+        named = own_target(strategy)
+        own = None if named is None else Decimal(str(named))
+        target = described.target if own is None else (own, own)
         limit = own_limit(strategy)
         emergency = described.emergency or (EMERGENCY[side] if limit is None else Decimal(str(limit)))
-        start = described.start_leverage or own_target or START_LEVERAGE
+        start = described.start_leverage or own or START_LEVERAGE
         if start >= emergency:
             problem = f"{start} is not below the emergency leverage {emergency}"
             raise faults.fault("start_leverage", problem, "set it below that")
-        if own_target is not None and own_target >= emergency:
-            problem = f"{emergency} is not above the strategy's target {own_target}"
-            raise faults.fault("emergency", problem, f"set it above {own_target}")
+        if own is not None and own >= emergency:
+            problem = f"{emergency} is not above the strategy's target {own}"
+            raise faults.fault("emergency", problem, f"set it above {own}")
     return Fund(
         name=name,
         underlying=described.underlying,
@@ -127,11 +128,6 @@ def _check_band(described: FundSettings, side: Side, faults: _Faults) -> None:
 def _start_leverage(target: tuple[Leverage, Leverage]) -> Leverage:
     low, high = target
     return START_LEVERAGE if low <= START_LEVERAGE <= high else (low + high) / 2
-
-
-def _own_target(strategy: Strategy) -> Leverage | None:
-    target = getattr(strategy, "target", None)
-    return Decimal(str(target)) if isinstance(target, (int, float)) else None
 
 
 def _pair(pair: tuple[Leverage, Leverage]) -> str:

@@ -58,14 +58,16 @@ def backtest(
         dead=course.dead_point is not None,
         dead_at=dead_at,
         liquidated=course.liquidated,
-        warnings=_warnings(prices, calendar, course, fund),
+        warnings=_warnings(prices, calendar, course, fund, chosen),
         rebalances=tuple(course.rebalances),
         _course=course,
         _points=points,
     )
 
 
-def _warnings(prices: Prices, calendar: Calendar, course: Course, fund: FundSpec) -> tuple[str, ...]:
+def _warnings(
+    prices: Prices, calendar: Calendar, course: Course, fund: FundSpec, strategy: Strategy
+) -> tuple[str, ...]:
     found = []
     if prices.gaps:
         found.append(
@@ -76,6 +78,11 @@ def _warnings(prices: Prices, calendar: Calendar, course: Course, fund: FundSpec
     if course.small:
         found.append(
             f"{course.small} decisions to increase were below min_notional {fund.min_notional:g}; not traded"
+        )
+    if course.denied:
+        found.append(
+            f"{course.denied} decisions wanted a target at the emergency leverage "
+            f"{fund.emergency_for(strategy):g} or above; not traded, as live"
         )
     if course.liquidated:
         found.append("the venue liquidated the fund: nothing was left")

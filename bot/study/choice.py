@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Mapping
 
-from bot.core.strategy import Strategy, uses_band
+from bot.core.strategy import Strategy, own_target
 from bot.strategy_loader import load_strategy, strategy_names
 from bot.study.spec import FundSpec
 
@@ -33,8 +33,8 @@ def choose_strategy(
 
 def start_leverage_for(strategy: Strategy, target_range: tuple[float, float]) -> float:
     """The leverage that a fund starts with where none is given: 2 where the target allows, or the target."""
-    own = getattr(strategy, "target", None)
-    if not uses_band(strategy) and isinstance(own, (int, float)):
-        return float(own)
+    own = own_target(strategy)
+    if own is not None:
+        return own
     low, high = target_range
     return 2.0 if low <= 2.0 <= high else (low + high) / 2

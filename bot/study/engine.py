@@ -15,7 +15,7 @@ from bot.core import draws
 from bot.core.fund import Fund
 from bot.core.ledger import Ledger, real_leverage, target_position
 from bot.core.records import Kind
-from bot.core.rules import Wish, confirmation_deadline_ms, judge
+from bot.core.rules import Denied, Wish, confirmation_deadline_ms, judge
 from bot.core.strategy import INWARD, Hold, Strategy
 from bot.core.units import ZERO, Side, toward_zero
 from bot.study.calendar import Happening
@@ -59,7 +59,8 @@ class Change(NamedTuple):
 class Course:
     """What became of a fund: the changes of its books in order, and its totals in the quote currency.
 
-    `small` counts the increases that were not made because they were below the minimum notional.
+    `small` counts the increases that were not made because they were below the minimum notional, `denied` the
+    rebalances that the core does not allow.
     """
 
     changes: list[Change] = field(default_factory=list)
@@ -72,6 +73,7 @@ class Course:
     slippage: float = 0.0
     decisions: int = 0
     small: int = 0
+    denied: int = 0
     dead_point: int | None = None
     liquidated: bool = False
 
@@ -146,7 +148,7 @@ class FundRun:
             price,
             float(leverage),
             fund.band,
-            fund.target_range,
+            self._core_fund.float_target_range,
             self._last_s,
             self._last_mark,
             self._sampler.volatility,  # type: ignore[arg-type] # StudyView calls it when it is read
@@ -156,6 +158,9 @@ class FundRun:
         if isinstance(verdict, Hold):
             self._deadline_ms = None
             return self._region(point, view, verdict)
+        if isinstance(verdict, Denied):
+            self.course.denied += 1
+            return next_point
         self._rebalance(point, time_ms, view, mark, verdict)
         return next_point
 
@@ -275,7 +280,7 @@ class FundRun:
 
 def _core_fund(fund: FundSpec, strategy: Strategy) -> Fund:
     """The fund as the live core knows it: the strategy's answers are judged by it."""
-    (lower, upper), (low, high) = fund.band, fund.target_range
+    (lower, upper), (low, high) = fund.band, fund.targets_for(strategy)
     return Fund(
         name=fund.name,
         underlying="",

@@ -71,9 +71,11 @@ def _size(
     exposure = sign * position * price
     if target * value >= exposure:
         wanted = target * (value + fee * exposure) / (1.0 + target * fee)
+    elif fee * exposure >= value:
+        wanted = 0.0
     else:
         wanted = target * (value - fee * exposure) / (1.0 - target * fee)
-    quantity = sign * (wanted - exposure) / price
+    quantity = -position if wanted == 0.0 else sign * (wanted - exposure) / price
     if lot > 0.0:
         quantity = np.floor(abs(quantity) / lot) * lot * (1.0 if quantity > 0.0 else -1.0)
     return quantity
@@ -116,7 +118,7 @@ def run(
         stop = stops[k]
         while True:
             # With r = cash / position, leverage is L at the price s L r / (1 - s L).
-            ratio = cash / position
+            ratio = cash / position if position != 0.0 else 0.0
             low, high = ratio * at_upper, ratio * at_lower
             if low > high:
                 low, high = high, low

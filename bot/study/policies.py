@@ -23,7 +23,7 @@ CLOCK: Final = 1
 STEP: Final = 2
 """`speed` of the way to `target` every `every_ms`, to the edge outside [lower, upper]: `recenter`."""
 EDGE: Final = 3
-"""To the nearer edge of [lower, upper] when leverage is outside: `corridor`."""
+"""To the nearer edge of [lower, upper] when leverage is outside, to `target` in an emergency: `corridor`."""
 
 _BLOCK: Final = 128
 _INWARD: Final = 1e-9
@@ -118,8 +118,8 @@ def _goal(policy: Policy, leverage: float, moved: float, due: int, drawn: float)
             goal = leverage + policy.speed * (policy.target - leverage)
         elif leverage < policy.emergency:
             return -1.0
-    if leverage >= policy.emergency and goal >= policy.emergency:
-        goal = drawn
+    if goal >= policy.emergency:  # from there down to the fund's own target; up to there never
+        goal = policy.target if leverage >= policy.emergency else -1.0
     return goal
 
 
@@ -135,6 +135,8 @@ def _order(
     exposure = position * policy.sign * price
     if goal * value >= exposure:
         after = goal * (value + policy.fee * exposure) / (1.0 + goal * policy.fee)
+    elif policy.fee * exposure >= value:
+        after = 0.0
     else:
         after = goal * (value - policy.fee * exposure) / (1.0 - goal * policy.fee)
     quantity = policy.sign * after / price - position

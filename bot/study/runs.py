@@ -174,7 +174,7 @@ def policy_of(fund: FundSpec, strategy: Strategy, costs: Costs) -> policies.Poli
         kind, target = policies.STEP, strategy.target or sum(fund.target_range) / 2
         speed, every_ms = strategy.speed, strategy.every_s * 1000
     elif isinstance(strategy, Corridor):
-        kind = policies.EDGE
+        kind, target = policies.EDGE, strategy.target
         lower, upper = _edges(fund, strategy)
     else:
         return None
@@ -206,17 +206,16 @@ def _edges(fund: FundSpec, strategy: Corridor) -> tuple[float, float]:
 
 def targets_of(fund: FundSpec, policy: policies.Policy, seed: int, count: int = _DRAWS) -> "Floats":
     """The first `count` secret targets of a fund: the core's public law on the engine's draws."""
-    kind = "schedule" if policy.kind == policies.EDGE else "band"
     low, high = (decimal(edge) for edge in fund.target_range)
-    if low == high or policy.kind in (policies.CLOCK, policies.STEP):
+    if low == high or policy.kind != policies.BAND:
         return np.array([float(low)])  # nothing is drawn
-    units = _units(sha256(f"inband|{seed}|key|{fund.name or fund.side}".encode()).hexdigest(), kind, count)
+    units = _units(sha256(f"inband|{seed}|key|{fund.name or fund.side}".encode()).hexdigest(), count)
     return np.array([float(draws.target(u, low, high)) for u in units])
 
 
 @lru_cache(maxsize=1024)
-def _units(key: str, kind: str, count: int) -> tuple[str, ...]:
-    return tuple(f"{draws.unit(key, kind, number + 1):.18f}" for number in range(count))
+def _units(key: str, count: int) -> tuple[str, ...]:
+    return tuple(f"{draws.unit(key, 'band', number + 1):.18f}" for number in range(count))
 
 
 def follow(series: Series, fund: FundSpec, strategy: Strategy, costs: Costs, seed: int = 0) -> Outcome:

@@ -6,7 +6,7 @@ from decimal import Decimal
 from math import inf, isfinite, sqrt
 from typing import Literal, NamedTuple, Protocol
 
-from bot.core.strategy import Strategy, own_limit, uses_band
+from bot.core.strategy import Strategy, own_limit, own_target, uses_band
 from bot.study.errors import BadParameterError
 
 Side = Literal["long", "short"]
@@ -120,6 +120,11 @@ class FundSpec:
             raise BadParameterError("band", problem, f"set emergency above {upper:g}")
         return upper * moved / value
 
+    def targets_for(self, strategy: Strategy) -> tuple[float, float]:
+        """The range of this fund's secret target under `strategy`: its own, or the strategy's single one."""
+        own = own_target(strategy)
+        return self.target_range if own is None else (own, own)
+
     def check(self, strategy: Strategy) -> None:
         """Refuse a fund that `strategy` cannot run; BadParameterError names the parameter and the remedy."""
         emergency, start = self.emergency_for(strategy), self.start_leverage
@@ -127,6 +132,10 @@ class FundSpec:
             if start >= emergency:
                 problem = f"{start:g} is not below the emergency leverage {emergency:g}"
                 raise BadParameterError("start_leverage", problem, "set it below that")
+            own = own_target(strategy)
+            if own is not None and own >= emergency:
+                problem = f"{emergency:g} is not above the strategy's target {own:g}"
+                raise BadParameterError("emergency", problem, f"set it above {own:g}")
             return
         (lower, upper), (low, high) = self.band, self.target_range
         band = f"[{lower:g}, {upper:g}]"

@@ -196,7 +196,8 @@ def _on_series(sweep: Sweep, task: Task) -> Done:
     rows: Done = []
     for number in range(*task["points"]):
         fund, strategy, costs = build(sweep.points[number], sweep.base)
-        seeds = sweep.target_seeds if fund.target_range[0] < fund.target_range[1] else 1
+        low, high = fund.targets_for(strategy)
+        seeds = sweep.target_seeds if low < high else 1
         for name, part in parts.items():
             runs = [
                 follow(part, fund, strategy, costs, sweep.seed + seed).figures(part) for seed in range(seeds)

@@ -261,6 +261,14 @@ def test_a_wish_without_a_tradable_difference_is_noted_and_no_rebalance() -> Non
     assert lab.state.region is not None
 
 
+def test_a_wish_for_the_emergency_leverage_is_noted_and_no_rebalance() -> None:
+    """Live refuses it as a backtest does, before anything is started."""
+    lab = opened(Lab(a_fund(strategy=Wants(Rebalance(3.5, 3.5, "patient", "moon")))))
+    lab.mark("61000")
+    assert len(started(lab)) == 1
+    assert lab.of(rec.RebalanceSkipped)[-1].reason.startswith("moon: the target could lie at the emergency")
+
+
 def test_a_standing_wish_that_cannot_be_traded_is_noted_once_a_minute() -> None:
     """Or when the mark has moved on by a tenth of a percent: the journal is no place for every second."""
     lab = opened(Lab(a_fund(strategy=Wants(Rebalance(2, 2, "patient", "always")))))

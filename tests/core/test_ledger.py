@@ -177,6 +177,14 @@ def test_the_fee_formula_in_both_directions(exposure: str, target: str, after: s
     assert abs(got - D(after)) < D("0.11")
 
 
+@pytest.mark.parametrize("side", [1, -1])
+def test_no_fee_turns_a_reduction_into_a_reversal(side: int) -> None:
+    """Of a value of 1 the fee of selling 200 at 1 % leaves nothing: all is sold, and not a coin more."""
+    fund = Ledger(D(1) - side * D(200), side * D(200))
+    assert target_position(fund, D(1), D(2), side, D("0.01")) == 0
+    assert target_position(fund, D(1), D(2), side, D("0.001")) * side > 0
+
+
 trades = st.lists(
     st.tuples(
         st.integers(-50, 50).filter(bool),

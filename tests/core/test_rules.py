@@ -7,7 +7,7 @@ from typing import ClassVar
 import pytest
 
 from bot.core.records import Kind
-from bot.core.rules import Wish, confirmation_deadline_ms, judge
+from bot.core.rules import Denied, Wish, confirmation_deadline_ms, judge
 from bot.core.strategy import Decision, FundView, Hold, Rebalance
 from bot.testing import a_fund
 
@@ -32,7 +32,7 @@ class SaysWithoutBand(Says):
     uses_band: ClassVar[bool] = False
 
 
-def judged(strategy: Says, leverage: str) -> Hold | Wish:
+def judged(strategy: Says, leverage: str) -> Hold | Wish | Denied:
     """The verdict on a long fund with the defaults, at mark 100."""
     fund = a_fund(strategy=strategy)
     view = FundView(0.0, "long", 100.0, float(leverage), fund.float_band, fund.float_target_range, 0.0, 100.0)
@@ -62,6 +62,23 @@ def test_at_the_emergency_leverage_it_is_reduced(answer: Decision, expected: tup
     assert isinstance(verdict, Wish)
     assert (verdict.low, verdict.high, verdict.reason) == expected
     assert (verdict.urgency, verdict.increasing, verdict.confirmation_s) == ("emergency", False, 0.0)
+
+
+def test_an_emergency_without_a_target_of_its_own_goes_back_to_the_start_leverage() -> None:
+    """A strategy that ignores the band has an unchecked target range: one at the level is no way down."""
+    fund = a_fund(strategy=SaysWithoutBand(Hold(0.0, 1e9)), target=("3.2", "3.6"), emergency="3.5")
+    view = FundView(0.0, "long", 100.0, 3.6, fund.float_band, fund.float_target_range, 0.0, 100.0)
+    verdict = judge(fund, view, D("3.6"))
+    assert isinstance(verdict, Wish)
+    assert (verdict.low, verdict.high) == (fund.start_leverage, fund.start_leverage)
+
+
+@pytest.mark.parametrize("high", [3.5, 9.0])
+def test_no_target_lies_at_the_emergency_leverage(high: float) -> None:
+    """Nor may it: a range is denied as a whole, with the strategy's reason."""
+    verdict = judged(Says(Rebalance(2.0, high, "patient", "greed")), "2.2")
+    assert verdict == Denied("greed: the target could lie at the emergency leverage or above")
+    assert isinstance(judged(Says(Rebalance(2.0, 3.49, "patient", "greed")), "2.2"), Wish)
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.core.strategy import Decision, FundView, Hold, own_limit, uses_band
+from bot.core.strategy import Decision, FundView, Hold, own_limit, own_target, uses_band
 from strategies.interval import Interval
+from strategies.recenter import Recenter
 from strategies.strategic import Strategic
 
 
@@ -147,6 +148,9 @@ def test_a_strategy_uses_the_band_unless_it_says_otherwise() -> None:
     assert own_limit(Own()) is None
     assert uses_band(Strategic())
     assert own_limit(Interval(max_leverage=3.75)) == 3.75
+    assert own_target(Interval(target=2.5)) == 2.5
+    assert own_target(Own()) is None
+    assert own_target(Recenter(target=2.5)) is None  # a band of its fund's has the last word
 
 
 def test_a_view_is_frozen() -> None:

@@ -75,11 +75,15 @@ def fixed_band(case: Case) -> Naive:
 
 def _quantity(case: Case, found: Naive, position: float, price: float, value: float) -> float:
     exposure, target, fee = abs(position) * price, case.target, case.fee
+    if fee:
+        found.near(fee * exposure, value)
     if target * value >= exposure:
         wanted = target * (value + fee * exposure) / (1 + target * fee)
+    elif fee * exposure >= value:
+        wanted = 0.0
     else:
         wanted = target * (value - fee * exposure) / (1 - target * fee)
-    quantity = case.sign * (wanted - exposure) / price
+    quantity = case.sign * (wanted - exposure) / price if wanted else -position
     if case.lot is None:
         return quantity
     lots = abs(quantity) / case.lot

@@ -1,7 +1,6 @@
 """The same prices live: the engine that trades decides as the backtest does."""
 
 from dataclasses import dataclass
-from decimal import Decimal
 from hashlib import sha256
 from typing import Literal
 
@@ -15,13 +14,16 @@ from bot.core.records import (
     ConfirmationStarted,
     FundState,
     Kind,
+    RebalanceSkipped,
     RebalanceStarted,
     StateChanged,
 )
 from bot.core.strategy import Decision, FundView, Rebalance, Strategy
 from bot.study import FundSpec, Result, backtest
 from bot.testing import Lab, a_contract, a_fund
+from strategies.corridor import Corridor
 from strategies.interval import Interval
+from strategies.recenter import Recenter
 from strategies.strategic import Strategic
 from tests.study.builders import DAY_MS, HOUR_MS, Stubborn, closes, random_walk
 
@@ -59,13 +61,13 @@ class Pair:
         """See that both decided alike, at the same marks; how many rebalances there were."""
         records = self.live.records[self.opened :]
         started = [record for record in records if isinstance(record, RebalanceStarted)]
-        live = [
-            (r.time_ms, r.kind.value, r.reason, r.target, float(r.mark))
-            for r in started
-            if r.kind is not Kind.FLATTEN  # what death leaves to do
+        live = [r for r in started if r.kind is not Kind.FLATTEN]  # what death leaves to do
+        found = self.found.rebalances
+        assert [(r.time_ms, r.kind.value, r.reason, float(r.mark)) for r in live] == [
+            (r.time, r.kind, r.reason, r.price) for r in found
         ]
-        found = [(r.time, r.kind, r.reason, Decimal(str(r.target)), r.price) for r in self.found.rebalances]
-        assert live == found
+        # A target part of the way from where leverage is knows the lots of the opening.
+        assert [float(r.target) for r in live] == pytest.approx([r.target for r in found], rel=1e-6)
         return len(live)
 
     def death(self) -> tuple[int | None, int | None]:
@@ -109,8 +111,14 @@ def both(
 @pytest.mark.parametrize("side", SIDES)
 @pytest.mark.parametrize(
     "strategy",
-    [Strategic(0), Interval(at="", move=0.1), Interval(at="00:00", move=0)],
-    ids=["strategic", "moves", "clock"],
+    [
+        Strategic(0),
+        Interval(at="", move=0.1),
+        Interval(at="00:00", move=0),
+        Recenter(target=2.2),
+        Corridor(target=2.2),
+    ],
+    ids=["strategic", "moves", "clock", "recenter", "corridor"],
 )
 def test_live_and_backtest_decide_alike(strategy: Strategy, side: str, walk: tuple[float, ...]) -> None:
     """The same rebalances, for the same reasons, to the same targets, at the same prices; the same deaths."""
@@ -156,6 +164,19 @@ def test_an_emergency_is_the_same(strategy: Strategy, side: str) -> None:
     pair = both(tuple(map(float, walk)), strategy, side, target=("1.8", "2.2"))
     assert pair.same_rebalances() == 1
     assert pair.found.rebalances[0].reason == "emergency leverage"
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_a_target_beyond_the_emergency_leverage_is_denied_by_both(side: str) -> None:
+    """Neither trades; live notes it at the bar where the backtest counts it."""
+    walk = (60_000.0, 52_000.0, 53_000.0) if side == "long" else (60_000.0, 66_000.0, 65_000.0)
+    pair = both(walk, Greedy(), side, target=("2.2", "2.2"))
+    assert pair.same_rebalances() == 0
+    assert [record.reason for record in pair.live.of(RebalanceSkipped)] == [
+        "greed: the target could lie at the emergency leverage or above"
+    ] * 2
+    (warning,) = pair.found.warnings
+    assert warning.startswith("2 decisions wanted a target at the emergency leverage ")
 
 
 @pytest.mark.parametrize("side", SIDES)

@@ -30,11 +30,11 @@ strategies = st.one_of(
     ),
     st.builds(
         Recenter,
-        target=st.sampled_from([0.0, 2.0]),
+        target=st.sampled_from([0.0, 2.0, 6.0]),
         speed=st.sampled_from([0.05, 0.5, 1.0]),
         every_s=st.sampled_from([7_200.0, 86_400.0]),
     ),
-    st.builds(Corridor, target=st.sampled_from([1.8, 2.2]), aversion=st.sampled_from([0.05, 1.0, 10.0])),
+    st.builds(Corridor, target=st.sampled_from([1.8, 2.2, 3.3]), aversion=st.sampled_from([0.05, 1.0, 10.0])),
 )
 
 
@@ -62,7 +62,7 @@ def outcomes(market: Series, fund: FundSpec, strategy: Strategy, costs: Costs) -
     strategies,
     st.sampled_from(["long", "short"]),
     st.sampled_from([None, 0.001, 0.05]),
-    st.sampled_from([0.0, 5.0]),
+    st.sampled_from([0.0, 5.0, 300.0]),
     st.sampled_from([None, FixedSlippage(3.0)]),
     st.sampled_from([0.0, 900.0]),
 )

@@ -1,12 +1,14 @@
 """The rules of a backtest: what happens at which bar, in which order."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import pytest
 
 from bot.core.strategy import Decision, FundView
 from bot.study import Costs, FixedSlippage, FundSpec, SquareRootImpact, StudyError, backtest, brackets_from
+from bot.study.kernels import FixedBand, nav_series, stretches_of
 from tests.study.builders import (
     DAY_MS,
     HOUR_MS,
@@ -171,6 +173,25 @@ def test_the_management_fee_is_taken_at_midnight() -> None:
     found = backtest(prices, FundSpec(capital=100.0, management_fee_daily=0.01))
     assert found.final_value == pytest.approx(100 * 0.99**2)
     assert found.management_fees == pytest.approx(100 - 100 * 0.99**2)
+
+
+@pytest.mark.parametrize("side", ["long", "short"])
+def test_a_fee_that_takes_the_rest_ends_a_fund_and_never_turns_it_round(
+    side: Literal["long", "short"],
+) -> None:
+    """At 200x a fee of 1 % is twice the value: all is sold, the position is zero, and the fund is dead.
+
+    The kernel says the same; a naive solution of the target formula would go short, and live on.
+    """
+    fall = 0.5 / 0.9975 if side == "long" else 1.5 * 0.9983
+    prices = closes(1.0, fall, fall, 5.0 if side == "long" else 0.2)
+    found = backtest(prices, FundSpec(side=side, capital=1.0), costs=Costs(fee_bps=100))
+    assert found.rebalances[0].leverage_before > 100
+    assert found.rebalances[0].position_after == 0
+    assert found.dead_at == prices.times_ms[2]
+    kernel = nav_series(stretches_of(prices), FixedBand(1.5, 3.0, 2.2), side=side, fee_bps=100)
+    assert (kernel.rebalances, kernel.dead_bar) == (1, 2)
+    assert kernel.nav == pytest.approx(found.nav)
 
 
 def test_slippage_worsens_the_fill() -> None:
