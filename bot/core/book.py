@@ -14,6 +14,7 @@ from bot.core import records as rec
 from bot.core.draws import Draw
 from bot.core.ledger import Ledger
 from bot.core.orders import News, Order, OrderState
+from bot.core.oversight import OVERSIGHT
 from bot.core.traffic import Traffic
 from bot.core.units import ZERO, Contracts, Leverage, Price, Urgency, Usd
 
@@ -75,7 +76,10 @@ class Book:
     last_rebalance_mark: Price | None = None
     skipped: rec.RebalanceSkipped | None = None
     incidents: dict[str, rec.IncidentOpened] = field(default_factory=dict)
+    acknowledged: dict[str, rec.IncidentAcknowledged] = field(default_factory=dict)
     controlled: rec.ControlChanged | None = None
+    asked: tuple[rec.OperatorAsked, ...] = ()
+    settings_digest: str = ""
     traffic: Traffic = field(default=Traffic())
     recent_trades: tuple[str, ...] = ()
     recent_income: tuple[str, ...] = ()
@@ -88,10 +92,11 @@ class Book:
     last_time_ms: int = 0
 
     def copy(self) -> "Book":
-        """An independent copy: every value but the incidents is immutable."""
+        """An independent copy: every value but the incidents, and who saw them, is immutable."""
         twin = object.__new__(Book)
         vars(twin).update(vars(self))
         twin.incidents = self.incidents.copy()
+        twin.acknowledged = self.acknowledged.copy()
         return twin
 
     @property
@@ -113,10 +118,17 @@ class Book:
 
     @property
     def stops(self) -> tuple[str, ...]:
-        """Why increases are stopped: breaches, and the operator's pause or halt."""
-        if self.controlled is None or self.controlled.control is rec.Control.RUNNING:
-            return self.breaches
-        return (*self.breaches, f"{self.controlled.control} by the operator")
+        """Why increases are stopped: breaches, and the operator's pause, halt or flattening."""
+        stops = self.breaches
+        if self.controlled is not None and self.controlled.control is not rec.Control.RUNNING:
+            stops = (*stops, f"{self.controlled.control} by the operator")
+        if self.state is rec.FundState.FLATTENED:
+            stops = (*stops, "flattened by the operator")
+        return stops
+
+    def request(self, request_id: str) -> rec.OperatorAsked | None:
+        """The request on record under this idempotency key; there is none under an empty one."""
+        return next((asked for asked in self.asked if request_id and asked.request_id == request_id), None)
 
     @property
     def position(self) -> Contracts:
@@ -317,28 +329,11 @@ def _state_changed(book: Book, record: rec.StateChanged) -> None:
     book.confirmation = None
 
 
-def _incident_opened(book: Book, record: rec.IncidentOpened) -> None:
-    book.incidents[record.code] = record
-
-
-def _incident_closed(book: Book, record: rec.IncidentClosed) -> None:
-    book.incidents.pop(record.code, None)
-    if record.code == TOO_MUCH:
-        book.traffic = Traffic()  # rearmed: counted from here on
-
-
-def _control_changed(book: Book, record: rec.ControlChanged) -> None:
-    book.controlled = record
-
-
 def _sampled(book: Book, record: rec.Sampled) -> None:
     book.sample = record
     if record.variance is not None:
         book.volatility = sqrt(float(record.variance) * _YEAR_S)
 
-
-TOO_MUCH = "too much sent"
-"""The incident of a fund that sent more than its limits allow."""
 
 FUNDING = "FUNDING_FEE"
 _YEAR_S = 365 * 86_400
@@ -373,8 +368,6 @@ _APPLY: dict[type, Callable[[Book, Any], None]] = {
     rec.IncomeBooked: _income_booked,
     rec.Reconciled: _reconciled,
     rec.StateChanged: _state_changed,
-    rec.IncidentOpened: _incident_opened,
-    rec.IncidentClosed: _incident_closed,
-    rec.ControlChanged: _control_changed,
     rec.Sampled: _sampled,
+    **OVERSIGHT,
 }

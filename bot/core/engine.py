@@ -10,8 +10,8 @@ any work that could fail for reasons other than a bug.
 from collections.abc import Callable
 from typing import Any
 
+from bot.core import asking, reconcile, settlement, upkeep
 from bot.core import events as ev
-from bot.core import reconcile, settlement, upkeep
 from bot.core.book import Book
 from bot.core.commands import Command
 from bot.core.decision import consider
@@ -62,6 +62,7 @@ def _drive(turn: Turn) -> None:
     """Go as far as possible without hearing from outside."""
     if turn.book.created is None:
         return
+    asking.take_settings(turn)
     upkeep.keep_draws_queued(turn)
     settlement.attend(turn)
     mark = turn.mark
@@ -79,6 +80,7 @@ def _drive(turn: Turn) -> None:
         return  # decisions wait the moment until the funding of this instant is booked
     if turn.book.rebalance is not None:
         progress(turn, mark)
+        asking.take_settings(turn)
     if turn.book.rebalance is None:
         first = consider(turn, mark)
         if first is not None:
@@ -141,8 +143,14 @@ def _touched(turn: Turn, event: ev.TouchSeen) -> None:
 
 def _controlled(turn: Turn, event: ev.Controlled) -> None:
     """Pause, halt or resume. What resumes is rearmed, and compared with the venue at once."""
+    if asking.repeated(turn, event):
+        return
+    if event.request_id:
+        asking.note(turn, str(event.control), event)
     if event.control is not turn.book.control:
         turn.record(ControlChanged(turn.now_ms, event.control, event.author, event.why))
+    if event.control is Control.RUNNING:
+        asking.end_flattening(turn)
     if event.control is Control.RUNNING and turn.book.breaches:
         _rearm(turn, f"rearmed by {event.author}: {event.why}")
         _reconcile_due(turn, ev.ReconcileDue(event.time_ms, event.wall_ms))
@@ -179,6 +187,10 @@ _TAKE: dict[type, Callable[[Turn, Any], None]] = {
     ev.Park: _park,
     ev.ReconcileDue: _reconcile_due,
     ev.Controlled: _controlled,
+    ev.RebalanceAsked: asking.rebalance_asked,
+    ev.FlattenAsked: asking.flatten_asked,
+    ev.Acknowledged: asking.acknowledged,
+    ev.Reconfigured: asking.reconfigured,
     ev.OrderReport: settlement.reported,
     ev.OrderRefused: settlement.refused,
     ev.OrderUnknown: settlement.lost,

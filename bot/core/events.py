@@ -7,8 +7,9 @@ milliseconds UTC. Events are named tuples: they are made once a second per fund 
 from decimal import Decimal
 from typing import NamedTuple, TypeAlias
 
+from bot.core.fund import Fund
 from bot.core.records import Control
-from bot.core.units import Contracts, Price, Usd
+from bot.core.units import Contracts, Leverage, Price, Usd
 
 
 class Mark(NamedTuple):
@@ -187,11 +188,63 @@ class ReconcileDue(NamedTuple):
 
 
 class Controlled(NamedTuple):
-    """The operator's word: `author` and `why` go on record. Running also rearms what a breach stopped."""
+    """The operator's word: `author` and `why` go on record. Running also rearms what a breach stopped.
+
+    In every request of an operator `request_id` is its idempotency key and `content` a digest of what it
+    asks: one that is on record already changes nothing (`bot.core.asking`).
+    """
 
     time_ms: int
     wall_ms: int
     control: Control
+    author: str
+    why: str
+    request_id: str = ""
+    content: str = ""
+
+
+class RebalanceAsked(NamedTuple):
+    """The operator wants a rebalance now: to `leverage`, or to a target drawn from the target range."""
+
+    time_ms: int
+    wall_ms: int
+    leverage: Leverage | None
+    author: str
+    why: str
+    request_id: str = ""
+    content: str = ""
+
+
+class FlattenAsked(NamedTuple):
+    """The operator wants the fund to hold nothing, until `Controlled` says running."""
+
+    time_ms: int
+    wall_ms: int
+    author: str
+    why: str
+    request_id: str = ""
+    content: str = ""
+
+
+class Acknowledged(NamedTuple):
+    """The operator has seen the open incident with this code."""
+
+    time_ms: int
+    wall_ms: int
+    code: str
+    author: str
+    why: str
+    request_id: str = ""
+    content: str = ""
+
+
+class Reconfigured(NamedTuple):
+    """The fund's settings are now these, with the fingerprint `digest`; a rebalance under way ends first."""
+
+    time_ms: int
+    wall_ms: int
+    fund: Fund
+    digest: str
     author: str
     why: str
 
@@ -225,5 +278,9 @@ Event: TypeAlias = (
     | FeedLost
     | ReconcileDue
     | Controlled
+    | RebalanceAsked
+    | FlattenAsked
+    | Acknowledged
+    | Reconfigured
     | Park
 )

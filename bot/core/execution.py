@@ -5,14 +5,16 @@ is proposed here; only `limits` can make an order of it, and the intent is recor
 """
 
 from bot.core import draws, limits, plan, resting
-from bot.core.book import TOO_MUCH, OpenRebalance
+from bot.core.book import OpenRebalance
 from bot.core.commands import FetchTouch
 from bot.core.events import Mark
 from bot.core.ledger import real_leverage, target_position
 from bot.core.orders import ORDER_LIFETIME_MS
 from bot.core.outlook import NextSlice, next_slice
+from bot.core.oversight import TOO_MUCH
 from bot.core.records import (
     Ending,
+    FundState,
     Kind,
     OrderIntended,
     RebalanceFinished,
@@ -89,6 +91,8 @@ def _now(turn: Turn) -> OpenRebalance:
 
 def _ending(turn: Turn, mark: Mark, open_: OpenRebalance, left: Contracts) -> Ending | None:
     ledger = turn.book.ledger
+    if turn.book.state is FundState.FLATTENED and open_.kind is not Kind.FLATTEN:
+        return Ending.SUPERSEDED
     if open_.kind is Kind.BAND and plan.passed_opposite_edge(
         ledger, mark.price, turn.fund.band, increasing=open_.increasing
     ):

@@ -17,6 +17,7 @@ class Kind(StrEnum):
     OPEN = "open"
     BAND = "band"
     SCHEDULE = "schedule"
+    OPERATOR = "operator"
     FLATTEN = "flatten"
     EXTERNAL = "external"
 
@@ -32,6 +33,7 @@ class FundState(StrEnum):
     """Where a fund is in its life."""
 
     ACTIVE = "active"
+    FLATTENED = "flattened"
     TOO_SMALL = "too_small"
     DEAD = "dead"
 
@@ -290,6 +292,40 @@ class ControlChanged(NamedTuple):
     why: str
 
 
+class OperatorAsked(NamedTuple):
+    """An operator's request was taken: `what` they asked for, who, and why.
+
+    `request_id` is the idempotency key, and `content` a digest of the request, by which a repeat is
+    recognised. `leverage` is the one stated for a rebalance; None where it is drawn.
+    """
+
+    time_ms: int
+    what: str
+    author: str
+    why: str
+    request_id: str = ""
+    content: str = ""
+    leverage: Leverage | None = None
+
+
+class IncidentAcknowledged(NamedTuple):
+    """An operator has seen an open incident and looks after it; it stays open until its cause is gone."""
+
+    time_ms: int
+    code: str
+    author: str
+    why: str
+
+
+class Configured(NamedTuple):
+    """From here on the fund runs by other settings, of which `digest` is the fingerprint."""
+
+    time_ms: int
+    digest: str
+    author: str
+    why: str
+
+
 class Sampled(NamedTuple):
     """A mark on the fixed sampling grid; `variance` is the running estimate per second, None at first."""
 
@@ -325,6 +361,9 @@ Record: TypeAlias = (
     | IncidentOpened
     | IncidentClosed
     | ControlChanged
+    | OperatorAsked
+    | IncidentAcknowledged
+    | Configured
     | Sampled
 )
 
@@ -334,5 +373,6 @@ SEALED: dict[type[Record], frozenset[str]] = {
     ConfirmationStarted: frozenset({"deadline_ms"}),
     RebalanceStarted: frozenset({"target"}),
     SliceSettled: frozenset({"next_slice_ms"}),
+    OperatorAsked: frozenset({"content", "leverage"}),
 }
 """The fields that the journal encrypts: what must stay secret until it is revealed."""

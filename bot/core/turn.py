@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from bot.core.book import Book
 from bot.core.commands import Command, FetchAccount
-from bot.core.events import Event, Mark, TouchSeen
+from bot.core.events import Event, Mark, Reconfigured, TouchSeen
 from bot.core.fund import Contract, Fund
 from bot.core.limits import Conditions, Refusal, contradicts, increases_refused
 from bot.core.outlook import Outlook, look_ahead
@@ -29,7 +29,8 @@ class Live(NamedTuple):
 
     `funding_pending_ms`: a funding instant that has passed and is not yet booked. `*_tries` count repeats of
     a read; `missing` counts authoritative not-founds of the order under way; `proving` is the client id whose
-    death an account snapshot must confirm; `drawing` the sequence asked for.
+    death an account snapshot must confirm; `drawing` the sequence asked for; `settings` what the fund runs
+    by once its rebalance is over.
     """
 
     feed_trusted: bool = True
@@ -45,6 +46,7 @@ class Live(NamedTuple):
     missing: int = 0
     proving: str | None = None
     drawing: int = 0
+    settings: Reconfigured | None = None
 
 
 class State(NamedTuple):
@@ -106,6 +108,10 @@ class Turn:
         if self._outlook is None:
             self._outlook = look_ahead(self.fund, self.book)
         return self._outlook
+
+    def forget_outlook(self) -> None:
+        """What comes next is to be worked out anew, for the fund has changed."""
+        self._outlook = None
 
     def wake_at(self, time_ms: int) -> None:
         """Ask for an event at `time_ms` at the latest."""

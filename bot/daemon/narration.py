@@ -42,6 +42,9 @@ _LINES: dict[type, tuple[str, str, tuple[str, ...]]] = {
     rec.StateChanged: ("error", "fund_state_changed", ("state", "mark")),
     rec.IncidentOpened: ("error", "incident_opened", ("code", "remedy", "stops_increases")),
     rec.ControlChanged: ("warning", "control_changed", ("control", "author", "why")),
+    rec.OperatorAsked: ("warning", "operator_asked", ("what", "author", "why")),
+    rec.IncidentAcknowledged: ("info", "incident_acknowledged", ("code", "author", "why")),
+    rec.Configured: ("warning", "settings_changed", ("digest", "author", "why")),
     rec.IncidentClosed: ("info", "incident_closed", ("code", "how")),
 }
 """Records that are absent (fills, order reports, samples) are routine and in the journal."""

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from bot.core import events as ev
 from bot.core import records as rec
-from bot.core.book import TOO_MUCH
 from bot.core.limits import Refusal, approve
+from bot.core.oversight import TOO_MUCH
 from bot.core.records import Control
 from bot.core.traffic import MAX_HOURLY_NOTIONAL, MAX_ORDERS_PER_MINUTE, Traffic
 from bot.testing import Lab, a_contract, a_fund

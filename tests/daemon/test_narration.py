@@ -13,7 +13,7 @@ CLASSES = get_args(rec.Record)
 TELLING = {
     "u", "salt", "key", "incarnation", "target", "tolerance", "deadline_ms", "next_slice_ms",
     "quantity", "limit_price", "reduce_only", "price", "fee", "filled", "position", "position_before",
-    "leverage", "wallet", "value", "amount", "unallocated", "detail", "variance",
+    "leverage", "wallet", "value", "amount", "unallocated", "detail", "variance", "content",
 }  # fmt: skip
 """Fields from which a target, or a position and so a target, could be worked out."""
 
@@ -48,7 +48,7 @@ def test_every_field_is_judged(kind: type[rec.Record]) -> None:
         "fund", "underlying", "side", "capital", "sequence", "commitment", "mark", "number", "kind",
         "reason", "urgency", "cid", "expires_wall_ms", "venue_id", "closed", "code", "evidence", "trade_id",
         "trade_ms", "ending", "income_id", "income_ms", "state", "remedy", "stops_increases", "how",
-        "rests_until_ms", "would_take", "control", "author", "why",
+        "rests_until_ms", "would_take", "control", "author", "why", "what", "digest", "request_id",
     }  # fmt: skip
     assert set(kind._fields) <= harmless | TELLING
 

@@ -1,0 +1,53 @@
+"""How incidents, and the word of an operator, change a fund's durable state."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from bot.core import records as rec
+from bot.core.traffic import Traffic
+
+if TYPE_CHECKING:
+    from bot.core.book import Book
+
+TOO_MUCH = "too much sent"
+"""The incident of a fund that sent more than its limits allow."""
+
+_KEPT_REQUESTS = 1_000
+"""Requests by whose idempotency keys repeats are recognised."""
+
+
+def _incident_opened(book: "Book", record: rec.IncidentOpened) -> None:
+    book.incidents[record.code] = record
+
+
+def _incident_closed(book: "Book", record: rec.IncidentClosed) -> None:
+    book.incidents.pop(record.code, None)
+    book.acknowledged.pop(record.code, None)
+    if record.code == TOO_MUCH:
+        book.traffic = Traffic()  # rearmed: counted from here on
+
+
+def _control_changed(book: "Book", record: rec.ControlChanged) -> None:
+    book.controlled = record
+
+
+def _operator_asked(book: "Book", record: rec.OperatorAsked) -> None:
+    book.asked = (*book.asked, record)[-_KEPT_REQUESTS:]
+
+
+def _incident_acknowledged(book: "Book", record: rec.IncidentAcknowledged) -> None:
+    book.acknowledged[record.code] = record
+
+
+def _configured(book: "Book", record: rec.Configured) -> None:
+    book.settings_digest = record.digest
+
+
+OVERSIGHT: dict[type, Callable[["Book", Any], None]] = {
+    rec.IncidentOpened: _incident_opened,
+    rec.IncidentClosed: _incident_closed,
+    rec.IncidentAcknowledged: _incident_acknowledged,
+    rec.ControlChanged: _control_changed,
+    rec.OperatorAsked: _operator_asked,
+    rec.Configured: _configured,
+}
