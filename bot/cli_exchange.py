@@ -12,6 +12,7 @@ from pathlib import Path
 
 import uvloop
 
+from bot.daemon.collector import settle_collector
 from bot.errors import UserError
 from bot.exchange import (
     CATALOG,
@@ -199,10 +200,11 @@ async def _serve(config: ExchangeConfig, options: ExchangeOptions) -> int:
     except PortInUseError as error:
         raise UserError(f"--port {options.port}: {error}") from error
     except StoreMismatchError as error:
-        problem = "it holds a market with other prices, symbols or another seed"
+        problem = "it holds a market of another version, or with other prices, symbols or another seed"
         raise UserError(f"--data-dir {options.data_dir}: {problem}; name another folder") from error
     except StartError as error:
         raise UserError(f"--data-dir {options.data_dir}: {error}") from error
+    settle_collector()
     try:
         print(_announcement(exchange, config, as_json=options.as_json), flush=True)  # noqa: T201 - the answer
         failed = asyncio.ensure_future(exchange.failed())

@@ -102,18 +102,30 @@ def noise(key: str, time_ms: int) -> bytes:
 
 
 def build_ladder(
-    symbol: Symbol, mid: float, turmoil: float, sign: int, draws: bytes, shape: Shape = RECORDED
+    symbol: Symbol,
+    mid: float,
+    turmoil: float,
+    sign: int,
+    draws: bytes,
+    shape: Shape = RECORDED,
+    *,
+    lots: float = math.inf,
 ) -> Ladder:
-    """Return the asks (`sign` 1) or bids (-1) around `mid` in USDT, sizes from LEVELS bytes of `draws`."""
+    """Return the asks (`sign` 1) or bids (-1) around `mid` in USDT, sizes from LEVELS bytes of `draws`.
+
+    With `lots`, no more levels than hold so many: most orders meet the first alone.
+    """
     mid_ticks = mid / symbol.tick_size
     first = touch_ticks(mid_ticks, turmoil, sign, shape)
     ticks_per_bps = mid_ticks * 1e-4
-    lots = symbol.depth_usd / (mid * symbol.step_size)
+    unit = symbol.depth_usd / (mid * symbol.step_size)
     touch_draws, level_draws = _draws(shape)
-    total = max(1, int(lots * shape.touch * touch_draws[draws[0]] / max(1.0, turmoil / WILD)))
+    total = max(1, int(unit * shape.touch * touch_draws[draws[0]] / max(1.0, turmoil / WILD)))
     ticks, cumulative = [first], [total]
     behind, reached = 0, 0.0
     for place in range(1, LEVELS):
+        if total >= lots:
+            break
         offset_bps = _OFFSETS_BPS[place]
         distance = stretched(offset_bps, turmoil, shape) * ticks_per_bps
         behind = max(behind + 1, round(distance))
@@ -122,7 +134,7 @@ def build_ladder(
             break
         # A level holds what lies half way to its neighbours. Where ticks are coarse it lies farther out.
         reach = depth_within(_HALF_WAY_BPS[place] * max(1.0, behind / distance), shape)
-        total += max(1, int(lots * (reach - reached) * level_draws[place][draws[place]]))
+        total += max(1, int(unit * (reach - reached) * level_draws[place][draws[place]]))
         reached = reach
         ticks.append(price)
         cumulative.append(total)

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 LARGEST_DEPTH_USD = 362_000.0
 BIDS, ASKS = 0, 1
+NO_LADDER = Ladder((), ())
+UNSEEN = -1.0
 
 
 class LotFill(NamedTuple):
@@ -75,7 +77,9 @@ class Matching:
         # Taken this instant by each account: lots from bids and from asks, and resting orders' lots, signed.
         self._taken: dict[str, list[int]] = {}
         self._made = 0
-        self._ladders: list[Ladder | None] = [None, None]
+        # The book of this instant: built when it is looked at, as deep as it is looked into.
+        self._ladders = [NO_LADDER, NO_LADDER]
+        self._depths = [UNSEEN, UNSEEN]  # up to how many lots
         self._missing = [0, 0]
 
     # --- time -----------------------------------------------------------------------------------------
@@ -85,7 +89,7 @@ class Matching:
         self._merge()
         before, self._mark = self._mark, float(mark)
         start_ms, self.now = self.now, time_ms
-        self._ladders[BIDS] = self._ladders[ASKS] = None
+        self._depths[BIDS] = self._depths[ASKS] = UNSEEN
         if len(self.resting):
             if self._is_near(start_ms, before):
                 for second in range(start_ms // SECOND_MS + 1, time_ms // SECOND_MS + 1):
@@ -123,31 +127,33 @@ class Matching:
 
     # --- the book -------------------------------------------------------------------------------------
 
-    def _ladder(self, side: int) -> Ladder:
-        ladder = self._ladders[side]
-        if ladder is None:
-            draws, sign = noise(self._key, self.now), 1 if side == ASKS else -1
+    def _ladder(self, side: int, account: str | None = None, lots: float = math.inf) -> tuple[Ladder, int]:
+        """Return a side, levels enough for `lots`, and the lots that are missing as `account` sees it."""
+        sign = 1 if side == ASKS else -1
+        is_first_look = self._depths[side] == UNSEEN
+        if is_first_look:
+            self._missing[side] = self.impact.missing(sign, self.now)
+        own = self._taken.get(account) if account is not None else None
+        gone = self._missing[side] + own[side] if own else self._missing[side]
+        if self._depths[side] < gone + lots:
+            draws = noise(self._key, self.now)
             half = len(draws) // 2
-            own = draws[half:] if side == ASKS else draws[:half]
-            ladder = build_ladder(self._strained(), self.mid, self.turmoil, sign, own)
-            self._ladders[side], self._missing[side] = ladder, self.impact.missing(sign, self.now)
-        return ladder
+            part = draws[half:] if side == ASKS else draws[:half]
+            depth = self._depths[side] = gone + lots if is_first_look else math.inf
+            self._ladders[side] = build_ladder(
+                self._strained(), self.mid, self.turmoil, sign, part, lots=depth
+            )
+        return self._ladders[side], gone
 
     def _strained(self) -> Symbol:
         """Return the symbol with the depth it has now."""
         share = math.prod(strain.share for strain in self.strains if strain.holds(self.now))
         return replace(self.symbol, depth_usd=self.symbol.depth_usd * share) if share != 1 else self.symbol
 
-    def _gone(self, side: int, account: str | None) -> int:
-        """Return the lots missing from a side as `account` sees it."""
-        own = self._taken.get(account) if account is not None else None
-        return self._missing[side] + own[side] if own else self._missing[side]
-
     def levels(self, sign: int, account: str | None) -> list[tuple[int, int]]:
         """Return the (ticks, lots) of the bids (1) or asks (-1), resting orders of all accounts included."""
         side = BIDS if sign > 0 else ASKS
-        ticks, cumulative = self._ladder(side)
-        gone = self._gone(side, account)
+        (ticks, cumulative), gone = self._ladder(side, account)
         sizes: dict[int, int] = {}
         for price, total in zip(ticks, cumulative, strict=True):
             if total > gone:
@@ -162,11 +168,10 @@ class Matching:
     def look(self, account: str, sign: int, limit: int | None, lots: int) -> list[LotFill]:
         """Return the fills that `take` would give, and change nothing."""
         side = ASKS if sign > 0 else BIDS
-        ticks, cumulative = self._ladder(side)
         resting = self.resting.side(-sign)
         if resting:
             return self._walk_both(account, sign, limit, lots, resting)
-        gone = self._gone(side, account)
+        (ticks, cumulative), gone = self._ladder(side, account, lots)
         place = bisect_right(cumulative, gone)
         if place == len(cumulative):
             return []
@@ -190,8 +195,7 @@ class Matching:
         self, account: str, sign: int, limit: int | None, lots: int, resting: list[RestingOrder]
     ) -> list[LotFill]:
         side = ASKS if sign > 0 else BIDS
-        ticks, cumulative = self._ladder(side)
-        gone = self._gone(side, account)
+        (ticks, cumulative), gone = self._ladder(side, account, lots)
         place = bisect_right(cumulative, gone)
         offers = [(order.ticks, order.lots, order.order_id) for order in resting if order.account != account]
         waiting, fills = 0, []
@@ -245,8 +249,7 @@ class Matching:
     def _queue_at(self, sign: int, price: int) -> int:
         """Return the background's lots at a price; between two levels of the ladder, an even share."""
         side = BIDS if sign > 0 else ASKS
-        ticks, cumulative = self._ladder(side)
-        gone = self._gone(side, None)
+        (ticks, cumulative), gone = self._ladder(side)
         previous, total_before = None, gone
         for level, total in zip(ticks, cumulative, strict=True):
             if total <= gone:
@@ -367,5 +370,5 @@ class Matching:
             now, self.now = self.now, state["at"]
             self._merge()
             self.now = now
-        self._ladders[BIDS] = self._ladders[ASKS] = None
+        self._depths[BIDS] = self._depths[ASKS] = UNSEEN
         self.changed = False

@@ -12,7 +12,7 @@ import orjson
 from bot.exchange.errors import RequestError, illegal, invalid, missing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Mapping
     from enum import StrEnum
 
 T = TypeVar("T", bound="StrEnum")
@@ -29,7 +29,9 @@ class Params:
     """
 
     def __init__(self, query: str, body: str) -> None:
-        self._values = _parsed(body) | _parsed(query)
+        self._values = _parsed(body)
+        if query:
+            self._values |= _parsed(query)
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Params:
@@ -46,6 +48,10 @@ class Params:
 
     def __contains__(self, name: str) -> bool:
         return name in self._values
+
+    def has_none_of(self, names: Collection[str]) -> bool:
+        """Whether none of these parameters was sent."""
+        return self._values.keys().isdisjoint(names)
 
     def text(self, name: str, default: str | None = None) -> str:
         """Return a text; mandatory unless there is a default."""
@@ -64,7 +70,9 @@ class Params:
 
     def integer(self, name: str, default: int | None = None) -> int:
         """Return a whole number from 0 on."""
-        value = self.text(name, None if default is None else str(default))
+        if default is not None and name not in self._values:
+            return default
+        value = self.text(name, None if default is None else "")
         if not _INTEGER.fullmatch(value):
             raise missing(name) if default is None else invalid(name)
         return int(value)
@@ -85,7 +93,9 @@ class Params:
 
     def flag(self, name: str, *, default: bool | None = None) -> bool:
         """Return true or false."""
-        value = self.text(name, None if default is None else str(default)).lower()
+        if default is not None and name not in self._values:
+            return default
+        value = self.text(name, None if default is None else "").lower()
         if value not in {"true", "false"}:
             raise missing(name) if default is None else invalid(name)
         return value == "true"
@@ -118,21 +128,21 @@ class Params:
 
 
 def _parsed(text: str) -> dict[str, str]:
-    values: dict[str, str] = {}
+    if text.count("&") >= MAX_PARAMETERS:
+        raise RequestError(-1101, "Too many parameters sent for this endpoint.")
     if not text:
-        return values
-    for name, value in _pairs(text):
-        if values.get(name, value) != value:
-            raise RequestError(-1101, "Duplicate values for a parameter detected.")
-        values[name] = value
+        return {}
+    pairs = _pairs(text)
+    values = dict(pairs)
+    if len(values) < len(pairs) and any(values[name] != value for name, value in pairs):
+        raise RequestError(-1101, "Duplicate values for a parameter detected.")
     return values
 
 
-def _pairs(text: str) -> Iterable[tuple[str, str]]:
-    if text.count("&") >= MAX_PARAMETERS:
-        raise RequestError(-1101, "Too many parameters sent for this endpoint.")
+def _pairs(text: str) -> list[tuple[str, str]]:
     if "%" not in text and "+" not in text:  # nothing is encoded, as in most orders
-        return [(name, value) for name, _, value in (part.partition("=") for part in text.split("&") if part)]
+        parts = [part.partition("=") for part in text.split("&") if part]
+        return [(name, value) for name, _, value in parts]
     try:
         return parse_qsl(text, keep_blank_values=True, errors="strict")
     except UnicodeDecodeError as error:

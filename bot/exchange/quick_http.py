@@ -25,19 +25,42 @@ _REQUEST = re.compile(
 _HEADER = re.compile(rb"([A-Za-z0-9-]+):[ \t]*([ -~]*)")
 _LENGTH = re.compile(rb"[0-9]{1,6}")
 _GENERAL = {b"transfer-encoding", b"content-encoding", b"expect", b"upgrade", b"te", b"trailer"}
+MAX_KNOWN, MAX_KNOWN_BYTES = 1_024, 1_024
+# Heads that have been read: those of one client are all the same but for the length of the body.
+_known: dict[bytes, tuple[int, str | None]] = {}
 _REASONS = {status.value: status.phrase for status in HTTPStatus}
 
 
 def read_quickly(data: bytes, address: str) -> Call | None:
     """Return the one whole request that `data` is; None if it has to go the general way."""
-    head, end, body = data.partition(b"\r\n\r\n")
-    lines = head.split(b"\r\n")
-    request = _REQUEST.fullmatch(lines[0])
+    line, _, rest = data.partition(b"\r\n")
+    head, end, body = rest.partition(b"\r\n\r\n")
+    request = _REQUEST.fullmatch(line)
     if not end or request is None or len(data) > MAX_BODY_BYTES:
         return None
+    known = _known.get(head)
+    if known is None:
+        known = _read_head(head)
+        if known is None:
+            return None
+        if len(head) <= MAX_KNOWN_BYTES:
+            if len(_known) >= MAX_KNOWN:
+                _known.clear()
+            _known[head] = known
+    length, api_key = known
+    if length != len(body) or not body.isascii():
+        return None
+    method, path, query = request.groups()
+    return Call(
+        method.decode(), path.decode(), (query or b"").decode("ascii"), body.decode("ascii"), api_key, address
+    )
+
+
+def _read_head(head: bytes) -> tuple[int, str | None] | None:
+    """Return the length of the body and the API key; None if there is more to the headers."""
     length: bytes | None = None
     api_key: str | None = None
-    for line in lines[1:]:
+    for line in head.split(b"\r\n"):
         header = _HEADER.fullmatch(line)
         if header is None:
             return None
@@ -50,12 +73,7 @@ def read_quickly(data: bytes, address: str) -> Call | None:
             api_key = value.decode("ascii").rstrip()
         elif name in _GENERAL or (name == b"connection" and value.lower() != b"keep-alive"):
             return None
-    if int(length or 0) != len(body) or not body.isascii():
-        return None
-    method, path, query = request.groups()
-    return Call(
-        method.decode(), path.decode(), (query or b"").decode("ascii"), body.decode("ascii"), api_key, address
-    )
+    return int(length or 0), api_key
 
 
 def written(reply: Reply) -> bytes:

@@ -1,9 +1,10 @@
 """A log that makes changes durable in one write, until the database has them.
 
 A reply waits for this write and not for a transaction: a line in a file outlives the death of the process as
-surely as a committed row, and costs a tenth of it. The database follows in transactions of many changes; the
-log is emptied after each. What a killed exchange left in the log is applied again at the next start, which is
-harmless for what the database has already: rows are replaced by themselves, in the order they were written.
+surely as a committed row, and costs a tenth of it. The database follows in transactions of many changes, for
+which facts are made rows only then; the log is emptied after each. What a killed exchange left in the log is
+applied again at the next start, which is harmless for what the database has already: rows are replaced by
+themselves, in the order they were written.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -19,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-Write = tuple[str, "Sequence[Sequence[Any]]"]
-"""An SQL statement, and the rows it is executed with."""
+Entry = tuple[str, "Sequence[Sequence[Any]]"]
+"""The name of a table, and rows of it, in which Decimals and members of enumerations may be as they are."""
 
 
 class RedoLog:
@@ -35,15 +37,15 @@ class RedoLog:
             raise
         self._length = 0
 
-    def left(self) -> list[list[Write]]:
+    def left(self) -> list[list[Entry]]:
         """Return what a killed process left behind; the line it was writing when it died was never told."""
         text = os.pread(self._file, os.fstat(self._file).st_size, 0)
         lines = text.split(b"\n")[:-1]
-        return [[(statement, rows) for statement, rows in orjson.loads(line)] for line in lines]
+        return [[(name, rows) for name, rows in orjson.loads(line)] for line in lines]
 
-    def append(self, writes: Sequence[Write]) -> None:
+    def append(self, entries: Sequence[Entry]) -> None:
         """Make changes durable; raises OSError, and then nothing of them is kept."""
-        line = orjson.dumps(writes) + b"\n"
+        line = orjson.dumps(entries, default=_plain) + b"\n"
         written = os.pwrite(self._file, line, self._length)
         if written < len(line):
             os.ftruncate(self._file, self._length)
@@ -58,3 +60,8 @@ class RedoLog:
     def close(self) -> None:
         """Close the file, which frees the store for another process."""
         os.close(self._file)
+
+
+def _plain(value: Any) -> Any:
+    """Return what JSON has no words for, a Decimal or a named tuple, as a text or a list."""
+    return str(value) if isinstance(value, Decimal) else tuple(value)

@@ -20,7 +20,7 @@ from bot.exchange.algo import AlgoStatus
 from bot.exchange.entities import MarginType, PositionSide
 from bot.exchange.errors import StartError, StoreMismatchError
 from bot.exchange.history import History
-from bot.exchange.redo import RedoLog, Write
+from bot.exchange.redo import RedoLog
 from bot.exchange.tables import ALGOS, AMENDMENTS, INCOMES, MARGIN_CHANGES, ORDERS, TABLES, TRADES
 
 if TYPE_CHECKING:
@@ -28,9 +28,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bot.exchange.market import Market
+    from bot.exchange.redo import Entry
     from bot.exchange.venue import Venue
 
-FORMAT = "2"
+FORMAT = "3"
 FILE_NAME = "exchange.sqlite"
 MAX_PENDING = 64  # saves that the database may be behind: some milliseconds of its time
 MARKET = "market "  # and the symbol: its impact and queues
@@ -43,9 +44,13 @@ CREATE TABLE IF NOT EXISTS holdings (
     account TEXT NOT NULL, symbol TEXT NOT NULL, state TEXT NOT NULL, PRIMARY KEY (account, symbol)
 ) WITHOUT ROWID;
 """
-_PUT_FACT = "INSERT OR REPLACE INTO facts VALUES (?, ?)"
-_PUT_ACCOUNT = "INSERT OR REPLACE INTO accounts VALUES (?, ?)"
-_PUT_HOLDING = "INSERT OR REPLACE INTO holdings VALUES (?, ?, ?)"
+FACTS, ACCOUNTS, HOLDINGS = "facts", "accounts", "holdings"
+_PUT_STATE = {  # states replace each other; the last column is what changes
+    FACTS: "INSERT OR REPLACE INTO facts VALUES (?, ?)",
+    ACCOUNTS: "INSERT OR REPLACE INTO accounts VALUES (?, ?)",
+    HOLDINGS: "INSERT OR REPLACE INTO holdings VALUES (?, ?, ?)",
+}
+_TABLES = {table.name: table for table in TABLES}
 
 
 class Store(History):
@@ -53,7 +58,7 @@ class Store(History):
 
     def __init__(self, directory: Path) -> None:
         self._path = directory / FILE_NAME
-        self._pending: list[list[Write]] = []
+        self._pending: list[list[Entry]] = []
         self._fund: Decimal | None = None
         try:
             directory.mkdir(parents=True, exist_ok=True)
@@ -65,7 +70,7 @@ class Store(History):
             self._db.executescript(_SCHEMA + "".join(table.schema for table in TABLES))
             self._redo = RedoLog(self._path.with_name(f"{FILE_NAME}-redo"))
             if not is_new:  # beside a new store lies, if anything, the log of one that was archived
-                self._pending = self._redo.left()
+                self._pending = [[_decoded(entry) for entry in line] for line in self._redo.left()]
             self.flush()
             self._redo.clear()
         except BlockingIOError as error:
@@ -94,7 +99,7 @@ class Store(History):
         """
         known = self.fact("identity")
         if known is None:
-            self._write([("format", FORMAT), ("identity", identity)])
+            self._write((FACTS, [("format", FORMAT), ("identity", identity)]))
             self.flush()
             return False
         if known != identity:
@@ -166,41 +171,43 @@ class Store(History):
             self._fund = venue.fund
             noted.append((FUND, str(venue.fund)))
         self._write(
-            noted,
-            ORDERS.write(changes.orders.values()),
-            TRADES.write(changes.trades),
-            INCOMES.write(changes.incomes),
-            ALGOS.write(changes.algos.values()),
-            AMENDMENTS.write(changes.amendments),
-            MARGIN_CHANGES.write(changes.margin_changes),
+            (FACTS, noted),
+            (ORDERS.name, [*changes.orders.values()]),
+            (TRADES.name, changes.trades),
+            (INCOMES.name, changes.incomes),
+            (ALGOS.name, [*changes.algos.values()]),
+            (AMENDMENTS.name, changes.amendments),
+            (MARGIN_CHANGES.name, changes.margin_changes),
             (
-                _PUT_HOLDING,
+                HOLDINGS,
                 [
                     (name, symbol, _holding_state(accounts[name].holdings[symbol]))
                     for name, symbol in changes.holdings
                 ],
             ),
-            (_PUT_ACCOUNT, [(name, _account_state(accounts[name])) for name in changes.accounts]),
+            (ACCOUNTS, [(name, _account_state(accounts[name])) for name in changes.accounts]),
         )
         market.mark_saved()
         venue.changes = type(changes)()
 
-    def _write(self, facts: Sequence[tuple[str, str]], *writes: Write) -> None:
-        written = [(_PUT_FACT, facts), *(write for write in writes if write[1])]
-        self._redo.append(written)
-        self._pending.append(written)
+    def _write(self, *entries: Entry) -> None:
+        changed = [entry for entry in entries if entry[1]]
+        self._redo.append(changed)
+        self._pending.append(changed)
         if len(self._pending) >= MAX_PENDING:
             self.flush()
 
     def _merged(self) -> Iterator[tuple[str, Iterable[Sequence[Any]]]]:
         """Give what waits by statement; of states, which replace each other, the last of each name alone."""
         merged: dict[str, list[Sequence[Any]]] = {}
-        for writes in self._pending:
-            for statement, rows in writes:
-                merged.setdefault(statement, []).extend(rows)
-        for statement, rows in merged.items():
-            is_state = statement in {_PUT_FACT, _PUT_ACCOUNT, _PUT_HOLDING}
-            yield statement, {tuple(row[:-1]): row for row in rows}.values() if is_state else rows
+        for entries in self._pending:
+            for name, rows in entries:
+                merged.setdefault(name, []).extend(rows)
+        for name, rows in merged.items():
+            if name in _PUT_STATE:
+                yield _PUT_STATE[name], {tuple(row[:-1]): row for row in rows}.values()
+            else:
+                yield _TABLES[name].write(rows)
 
     def flush(self) -> None:
         """Bring the database up to date. Raises sqlite3.Error; nothing is lost then."""
@@ -216,6 +223,13 @@ class Store(History):
             raise
         self._pending.clear()
         self._redo.clear()
+
+
+def _decoded(entry: Entry) -> Entry:
+    """Return an entry of the redo log as it was written."""
+    name, rows = entry
+    table = _TABLES.get(name)
+    return (name, [table.read(tuple(row)) for row in rows]) if table is not None else entry
 
 
 def _account_state(account: Account) -> str:

@@ -15,7 +15,7 @@ from bot.exchange.entities import Amendment, Cause, Income, MarginChange, Order,
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from bot.exchange.redo import Write
+    Write = tuple[str, list[list[Any]]]  # an SQL statement, and the rows it is executed with
 
 Row = TypeVar("Row", bound="tuple[Any, ...]")
 Fact = Order | Trade | Income | AlgoOrder | Amendment | MarginChange

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 ASSET = "USDT"
-ONE = Decimal(1)
 
 
 def plain(value: Decimal) -> str:
@@ -44,12 +43,12 @@ def error(code: int, message: str) -> Json:
 
 def time_in_force(item: Order) -> str:
     """Return how long an order lives, as the venue shows it: a market order is shown as GTC."""
-    return "GTC" if item.type is OrderType.MARKET else item.time_in_force.value
+    return "GTC" if item.type is OrderType.MARKET else item.time_in_force
 
 
 def quote_digits(item: Order) -> Decimal:
-    """Return the unit of quote amounts: the digits of the price and those of the quantity together."""
-    return ONE.scaleb(int(item.price.as_tuple().exponent) + int(item.quantity.as_tuple().exponent))
+    """Return a number with the digits of quote amounts: those of the price and of the quantity together."""
+    return item.price * item.quantity
 
 
 def quoted(item: Order) -> str:
@@ -66,37 +65,37 @@ def average_price(item: Order) -> str:
 
 def order(item: Order, *, placed: bool = False) -> Json:
     """Return an order as in a query, or as in the answer to placing or cancelling it."""
+    filled = plain(item.filled.quantize(item.quantity))
     row: Json = {
         "orderId": item.id,
         "symbol": item.symbol,
-        "status": item.status.value,
+        "status": item.status,
         "clientOrderId": item.client_id,
         "price": plain(item.price),
         "avgPrice": average_price(item),
         "origQty": plain(item.quantity),
-        "executedQty": plain(item.filled.quantize(item.quantity)),
-    }
-    if placed:
-        row["cumQty"] = row["executedQty"]
-    row |= {
+        "executedQty": filled,
         "cumQuote": quoted(item),
         "timeInForce": time_in_force(item),
-        "type": item.type.value,
+        "type": item.type,
         "reduceOnly": item.reduce_only,
         "closePosition": False,
-        "side": item.side.value,
-        "positionSide": item.position_side.value,
+        "side": item.side,
+        "positionSide": item.position_side,
         "stopPrice": plain(ZERO.quantize(item.price)),
         "workingType": "CONTRACT_PRICE",
         "priceProtect": False,
-        "origType": item.type.value,
-        "priceMatch": item.price_match.value,
-        "selfTradePreventionMode": item.self_trade.value,
+        "origType": item.type,
+        "priceMatch": item.price_match,
+        "selfTradePreventionMode": item.self_trade,
         "goodTillDate": item.good_till_ms,
+        "updateTime": item.update_ms,
     }
-    if not placed:
+    if placed:
+        row["cumQty"] = filled
+    else:
         row["time"] = item.time_ms
-    return row | {"updateTime": item.update_ms}
+    return row
 
 
 def accepted(item: Order) -> Json:

@@ -18,12 +18,14 @@ from bot.exchange.entities import (
 from bot.exchange.errors import RequestError, invalid
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from decimal import Decimal
 
     from bot.exchange.account import Account
     from bot.exchange.params import Params
 
 ALGO_ONLY = ("stopPrice", "closePosition", "activationPrice", "callbackRate")
+NOT_OF_MARKET = (*ALGO_ONLY, "price", "timeInForce")
 ORDER_TYPES = {kind.value: kind for kind in OrderType}
 ALGO_TYPES = frozenset(kind.value for kind in AlgoType)
 
@@ -33,10 +35,7 @@ def order_request(params: Params, account: Account) -> OrderRequest:
     symbol, side, kind = params.symbol(), side_of(params), _order_type(params.text("type"))
     if params.text("newOrderRespType", "ACK") not in {"ACK", "RESULT"}:
         raise invalid("newOrderRespType")
-    unwanted = list(ALGO_ONLY)
-    if kind is OrderType.MARKET:
-        unwanted += ["price", "timeInForce"]
-    _refuse(params, unwanted)
+    _refuse(params, NOT_OF_MARKET if kind is OrderType.MARKET else ALGO_ONLY)
     force = TimeInForce.IOC  # what the book cannot fill of a market order expires
     if kind is OrderType.LIMIT:
         force = params.member("timeInForce", TimeInForce, _bad_force())
@@ -154,7 +153,9 @@ def _client_id(params: Params, account: Account, name: str) -> str:
     return params.client_id(name) if name in params else f"auto-{account.next_id('client')}"
 
 
-def _refuse(params: Params, names: list[str]) -> None:
+def _refuse(params: Params, names: Sequence[str]) -> None:
+    if params.has_none_of(names):
+        return
     for name in names:
         if name in params and params.text(name) != "false":
             raise RequestError(-1106, f"Parameter '{name}' sent when not required.")
