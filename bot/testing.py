@@ -138,6 +138,11 @@ class InstantVenue:
         self.ledger = self.ledger.after_funding(amount)
         self.income.append(ev.Income(str(len(self.income) + 1), time_ms, "FUNDING_FEE", amount))
 
+    def transfer(self, amount: Decimal, time_ms: int) -> None:
+        """Bring cash onto the account, or take it off (< 0)."""
+        self.ledger = self.ledger.with_cash(amount)
+        self.income.append(ev.Income(str(len(self.income) + 1), time_ms, "TRANSFER", amount))
+
     def look_up(self, cid: str, now: tuple[int, int]) -> ev.Event:
         """The order by client id."""
         if cid not in self.orders:
@@ -154,7 +159,8 @@ class InstantVenue:
 class Lab:
     """One fund on an `InstantVenue`: feed it marks, and look at what it did.
 
-    `deliver` says which commands are carried out; all of them, unless a test decides otherwise.
+    `deliver` says which commands are carried out; all of them, unless a test decides otherwise. `moves_cash`:
+    whether transfers are made here, or by people. `day_marks`: what the venue keeps of marks at 00:00 UTC.
     """
 
     deliver: Callable[[cmd.Command], bool]
@@ -178,6 +184,8 @@ class Lab:
         self.wall_ms = 0
         self.price = Decimal(start)
         self.deliver = lambda _: True
+        self.moves_cash = True
+        self.day_marks: dict[int, Decimal] = {}
         self.state = self._from_records()
         self.send(ev.Opened(*self.now, key=key, incarnation="lab", wallet=self.fund.capital))
         self.mark(self.price)
@@ -266,12 +274,20 @@ class Lab:
         """Do what a command asks, at the venue or here; the answer is an event."""
         if isinstance(command, SubmitOrder):
             return self.venue.submit(command, self.now, self.price)
-        if isinstance(command, cmd.DrawSecrets | cmd.FetchTouch):
+        if isinstance(command, cmd.DrawSecrets | cmd.FetchTouch | cmd.FetchDayMark | cmd.MoveCash):
             return self._answer(command)
         self.wall_ms += int(command.delay_s * 1000)
         return self._read(command)
 
-    def _answer(self, command: cmd.DrawSecrets | cmd.FetchTouch) -> ev.Event:
+    def _answer(
+        self, command: cmd.DrawSecrets | cmd.FetchTouch | cmd.FetchDayMark | cmd.MoveCash
+    ) -> ev.Event:
+        if isinstance(command, cmd.MoveCash):
+            if self.moves_cash:
+                self.venue.transfer(command.amount, self.time_ms)
+            return ev.CashMoved(*self.now, command.amount, self.moves_cash)
+        if isinstance(command, cmd.FetchDayMark):
+            return ev.DayMarkSeen(*self.now, command.day_ms, self.day_marks.get(command.day_ms))
         if isinstance(command, cmd.DrawSecrets):
             u = f"0.{(command.sequence * 618_033_988_749_894_848) % 10**18:018d}"
             return ev.Drawn(*self.now, command.sequence, u, f"{command.sequence:064x}")

@@ -8,69 +8,54 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from math import sqrt
-from typing import Any, NamedTuple
+from typing import Any
 
+from bot.core import flow_fold
 from bot.core import records as rec
 from bot.core.draws import Draw
+from bot.core.episode import Confirmation, OpenRebalance
+from bot.core.flow_records import FinalNav
+from bot.core.flows import Dealing, Flow, Receipt
 from bot.core.ledger import Ledger
 from bot.core.orders import News, Order, OrderState
 from bot.core.oversight import OVERSIGHT
 from bot.core.traffic import Traffic
-from bot.core.units import ZERO, Contracts, Leverage, Price, Urgency, Usd
-
-
-class Confirmation(NamedTuple):
-    """A pending confirmation; it ends in a rebalance at `deadline_ms` unless it is cancelled before."""
-
-    started_ms: int
-    deadline_ms: int
-
-
-class OpenRebalance(NamedTuple):
-    """The rebalance under way.
-
-    `orders` counts the orders made so far, `slices` those that reached the venue: an order that died with its
-    process must not change the draws of what follows. `misses` counts those in a row that did too little (see
-    `Order.missed`), `rejects` those in a row that the venue refused for more than its price.
-    """
-
-    number: int
-    kind: rec.Kind
-    urgency: Urgency
-    urgency_since_ms: int
-    sequence: int | None
-    target: Leverage
-    tolerance: Leverage
-    increasing: bool
-    started_ms: int
-    next_slice_ms: int
-    orders: int = 0
-    slices: int = 0
-    misses: int = 0
-    rejects: int = 0
-    order: Order | None = None
-    parked: bool = False
-    deferred: str | None = None
+from bot.core.units import ZERO, Contracts, Price, Usd
 
 
 @dataclass
 class Book:
     """The durable state of one fund. Read it freely; only `apply` changes it.
 
-    `volatility` is annualised, as a fraction; None until two samples exist.
+    `volatility` is annualised, as a fraction; None until two samples exist. What the account holds beside the
+    fund's own cash: `unallocated` deposits, `escrow` (money of subscriptions on its way into the fund),
+    `payable` (owed to redeemers) and `fees_payable`. `suspended` is the rebalance that a flow's trade
+    interrupted. `receipts`: answers to requests by idempotency key, replaced, never changed.
     """
 
     created: rec.FundCreated | None = None
     ledger: Ledger = field(default=Ledger(ZERO))
     units: Decimal = ZERO
     unallocated: Usd = ZERO
+    escrow: Usd = ZERO
+    payable: Usd = ZERO
+    fees_payable: Usd = ZERO
+    fees_charged: Usd = ZERO
+    fee_daily: Decimal = ZERO
+    fee_ms: int = 0
+    flows: tuple[Flow, ...] = ()
+    dealing: Dealing | None = None
+    receipts: dict[str, Receipt] = field(default_factory=dict)
+    final: FinalNav | None = None
     state: rec.FundState = rec.FundState.ACTIVE
+    changed: rec.StateChanged | None = None
     opened: bool = False
     draws: tuple[Draw, ...] = ()
     next_sequence: int = 1
     confirmation: Confirmation | None = None
     confirmations: int = 0
     rebalance: OpenRebalance | None = None
+    suspended: OpenRebalance | None = None
     rebalances: int = 0
     last_rebalance_ms: int = 0
     last_rebalance_mark: Price | None = None
@@ -131,6 +116,18 @@ class Book:
         return next((asked for asked in self.asked if request_id and asked.request_id == request_id), None)
 
     @property
+    def wallet(self) -> Usd:
+        """The wallet balance that the venue should show, mark-free: the fund's, and what is not."""
+        return self.ledger.wallet + self.unallocated + self.escrow + self.payable + self.fees_payable
+
+    @property
+    def backed(self) -> Ledger:
+        """The ledger with the money that backs the trade of a flow under way, which its fills bring in."""
+        if self.dealing is None or self.dealing.nav is None:
+            return self.ledger
+        return self.ledger.with_cash(self.dealing.pot.cash)
+
+    @property
     def position(self) -> Contracts:
         """The signed position of the fund."""
         return self.ledger.position
@@ -179,6 +176,7 @@ def _rebalance_started(book: Book, record: rec.RebalanceStarted) -> None:
     if record.sequence is not None:
         book.draws = book.draws[1:]  # used in order
     leverage = record.leverage if record.leverage is not None else record.target + 1
+    book.suspended = book.rebalance
     book.rebalance = OpenRebalance(
         record.number,
         record.kind,
@@ -259,9 +257,12 @@ def _order_dead(book: Book, record: rec.OrderDead) -> None:
 
 
 def _filled(book: Book, record: rec.Filled) -> None:
-    book.ledger = book.ledger.after_trade(record.quantity, record.price, record.fee)
-    book.recent_trades = (*book.recent_trades, record.trade_id)
     order = _order(book, record.cid) if record.cid else None
+    if order is not None and _now(book).kind is rec.Kind.FLOW:
+        flow_fold.filled(book, record)
+    else:
+        book.ledger = book.ledger.after_trade(record.quantity, record.price, record.fee)
+    book.recent_trades = (*book.recent_trades, record.trade_id)
     if order is not None:
         booked = order.booked + abs(record.quantity)
         book.rebalance = _now(book)._replace(order=order._replace(booked=booked))
@@ -293,8 +294,14 @@ def _resumed(book: Book, _: rec.RebalanceResumed) -> None:
 
 
 def _rebalance_finished(book: Book, record: rec.RebalanceFinished) -> None:
+    """A flow's trade, which moves no leverage, gives way to what it interrupted."""
+    kind = _now(book).kind
+    book.rebalance, book.suspended = book.suspended, None
+    if kind is rec.Kind.FLOW:
+        if record.ending is rec.Ending.SUPERSEDED:
+            flow_fold.made_way(book, record.time_ms)
+        return
     book.opened = True
-    book.rebalance = None
     book.last_rebalance_ms, book.last_rebalance_mark = record.time_ms, record.mark
 
 
@@ -311,6 +318,8 @@ def _external_change(book: Book, record: rec.ExternalChange) -> None:
 def _income_booked(book: Book, record: rec.IncomeBooked) -> None:
     if record.kind == FUNDING:
         book.ledger = book.ledger.after_funding(record.amount)
+    elif record.kind == TRANSFER:
+        book.unallocated += record.amount
     else:
         book.ledger = book.ledger.after_other_income(record.amount)
     book.recent_income = (*book.recent_income, record.income_id)[-_REMEMBERED:]
@@ -325,8 +334,8 @@ def _reconciled(book: Book, record: rec.Reconciled) -> None:
 
 
 def _state_changed(book: Book, record: rec.StateChanged) -> None:
-    book.state = record.state
-    book.confirmation = None
+    book.state, book.changed = record.state, record
+    book.confirmation = book.final = None
 
 
 def _sampled(book: Book, record: rec.Sampled) -> None:
@@ -336,6 +345,9 @@ def _sampled(book: Book, record: rec.Sampled) -> None:
 
 
 FUNDING = "FUNDING_FEE"
+TRANSFER = "TRANSFER"
+"""Income of these kinds is funding, and a deposit or withdrawal; any other is the fund's own."""
+
 _YEAR_S = 365 * 86_400
 _REMEMBERED = 1_000
 """Ids kept to recognise repeats. Income is read back from its latest item on, trades from the last time at
@@ -370,4 +382,5 @@ _APPLY: dict[type, Callable[[Book, Any], None]] = {
     rec.StateChanged: _state_changed,
     rec.Sampled: _sampled,
     **OVERSIGHT,
+    **flow_fold.APPLY,
 }

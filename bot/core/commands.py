@@ -3,6 +3,7 @@
 from typing import NamedTuple, TypeAlias
 
 from bot.core.limits import SubmitOrder
+from bot.core.units import Usd
 
 
 class QueryOrder(NamedTuple):
@@ -50,6 +51,23 @@ class FetchTouch(NamedTuple):
     delay_s: float = 0.0
 
 
+class FetchDayMark(NamedTuple):
+    """Read the mark at a past 00:00 UTC; answer with DayMarkSeen."""
+
+    day_ms: int
+    delay_s: float = 0.0
+
+
+class MoveCash(NamedTuple):
+    """Bring USDT onto the account, or take it off (< 0), where that is ours to do; answer with CashMoved.
+
+    It is given only when the account has shown that it is still wanted, so a lost answer repeats nothing.
+    """
+
+    amount: Usd
+    delay_s: float = 0.0
+
+
 class DrawSecrets(NamedTuple):
     """Draw `u` and salt for a sequence number; answer with Drawn."""
 
@@ -64,5 +82,7 @@ Command: TypeAlias = (
     | FetchIncome
     | FetchAccount
     | FetchTouch
+    | FetchDayMark
+    | MoveCash
     | DrawSecrets
 )

@@ -7,6 +7,7 @@ milliseconds UTC. Events are named tuples: they are made once a second per fund 
 from decimal import Decimal
 from typing import NamedTuple, TypeAlias
 
+from bot.core.flow_records import FlowKind
 from bot.core.fund import Fund
 from bot.core.records import Control
 from bot.core.units import Contracts, Leverage, Price, Usd
@@ -249,6 +250,48 @@ class Reconfigured(NamedTuple):
     why: str
 
 
+class FlowAsked(NamedTuple):
+    """Someone wants to subscribe `amount` USDT, or to redeem `amount` units.
+
+    `request_id` is the request's idempotency key: one that is known already changes nothing.
+    """
+
+    time_ms: int
+    wall_ms: int
+    kind: FlowKind
+    amount: Decimal
+    request_id: str
+
+
+class RescaleAsked(NamedTuple):
+    """The operator wants `denominator` old units to become `numerator` new ones."""
+
+    time_ms: int
+    wall_ms: int
+    numerator: int
+    denominator: int
+    author: str
+    why: str
+
+
+class CashMoved(NamedTuple):
+    """What came of `MoveCash`; not `moved`: here people make transfers, and the venue tells of them."""
+
+    time_ms: int
+    wall_ms: int
+    amount: Usd
+    moved: bool
+
+
+class DayMarkSeen(NamedTuple):
+    """The mark at a 00:00 UTC that is past, as the venue keeps it; None where it keeps none."""
+
+    time_ms: int
+    wall_ms: int
+    day_ms: int
+    price: Price | None
+
+
 class Park(NamedTuple):
     """The process is about to stop: send nothing more; what is under way waits for the next start.
 
@@ -282,5 +325,9 @@ Event: TypeAlias = (
     | FlattenAsked
     | Acknowledged
     | Reconfigured
+    | FlowAsked
+    | RescaleAsked
+    | CashMoved
+    | DayMarkSeen
     | Park
 )

@@ -5,8 +5,8 @@ is proposed here; only `limits` can make an order of it, and the intent is recor
 """
 
 from bot.core import draws, limits, plan, resting
-from bot.core.book import OpenRebalance
 from bot.core.commands import FetchTouch
+from bot.core.episode import OpenRebalance
 from bot.core.events import Mark
 from bot.core.ledger import real_leverage, target_position
 from bot.core.orders import ORDER_LIFETIME_MS
@@ -152,7 +152,7 @@ def _propose(
     quantity = plan.slice_quantity(left, book.ledger, mark.price, contract, share)
     price = _price(turn, mark, open_, quantity, posts=posts)
     proposal = limits.Proposal(drawn.cid, quantity, price, goal, posts)
-    verdict = limits.approve(proposal, contract, book.ledger, turn.conditions(mark))
+    verdict = limits.approve(proposal, contract, book.backed, turn.conditions(mark))
     if isinstance(verdict, limits.Refusal):
         if verdict.breach:
             turn.open_incident(

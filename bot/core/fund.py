@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from bot.core.strategy import Strategy, uses_band
+from bot.core.terms import FlowTerms
 from bot.core.units import ONE, Contracts, Leverage, Price, Side, Usd, away_from_zero
 
 
@@ -27,6 +28,7 @@ class Fund:
     strategy: Strategy
     account: str
     management_fee_daily: Decimal = Decimal(0)
+    terms: FlowTerms = field(default=FlowTerms())
     float_band: tuple[float, float] = field(init=False, repr=False, compare=False)
     float_target_range: tuple[float, float] = field(init=False, repr=False, compare=False)
     float_emergency: float = field(init=False, repr=False, compare=False)

@@ -161,6 +161,7 @@ class RebalanceHistory:
         self._entries: list[RebalanceEntry] = []
         self._draws: dict[int, rec.DrawQueued] = {}
         self._open: _Open | None = None
+        self._suspended: _Open | None = None
         self._foreign = _Fills()
 
     def apply(self, record: rec.Record) -> None:
@@ -195,6 +196,7 @@ class RebalanceHistory:
 
     def _started(self, record: rec.RebalanceStarted) -> None:
         draw = None if record.sequence is None else self._draws.pop(record.sequence, None)
+        self._suspended = self._open  # by a flow's trade, which comes in between
         self._open = _Open(len(self._entries), record, draw)
         self._entries.append(
             RebalanceEntry(
@@ -249,7 +251,7 @@ class RebalanceHistory:
             u=None if now.draw is None else now.draw.u,
             salt=None if now.draw is None else now.draw.salt,
         )
-        self._open = None
+        self._open, self._suspended = self._suspended, None
 
     def _external(self, record: rec.ExternalChange) -> None:
         """Trades that were not ours come before the record that sums them up."""

@@ -48,6 +48,10 @@ class Ledger(NamedTuple):
         """The books after a wallet change that is neither trade, fee nor funding."""
         return self._replace(cash=self.cash + amount, other_income=self.other_income + amount)
 
+    def with_cash(self, amount: Usd) -> "Ledger":
+        """The books after holders brought `amount` in, or took it out (< 0): no income of the fund."""
+        return self._replace(cash=self.cash + amount)
+
 
 def _cost_after(position: Contracts, cost: Usd, quantity: Contracts, price: Price) -> Usd:
     """Average-cost basis: additions at their price, reductions in proportion, a reversal starts anew."""

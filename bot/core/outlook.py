@@ -7,7 +7,8 @@ is a function of the book, so whoever has none at hand makes one, and gets the s
 from typing import NamedTuple
 
 from bot.core import draws
-from bot.core.book import Book, OpenRebalance
+from bot.core.book import Book
+from bot.core.episode import OpenRebalance
 from bot.core.fund import Fund
 from bot.core.units import Leverage
 

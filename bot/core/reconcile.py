@@ -5,6 +5,7 @@ Wallet balance and position (DESIGN, Ledger and venue).
 
 from decimal import Decimal
 
+from bot.core.book import Book
 from bot.core.commands import FetchTrades
 from bot.core.events import AccountSeen
 from bot.core.records import Reconciled
@@ -38,11 +39,10 @@ def account_seen(turn: Turn, event: AccountSeen) -> None:
         )
         turn.commands.append(FetchTrades(None, turn.book.trades_cursor_ms, delay_s=0.5))
         return
-    expected = turn.book.ledger.wallet + turn.book.unallocated
-    if event.position == turn.book.position and abs(event.wallet - expected) < CENT:
+    if event.position == turn.book.position and abs(event.wallet - turn.book.wallet) < CENT:
         _agreed(turn, event)
     else:
-        _differs(turn, event, expected)
+        _differs(turn, event)
 
 
 def _agreed(turn: Turn, event: AccountSeen) -> None:
@@ -54,7 +54,26 @@ def _agreed(turn: Turn, event: AccountSeen) -> None:
         turn.record(Reconciled(turn.now_ms, event.wallet, event.position))
 
 
-def _differs(turn: Turn, event: AccountSeen, expected: Decimal) -> None:
+def difference(book: Book, event: AccountSeen) -> str:
+    """Both sides, line by line."""
+    ledger = book.ledger
+    lines = (
+        ("cash of the fund, position at cost", ledger.wallet),
+        ("unallocated deposits", book.unallocated),
+        ("escrow of subscriptions", book.escrow),
+        ("redemptions payable", book.payable),
+        ("fees payable", book.fees_payable),
+        ("ledger: wallet", book.wallet),
+        ("venue: wallet", event.wallet),
+        ("difference: wallet", event.wallet - book.wallet),
+        ("ledger: position", ledger.position),
+        ("venue: position", event.position),
+        ("difference: position", event.position - ledger.position),
+    )
+    return "\n".join(f"{name}: {amount:f}" for name, amount in lines)
+
+
+def _differs(turn: Turn, event: AccountSeen) -> None:
     """Look for trades that we do not know; if that explains nothing after a few tries, it is an incident."""
     tries = turn.live.reconcile_tries + 1
     turn.live = turn.live._replace(reconcile_tries=tries)
@@ -65,8 +84,7 @@ def _differs(turn: Turn, event: AccountSeen, expected: Decimal) -> None:
     turn.live = turn.live._replace(reconciled=True, reconcile_tries=0)
     turn.open_incident(
         DIFFERENCE,
-        f"wallet: venue {event.wallet}, ledger {expected}; "
-        f"position: venue {event.position}, ledger {turn.book.position}",
+        difference(turn.book, event),
         "find the missing transfer, trade or income on the account; it is compared again every few minutes",
         stops_increases=True,
     )

@@ -8,6 +8,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple, TypeAlias
 
+from bot.core.flow_records import FlowRecord
 from bot.core.units import Contracts, Leverage, Price, Side, Urgency, Usd
 
 
@@ -18,6 +19,7 @@ class Kind(StrEnum):
     BAND = "band"
     SCHEDULE = "schedule"
     OPERATOR = "operator"
+    FLOW = "flow"
     FLATTEN = "flatten"
     EXTERNAL = "external"
 
@@ -365,6 +367,7 @@ Record: TypeAlias = (
     | IncidentAcknowledged
     | Configured
     | Sampled
+    | FlowRecord
 )
 
 SEALED: dict[type[Record], frozenset[str]] = {

@@ -5,7 +5,7 @@ the news of a fill reaches us (nor, in paper mode, on which of two sockets speak
 """
 
 from bot.core import plan
-from bot.core.book import OpenRebalance
+from bot.core.episode import OpenRebalance
 from bot.core.orders import FINAL, Order, OrderState
 from bot.core.turn import Turn
 from bot.core.upkeep import emergency

@@ -6,7 +6,6 @@ when the venue can no longer accept it, has twice said that it knows nothing of 
 
 from bot.core import draws, plan, resting, upkeep
 from bot.core import events as ev
-from bot.core.book import OpenRebalance
 from bot.core.commands import (
     CancelOrder,
     FetchAccount,
@@ -15,6 +14,7 @@ from bot.core.commands import (
     FetchTrades,
     QueryOrder,
 )
+from bot.core.episode import OpenRebalance
 from bot.core.orders import News, Order, OrderState
 from bot.core.records import (
     ExternalChange,

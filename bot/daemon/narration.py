@@ -7,6 +7,7 @@ log, so they are not in this table (DESIGN, promise 6); the journal has them.
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from bot.core import flow_records as flows
 from bot.core import records as rec
 
 
@@ -39,6 +40,17 @@ _LINES: dict[type, tuple[str, str, tuple[str, ...]]] = {
     rec.ExternalChange: ("error", "external_change", ("number",)),
     rec.IncomeBooked: ("info", "income_booked", ("kind",)),
     rec.Reconciled: ("info", "reconciled", ()),
+    flows.FlowRequested: ("info", "flow_requested", ("reference", "kind")),
+    flows.FlowFunded: ("info", "flow_funded", ("reference",)),
+    flows.FlowCancelled: ("warning", "flow_cancelled", ("reference", "reason")),
+    flows.DealingStruck: ("info", "dealing_struck", ("dealing_ms", "mark")),
+    flows.FlowSettled: ("info", "flow_settled", ("reference",)),
+    flows.FlowPaid: ("info", "flow_paid", ("reference",)),
+    flows.FeeRateSet: ("info", "management_fee_set", ("daily",)),
+    flows.FeeCharged: ("info", "management_fee_charged", ("from_ms", "until_ms", "mark")),
+    flows.FeesPaid: ("info", "fees_paid", ()),
+    flows.UnitsRescaled: ("warning", "units_rescaled", ("numerator", "denominator", "author", "why")),
+    flows.FinalNav: ("warning", "fund_is_flat", ()),
     rec.StateChanged: ("error", "fund_state_changed", ("state", "mark")),
     rec.IncidentOpened: ("error", "incident_opened", ("code", "remedy", "stops_increases")),
     rec.ControlChanged: ("warning", "control_changed", ("control", "author", "why")),

@@ -57,7 +57,7 @@ def fund_status(
         "funding_rate": _text(seen.funding_rate if seen is not None else None),
         "basket_as_of": _time(as_of_ms),
         "updated_at": _time(updated_ms),
-        "wallet_balance": _text(ledger.wallet + book.unallocated, _CENT_GRID),
+        "wallet_balance": _text(book.wallet, _CENT_GRID),
         "fees": _text(ledger.fees, _CENT_GRID),
         "funding": _text(ledger.funding, _CENT_GRID),
         "rebalances": book.rebalances,

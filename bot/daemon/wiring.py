@@ -24,6 +24,7 @@ from bot.exchange import Exchange, ExchangeConfig
 from bot.journal.journal import Identity, Journal
 from bot.journal.sqlite import JOURNAL_FILE, open_journal
 from bot.settings import Settings
+from bot.venue.cash import BySpot
 from bot.venue.clock import Clock, WallClock
 from bot.venue.errors import Unreachable
 from bot.venue.profile import Environment
@@ -112,7 +113,8 @@ async def _open_real(stack: AsyncExitStack, settings: Settings) -> World:
 
 async def _open_venue(stack: AsyncExitStack, settings: Settings, clock: Clock, url: str | None) -> Venue:
     profile = profile_named(_exchange(settings))
-    venue = Venue(profile, Environment(settings.mode), clock, paper_url=url)
+    cash = None if url is None else BySpot(profile)  # play money, which we move ourselves
+    venue = Venue(profile, Environment(settings.mode), clock, paper_url=url, cash=cash)
     await stack.enter_async_context(venue)
     log = structlog.get_logger()
     log.info("starting", mode=settings.mode, exchange=profile.name, hosts=list(venue.hosts))

@@ -8,13 +8,17 @@ from bot.core.commands import (
     CancelOrder,
     DrawSecrets,
     FetchAccount,
+    FetchDayMark,
     FetchIncome,
     FetchTouch,
     FetchTrades,
+    MoveCash,
     QueryOrder,
 )
 from bot.core.events import (
     AccountSeen,
+    CashMoved,
+    DayMarkSeen,
     IncomeSeen,
     OrderMissing,
     OrderRefused,
@@ -35,6 +39,7 @@ if TYPE_CHECKING:
     from bot.core.commands import Command
     from bot.core.events import Event
     from bot.core.fund import Contract, Fund
+    from bot.venue.cash import Cash
     from bot.venue.clock import Clock
     from bot.venue.limiter import Limiter
     from bot.venue.profile import CcxtClient, OrderState, Profile
@@ -56,11 +61,13 @@ class AccountGateway:
         contract: "Contract",
         clock: "Clock",
         limiter: "Limiter",
+        cash: "Cash",
     ) -> None:
         self._profile = profile
         self._hosts = ", ".join(profile.hosts(client))
         self._symbol = contract.symbol
         self._clock = clock
+        self._cash = cash
         self._requests = Requests(profile, client, limiter)
 
     def ready(self, command: "Command") -> "Callable[[], Awaitable[Event]]":
@@ -96,7 +103,7 @@ class AccountGateway:
                 return OrderRefused(*self._now(), order.cid, error.code, error.reason, would_take)
             return OrderUnknown(*self._now(), order.cid, str(error))
 
-    async def _read(self, command: "Command") -> "Event":
+    async def _read(self, command: "Command") -> "Event":  # noqa: PLR0911 - one answer for each command
         profile, requests, symbol = self._profile, self._requests, self._symbol
         match command:
             case QueryOrder(cid=cid):
@@ -114,6 +121,10 @@ class AccountGateway:
             case FetchTouch():
                 bid, ask = await profile.touch(requests, symbol)
                 return TouchSeen(*self._now(), bid, ask)
+            case FetchDayMark(day_ms=day_ms):
+                return DayMarkSeen(*self._now(), day_ms, await profile.mark_at(requests, symbol, day_ms))
+            case MoveCash(amount=amount):
+                return CashMoved(*self._now(), amount, await self._cash.move(requests, amount))
             case DrawSecrets() | SubmitOrder():
                 raise TypeError(f"{type(command).__name__} is not a read of the venue")
 

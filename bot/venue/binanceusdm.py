@@ -14,6 +14,7 @@ from bot.core.events import Income, Trade
 from bot.core.fund import Contract
 from bot.core.limits import contradicts
 from bot.core.units import Price
+from bot.venue import binanceusdm_cash as cash
 from bot.venue.answers import integer, number, rows_of, text
 from bot.venue.binanceusdm_setup import brackets, set_leverage, set_modes
 from bot.venue.ccxt_client import make_client
@@ -240,9 +241,9 @@ class BinanceUsdm:
                 if kind in _EXPLAINED_BY_TRADES or row.get("asset") != "USDT":
                     continue
                 # A tranId is unique only within its kind.
-                item = Income(
-                    f"{kind}:{text(row, 'tranId')}", integer(row, "time"), kind, number(row, "income")
-                )
+                income_id = f"{kind}:{text(row, 'tranId')}"
+                known = cash.known_as(kind)
+                item = Income(income_id, integer(row, "time"), known, number(row, "income"))
                 found[item.income_id] = item
             if len(rows) < _PAGE:
                 return tuple(sorted(found.values(), key=lambda item: (item.time_ms, item.income_id)))
@@ -279,6 +280,18 @@ class BinanceUsdm:
         time_ms, next_funding_ms = integer(answer, "time"), integer(answer, "nextFundingTime")
         return MarkFrame(time_ms, price, next_funding_ms or None, number(answer, "lastFundingRate"), index)
 
+    async def mark_at(self, requests: "Requests", symbol: str, time_ms: int) -> Price | None:
+        """GET /fapi/v1/markPriceKlines."""
+        return await cash.mark_at(requests, symbol, time_ms)
+
+    async def transfer(self, requests: "Requests", amount: Decimal) -> None:
+        """POST /sapi/v1/futures/transfer."""
+        await cash.transfer(requests, amount)
+
+    async def pays_fees_in_usdt(self, requests: "Requests") -> bool:
+        """GET /fapi/v1/feeBurn: with it on, fees are paid in BNB."""
+        return not await cash.burns_bnb(requests)
+
     async def touch(self, requests: "Requests", symbol: str) -> tuple[Price, Price]:
         """GET /fapi/v1/ticker/bookTicker."""
         answer = await requests.read("fapiPublicGetTickerBookTicker", {"symbol": symbol}, weight=2)
@@ -312,6 +325,7 @@ def _paper_urls(base: str) -> dict[str, Any]:
         "fapiPrivate": f"{rest}/fapi/v1",
         "fapiPrivateV2": f"{rest}/fapi/v2",
         "fapiPrivateV3": f"{rest}/fapi/v3",
+        "sapi": f"{rest}/sapi/v1",
         "ws": {"linear": f"{socket}/ws", "ws-api": {"linear": f"{socket}/ws-fapi/v1"}},
     }
 

@@ -193,6 +193,18 @@ class Profile(Protocol):
         """The present mark price, asked for, not streamed; one that contradicts the index is malformed."""
         ...
 
+    async def mark_at(self, requests: "Requests", symbol: str, time_ms: int) -> Price | None:
+        """The mark at a whole minute that is past; None where the venue keeps none of it."""
+        ...
+
+    async def transfer(self, requests: "Requests", amount: Usd) -> None:
+        """Move USDT from the spot wallet to the futures wallet, or back (< 0), once."""
+        ...
+
+    async def pays_fees_in_usdt(self, requests: "Requests") -> bool:
+        """Whether the account pays its trading fees in USDT, as the ledger demands."""
+        ...
+
     async def touch(self, requests: "Requests", symbol: str) -> tuple[Price, Price]:
         """Best bid and ask."""
         ...

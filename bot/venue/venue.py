@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from bot.core.events import Mark
 from bot.venue.account import AccountGateway
+from bot.venue.cash import ByHand
 from bot.venue.ccxt_client import new_session
 from bot.venue.feed import SILENCE_S, MarkFeed
 from bot.venue.limiter import Limiter
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from bot.core.fund import Contract
+    from bot.venue.cash import Cash
     from bot.venue.clock import Clock
     from bot.venue.feed import OnLost, OnMark
     from bot.venue.order_stream import OnEvent, OnGap
@@ -35,9 +37,17 @@ class Venue:
     """
 
     def __init__(
-        self, profile: "Profile", environment: Environment, clock: "Clock", *, paper_url: str | None = None
+        self,
+        profile: "Profile",
+        environment: Environment,
+        clock: "Clock",
+        *,
+        paper_url: str | None = None,
+        cash: "Cash | None" = None,
     ) -> None:
+        """`cash` makes transfers; without it people do."""
         self.profile = profile
+        self._cash = cash or ByHand()
         self._clock = clock
         paper = environment is Environment.PAPER
         self._door = Door(environment, new_session(encrypted=not paper), paper_url)
@@ -55,7 +65,7 @@ class Venue:
 
     def gateway(self, client: "CcxtClient", contract: "Contract") -> AccountGateway:
         """Commands of one account on one contract."""
-        return AccountGateway(self.profile, client, contract, self._clock, self._limiter)
+        return AccountGateway(self.profile, client, contract, self._clock, self._limiter, self._cash)
 
     def order_stream(
         self,

@@ -6,7 +6,7 @@ from bot.core import commands as cmd
 from bot.core import events as ev
 from bot.core import records as rec
 from bot.core import settlement
-from bot.core.book import OpenRebalance
+from bot.core.episode import OpenRebalance
 from bot.core.limits import SubmitOrder
 from bot.core.orders import ORDER_LIFETIME_MS, Order, OrderState
 from bot.core.plan import MANNERS

@@ -42,7 +42,7 @@ def differences(inband: Inband, funds: dict[str, str], store: Path | None = None
     accounts, found = _accounts(store or inband.data_dir / "exchange"), []
     for fund, name in funds.items():
         book, account = fold(inband.records(fund)), accounts[name]
-        wallet = book.ledger.wallet + book.unallocated
+        wallet = book.wallet
         if abs(wallet - account.wallet) >= Decimal("0.01"):
             found.append(f"{fund}: wallet {wallet}, exchange {account.wallet}")
         held = sum(position.quantity for _, _, position in account.held())

@@ -134,5 +134,9 @@ class Desk:
                 return ev.AccountSeen(*now, self.venue.ledger.wallet, self.venue.ledger.position, ())
             case cmd.FetchTouch():
                 return ev.TouchSeen(*now, self.price, self.price)
+            case cmd.FetchDayMark(day_ms=day_ms):
+                return ev.DayMarkSeen(*now, day_ms, None)
+            case cmd.MoveCash(amount=amount):
+                return ev.CashMoved(*now, amount, moved=False)
             case cmd.DrawSecrets():
                 raise AssertionError("draws are not the venue's business")

@@ -1,0 +1,41 @@
+"""What a fund is in the middle of: a confirmation, or a rebalance."""
+
+from typing import NamedTuple
+
+from bot.core.orders import Order
+from bot.core.records import Kind
+from bot.core.units import Leverage, Urgency
+
+
+class Confirmation(NamedTuple):
+    """A pending confirmation; it ends in a rebalance at `deadline_ms` unless it is cancelled before."""
+
+    started_ms: int
+    deadline_ms: int
+
+
+class OpenRebalance(NamedTuple):
+    """The rebalance under way.
+
+    `orders` counts the orders made so far, `slices` those that reached the venue: an order that died with its
+    process must not change the draws of what follows. `misses` counts those in a row that did too little (see
+    `Order.missed`), `rejects` those in a row that the venue refused for more than its price.
+    """
+
+    number: int
+    kind: Kind
+    urgency: Urgency
+    urgency_since_ms: int
+    sequence: int | None
+    target: Leverage
+    tolerance: Leverage
+    increasing: bool
+    started_ms: int
+    next_slice_ms: int
+    orders: int = 0
+    slices: int = 0
+    misses: int = 0
+    rejects: int = 0
+    order: Order | None = None
+    parked: bool = False
+    deferred: str | None = None

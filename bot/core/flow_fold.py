@@ -1,0 +1,211 @@
+"""What each record of flows and fees does to a fund's book."""
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from bot.core import flow_records as rec
+from bot.core.flow_records import FlowKind
+from bot.core.flows import Dealing, Flow, FlowState, Receipt, find
+from bot.core.shares import Pot, Shares, after_fill, down
+from bot.core.units import ZERO, Usd
+
+if TYPE_CHECKING:
+    from bot.core.book import Book
+    from bot.core.records import Filled
+
+RETRY_MS = 60_000
+"""How long a flow's trade that had to make way waits, market time."""
+
+
+def filled(book: "Book", fill: "Filled") -> None:
+    """A fill of a flow's trade: the fund's basket is scaled, the flow's pot bears what it cost."""
+    dealing = now(book)
+    shares, pot = after_fill(
+        Shares(book.ledger, book.units), dealing.pot, fill.quantity, fill.price, fill.fee
+    )
+    book.escrow += pot.cash - dealing.pot.cash
+    book.payable += pot.received - dealing.pot.received
+    book.ledger, book.units = shares
+    book.dealing = dealing._replace(pot=pot)
+
+
+def made_way(book: "Book", time_ms: int) -> None:
+    """A flow's trade ended before its pot was empty: the rest waits."""
+    book.dealing = now(book)._replace(retry_ms=time_ms + RETRY_MS)
+
+
+def now(book: "Book") -> Dealing:
+    """The dealing under way."""
+    if book.dealing is None:
+        raise ValueError("the journal holds a record of a dealing where none is open")
+    return book.dealing
+
+
+def _change(book: "Book", reference: str, **changes: Any) -> None:
+    book.flows = tuple(
+        flow._replace(**changes) if flow.reference == reference else flow for flow in book.flows
+    )
+
+
+def _drop(book: "Book", reference: str) -> None:
+    book.flows = tuple(flow for flow in book.flows if flow.reference != reference)
+
+
+def _requested(book: "Book", record: rec.FlowRequested) -> None:
+    ready_ms = record.time_ms if record.kind is FlowKind.REDEEM else None
+    flow = Flow(record.reference, record.kind, record.amount, record.time_ms, ready_ms)
+    answer = Receipt(record.reference, record.kind, record.amount, record.time_ms, record.dealing_ms)
+    book.flows += (flow,)
+    book.receipts = {**book.receipts, record.request_id: answer}
+
+
+def _funded(book: "Book", record: rec.FlowFunded) -> None:
+    amount = find(book.flows, record.reference).amount
+    book.unallocated -= amount
+    book.escrow += amount
+    _change(book, record.reference, state=FlowState.FUNDED, ready_ms=record.time_ms)
+
+
+def _cancelled(book: "Book", record: rec.FlowCancelled) -> None:
+    flow = find(book.flows, record.reference)
+    if flow.state is FlowState.FUNDED:
+        book.escrow -= flow.amount
+        book.unallocated += flow.amount
+    _drop(book, record.reference)
+
+
+def _struck(book: "Book", record: rec.DealingStruck) -> None:
+    book.dealing = Dealing(record.dealing_ms, record.mark)
+
+
+def _priced(book: "Book", record: rec.FlowPriced) -> None:
+    dealing, flow = now(book), find(book.flows, record.reference)
+    pot = dealing.pot
+    if flow.kind is FlowKind.SUBSCRIBE:
+        book.escrow -= record.fee
+        book.fees_payable += record.fee
+        pot = pot._replace(cash=pot.cash + flow.amount - record.fee)
+    else:
+        pot = pot._replace(units=pot.units + flow.amount)
+    book.dealing = dealing._replace(nav=record.nav, pot=pot)
+    _change(book, record.reference, state=FlowState.PRICED, nav=record.nav, fee=record.fee)
+
+
+def _crossed(book: "Book", record: rec.FlowsCrossed) -> None:
+    dealing = now(book)
+    cash, units, issued, received = dealing.pot
+    book.escrow -= record.paid
+    book.payable += record.received
+    book.ledger = book.ledger.with_cash(record.paid - record.received)
+    book.dealing = dealing._replace(
+        pot=Pot(cash - record.paid, units - record.units, issued + record.units, received + record.received)
+    )
+
+
+def _in_cash(book: "Book", record: rec.FlowsInCash) -> None:
+    dealing = now(book)
+    cash, units, issued, received = dealing.pot
+    if record.kind is FlowKind.SUBSCRIBE:
+        book.escrow -= record.amount
+        book.ledger = book.ledger.with_cash(record.amount)
+        book.units += record.units
+        pot = Pot(cash - record.amount, units, issued + record.units, received)
+    else:
+        book.payable += record.amount
+        book.ledger = book.ledger.with_cash(-record.amount)
+        book.units -= record.units
+        pot = Pot(cash, units - record.units, issued, received + record.amount)
+    book.dealing = dealing._replace(pot=pot)
+
+
+def _settled(book: "Book", record: rec.FlowSettled) -> None:
+    dealing, flow = now(book), find(book.flows, record.reference)
+    pot = dealing.pot
+    if flow.kind is FlowKind.SUBSCRIBE:
+        book.escrow -= record.returned
+        book.unallocated += record.returned
+        pot = pot._replace(cash=pot.cash - record.returned, issued=pot.issued - record.units)
+        _drop(book, record.reference)
+    else:
+        book.payable -= record.fee
+        book.fees_payable += record.fee
+        pot = pot._replace(received=pot.received - record.amount - record.fee)
+        _change(book, record.reference, state=FlowState.PAYABLE, payable=record.amount, fee=record.fee)
+        if record.amount == ZERO:
+            _drop(book, record.reference)
+    book.dealing = dealing._replace(pot=pot)
+
+
+def _closed(book: "Book", _: rec.DealingClosed) -> None:
+    """What rounding left is the fund's: units that nobody got are burned, cash that nobody got is kept.
+
+    So are units that were to be redeemed when the fund's value was gone.
+    """
+    pot = now(book).pot
+    book.units -= pot.issued + pot.units
+    book.escrow -= pot.cash
+    book.payable -= pot.received
+    book.ledger = book.ledger.with_cash(pot.cash + pot.received)
+    book.dealing = None
+
+
+def _paid(book: "Book", record: rec.FlowPaid) -> None:
+    _withdrawn(book, record.amount)
+    book.payable -= record.amount
+    _drop(book, record.reference)
+
+
+def _rate_set(book: "Book", record: rec.FeeRateSet) -> None:
+    book.fee_daily, book.fee_ms = record.daily, record.time_ms
+
+
+def _charged(book: "Book", record: rec.FeeCharged) -> None:
+    book.ledger = book.ledger.with_cash(-record.amount)
+    book.fees_payable += record.amount
+    book.fees_charged += record.amount
+    book.fee_ms = record.until_ms
+
+
+def _fees_paid(book: "Book", record: rec.FeesPaid) -> None:
+    _withdrawn(book, record.amount)
+    book.fees_payable -= record.amount
+
+
+def _withdrawn(book: "Book", amount: Usd) -> None:
+    """The withdrawal was booked against unallocated cash, until it was recognised."""
+    book.unallocated += amount
+
+
+def _rescaled(book: "Book", record: rec.UnitsRescaled) -> None:
+    def rescaled(units: Decimal) -> Decimal:
+        return down(units * record.numerator / record.denominator)
+
+    book.units = rescaled(book.units)
+    book.flows = tuple(
+        flow if flow.kind is FlowKind.SUBSCRIBE else flow._replace(amount=rescaled(flow.amount))
+        for flow in book.flows
+    )
+
+
+def _final(book: "Book", record: rec.FinalNav) -> None:
+    book.final = record
+
+
+APPLY: dict[type, Callable[["Book", Any], None]] = {
+    rec.FlowRequested: _requested,
+    rec.FlowFunded: _funded,
+    rec.FlowCancelled: _cancelled,
+    rec.DealingStruck: _struck,
+    rec.FlowPriced: _priced,
+    rec.FlowsCrossed: _crossed,
+    rec.FlowsInCash: _in_cash,
+    rec.FlowSettled: _settled,
+    rec.DealingClosed: _closed,
+    rec.FlowPaid: _paid,
+    rec.FeeRateSet: _rate_set,
+    rec.FeeCharged: _charged,
+    rec.FeesPaid: _fees_paid,
+    rec.UnitsRescaled: _rescaled,
+    rec.FinalNav: _final,
+}

@@ -1,0 +1,82 @@
+"""A flow's life, and when it is dealt: words and pure leaves.
+
+    subscription: requested -> funded -> priced -> settled
+    redemption:   requested -> priced -> payable -> paid
+
+A flow that is ready (funded, or, for a redemption, requested) before a dealing is priced by it. Dealings lie
+on a fixed grid of market time that knows nothing of rebalances.
+"""
+
+from collections.abc import Iterable
+from decimal import Decimal
+from enum import StrEnum
+from typing import NamedTuple
+
+from bot.core.flow_records import FlowKind
+from bot.core.shares import Pot
+from bot.core.units import ZERO, Price, Usd
+
+
+class FlowState(StrEnum):
+    """How far a flow is."""
+
+    REQUESTED = "requested"
+    FUNDED = "funded"
+    PRICED = "priced"
+    SETTLED = "settled"
+    PAYABLE = "payable"
+    PAID = "paid"
+    CANCELLED = "cancelled"
+
+
+class Flow(NamedTuple):
+    """One flow that is not over. `amount` is USDT of a subscription, units of a redemption.
+
+    `ready_ms`: since when it waits for a dealing. `payable`: what a redemption is owed once it is settled.
+    """
+
+    reference: str
+    kind: FlowKind
+    amount: Decimal
+    requested_ms: int
+    ready_ms: int | None = None
+    state: FlowState = FlowState.REQUESTED
+    nav: Decimal | None = None
+    fee: Usd = ZERO
+    payable: Usd = ZERO
+
+
+class Receipt(NamedTuple):
+    """What was answered to a request under one idempotency key; a repeat is answered with the same."""
+
+    reference: str
+    kind: FlowKind
+    amount: Decimal
+    requested_ms: int
+    dealing_ms: int
+
+
+class Dealing(NamedTuple):
+    """A dealing that is not over: its mark is fixed, and once `nav` is, what is left in `pot` is traded.
+
+    Not before `retry_ms`, where its trade had to make way.
+    """
+
+    dealing_ms: int
+    mark: Price
+    nav: Decimal | None = None
+    pot: Pot = Pot()
+    retry_ms: int = 0
+
+
+def find(flows: Iterable[Flow], reference: str) -> Flow:
+    """The open flow of this reference; ValueError if there is none."""
+    for flow in flows:
+        if flow.reference == reference:
+            return flow
+    raise ValueError(f"the journal speaks of flow {reference}, which is not open")
+
+
+def waiting(flows: Iterable[Flow]) -> tuple[Flow, ...]:
+    """Flows that wait for a dealing: ready, and not priced yet."""
+    return tuple(flow for flow in flows if flow.ready_ms is not None and flow.nav is None)
