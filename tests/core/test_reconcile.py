@@ -88,7 +88,7 @@ def test_a_difference_that_nothing_explains_is_a_breach_after_a_few_looks() -> N
     (incident,) = lab.of(rec.IncidentOpened)
     assert incident.code == "reconciliation difference"
     assert incident.stops_increases
-    assert "wallet: venue" in incident.detail
+    assert "difference: wallet: -5." in incident.detail
     lab.walk("91000")
     assert len(lab.of(rec.RebalanceStarted)) == 1
     lab.walk("44900")

@@ -14,6 +14,7 @@ TELLING = {
     "u", "salt", "key", "incarnation", "target", "tolerance", "deadline_ms", "next_slice_ms",
     "quantity", "limit_price", "reduce_only", "price", "fee", "filled", "position", "position_before",
     "leverage", "wallet", "value", "amount", "unallocated", "detail", "variance", "content",
+    "nav", "units", "paid", "received", "returned",
 }  # fmt: skip
 """Fields from which a target, or a position and so a target, could be worked out."""
 
@@ -49,6 +50,7 @@ def test_every_field_is_judged(kind: type[rec.Record]) -> None:
         "reason", "urgency", "cid", "expires_wall_ms", "venue_id", "closed", "code", "evidence", "trade_id",
         "trade_ms", "ending", "income_id", "income_ms", "state", "remedy", "stops_increases", "how",
         "rests_until_ms", "would_take", "control", "author", "why", "what", "digest", "request_id",
+        "reference", "dealing_ms", "daily", "from_ms", "until_ms", "numerator", "denominator",
     }  # fmt: skip
     assert set(kind._fields) <= harmless | TELLING
 
