@@ -23,6 +23,7 @@ ENV PATH=/opt/venv/bin:$PATH \
     BOT_NO_BOOTSTRAP=1 \
     INBAND_DATA_DIR=/data \
     INBAND_WEB__HOST=0.0.0.0 \
+    INBAND_WEB__MAKE_TOKEN=true \
     INBAND_WEB__PORT=8080
 COPY --from=builder /opt/venv /opt/venv
 COPY --from=builder /app /app

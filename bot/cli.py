@@ -4,6 +4,7 @@ import json
 import os
 import sys
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -100,7 +101,8 @@ def run(
     from bot.daemon import main as daemon
     from bot.web.server import serve
 
-    return daemon.run(settings, fresh=fresh, adopt=adopt, serve=serve)
+    serving = partial(serve, allowed_hosts=settings.web.allowed_hosts)
+    return daemon.run(settings, fresh=fresh, adopt=adopt, serve=serving)
 
 
 @app.command(epilog="Example: python3 -m bot status --json")
@@ -218,6 +220,9 @@ def exchange(  # noqa: PLR0913 - each argument is an option
 app.command(epilog=cli_control.PAUSE_EXAMPLE)(cli_control.pause)
 app.command(epilog=cli_control.RESUME_EXAMPLE)(cli_control.resume)
 app.command(epilog=cli_control.HALT_EXAMPLE)(cli_control.halt)
+app.command(epilog=cli_control.REBALANCE_EXAMPLE)(cli_control.rebalance)
+app.command(epilog=cli_control.FLATTEN_EXAMPLE)(cli_control.flatten)
+app.command(epilog=cli_control.ACKNOWLEDGE_EXAMPLE)(cli_control.acknowledge)
 app.command(epilog=cli_study.BACKTEST_EXAMPLE)(cli_study.backtest)
 app.add_typer(cli_data.data, name="data")
 app.command(epilog=cli_compare.COMPARE_EXAMPLE)(cli_compare.compare)

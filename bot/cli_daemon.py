@@ -25,8 +25,8 @@ def ask(settings: Settings, path: str) -> Any | None:
         return None  # nobody, or somebody else: the journal knows
 
 
-def tell(settings: Settings, path: str, body: dict[str, str]) -> Any:
-    """POST `body` to `path` of the running daemon and give its JSON answer.
+def tell(settings: Settings, path: str, body: dict[str, str], *, key: str | None = None) -> Any:
+    """POST `body` to `path` of the running daemon and give its JSON answer; `key`: an idempotency key.
 
     Raises `RefusedError` where no daemon answers, or where it refuses.
     """
@@ -34,6 +34,8 @@ def tell(settings: Settings, path: str, body: dict[str, str]) -> Any:
     nobody = f"no daemon answers for {settings.data_dir}; start it with `run`, or check INBAND_WEB__PORT"
     if request is None:
         raise RefusedError(nobody)
+    if key is not None:
+        request.add_header("Idempotency-Key", key)
     try:
         with build_opener(ProxyHandler({})).open(request, timeout=_TIMEOUT_S) as answer:
             return json.load(answer)

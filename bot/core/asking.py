@@ -5,7 +5,7 @@ idempotency key, it changes nothing, after a restart as before it.
 """
 
 from collections.abc import Iterator
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from bot.core import draws, plan
 from bot.core import events as ev
@@ -28,6 +28,43 @@ from bot.core.upkeep import emergency
 
 Request: TypeAlias = ev.Controlled | ev.RebalanceAsked | ev.FlattenAsked | ev.Acknowledged
 """What an operator can ask; each may carry an idempotency key."""
+
+
+class RequestIdReusedError(Exception):
+    """An idempotency key that is on record came with another request."""
+
+
+class Wanted(NamedTuple):
+    """An operator's request as it came in: one of `WORDS`, with who, why, and what it is about.
+
+    `leverage`: where a rebalance leads; `code`: the incident that is acknowledged.
+    """
+
+    word: str
+    author: str
+    why: str
+    request_id: str = ""
+    content: str = ""
+    leverage: Leverage | None = None
+    code: str = ""
+
+
+CONTROLS = {"pause": Control.PAUSED, "resume": Control.RUNNING, "halt": Control.HALTED}
+WORDS = (*CONTROLS, "rebalance", "flatten", "acknowledge")
+
+
+def event(wanted: Wanted, time_ms: int, wall_ms: int) -> Request:
+    """The event that asks a fund for it now."""
+    who = (wanted.author, wanted.why, wanted.request_id, wanted.content)
+    match wanted.word:
+        case "rebalance":
+            return ev.RebalanceAsked(time_ms, wall_ms, wanted.leverage, *who)
+        case "flatten":
+            return ev.FlattenAsked(time_ms, wall_ms, *who)
+        case "acknowledge":
+            return ev.Acknowledged(time_ms, wall_ms, wanted.code, *who)
+        case _:
+            return ev.Controlled(time_ms, wall_ms, CONTROLS[wanted.word], *who)
 
 
 def refusal(state: State, event: Request) -> str | None:
@@ -160,7 +197,7 @@ def _objections(turn: Turn, event: ev.RebalanceAsked, mark: Mark, leverage: Leve
     if emergency(turn, mark):
         yield "leverage is at the emergency level, from which the fund delevers by itself"
     if event.leverage is not None and not within_reach(turn.fund, event.leverage):
-        yield f"leverage {event.leverage} is out of the fund's reach"
+        yield "the stated leverage is out of the fund's reach: the band, or below emergency without one"
     target = _target(turn, event)
     refused = turn.increases_refused(mark) if target > leverage else None
     if refused is not None:

@@ -7,8 +7,10 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import inf
-from typing import Any
+from typing import Any, NamedTuple
 
+from bot.core import asking
+from bot.core.asking import RequestIdReusedError, Wanted
 from bot.core.events import Controlled, FeedLost, Mark, ReconcileDue
 from bot.core.history import RebalanceHistory
 from bot.core.records import Control, Record
@@ -29,6 +31,13 @@ class _Underlying:
     runners: list[Runner] = field(default_factory=list)
     lost: bool = True
     seen_s: float = -inf
+
+
+class Asked(NamedTuple):
+    """The fund's status after a request; `repeated`: it was on record already, and changed nothing."""
+
+    status: FundStatus
+    repeated: bool
 
 
 class Operations:
@@ -106,18 +115,31 @@ class Operations:
         for runner in self.runners:
             runner.handle(ReconcileDue(*runner.now()))
 
-    def control(self, fund: str, control: Control, author: str, why: str) -> FundStatus | None:
-        """Pause, halt or resume a fund, and give its status; None if there is no such fund.
+    def ask(self, fund: str, wanted: Wanted) -> Asked | None:
+        """Have a fund do what its operator wants, and give its status; None if there is no such fund.
 
-        Raises `RefusedError` where the fund has stopped for good, so that nobody would hear.
+        Raises `RefusedError` where it cannot be done now, and `RequestIdReusedError` where the idempotency
+        key belongs to another request.
         """
         for runner in self.runners:
             if runner.name == fund:
-                if runner.failure is not None or runner.state.book.created is None:
-                    raise RefusedError(f"{fund} is not running; repair what stopped it and restart")
-                runner.handle(Controlled(*runner.now(), control, author, why))
-                return self._status(runner)
+                return self._ask(runner, wanted)
         return None
+
+    def _ask(self, runner: Runner, wanted: Wanted) -> Asked:
+        if runner.failure is not None or runner.state.book.created is None:
+            raise RefusedError(f"{runner.name} is not running; repair what stopped it and restart")
+        before = runner.state.book.request(wanted.request_id)
+        if before is not None:
+            if before.content != wanted.content:
+                raise RequestIdReusedError
+            return Asked(self._status(runner), repeated=True)
+        event = asking.event(wanted, *runner.now())
+        refused = asking.refusal(runner.state, event)
+        if refused is not None:
+            raise RefusedError(f"{runner.name}: {refused}")
+        runner.handle(event)
+        return Asked(self._status(runner), repeated=False)
 
     def halt_all(self, author: str, why: str) -> None:
         """The kill switch: every fund stops sending, whatever its state."""

@@ -8,7 +8,7 @@ from bot.core.events import Mark
 from bot.core.fund import Fund
 from bot.core.history import decimal_text, time_text
 from bot.core.ledger import Ledger, real_leverage
-from bot.core.records import Control, FundState, Kind
+from bot.core.records import Control, FundState, IncidentOpened, Kind, OperatorAsked
 from bot.core.strategy import uses_band
 from bot.core.turn import Region
 from bot.core.units import ZERO, Leverage, Price
@@ -62,11 +62,29 @@ def fund_status(
         "funding": _text(ledger.funding, _CENT_GRID),
         "rebalances": book.rebalances,
         "control": _control(book),
-        "incidents": [
-            {"code": i.code, "since": _time(i.time_ms), "detail": i.detail, "remedy": i.remedy}
-            for i in book.incidents.values()
-        ],
+        "requests": [_request(asked) for asked in book.asked[-_SHOWN_REQUESTS:]],
+        "settings_digest": book.settings_digest or None,
+        "incidents": [_incident(book, incident) for incident in book.incidents.values()],
     }
+
+
+def _incident(book: Book, incident: IncidentOpened) -> dict[str, Any]:
+    seen = book.acknowledged.get(incident.code)
+    return {
+        "code": incident.code,
+        "since": _time(incident.time_ms),
+        "detail": incident.detail,
+        "remedy": incident.remedy,
+        "stops_increases": incident.stops_increases,
+        "acknowledged": None
+        if seen is None
+        else {"at": time_text(seen.time_ms), "author": seen.author, "why": seen.why},
+    }
+
+
+def _request(asked: OperatorAsked) -> dict[str, str]:
+    """What an operator asked; a leverage that they stated is a target, and stays sealed."""
+    return {"at": time_text(asked.time_ms), "what": asked.what, "author": asked.author, "why": asked.why}
 
 
 def _control(book: Book) -> dict[str, str | None]:
@@ -144,6 +162,7 @@ def _time(time_ms: int | None) -> str | None:
     return None if time_ms is None else time_text(time_ms)
 
 
+_SHOWN_REQUESTS = 10
 _CENT_GRID = Decimal("0.00000001")
 _NAV_GRID = Decimal("0.0000000001")
 _LEVERAGE_GRID = Decimal("0.000000001")

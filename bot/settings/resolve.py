@@ -4,6 +4,7 @@ import base64
 import binascii
 import os
 from collections.abc import Iterator, Mapping
+from ipaddress import ip_address
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -43,7 +44,7 @@ def resolve(schema: Schema, given: Layer, directory: FilePath) -> tuple[dict[str
         "journal_key": _journal_key(schema, given),
         "accounts": {name: _account(name, schema) for name in schema.accounts},
         "funds": tuple(funds),
-        "web": Web(schema.web.host, schema.web.port, _reveal(schema.web.token)),
+        "web": _web(schema, given),
         "paper": _paper(schema),
         "live_confirm": confirmed,
         "warnings": tuple(_warnings(schema, funds, given)),
@@ -148,6 +149,27 @@ def _account(name: str, schema: Schema) -> Account:
         _reveal(described.secret) or secret,
         _reveal(described.password),
     )
+
+
+def _web(schema: Schema, given: Layer) -> Web:
+    """Beyond this machine nothing is served that a token of the operator's own does not guard."""
+    web = schema.web
+    if web.token is None and not web.make_token and not _is_loopback(web.host):
+        raise fault(
+            ("web", "host"),
+            given,
+            f"{web.host} can be reached from elsewhere, and no operator's token is set",
+            "set INBAND_WEB__TOKEN (`openssl rand -hex 32` prints one), or listen on 127.0.0.1",
+        )
+    names = tuple(name.strip() for name in (web.allowed_hosts or "").split(",") if name.strip())
+    return Web(web.host, web.port, _reveal(web.token), (web.host, *names))
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
 
 
 def _paper(schema: Schema) -> Paper:

@@ -156,6 +156,17 @@ class WebSettings(_Group):
         "16 characters or more",
         shown="made at first start",
     )
+    allowed_hosts: str | None = _setting(
+        None,
+        "names under which the page is asked for, comma-separated, beside localhost and addresses",
+        "funds.example.org",
+        "only names that you control",
+    )
+    make_token: bool = _setting(
+        default=False,
+        meaning="make a token at first start also where HOST is not loopback, as the container image does",
+        example="true",
+    )
 
 
 def _speed(value: object) -> object:

@@ -20,11 +20,15 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Web:
-    """Where to serve; `token` is the operator's, None to make one at first start. Port 0: any free one."""
+    """Where to serve; `token` is the operator's, None to make one at first start. Port 0: any free one.
+
+    `allowed_hosts`: names by which the server may be asked, beside localhost and addresses.
+    """
 
     host: str
     port: int
     token: str | None = field(repr=False)
+    allowed_hosts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,65 +1,119 @@
-"""`POST /api/v1/funds/{fund}/pause|resume|halt`: the operator's word, with its author and reason.
+"""`POST /api/v1/funds/{fund}/...`: what an operator wants of a fund, with its author and reason.
 
-Saying the same twice changes nothing, so a request may be repeated, with an `Idempotency-Key` or without.
+`pause`, `resume` and `halt` may be said twice anyhow. With an `Idempotency-Key` every request may be
+repeated, also after a restart of the daemon: what is on record under the key changes nothing more.
 """
 
-from typing import Any, Protocol
+import json
+from decimal import Decimal
+from hashlib import sha256
+from typing import Any, NamedTuple, Protocol
 
 from aiohttp import web
 
-from bot.core.records import Control
+from bot.core.asking import RequestIdReusedError, Wanted
 from bot.errors import RefusedError
+from bot.web.body import decimal_field, json_object, text_field
+from bot.web.errors import BadFieldError
 
-CONTROLS = {"pause": Control.PAUSED, "resume": Control.RUNNING, "halt": Control.HALTED}
-_LONGEST = 200
+KEY_HEADER = "Idempotency-Key"
+REPEATED_HEADER = "Idempotency-Replayed"
+
+_LONGEST_KEY = 200
+_FIELDS = {
+    "pause": frozenset[str](),
+    "resume": frozenset[str](),
+    "halt": frozenset[str](),
+    "rebalance": frozenset({"leverage"}),
+    "flatten": frozenset[str](),
+}
+"""The words, and what each may say beside author and reason."""
 
 
-class Controls(Protocol):
-    """Who can be told."""
+class Asked(Protocol):
+    """What came of a request."""
 
-    def control(self, fund: str, control: Control, author: str, why: str) -> dict[str, Any] | None:
-        """The fund's status after it; None where there is no such fund; RefusedError where nobody hears."""
+    @property
+    def status(self) -> dict[str, Any]:
+        """The fund's status after it."""
+        ...
+
+    @property
+    def repeated(self) -> bool:
+        """Whether it was on record already."""
         ...
 
 
-class BadFieldError(Exception):
-    """A body that cannot be used: which field, and what is wrong with it."""
+class Controls(Protocol):
+    """Who can be asked."""
 
-    def __init__(self, field: str | None, message: str) -> None:
-        super().__init__(message)
-        self.field = field
-        self.message = message
+    def ask(self, fund: str, wanted: Wanted) -> Asked | None:
+        """What came of it; None where there is no such fund.
+
+        `RefusedError` where it cannot be done now, `RequestIdReusedError` for a key of another request.
+        """
+        ...
 
 
-async def control(request: web.Request, controls: Controls) -> web.Response:
-    """Carry one of `CONTROLS` out, on behalf of a request that has been authorised."""
-    body = await _body(request)
-    author, why = _text(body, "author"), _text(body, "reason")
-    fund, word = request.match_info["fund"], request.match_info["word"]
+class Word(NamedTuple):
+    """Author and reason of a request, its idempotency key, and the digest of what it asks."""
+
+    author: str
+    why: str
+    request_id: str
+    content: str
+
+
+def add_routes(app: web.Application, controls: Controls) -> None:
+    """One path for each word, and one for acknowledging an incident."""
+
+    async def asked(request: web.Request) -> web.Response:
+        word = request.match_info["word"]
+        body = await json_object(request, {"author", "reason"} | _FIELDS[word])
+        leverage = decimal_field(body, "leverage")
+        if leverage is not None and leverage <= 0:
+            raise BadFieldError("leverage", "a number above 0 is needed")
+        return _carry_out(request, controls, word, body, leverage=leverage)
+
+    async def acknowledged(request: web.Request) -> web.Response:
+        body = await json_object(request, {"author", "reason", "code"})
+        return _carry_out(request, controls, "acknowledge", body, code=text_field(body, "code"))
+
+    app.router.add_post(f"/api/v1/funds/{{fund}}/{{word:{'|'.join(_FIELDS)}}}", asked)
+    app.router.add_post("/api/v1/funds/{fund}/incidents/acknowledge", acknowledged)
+
+
+def word_of(request: web.Request, body: dict[str, Any]) -> Word:
+    """Who asks, why, and the key by which a repeat is recognised."""
+    key = request.headers.get(KEY_HEADER, "").strip()
+    if len(key) > _LONGEST_KEY or not key.isprintable() or not key.isascii():
+        raise BadFieldError(KEY_HEADER, f"1 to {_LONGEST_KEY} printable ASCII characters are needed")
+    content = json.dumps([request.path, body], sort_keys=True)
+    return Word(
+        text_field(body, "author", "operator"),
+        text_field(body, "reason", "none given"),
+        key,
+        sha256(content.encode()).hexdigest() if key else "",
+    )
+
+
+def _carry_out(
+    request: web.Request,
+    controls: Controls,
+    word: str,
+    body: dict[str, Any],
+    *,
+    leverage: Decimal | None = None,
+    code: str = "",
+) -> web.Response:
+    fund = request.match_info["fund"]
     try:
-        status = controls.control(fund, CONTROLS[word], author, why)
+        asked = controls.ask(fund, Wanted(word, *word_of(request, body), leverage, code))
     except RefusedError as error:
         raise web.HTTPConflict(reason=str(error)) from None
-    if status is None:
-        raise web.HTTPNotFound(reason=f"no fund {fund!r} runs here")
-    return web.json_response(status)
-
-
-async def _body(request: web.Request) -> dict[str, Any]:
-    try:
-        body = await request.json()
-    except ValueError:
-        raise BadFieldError(None, "the body is not JSON") from None
-    if not isinstance(body, dict):
-        raise BadFieldError(None, "the body is not a JSON object")
-    unknown = sorted(body.keys() - {"author", "reason"})
-    if unknown:
-        raise BadFieldError(unknown[0], "unknown field; author and reason are known")
-    return body
-
-
-def _text(body: dict[str, Any], field: str) -> str:
-    value = body.get(field)
-    if not isinstance(value, str) or not value.strip() or len(value) > _LONGEST or not value.isprintable():
-        raise BadFieldError(field, f"a line of 1 to {_LONGEST} characters is needed")
-    return value.strip()
+    except RequestIdReusedError:
+        raise BadFieldError(KEY_HEADER, "this key belongs to another request") from None
+    if asked is None:
+        raise web.HTTPNotFound(reason="no such fund runs here")
+    headers = {REPEATED_HEADER: "true"} if asked.repeated else {}
+    return web.json_response(asked.status, headers=headers)

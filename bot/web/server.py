@@ -1,19 +1,22 @@
-"""HTTP: health for machines, true figures for the operator.
+"""The application: its gates, and the paths of every part.
 
 `/healthz` answers while the event loop is alive; `/readyz` says whether every fund has a current mark, is
-reconciled and can write its journal. The operator's paths need the bearer token.
+reconciled and can write its journal. What is not marked public is the operator's (`bot.web.access`).
 """
 
-import hmac
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from socket import socket
 from typing import Any, Protocol
 
-import structlog
 from aiohttp import web
 
-from bot.web.control import CONTROLS, BadFieldError, Controls, control
+from bot.web import control, session
+from bot.web.access import Access, public
+from bot.web.connections import KEPT_ALIVE_S, Door
+from bot.web.control import Controls
+from bot.web.errors import errors_as_json
+from bot.web.guard import LARGEST_BODY, add_headers, guard
 
 
 class Operations(Controls, Protocol):
@@ -38,87 +41,67 @@ class Operations(Controls, Protocol):
 
 
 @asynccontextmanager
-async def serve(operations: Operations, listener: socket) -> AsyncIterator[None]:
+async def serve(
+    operations: Operations, listener: socket, allowed_hosts: Collection[str] = ()
+) -> AsyncIterator[None]:
     """Serve on a socket that is bound already, until the context ends."""
-    runner = web.AppRunner(make_app(operations), access_log=None, handle_signals=False, shutdown_timeout=1.0)
+    door = Door()
+    app = make_app(operations, allowed_hosts, door)
+    runner = web.AppRunner(
+        app,
+        access_log=None,
+        handle_signals=False,
+        shutdown_timeout=1.0,
+        keepalive_timeout=KEPT_ALIVE_S,
+        lingering_time=1.0,
+    )
     await runner.setup()
     try:
-        await web.SockSite(runner, listener).start()
+        if runner.server is not None:
+            await door.open(runner.server, listener)
         yield
     finally:
+        await door.close()
         await runner.cleanup()
 
 
-def make_app(operations: Operations) -> web.Application:
+def make_app(
+    operations: Operations, allowed_hosts: Collection[str] = (), door: Door | None = None
+) -> web.Application:
     """The application, on any source of figures."""
-    app = web.Application(middlewares=[_errors_as_json], client_max_size=64 * 1024)
+    access = Access(lambda: operations.operator_token)
+    gates = [errors_as_json, guard(allowed_hosts), access.middleware]
+    app = web.Application(
+        middlewares=gates if door is None else [door.middleware, *gates], client_max_size=LARGEST_BODY
+    )
+    app.on_response_prepare.append(add_headers)
+    _add_health(app, operations)
+    _add_figures(app, operations)
+    session.add_routes(app, access)
+    control.add_routes(app, operations)
+    return app
 
+
+def _add_health(app: web.Application, operations: Operations) -> None:
+    @public
     async def healthz(_: web.Request) -> web.Response:
         return web.json_response({"status": "alive"})
 
+    @public
     async def readyz(_: web.Request) -> web.Response:
         reasons = operations.unready()
         return web.json_response({"ready": not reasons, "reasons": reasons}, status=503 if reasons else 200)
 
-    async def funds(request: web.Request) -> web.Response:
-        _require(request, operations.operator_token)
-        return web.json_response(operations.status())
-
-    async def incidents(request: web.Request) -> web.Response:
-        _require(request, operations.operator_token)
-        return web.json_response(operations.incidents())
-
-    async def controlled(request: web.Request) -> web.Response:
-        _require(request, operations.operator_token)
-        return await control(request, operations)
-
-    app.router.add_post(f"/api/v1/funds/{{fund}}/{{word:{'|'.join(CONTROLS)}}}", controlled)
     app.router.add_get("/healthz", healthz)
     app.router.add_get("/readyz", readyz)
+
+
+def _add_figures(app: web.Application, operations: Operations) -> None:
+    async def funds(_: web.Request) -> web.Response:
+        return web.json_response(operations.status())
+
+    async def incidents(_: web.Request) -> web.Response:
+        return web.json_response(operations.incidents())
+
     app.router.add_get("/api/v1/operator/funds", funds)
     app.router.add_get("/api/v1/incidents", incidents)
-    return app
-
-
-def _require(request: web.Request, token: str | None) -> None:
-    scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-    if (
-        token is None
-        or scheme.lower() != "bearer"
-        or not hmac.compare_digest(given.strip().encode(), token.encode())
-    ):
-        raise web.HTTPUnauthorized(headers={"WWW-Authenticate": "Bearer"})
-
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-_CODES = {
-    401: "unauthorized",
-    404: "not_found",
-    405: "method_not_allowed",
-    409: "conflict",
-    413: "too_large",
-}
-
-
-@web.middleware
-async def _errors_as_json(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Every error has the one shape that CONTRACT gives."""
-    try:
-        return await handler(request)
-    except web.HTTPError as error:
-        body = _error_body(_CODES.get(error.status, "bad_request"), error.reason)
-        headers = {name: value for name, value in error.headers.items() if name != "Content-Type"}
-        headers.pop("Content-Length", None)
-        return web.json_response(body, status=error.status, headers=headers)
-    except BadFieldError as error:
-        return web.json_response(_error_body("unprocessable", error.message, error.field), status=422)
-    except web.HTTPException:
-        raise
-    except Exception:  # noqa: BLE001 - whatever it is, it is logged, and a stranger learns nothing of it
-        structlog.get_logger().exception("request_failed", path=request.path)
-        return web.json_response(_error_body("internal_error", "see the log of the daemon"), status=500)
-
-
-def _error_body(code: str, message: str, field: str | None = None) -> dict[str, Any]:
-    return {"error": {"code": code, "message": message, "field": field}}

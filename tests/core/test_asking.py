@@ -9,7 +9,7 @@ import pytest
 from bot.core import commands as cmd
 from bot.core import events as ev
 from bot.core import records as rec
-from bot.core.asking import refusal
+from bot.core.asking import WORDS, Wanted, event, refusal
 from bot.core.engine import start, step
 from bot.core.limits import SubmitOrder
 from bot.core.records import Control, FundState, Kind
@@ -302,3 +302,23 @@ def test_new_settings_wait_for_the_end_of_a_rebalance() -> None:
     lab.settle()
     assert lab.leverage is not None
     assert lab.leverage < Decimal("2.1")
+
+
+def test_every_word_becomes_its_event() -> None:
+    """With who, why, and what it is about."""
+    told = [event(Wanted(word, *WHO, "k", "c", Decimal(2), "stale mark"), 1, 2) for word in WORDS]
+    assert told == [
+        *(
+            ev.Controlled(1, 2, control, *WHO, "k", "c")
+            for control in (Control.PAUSED, Control.RUNNING, Control.HALTED)
+        ),
+        ev.RebalanceAsked(1, 2, Decimal(2), *WHO, "k", "c"),
+        ev.FlattenAsked(1, 2, *WHO, "k", "c"),
+        ev.Acknowledged(1, 2, "stale mark", *WHO, "k", "c"),
+    ]
+    assert {type(each) for each in told} == {
+        ev.Controlled,
+        ev.RebalanceAsked,
+        ev.FlattenAsked,
+        ev.Acknowledged,
+    }

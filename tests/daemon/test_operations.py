@@ -1,10 +1,12 @@
 import asyncio
 import os
 import signal
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from bot.core.asking import RequestIdReusedError, Wanted
 from bot.core.events import Mark
 from bot.core.history import RebalanceHistory
 from bot.core.records import Control, ControlChanged, IncidentOpened
@@ -109,22 +111,41 @@ async def test_the_operators_word_reaches_its_fund_and_shows(desk: Desk) -> None
     """Paused, with author and reason; a fund that does not exist hears nothing."""
     runner = await desk.opened()
     operations = at_work(runner)
-    said = operations.control("BTCUP", Control.PAUSED, "ann", "maintenance")
+    said = operations.ask("BTCUP", Wanted("pause", "ann", "maintenance"))
     assert said is not None
-    assert said["control"] == {
+    assert said.status["control"] == {
         "state": "paused",
         "since": "1970-01-01T00:00:01.000Z",
         "author": "ann",
         "why": "maintenance",
     }
-    assert operations.control("ETHUP", Control.PAUSED, "ann", "maintenance") is None
+    assert operations.ask("ETHUP", Wanted("pause", "ann", "maintenance")) is None
+
+
+async def test_a_request_is_known_by_its_key(desk: Desk) -> None:
+    """Said again it changes nothing, and says so; another request cannot have the same key."""
+    runner = await desk.opened()
+    operations = at_work(runner)
+    first, again = (operations.ask("BTCUP", Wanted("pause", "ann", "why", "k", "digest")) for _ in range(2))
+    assert first is not None
+    assert again is not None
+    assert (first.repeated, again.repeated) == (False, True)
+    with pytest.raises(RequestIdReusedError):
+        operations.ask("BTCUP", Wanted("resume", "ann", "why", "k", "another"))
+
+
+async def test_what_cannot_be_done_now_is_refused_with_its_reason(desk: Desk) -> None:
+    """A fund that is still opening cannot be sent elsewhere."""
+    operations = at_work(await desk.opened())
+    with pytest.raises(RefusedError, match="BTCUP: a rebalance is under way"):
+        operations.ask("BTCUP", Wanted("rebalance", "ann", "why", leverage=Decimal(2)))
 
 
 async def test_a_fund_that_stopped_cannot_be_told(desk: Desk) -> None:
     """Nobody would hear: the caller must know."""
     operations = at_work(desk.runner())
     with pytest.raises(RefusedError, match="BTCUP is not running"):
-        operations.control("BTCUP", Control.RUNNING, "ann", "go on")
+        operations.ask("BTCUP", Wanted("resume", "ann", "go on"))
 
 
 async def test_the_kill_switch_halts_every_fund_once(desk: Desk, tmp_path: Path) -> None:

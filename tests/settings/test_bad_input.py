@@ -22,6 +22,11 @@ BAD: list[tuple[str, dict[str, str], tuple[str, ...]]] = [
         ("INBAND_FUNDS__BTCUP__BANDD", "INBAND_FUNDS__BTCUP__BAND?"),
     ),
     ("unknown at the top", {"QQQQ": "1"}, ("INBAND_QQQQ: no such setting", "docs/settings.md")),
+    (
+        "open to the world without a token",
+        {"WEB__HOST": "192.0.2.1"},
+        ("INBAND_WEB__HOST: 192.0.2.1 can be reached from elsewhere", "set INBAND_WEB__TOKEN"),
+    ),
     ("group as a setting", {"WEB": "1"}, ("INBAND_WEB: a group", "set INBAND_WEB__HOST")),
     (
         "group of a fund",

@@ -44,7 +44,7 @@ def test_a_mode_with_real_venues_ships_with_no_fund_enabled(load: Load, mode: st
 def test_each_layer_beats_the_weaker_ones(tmp_path: Path) -> None:
     """Environment beats .env, that beats the secrets folder, that beats TOML; each value knows its layer."""
     (tmp_path / "my.toml").write_text(
-        'mode = "paper"\n[web]\nhost = "h1"\nport = 1\n[paper]\nseed = 1\nspeed = 1\n'
+        'mode = "paper"\n[web]\nhost = "h1"\nmake_token = true\nport = 1\n[paper]\nseed = 1\nspeed = 1\n'
     )
     (tmp_path / "secrets").mkdir()
     for name in ("INBAND_WEB__PORT", "inband_paper__seed", "INBAND_PAPER__SPEED"):
@@ -201,3 +201,19 @@ def test_speed_is_a_factor_or_max(load: Load) -> None:
     assert load(PAPER__SPEED="Max").paper.speed == "max"
     assert load(PAPER__SPEED="2.5").paper.speed == 2.5
     assert value(load(PAPER__SPEED="max"), "INBAND_PAPER__SPEED") == "max"
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"WEB__HOST": "127.0.0.9"},
+        {"WEB__HOST": "::1"},
+        {"WEB__HOST": "LocalHost"},
+        {"WEB__HOST": "192.0.2.1", "WEB__TOKEN": "0123456789abcdef"},
+        {"WEB__HOST": "192.0.2.1", "WEB__MAKE_TOKEN": "true"},
+    ],
+)
+def test_what_can_be_reached_from_elsewhere_needs_a_token(load: Load, variables: dict[str, str]) -> None:
+    """Loopback does not; the address and the names that are listed may be asked for."""
+    settings = load(**variables, WEB__ALLOWED_HOSTS="funds.example.org, b.example.org")
+    assert settings.web.allowed_hosts == (variables["WEB__HOST"], "funds.example.org", "b.example.org")

@@ -1,77 +1,12 @@
-import socket
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
-import aiohttp
 import pytest
 
-from bot.core.records import Control
-from bot.errors import RefusedError
-from bot.web.server import serve
+from bot.core.asking import Wanted
+from tests.support.site import TOKEN, Site
 
-TOKEN = "operator-token-0123456789"
 OPERATOR_PATHS = ("/api/v1/operator/funds", "/api/v1/incidents")
-
-
-@dataclass
-class Figures:
-    """What a daemon would show of itself."""
-
-    reasons: list[str] = field(default_factory=list)
-    operator_token: str | None = TOKEN
-    said: list[tuple[Control, str, str]] = field(default_factory=list)
-
-    def unready(self) -> list[str]:
-        """Why it is not ready."""
-        return self.reasons
-
-    def status(self) -> list[dict[str, Any]]:
-        """One fund."""
-        return [{"fund": "BTCUP", "real_leverage": "2.1"}]
-
-    def control(self, fund: str, control: Control, author: str, why: str) -> dict[str, Any] | None:
-        """BTCUP listens, BTCDOWN has stopped, others do not exist."""
-        if fund == "BTCDOWN":
-            raise RefusedError("BTCDOWN is not running")
-        if fund != "BTCUP":
-            return None
-        self.said.append((control, author, why))
-        return {"fund": fund, "control": {"state": control.value}}
-
-    def incidents(self) -> list[dict[str, Any]]:
-        """One incident."""
-        return [{"fund": "BTCUP", "code": "late fill"}]
-
-
-@dataclass
-class Site:
-    """A server on a real socket, and a client."""
-
-    figures: Figures
-    url: str
-    session: aiohttp.ClientSession
-
-    async def tell(self, path: str, body: Any, token: str = TOKEN) -> tuple[int, Any]:
-        """Status and JSON body of the answer to a POST."""
-        headers = {"Authorization": f"Bearer {token}"}
-        kind = {"data": body} if isinstance(body, str) else {"json": body}
-        async with self.session.post(self.url + path, headers=headers, **kind) as answer:
-            return answer.status, await answer.json()
-
-    async def ask(self, path: str, method: str = "GET", **headers: str) -> tuple[int, Any, Any]:
-        """Status, JSON body and headers of an answer."""
-        async with self.session.request(method, self.url + path, headers=headers) as answer:
-            return answer.status, await answer.json(), answer.headers
-
-
-@pytest.fixture
-async def site() -> AsyncIterator[Site]:
-    """Serving until the test ends."""
-    figures = Figures()
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        async with serve(figures, listener), aiohttp.ClientSession() as session:
-            yield Site(figures, f"http://127.0.0.1:{listener.getsockname()[1]}", session)
 
 
 async def test_healthz_says_that_the_loop_lives(site: Site) -> None:
@@ -167,15 +102,45 @@ async def test_a_failure_of_ours_is_told_in_json_and_tells_nothing(site: Site) -
 SAID = {"author": "ann", "reason": "maintenance"}
 
 
-@pytest.mark.parametrize(
-    ("word", "control"),
-    [("pause", Control.PAUSED), ("resume", Control.RUNNING), ("halt", Control.HALTED)],
-)
-async def test_the_operators_word_is_handed_on(site: Site, word: str, control: Control) -> None:
+@pytest.mark.parametrize("word", ["pause", "resume", "halt", "rebalance", "flatten"])
+async def test_the_operators_word_is_handed_on(site: Site, word: str) -> None:
     """With its author and reason; the answer is the fund."""
     status, body = await site.tell(f"/api/v1/funds/BTCUP/{word}", SAID)
-    assert (status, body) == (200, {"fund": "BTCUP", "control": {"state": control.value}})
-    assert site.figures.said == [(control, "ann", "maintenance")]
+    assert (status, body) == (200, {"fund": "BTCUP", "state": "active"})
+    assert site.figures.said == [Wanted(word, "ann", "maintenance")]
+
+
+async def test_a_word_without_a_body_is_the_operators(site: Site) -> None:
+    """Who does not say who they are, or why, is on record as the one who has the token."""
+    status, _ = await site.tell("/api/v1/funds/BTCUP/pause", "")
+    assert status == 200
+    assert site.figures.said == [Wanted("pause", "operator", "none given")]
+
+
+@pytest.mark.parametrize("leverage", ["2.2", 2.2])
+async def test_a_rebalance_may_state_its_leverage(site: Site, leverage: str | float) -> None:
+    """As a string or as a number, exactly."""
+    await site.tell("/api/v1/funds/BTCUP/rebalance", {**SAID, "leverage": leverage})
+    assert site.figures.said[0].leverage == Decimal("2.2")
+
+
+async def test_an_incident_is_acknowledged_by_its_code(site: Site) -> None:
+    """Which it must name."""
+    path = "/api/v1/funds/BTCUP/incidents/acknowledge"
+    assert (await site.tell(path, SAID))[1]["error"]["field"] == "code"
+    assert (await site.tell(path, {**SAID, "code": "late fill"}))[0] == 200
+    assert site.figures.said == [Wanted("acknowledge", "ann", "maintenance", code="late fill")]
+
+
+async def test_a_key_makes_a_request_repeatable(site: Site) -> None:
+    """The digest is the same for the same request only."""
+    key = {"Idempotency-Key": "k1"}
+    for _ in range(2):
+        assert (await site.tell("/api/v1/funds/BTCUP/rebalance", {"leverage": "2.2"}, **key))[0] == 200
+    status, body = await site.tell("/api/v1/funds/BTCUP/rebalance", {"leverage": "2.3"}, **key)
+    assert (status, body["error"]["field"]) == (422, "Idempotency-Key")
+    assert len({wanted.content for wanted in site.figures.said}) == 1
+    assert site.figures.said[0].request_id == "k1"
 
 
 async def test_a_stranger_cannot_pause(site: Site) -> None:
@@ -190,7 +155,11 @@ async def test_a_stranger_cannot_pause(site: Site) -> None:
     [
         ("BTCUP/pause", "{", 422, "unprocessable", None),
         ("BTCUP/pause", [], 422, "unprocessable", None),
-        ("BTCUP/pause", {"author": "ann"}, 422, "unprocessable", "reason"),
+        ("BTCUP/pause", {"author": "ann", "reason": None}, 422, "unprocessable", "reason"),
+        ("BTCUP/rebalance", {**SAID, "leverage": "lots"}, 422, "unprocessable", "leverage"),
+        ("BTCUP/rebalance", {**SAID, "leverage": "-2"}, 422, "unprocessable", "leverage"),
+        ("BTCUP/rebalance", {**SAID, "leverage": "NaN"}, 422, "unprocessable", "leverage"),
+        ("BTCUP/rebalance", {**SAID, "leverage": True}, 422, "unprocessable", "leverage"),
         ("BTCUP/pause", {"author": " ", "reason": "x"}, 422, "unprocessable", "author"),
         ("BTCUP/pause", {"author": "ann", "reason": "x" * 201}, 422, "unprocessable", "reason"),
         ("BTCUP/pause", {"author": "ann", "reason": "a\nb"}, 422, "unprocessable", "reason"),

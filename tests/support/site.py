@@ -1,0 +1,92 @@
+"""A web server on a real socket, with fixed figures behind it."""
+
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import aiohttp
+
+from bot.core.asking import RequestIdReusedError, Wanted
+from bot.errors import RefusedError
+from bot.web.server import serve
+
+TOKEN = "operator-token-0123456789"
+
+
+class Said(NamedTuple):
+    """What came of a request."""
+
+    status: dict[str, Any]
+    repeated: bool
+
+
+@dataclass
+class Figures:
+    """What a daemon would show of itself."""
+
+    reasons: list[str] = field(default_factory=list)
+    operator_token: str | None = TOKEN
+    said: list[Wanted] = field(default_factory=list)
+    known: dict[str, str] = field(default_factory=dict)
+
+    def unready(self) -> list[str]:
+        """Why it is not ready."""
+        return self.reasons
+
+    def status(self) -> list[dict[str, Any]]:
+        """One fund."""
+        return [{"fund": "BTCUP", "real_leverage": "2.1"}]
+
+    def ask(self, fund: str, wanted: Wanted) -> Said | None:
+        """BTCUP listens, BTCDOWN has stopped, others do not exist; a key is good for one request."""
+        if fund == "BTCDOWN":
+            raise RefusedError("BTCDOWN is not running")
+        if fund != "BTCUP":
+            return None
+        before = self.known.setdefault(wanted.request_id, wanted.content) if wanted.request_id else None
+        if before is not None and before != wanted.content:
+            raise RequestIdReusedError
+        repeated = any(said.request_id == wanted.request_id for said in self.said if wanted.request_id)
+        self.said.append(wanted)
+        return Said({"fund": fund, "state": "active"}, repeated)
+
+    def incidents(self) -> list[dict[str, Any]]:
+        """One incident."""
+        return [{"fund": "BTCUP", "code": "late fill"}]
+
+
+@dataclass
+class Site:
+    """A server on a real socket, and a client."""
+
+    figures: Figures
+    url: str
+    session: aiohttp.ClientSession
+
+    async def tell(self, path: str, body: Any, token: str = TOKEN, **more: str) -> tuple[int, Any]:
+        """Status and JSON body of the answer to a POST."""
+        headers = {"Authorization": f"Bearer {token}", **more}
+        kind = {"data": body} if isinstance(body, str) else {"json": body}
+        async with self.session.post(self.url + path, headers=headers, **kind) as answer:
+            return answer.status, await answer.json()
+
+    async def ask(self, path: str, method: str = "GET", **headers: str) -> tuple[int, Any, Any]:
+        """Status, JSON body and headers of an answer."""
+        async with self.session.request(method, self.url + path, headers=headers) as answer:
+            return answer.status, await answer.json(), answer.headers
+
+
+@asynccontextmanager
+async def a_site() -> AsyncIterator[Site]:
+    """Serving until the context ends."""
+    figures = Figures()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        jar = aiohttp.CookieJar(unsafe=True)  # it takes cookies of an address, as browsers do
+        async with (
+            serve(figures, listener, ["funds.example.org"]),
+            aiohttp.ClientSession(cookie_jar=jar) as session,
+        ):
+            yield Site(figures, url, session)
