@@ -8,10 +8,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from math import sqrt
-from typing import Any
+from typing import Any, get_args
 
 from bot.core import flow_fold
 from bot.core import records as rec
+from bot.core.basket import Basket
+from bot.core.disclosure import AFTERWARDS, DISCLOSURE, FUNDING, TRANSFER
 from bot.core.draws import Draw
 from bot.core.episode import Confirmation, OpenRebalance
 from bot.core.flow_records import FinalNav
@@ -19,6 +21,7 @@ from bot.core.flows import Dealing, Flow, Receipt
 from bot.core.ledger import Ledger
 from bot.core.orders import News, Order, OrderState
 from bot.core.oversight import OVERSIGHT
+from bot.core.public import Public
 from bot.core.traffic import Traffic
 from bot.core.units import ZERO, Contracts, Price, Usd
 
@@ -74,6 +77,7 @@ class Book:
     sample: rec.Sampled | None = None
     volatility: float | None = None
     reconciled: rec.Reconciled | None = None
+    public: Public = field(default=Public(Basket(0, ZERO, ZERO, ZERO)))
     last_time_ms: int = 0
 
     def copy(self) -> "Book":
@@ -132,9 +136,14 @@ class Book:
         """The signed position of the fund."""
         return self.ledger.position
 
+    def basket(self, as_of_ms: int) -> Basket:
+        """The true basket: what the public learns when it next may."""
+        return Basket(as_of_ms, self.ledger.cash, self.ledger.position, self.units)
+
     def apply(self, record: rec.Record) -> None:
         """Take one record in."""
-        _APPLY[type(record)](self, record)
+        for change in _CHANGES[type(record)]:
+            change(self, record)
         self.last_time_ms = max(self.last_time_ms, record.time_ms)
 
 
@@ -344,10 +353,6 @@ def _sampled(book: Book, record: rec.Sampled) -> None:
         book.volatility = sqrt(float(record.variance) * _YEAR_S)
 
 
-FUNDING = "FUNDING_FEE"
-TRANSFER = "TRANSFER"
-"""Income of these kinds is funding, and a deposit or withdrawal; any other is the fund's own."""
-
 _YEAR_S = 365 * 86_400
 _REMEMBERED = 1_000
 """Ids kept to recognise repeats. Income is read back from its latest item on, trades from the last time at
@@ -383,4 +388,9 @@ _APPLY: dict[type, Callable[[Book, Any], None]] = {
     rec.Sampled: _sampled,
     **OVERSIGHT,
     **flow_fold.APPLY,
+}
+
+_CHANGES: dict[type, tuple[Callable[[Book, Any], None], ...]] = {
+    kind: tuple(table[kind] for table in (DISCLOSURE, _APPLY, AFTERWARDS) if kind in table)
+    for kind in get_args(rec.Record)
 }

@@ -152,7 +152,12 @@ def _ask(turn: Turn, mark: Mark, leverage: Leverage, wish: Wish) -> NextSlice | 
     if abs(leverage - target) <= tolerance:
         _skip(turn, mark, f"{wish.reason}: nothing tradable")
         return None
-    return _start(turn, mark, leverage, _Choice(kind, target, urgency, wish.reason, sequence, tolerance))
+    return _start(
+        turn,
+        mark,
+        leverage,
+        _Choice(kind, target, urgency, wish.reason, sequence, tolerance, wish.low, wish.high),
+    )
 
 
 def _draw(turn: Turn, kind: Kind, low: Leverage, high: Leverage) -> tuple[int | None, Leverage] | None:
@@ -211,10 +216,12 @@ class _Choice(NamedTuple):
     reason: str
     sequence: int | None
     tolerance: Leverage
+    low: Leverage | None = None
+    high: Leverage | None = None
 
 
 def _start(turn: Turn, mark: Mark, leverage: Leverage | None, choice: _Choice) -> NextSlice:
-    kind, target, urgency, reason, sequence, tolerance = choice
+    kind, target, urgency, reason, sequence, tolerance, low, high = choice
     first = turn.outlook().first
     turn.record(
         RebalanceStarted(
@@ -229,6 +236,8 @@ def _start(turn: Turn, mark: Mark, leverage: Leverage | None, choice: _Choice) -
             mark.price,
             turn.book.ledger.position,
             leverage,
+            low,
+            high,
         )
     )
     return first

@@ -26,6 +26,11 @@ def commitment(fund: str, sequence: int, u: str, salt: str) -> str:
     return sha256(f"inband-1|{fund}|{sequence}|{u}|{salt}".encode()).hexdigest()
 
 
+def genesis(fund: str) -> str:
+    """What a fund's first public record names as the hash before it."""
+    return sha256(f"inband-1|{fund}".encode()).hexdigest()
+
+
 def target(u: str, low: Leverage, high: Leverage) -> Leverage:
     """The public law: uniform on [low, high), to nine digits, never above `high`."""
     return low + ((high - low) * Decimal(u)).quantize(_TARGET_GRID)
@@ -62,6 +67,15 @@ _MILLIONTH = Decimal("0.000001")
 def confirmation_delay_s(cap_s: float, key: str, *purpose: str | int) -> float:
     """Exponential with mean a third of the cap, cut at the cap: most delays are short, none is certain."""
     return min(cap_s, -cap_s / 3 * log(1.0 - unit(key, *purpose)))
+
+
+def publication_lag_ms(key: str, number: int) -> int:
+    """How long after its end a rebalance is revealed: 5 minutes and an exponential, one hour at most.
+
+    The exponential (mean 15 minutes) has no memory: that nothing is revealed so far tells nothing of the end.
+    """
+    lag_s = 300.0 - 900.0 * log(1.0 - unit(key, "publication", number))
+    return int(1000 * min(3_600.0, lag_s))
 
 
 def client_order_id(incarnation: str, rebalance: str, order: int) -> str:

@@ -10,7 +10,7 @@ any work that could fail for reasons other than a bug.
 from collections.abc import Callable
 from typing import Any
 
-from bot.core import asking, reconcile, settlement, upkeep
+from bot.core import asking, publication, reconcile, settlement, upkeep
 from bot.core import events as ev
 from bot.core.book import Book
 from bot.core.commands import Command
@@ -63,6 +63,7 @@ def _drive(turn: Turn) -> None:
     if turn.book.created is None:
         return
     asking.take_settings(turn)
+    publication.publish_due(turn)
     upkeep.keep_draws_queued(turn)
     settlement.attend(turn)
     mark = turn.mark

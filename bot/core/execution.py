@@ -4,7 +4,7 @@ Leverage is frozen, not quantity: before each slice what remains is computed ane
 is proposed here; only `limits` can make an order of it, and the intent is recorded before anything is sent.
 """
 
-from bot.core import draws, limits, plan, resting
+from bot.core import draws, limits, plan, publication, resting
 from bot.core.commands import FetchTouch
 from bot.core.episode import OpenRebalance
 from bot.core.events import Mark
@@ -108,10 +108,11 @@ def _ending(turn: Turn, mark: Mark, open_: OpenRebalance, left: Contracts) -> En
 
 
 def _finish(turn: Turn, mark: Mark, ending: Ending) -> None:
-    ledger = turn.book.ledger
+    ledger, number = turn.book.ledger, _now(turn).number
     turn.record(
         RebalanceFinished(turn.now_ms, ending, mark.price, ledger.position, real_leverage(ledger, mark.price))
     )
+    publication.schedule(turn, number)
     turn.close_incident(_UNFILLED, "the rebalance ended")
     turn.reconcile()
 

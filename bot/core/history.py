@@ -4,6 +4,7 @@ One rebalance's entry is a fold of its records, so one that was killed and resum
 Nothing here holds a target or a draw before its rebalance is over.
 """
 
+import json
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Context, Decimal
@@ -11,9 +12,10 @@ from enum import StrEnum
 from typing import Any, NamedTuple, TypeAlias
 
 from bot.core import records as rec
+from bot.core.public_records import Revealed
 from bot.core.units import BPS, ZERO, Contracts, Leverage, Price, Urgency, Usd
 
-Json: TypeAlias = dict[str, str | int | None]
+Json: TypeAlias = dict[str, str | int | list[str] | None]
 
 
 class EntryState(StrEnum):
@@ -32,7 +34,9 @@ class RebalanceEntry:
     `position_change` is the sum of the rebalance's own fills, also while it runs. `shortfall_bps` is what
     they cost against the mark at decision, in bps of their notional at that mark, positive = worse than the
     mark (implementation shortfall, Perold 1988, without fees and the unfilled part). `slices` counts the
-    orders that filled something. `target`, `u` and `salt` are None until the rebalance is over.
+    orders that filled something. `target`, `target_range`, `u` and `salt` are None until the rebalance is
+    over. `public` is the public record as canonical JSON without its hash; it and both hashes come with the
+    reveal.
     """
 
     fund: str
@@ -57,11 +61,16 @@ class RebalanceEntry:
     fees: Usd = ZERO
     slices: int = 0
     target: Leverage | None = None
+    target_range: tuple[Leverage, Leverage] | None = None
     u: str | None = None
     salt: str | None = None
+    revealed_ms: int | None = None
+    previous_hash: str | None = None
+    hash: str | None = None
+    public: str | None = None
 
     def to_json(self) -> Json:
-        """CONTRACT's rebalance object: decimals and times as text, undefined as null."""
+        """CONTRACT's rebalance object, and its target range. Decimals and times are text, unknown is null."""
         return {
             "id": f"{self.fund}-{self.number}",
             "fund": self.fund,
@@ -72,7 +81,7 @@ class RebalanceEntry:
             "commitment": self.commitment,
             "started_at": time_text(self.started_ms),
             "finished_at": None if self.finished_ms is None else time_text(self.finished_ms),
-            "revealed_at": None,
+            "revealed_at": None if self.revealed_ms is None else time_text(self.revealed_ms),
             "state": self.state.value,
             "position_before": decimal_text(self.position_before),
             "position_after": _text(self.position_after),
@@ -86,11 +95,25 @@ class RebalanceEntry:
             "fees": decimal_text(self.fees),
             "slices": self.slices,
             "target": _text(self.target),
+            "target_range": None
+            if self.target_range is None
+            else [decimal_text(x) for x in self.target_range],
             "u": self.u,
             "salt": self.salt,
-            "previous_hash": None,
-            "hash": None,
+            "previous_hash": self.previous_hash,
+            "hash": self.hash,
         }
+
+    def public_text(self) -> str:
+        """The public record without its hash, as canonical JSON: what the hash is of."""
+        body = self.to_json()
+        del body["hash"]
+        return canonical(body)
+
+
+def canonical(body: Json) -> str:
+    """JSON with sorted keys, no spaces, and all characters as they are."""
+    return json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def decimal_text(value: Decimal) -> str:
@@ -109,6 +132,11 @@ def time_text(time_ms: int) -> str:
 
 def _text(value: Decimal | None) -> str | None:
     return None if value is None else decimal_text(value)
+
+
+def _range(started: rec.RebalanceStarted) -> tuple[Leverage, Leverage] | None:
+    low, high = started.low, started.high
+    return None if low is None or high is None else (low, high)
 
 
 class _Fills(NamedTuple):
@@ -187,6 +215,8 @@ class RebalanceHistory:
                 self._finished(record)
             case rec.ExternalChange():
                 self._external(record)
+            case Revealed():
+                self._revealed(record)
             case _:
                 pass  # the other records are no facts of a rebalance
 
@@ -248,10 +278,22 @@ class RebalanceHistory:
             position_after=record.position,
             leverage_after=record.leverage,
             target=now.started.target,
+            target_range=_range(now.started),
             u=None if now.draw is None else now.draw.u,
             salt=None if now.draw is None else now.draw.salt,
         )
         self._open, self._suspended = self._suspended, None
+
+    def _revealed(self, record: Revealed) -> None:
+        """The oldest entry that is not public yet is the one; the facts are the record's own from now on."""
+        place = next(p for p in range(len(self._entries)) if self._entries[p].number == record.number)
+        self._entries[place] = replace(
+            self._entries[place],
+            revealed_ms=record.time_ms,
+            previous_hash=str(json.loads(record.text)["previous_hash"]),
+            hash=record.hash,
+            public=record.text,
+        )
 
     def _external(self, record: rec.ExternalChange) -> None:
         """Trades that were not ours come before the record that sums them up."""

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import NamedTuple, TypeAlias
 
 from bot.core.flow_records import FlowRecord
+from bot.core.public_records import FundingImputed, PublicationScheduled, Revealed
 from bot.core.units import Contracts, Leverage, Price, Side, Urgency, Usd
 
 
@@ -89,7 +90,10 @@ class ConfirmationCancelled(NamedTuple):
 
 
 class RebalanceStarted(NamedTuple):
-    """A rebalance was decided; its target leverage is frozen here."""
+    """A rebalance was decided; its target leverage is frozen here.
+
+    `low` and `high` are the range that the public law drew it from; None where nothing was drawn.
+    """
 
     time_ms: int
     number: int
@@ -102,6 +106,8 @@ class RebalanceStarted(NamedTuple):
     mark: Price
     position: Contracts
     leverage: Leverage | None
+    low: Leverage | None = None
+    high: Leverage | None = None
 
 
 class UrgencyRaised(NamedTuple):
@@ -357,6 +363,9 @@ Record: TypeAlias = (
     | RebalanceFinished
     | RebalanceSkipped
     | ExternalChange
+    | PublicationScheduled
+    | Revealed
+    | FundingImputed
     | IncomeBooked
     | Reconciled
     | StateChanged
@@ -374,8 +383,9 @@ SEALED: dict[type[Record], frozenset[str]] = {
     FundCreated: frozenset({"key"}),
     DrawQueued: frozenset({"u", "salt"}),
     ConfirmationStarted: frozenset({"deadline_ms"}),
-    RebalanceStarted: frozenset({"target"}),
+    RebalanceStarted: frozenset({"target", "low", "high"}),
     SliceSettled: frozenset({"next_slice_ms"}),
     OperatorAsked: frozenset({"content", "leverage"}),
+    PublicationScheduled: frozenset({"due_ms"}),
 }
 """The fields that the journal encrypts: what must stay secret until it is revealed."""

@@ -4,7 +4,7 @@ An outcome that nobody knows is looked up by client id; it is never sent again. 
 when the venue can no longer accept it, has twice said that it knows nothing of it, and the position agrees.
 """
 
-from bot.core import draws, plan, resting, upkeep
+from bot.core import draws, plan, publication, resting, upkeep
 from bot.core import events as ev
 from bot.core.commands import (
     CancelOrder,
@@ -304,7 +304,9 @@ def _book_foreign(turn: Turn, trades: list[ev.Trade]) -> None:
     for trade in trades:
         _book(turn, trade, None)
     mark = turn.mark.price if turn.mark is not None else None
-    turn.record(ExternalChange(turn.now_ms, turn.book.rebalances + 1, mark, before, turn.book.position))
+    number = turn.book.rebalances + 1
+    turn.record(ExternalChange(turn.now_ms, number, mark, before, turn.book.position))
+    publication.schedule(turn, number)
     turn.open_incident(
         EXTERNAL,
         f"{len(trades)} trades that are not ours moved the position from {before} to {turn.book.position}",

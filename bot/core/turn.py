@@ -157,6 +157,11 @@ class Turn:
         )
 
     def state(self) -> State:
-        """The state after the step. With an untrusted feed the next mark matters, whatever its price."""
+        """The state after the step. With an untrusted feed the next mark matters, whatever its price.
+
+        So does one at the time at which the fund wants to be woken.
+        """
         region = self.region if self.live.feed_trusted else None
+        if region is not None and self.wake_ms is not None and self.wake_ms < region.until_ms:
+            region = region._replace(until_ms=self.wake_ms)
         return State(self.fund, self.contract, self.book, self.mark, region, self.wake_ms, self.live)

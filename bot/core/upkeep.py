@@ -3,17 +3,16 @@
 from decimal import Decimal
 from math import exp, log
 
-from bot.core.book import FUNDING
 from bot.core.commands import DrawSecrets, FetchIncome
+from bot.core.disclosure import FUNDING
 from bot.core.draws import commitment
 from bot.core.events import Drawn, Income, IncomeSeen, Mark
 from bot.core.ledger import real_leverage
+from bot.core.public import QUEUED_DRAWS
+from bot.core.public_records import FundingImputed
 from bot.core.records import DrawQueued, IncomeBooked, Sampled
 from bot.core.turn import Turn
 from bot.core.units import ZERO
-
-QUEUED_DRAWS = 3
-"""Commitments that are published ahead."""
 
 GRID_MS = 3_600_000
 """Spacing of the sampling grid for volatility."""
@@ -24,9 +23,12 @@ _FUNDING_TRIES = 6
 
 
 def keep_draws_queued(turn: Turn) -> None:
-    """Ask for the next draw while the queue is short, one at a time."""
+    """Ask for the next draw while too few commitments are published, one at a time.
+
+    A draw that is used keeps its place until it is revealed: a new commitment would tell that it was used.
+    """
     wanted = turn.book.next_sequence
-    if len(turn.book.draws) < QUEUED_DRAWS and turn.live.drawing != wanted:
+    if len(turn.book.public.commitments) < QUEUED_DRAWS and turn.live.drawing != wanted:
         turn.live = turn.live._replace(drawing=wanted)
         turn.commands.append(DrawSecrets(wanted))
 
@@ -73,11 +75,13 @@ def emergency(turn: Turn, mark: Mark) -> bool:
 def watch_funding(turn: Turn, before: Mark, mark: Mark) -> None:
     """When a funding instant lies between two marks, fetch the venue's booking of it.
 
-    There is none without a position, or at a rate of zero.
+    There is none without a position, or at a rate of zero. What is compared with the fund pays its own share.
     """
     due_ms = before.next_funding_ms
     if due_ms is None or not before.time_ms < due_ms <= mark.time_ms:
         return
+    if turn.book.position == ZERO and before.funding_rate and turn.book.public.earns_funding:
+        turn.record(FundingImputed(turn.now_ms, before.price, before.funding_rate))
     if ZERO not in (turn.book.position, before.funding_rate):
         turn.live = turn.live._replace(funding_pending_ms=due_ms, funding_tries=0)
         turn.commands.append(FetchIncome(turn.book.income_cursor_ms))

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from bot.core import flow_records as flows
 from bot.core import records as rec
+from bot.core.public_records import Revealed
 
 
 class Line(NamedTuple):
@@ -38,6 +39,7 @@ _LINES: dict[type, tuple[str, str, tuple[str, ...]]] = {
     rec.RebalanceFinished: ("info", "rebalance_finished", ("ending", "mark")),
     rec.RebalanceSkipped: ("info", "rebalance_skipped", ("reason",)),
     rec.ExternalChange: ("error", "external_change", ("number",)),
+    Revealed: ("info", "rebalance_revealed", ("number", "hash")),
     rec.IncomeBooked: ("info", "income_booked", ("kind",)),
     rec.Reconciled: ("info", "reconciled", ()),
     flows.FlowRequested: ("info", "flow_requested", ("reference", "kind")),

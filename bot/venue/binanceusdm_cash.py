@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from bot.core.book import TRANSFER
+from bot.core.disclosure import TRANSFER
 from bot.core.units import ZERO, Price
 from bot.venue.answers import number
 from bot.venue.errors import AnswerMalformed

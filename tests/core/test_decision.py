@@ -50,7 +50,7 @@ def test_a_fund_starts_flat_at_nav_one_and_opens_to_its_start_leverage() -> None
 
 
 def test_a_band_rebalance_starts_strictly_outside_and_ends_at_its_target() -> None:
-    """Its target is the public law of the oldest queued draw; the draw is used up and replaced."""
+    """Its target is the public law of the oldest queued draw; it is replaced when it is revealed."""
     lab = opened(Lab())
     draw = lab.state.book.draws[0]
     lab.walk("91000")
@@ -60,6 +60,8 @@ def test_a_band_rebalance_starts_strictly_outside_and_ends_at_its_target() -> No
     assert band.leverage < D("1.5")
     assert band.sequence == draw.sequence == 1
     assert band.target == D("1.8") + (D("0.8") * D(draw.u)).quantize(D("1e-9"))
+    assert [queued.sequence for queued in lab.state.book.draws] == [2, 3]
+    lab.mark(lab.price, after_s=3_600)
     assert [queued.sequence for queued in lab.state.book.draws] == [2, 3, 4]
     finished = lab.of(rec.RebalanceFinished)[1]
     assert finished.leverage is not None
@@ -337,6 +339,8 @@ def test_a_hold_ends_with_the_strategys_time_the_grid_or_the_funding() -> None:
     assert lab.state.region.until_ms == 2_500_000
     lab = opened(Lab(a_fund(strategy=Wants(Hold(0, 1e9)))))
     assert lab.state.region is not None
+    assert lab.state.region.until_ms == lab.state.wake_ms  # its opening is to be revealed
+    lab.mark(lab.price, after_s=1_000)
     assert lab.state.region.until_ms == 3_600_000
     lab.send(ev.Mark(*lab.now, lab.price, lab.time_ms + 5))
     lab.send(ev.Wake(*lab.now))

@@ -226,6 +226,7 @@ def test_parking_a_fund_at_rest_leaves_no_record() -> None:
 def test_a_venue_without_funding_is_held_to_the_grid() -> None:
     """Marks may carry no funding instant."""
     lab = opened(Lab())
+    lab.mark(lab.price, after_s=1_000)  # its opening is revealed, so that it waits for nothing else
     lab.send(ev.Mark(lab.time_ms + 1000, lab.wall_ms, D(89_990)))
     lab.send(ev.Wake(*lab.now))
     assert lab.state.region is not None

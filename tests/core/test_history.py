@@ -24,6 +24,8 @@ STARTED = rec.RebalanceStarted(
     mark=Decimal("80000.0"),
     position=Decimal("4.000"),
     leverage=Decimal("3.2"),
+    low=Decimal("1.8"),
+    high=Decimal("2.6"),
 )
 
 
@@ -88,6 +90,7 @@ def test_a_finished_rebalance_reads_as_the_contract_says() -> None:
         ("fees", "60"),
         ("slices", 2),
         ("target", "2.1"),
+        ("target_range", ["1.8", "2.6"]),
         ("u", "0.333333333333333333"),
         ("salt", "5a" * 32),
         ("previous_hash", None),

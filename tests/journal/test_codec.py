@@ -56,7 +56,7 @@ def test_the_open_part_never_holds_a_sealed_field(cls: type[Record], data: st.Da
 
 def test_what_is_secret_is_sealed_in_every_record_that_holds_it() -> None:
     """Keys, draws, targets, deadlines and gaps are secret; a record that holds one seals it."""
-    secret = {"key", "u", "salt", "target", "deadline_ms"}
+    secret = {"key", "u", "salt", "target", "deadline_ms", "due_ms"}
     for cls in CLASSES:
         assert secret & set(cls._fields) <= SEALED.get(cls, frozenset())
 
@@ -75,6 +75,8 @@ def test_the_stored_form_is_fixed() -> None:
         mark=Decimal("91234.5"),
         position=Decimal("-3.290"),
         leverage=None,
+        low=Decimal("1.8"),
+        high=Decimal("2.6"),
     )
 
     assert encode(record) == Encoded(
@@ -84,7 +86,7 @@ def test_the_stored_form_is_fixed() -> None:
             b'{"number":7,"kind":"band","reason":"leverage above the band","urgency":"prompt","sequence":3,'
             b'"tolerance":"0.01","mark":"91234.5","position":"-3.290","leverage":null}'
         ),
-        sealed=b'{"target":"2.100"}',
+        sealed=b'{"target":"2.100","low":"1.8","high":"2.6"}',
     )
 
 

@@ -1,0 +1,179 @@
+"""What the public knows of a fund: commitments, pending reveals, and the basket that its figures come from.
+
+While anything is hidden (a rebalance under way, or one that is over and not revealed yet) the public sees
+the basket, the state and the incidents of before. A rebalance that is over is revealed after a secret random
+lag, in the order in which rebalances started; the reveal makes public its facts, its draw, and the basket of
+its end.
+"""
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import NamedTuple
+
+from bot.core import records as rec
+from bot.core.basket import FINEST, Basket
+from bot.core.draws import Draw
+from bot.core.public_records import FundingImputed, PublicationScheduled, Revealed
+from bot.core.units import Contracts, Price, Usd
+
+QUEUED_DRAWS = 3
+"""Commitments that are published ahead."""
+
+
+class Commitment(NamedTuple):
+    """A published commitment whose draw is not revealed yet."""
+
+    sequence: int
+    commitment: str
+
+
+class Pending(NamedTuple):
+    """A rebalance that is not revealed yet.
+
+    `facts`: the records that tell of it. `due_ms`: when it is to be revealed. `basket`: the fund's at its
+    end. Both are None until it is over.
+    """
+
+    number: int
+    started_ms: int
+    facts: tuple[rec.Record, ...]
+    due_ms: int | None = None
+    basket: Basket | None = None
+
+
+class Shown(NamedTuple):
+    """The state and the incidents that the public saw before something began to be hidden."""
+
+    state: rec.FundState
+    incidents: tuple[rec.IncidentOpened, ...]
+
+
+class Public(NamedTuple):
+    """What the public knows. `revealed` counts public records, `head` is the hash of the last one.
+
+    The head of a fund without records is `draws.genesis`.
+    """
+
+    basket: Basket
+    commitments: tuple[Commitment, ...] = ()
+    pending: tuple[Pending, ...] = ()
+    foreign: tuple[rec.Filled, ...] = ()
+    shown: Shown | None = None
+    revealed: int = 0
+    head: str = ""
+
+    @property
+    def hidden(self) -> bool:
+        """Whether the truth differs from what is shown, or may."""
+        return bool(self.pending)
+
+    @property
+    def hidden_since_ms(self) -> int | None:
+        """From when on the public's figures are not the true ones; None if they are."""
+        return self.pending[0].started_ms if self.pending else None
+
+    @property
+    def earns_funding(self) -> bool:
+        """Whether any basket holds a position."""
+        baskets = (self.basket, *(p.basket for p in self.pending if p.basket is not None))
+        return any(basket.position for basket in baskets)
+
+    def committed(self, record: rec.DrawQueued) -> "Public":
+        """A commitment is published at the end of the queue."""
+        return self._replace(commitments=(*self.commitments, Commitment(record.sequence, record.commitment)))
+
+    def started(self, record: rec.RebalanceStarted, draw: Draw | None, shown: Shown) -> "Public":
+        """A rebalance began: from now on the public sees what it saw before."""
+        facts: tuple[rec.Record, ...] = (record,)
+        if draw is not None:
+            queued: rec.Record = rec.DrawQueued(
+                record.time_ms, draw.sequence, draw.commitment, draw.u, draw.salt
+            )
+            facts = (queued, record)
+        pending = (*self.pending, Pending(record.number, record.time_ms, facts))
+        return self._replace(pending=pending, shown=self.shown or shown)
+
+    def told(self, record: rec.Record) -> "Public":
+        """A fact of the rebalance under way."""
+        return self._under_way(lambda pending: pending._replace(facts=(*pending.facts, record)))
+
+    def finished(self, record: rec.RebalanceFinished, basket: Basket) -> "Public":
+        """The rebalance under way is over; until its lag is drawn it counts as due."""
+        return self._under_way(
+            lambda pending: pending._replace(
+                facts=(*pending.facts, record), due_ms=record.time_ms, basket=basket
+            )
+        )
+
+    def traded_by_others(self, record: rec.ExternalChange, basket: Basket, shown: Shown) -> "Public":
+        """Trades that were not ours are an episode of their own, over as it is noticed."""
+        facts: tuple[rec.Record, ...] = (*self.foreign, record)
+        began_ms = min([record.time_ms, *(fill.time_ms for fill in self.foreign)])
+        pending = Pending(record.number, began_ms, facts, record.time_ms, basket)
+        return self._replace(pending=(*self.pending, pending), foreign=(), shown=self.shown or shown)
+
+    def scheduled(self, record: PublicationScheduled) -> "Public":
+        """The secret instant of a reveal was drawn."""
+        return self._replace(
+            pending=tuple(
+                pending._replace(due_ms=record.due_ms) if pending.number == record.number else pending
+                for pending in self.pending
+            )
+        )
+
+    def after_reveal(self, record: Revealed) -> "Public":
+        """The oldest pending rebalance is public, and so is the basket of its end."""
+        first, *rest = self.pending
+        basket = self.basket
+        if first.basket is not None and first.basket.as_of_ms >= basket.as_of_ms:
+            basket = first.basket
+        return self._replace(
+            basket=basket,
+            commitments=tuple(c for c in self.commitments if c.sequence != record.sequence),
+            pending=tuple(rest),
+            shown=self.shown if rest else None,
+            revealed=self.revealed + 1,
+            head=record.hash,
+        )
+
+    def after_funding(self, amount: Usd, position: Contracts) -> "Public":
+        """Funding of `amount` was booked to the fund, which holds `position`."""
+        return self._each(lambda basket: basket.after_funding(amount, position))
+
+    def after_imputed(self, record: FundingImputed) -> "Public":
+        """The venue books no funding to a flat fund; a basket with a position is paid all the same."""
+        return self._each(
+            lambda basket: basket.paid((-basket.position * record.mark * record.rate).quantize(FINEST))
+        )
+
+    def after_fee(self, share: Decimal, mark: Price) -> "Public":
+        """A management fee of `share` of fund value: each basket is charged on its own value."""
+        return self._each(lambda basket: basket.paid(-(share * basket.value(mark)).quantize(FINEST)))
+
+    def after_flow(self, units: Decimal, mark: Price) -> "Public":
+        """Units were made (burned, if negative) for cash alone: no basket's NAV is moved by it.
+
+        The public one stays as it is while something is hidden: the true NAV of a flow tells the position.
+        """
+        public = self._each(lambda basket: basket.after_flow(units, mark))
+        return public._replace(basket=self.basket) if self.hidden else public
+
+    def rescaled(self, numerator: int, denominator: int) -> "Public":
+        """Units were consolidated or split."""
+        return self._each(lambda basket: basket._replace(units=basket.units * numerator / denominator))
+
+    def after_other_income(self, amount: Usd) -> "Public":
+        """Other income goes to every basket that is not public yet; to the public one unless it is outdated.
+
+        Then it comes with the next reveal: nobody can tell from its absence that something is hidden.
+        """
+        public = self._each(lambda basket: basket.paid(amount))
+        return public._replace(basket=self.basket) if self.hidden else public
+
+    def _each(self, change: Callable[[Basket], Basket]) -> "Public":
+        pending = tuple(p if p.basket is None else p._replace(basket=change(p.basket)) for p in self.pending)
+        return self._replace(basket=change(self.basket), pending=pending)
+
+    def _under_way(self, change: Callable[[Pending], Pending]) -> "Public":
+        """The one rebalance that is not over, changed."""
+        return self._replace(pending=tuple(change(p) if p.basket is None else p for p in self.pending))
