@@ -86,6 +86,21 @@ def acknowledge(
     return 0
 
 
+def reload(*, reason: Reason = "by hand", as_json: Json = False) -> int:
+    """Read the settings again, and run by them: all that changed or, if anything is wrong, nothing."""
+    told = _tell("/api/v1/operator/reload", {"reason": reason}, None)
+    if as_json:
+        typer.echo(json.dumps(told, indent=2))
+        return 0
+    for name in told["changed"]:
+        typer.echo(f"changed: {name}")
+    for fund in told["waiting"]:
+        typer.echo(f"{fund}: takes it over when its rebalance is over")
+    if not told["changed"]:
+        typer.echo("nothing has changed")
+    return 0
+
+
 def _tell_all(
     word: str, funds: list[str] | None, body: dict[str, str], key: str | None, *, as_json: bool
 ) -> int:

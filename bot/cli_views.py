@@ -1,6 +1,6 @@
 """What commands show to people: tables on standard output. Programs take `--json`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -117,6 +117,25 @@ def print_funds(funds: Sequence[Mapping[str, Any]], console: Console | None = No
             _pair(fund["trigger_prices"], 2),
         )
     console.print(table)
+    for fund in funds:
+        for line in _troubles(fund):
+            console.print(f"{fund['fund']}: {line}", soft_wrap=True)
+
+
+def _troubles(fund: Mapping[str, Any]) -> Iterator[str]:
+    """What an operator said that still holds, and the open incidents with their remedies."""
+    said = fund["control"]
+    if said["state"] != "running":
+        yield f"{said['state']} since {_minute(said['since'])} by {said['author']}: {said['why']}"
+    for incident in fund["incidents"]:
+        seen = incident["acknowledged"]
+        by = "" if seen is None else f" ({seen['author']} looks after it: {seen['why']})"
+        yield f"{incident['code']} since {_minute(incident['since'])}: {incident['detail']}{by}"
+        yield f"  remedy: {incident['remedy']}"
+
+
+def _minute(time: object) -> str:
+    return str(time)[:16].replace("T", " ")
 
 
 def _console() -> Console:

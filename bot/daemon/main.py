@@ -26,6 +26,7 @@ from bot.daemon.console import Console
 from bot.daemon.kill_switch import arm_kill_switch
 from bot.daemon.live_table import REFRESH_S, LiveTable
 from bot.daemon.operations import Operations
+from bot.daemon.reload import Reloader, reload_on_hangup
 from bot.daemon.supervision import Supervisor
 from bot.daemon.take_up import take_up_funds
 from bot.daemon.token import operator_token
@@ -34,7 +35,7 @@ from bot.errors import UserError
 from bot.journal.archive import archive
 from bot.journal.lock import LOCK_FILE, DataDirLock, refuse_unwritable
 from bot.journal.sqlite import JOURNAL_FILE
-from bot.settings import Settings
+from bot.settings import Settings, load_settings
 
 Serve: TypeAlias = Callable[[Operations, socket.socket], AbstractAsyncContextManager[None]]
 """Serves HTTP on a bound socket: `bot.web.server.serve`, handed in by the command line."""
@@ -108,6 +109,8 @@ async def _open(
         operations.operator_token = operator_token(settings.data_dir, settings.web.token)
     supervisor.every(_RECONCILE_EVERY_S, operations.reconcile)
     arm_kill_switch(settings.data_dir, operations, supervisor)
+    operations.reloader = Reloader(settings, load_settings, operations)
+    reload_on_hangup(operations)
     settle_collector()
     log.info("running", funds=[runner.name for runner in operations.runners])
     return world

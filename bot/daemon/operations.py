@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import inf
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from bot.core import asking
 from bot.core.asking import RequestIdReusedError, Wanted
@@ -19,6 +19,7 @@ from bot.daemon.pacer import Pacer
 from bot.daemon.runner import Runner
 from bot.daemon.status import FundStatus, fund_status
 from bot.errors import RefusedError
+from bot.settings import Settings
 
 _CURRENT_S = 15.0
 """Wall time for which a mark counts as current although its stream is lost."""
@@ -40,6 +41,16 @@ class Asked(NamedTuple):
     repeated: bool
 
 
+class Reloader(Protocol):
+    """Who reads the settings again."""
+
+    settings: Settings
+
+    def reload(self, author: str, why: str) -> dict[str, Any]:
+        """What changed; raises `RefusedError` and `SettingsError`."""
+        ...
+
+
 class Operations:
     """All funds of one process."""
 
@@ -51,6 +62,7 @@ class Operations:
         self.histories: dict[str, RebalanceHistory] = {}
         self._alarms: Alarms | None = None
         self.pacer: Pacer | None = None
+        self.reloader: Reloader | None = None
         self._underlyings: dict[str, _Underlying] = {}
 
     def attach(self, alarms: Alarms, pacer: Pacer | None) -> None:
@@ -140,6 +152,17 @@ class Operations:
             raise RefusedError(f"{runner.name}: {refused}")
         runner.handle(event)
         return Asked(self._status(runner), repeated=False)
+
+    def reload(self, author: str, why: str) -> dict[str, Any]:
+        """Read the settings again and run by them; see `Reloader.reload`."""
+        if self.reloader is None:
+            raise RefusedError("the daemon is still starting; try again in a moment")
+        return self.reloader.reload(author, why)
+
+    def configuration(self) -> list[dict[str, str | None]]:
+        """Every setting as it applies, secrets masked; empty while the daemon starts."""
+        effective = () if self.reloader is None else self.reloader.settings.effective
+        return [{"name": e.name, "value": e.value, "origin": e.origin} for e in effective]
 
     def halt_all(self, author: str, why: str) -> None:
         """The kill switch: every fund stops sending, whatever its state."""

@@ -7,7 +7,7 @@ import structlog
 
 from bot.core.commands import FetchAccount, FetchTouch
 from bot.core.engine import start
-from bot.core.events import AccountSeen, TouchSeen
+from bot.core.events import AccountSeen, Reconfigured, TouchSeen
 from bot.core.fund import Contract, Fund
 from bot.core.units import ZERO, Usd
 from bot.daemon.capital import refuse_small_capital
@@ -33,7 +33,9 @@ async def take_up_funds(
     if not desks:
         return
     for desk in desks:
-        _start(desk, world, operations, supervisor, adopt=adopt)
+        runner = _start(desk, world, operations, supervisor, adopt=adopt)
+        digest = settings.digest(desk.fund.name)
+        runner.handle(Reconfigured(*runner.now(), desk.fund, digest, "start", "the settings of this start"))
     feed = world.venue.mark_feed(operations.symbols, operations.marked, operations.feed_lost)
     supervisor.keep("mark feed", feed.run)
     supervisor.keep("mark fallback", MarkFallback(operations, world.venue.mark).run)
@@ -60,7 +62,9 @@ async def _prepare(fund: Fund, account: Account, world: World) -> _Desk:
     return _Desk(fund, contract, client, gateway, wallet)
 
 
-def _start(desk: _Desk, world: World, operations: Operations, supervisor: Supervisor, *, adopt: bool) -> None:
+def _start(
+    desk: _Desk, world: World, operations: Operations, supervisor: Supervisor, *, adopt: bool
+) -> Runner:
     book, history = world.loaded[desk.fund.name]
     state = start(desk.fund, desk.contract, book)
     runner = Runner(state, desk.gateway, world.journal(), world.clock, world.draws, operations.changed)
@@ -68,6 +72,7 @@ def _start(desk: _Desk, world: World, operations: Operations, supervisor: Superv
     stream = world.venue.order_stream(desk.client, desk.contract.symbol, runner.heard, runner.missed_news)
     supervisor.keep(f"order stream of {desk.fund.name}", stream.run)
     runner.begin(desk.wallet, adopt=adopt)
+    return runner
 
 
 async def _when_reached(gateway: AccountGateway, fund: Fund) -> int:

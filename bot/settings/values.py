@@ -1,6 +1,7 @@
 """The settings as the rest of the program sees them: frozen values, independent of where they came from."""
 
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from typing import Literal
 
@@ -70,6 +71,12 @@ class Settings:
     live_confirm: tuple[str, ...]
     warnings: tuple[str, ...]
     effective: tuple[EffectiveValue, ...]
+
+    def digest(self, fund: str) -> str:
+        """The fingerprint of what a fund runs by: its own settings and the mode, secrets not among them."""
+        group = f"INBAND_FUNDS__{fund}__"
+        lines = [f"{e.name}={e.value}" for e in self.effective if e.name.startswith(group)]
+        return sha256("\n".join([self.mode, *sorted(lines)]).encode()).hexdigest()[:16]
 
 
 def paper_key(account: str) -> tuple[str, str]:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol
 from aiohttp import web
 
 from bot.core.asking import RequestIdReusedError, Wanted
-from bot.errors import RefusedError
+from bot.errors import RefusedError, UserError
 from bot.web.body import decimal_field, json_object, text_field
 from bot.web.errors import BadFieldError
 
@@ -55,6 +55,21 @@ class Controls(Protocol):
         ...
 
 
+class Reloads(Protocol):
+    """The daemon's settings."""
+
+    def configuration(self) -> list[dict[str, str | None]]:
+        """Every setting as it applies, secrets masked."""
+        ...
+
+    def reload(self, author: str, why: str) -> dict[str, Any]:
+        """Read them again: what changed, and which funds take it over later.
+
+        `RefusedError` where it cannot be done, `UserError` where they are wrong.
+        """
+        ...
+
+
 class Word(NamedTuple):
     """Author and reason of a request, its idempotency key, and the digest of what it asks."""
 
@@ -81,6 +96,25 @@ def add_routes(app: web.Application, controls: Controls) -> None:
 
     app.router.add_post(f"/api/v1/funds/{{fund}}/{{word:{'|'.join(_FIELDS)}}}", asked)
     app.router.add_post("/api/v1/funds/{fund}/incidents/acknowledge", acknowledged)
+
+
+def add_daemon_routes(app: web.Application, daemon: Reloads) -> None:
+    """What concerns the daemon as a whole: the settings that apply, and reading them again."""
+
+    async def configuration(_: web.Request) -> web.Response:
+        return web.json_response(daemon.configuration())
+
+    async def reload(request: web.Request) -> web.Response:
+        word = word_of(request, await json_object(request, {"author", "reason"}))
+        try:
+            return web.json_response(daemon.reload(word.author, word.why))
+        except RefusedError as error:
+            raise web.HTTPConflict(reason=str(error)) from None
+        except UserError as error:
+            raise BadFieldError(None, str(error)) from None
+
+    app.router.add_get("/api/v1/operator/configuration", configuration)
+    app.router.add_post("/api/v1/operator/reload", reload)
 
 
 def word_of(request: web.Request, body: dict[str, Any]) -> Word:

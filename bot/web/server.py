@@ -14,12 +14,12 @@ from aiohttp import web
 from bot.web import control, session
 from bot.web.access import Access, public
 from bot.web.connections import KEPT_ALIVE_S, Door
-from bot.web.control import Controls
+from bot.web.control import Controls, Reloads
 from bot.web.errors import errors_as_json
 from bot.web.guard import LARGEST_BODY, add_headers, guard
 
 
-class Operations(Controls, Protocol):
+class Operations(Controls, Reloads, Protocol):
     """What the daemon shows of itself."""
 
     def unready(self) -> list[str]:
@@ -79,6 +79,7 @@ def make_app(
     _add_figures(app, operations)
     session.add_routes(app, access)
     control.add_routes(app, operations)
+    control.add_daemon_routes(app, operations)
     return app
 
 

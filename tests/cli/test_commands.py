@@ -183,3 +183,23 @@ def test_an_unexpected_error_keeps_its_traceback(capsys: pytest.CaptureFixture[s
     assert code == 1
     assert line.startswith("unexpected ZeroDivisionError")
     assert "Traceback" in capsys.readouterr().err
+
+
+def test_status_tells_what_an_operator_said_and_what_is_wrong(inband: Invoke, tmp_path: Path) -> None:
+    """Without a daemon too: since when, by whom, why, and what to do."""
+    journal_with_one_rebalance(tmp_path / "data" / "paper")
+    records: list[rec.Record] = [
+        rec.ControlChanged(60_000, rec.Control.PAUSED, "ann", "maintenance"),
+        rec.IncidentOpened(120_000, "late fill", "it came late", "look at it", stops_increases=True),
+    ]
+    seen = rec.IncidentAcknowledged(180_000, "late fill", "bob", "on it")
+    with open_journal(
+        tmp_path / "data" / "paper", Identity("paper", "binanceusdm@paper"), None, 1
+    ) as journal:
+        journal.append("BTCUP", records, 1)
+        told = inband("status").out
+        journal.append("BTCUP", [seen], 1)
+    assert "BTCUP: paused since 1970-01-01 00:01 by ann: maintenance" in told
+    assert "BTCUP: late fill since 1970-01-01 00:02: it came late\n" in told
+    assert "BTCUP:   remedy: look at it" in told
+    assert "it came late (bob looks after it: on it)" in inband("status").out

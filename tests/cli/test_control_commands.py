@@ -1,10 +1,12 @@
 """`pause`, `resume` and `halt` against a real daemon, over a restart."""
 
 import json
+import signal
 import socket
+from decimal import Decimal
 from pathlib import Path
 
-from bot.core.records import Control, ControlChanged
+from bot.core.records import Control, ControlChanged, OperatorAsked
 from tests.cli.conftest import Invoke
 from tests.support.inband import Inband
 
@@ -41,3 +43,38 @@ def test_a_pause_is_durable_and_a_resume_ends_it(tmp_path: Path) -> None:
         assert run.run("resume", "btcup").stdout == "BTCUP: running\n"
     said = [record.control for record in run.records("BTCUP") if isinstance(record, ControlChanged)]
     assert said == [Control.PAUSED, Control.HALTED, Control.RUNNING]
+
+
+def test_what_an_operator_asks_is_done_once_whatever_dies(tmp_path: Path) -> None:
+    """A rebalance under a key is on record before it begins: after `kill -9` the key is still known."""
+    run = Inband(tmp_path, WEB__PORT=free_port(), PAPER__SPEED="600", PAPER__SCENARIO="calm", PAPER__SEED="7")
+    rebalance = ("rebalance", "BTCUP", "--to", "2.4", "--key", "k1", "--reason", "test", "--json")
+    with run.start() as process:
+        process.until(lambda: len(process.lines("rebalance_finished")) >= 2, what="both funds opened")
+        first = run.run(*rebalance)
+        assert first.returncode == 0, first.stderr
+        process.signal(signal.SIGKILL)
+    with run.start() as process:
+        process.until_said("running")
+        again = run.run(*rebalance)
+        assert again.returncode == 0, again.stderr
+        process.until(lambda: process.lines("rebalance_finished"), what="it was done")
+        other = run.run("rebalance", "BTCUP", "--to", "2.2", "--key", "k1")
+        assert (other.returncode, "this key belongs to another request" in other.stderr) == (1, True)
+        assert "--to" in run.run("rebalance", "BTCUP", "--to", "much").stderr
+        (fund,) = json.loads(run.run("flatten", "BTCUP", "--json").stdout)
+        assert [said["what"] for said in fund["requests"]] == ["rebalance", "flatten"]
+        assert run.run("flatten", "BTCUP").returncode == 1
+        reloaded = run.run("reload")
+        assert reloaded.stdout == "nothing has changed\n"
+        assert run.run("acknowledge", "BTCUP", "late fill").returncode == 1
+        process.until(lambda: len(process.lines("rebalance_finished")) >= 2, what="it was flat")
+        assert process.signal(signal.SIGTERM) == 0
+    kinds = [entry["kind"] for entry in run.history() if entry["fund"] == "BTCUP"]
+    assert kinds == ["open", "operator", "flatten"]
+    assert run.history()[-1]["position_after"] == "0"
+    asked = [record for record in run.records("BTCUP") if isinstance(record, OperatorAsked)]
+    assert [(record.what, record.leverage) for record in asked] == [
+        ("rebalance", Decimal("2.4")),
+        ("flatten", None),
+    ]

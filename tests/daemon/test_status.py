@@ -140,7 +140,27 @@ def test_incidents_come_with_their_remedy(lab: Lab) -> None:
         "since": "1970-01-01T00:00:00.000Z",
         "detail": "what happened",
         "remedy": "what to do",
+        "stops_increases": True,
+        "acknowledged": None,
     }
+    book.apply(rec.IncidentAcknowledged(1, "late fill", "ann", "I look into it"))
+    (incident,) = fund_status(lab.fund, book, lab.price, "paper")["incidents"]
+    assert incident["acknowledged"] == {
+        "at": "1970-01-01T00:00:00.001Z",
+        "author": "ann",
+        "why": "I look into it",
+    }
+
+
+def test_what_operators_asked_is_told_without_their_leverage(lab: Lab) -> None:
+    """Who, what and why; a leverage that they stated is a target, and shown nowhere."""
+    book = lab.state.book.copy()
+    book.apply(rec.OperatorAsked(0, "rebalance", "ann", "why", "k", "digest", Decimal("2.345678")))
+    status = fund_status(lab.fund, book, lab.price, "paper")
+    assert status["requests"] == [
+        {"at": "1970-01-01T00:00:00.000Z", "what": "rebalance", "author": "ann", "why": "why"}
+    ]
+    assert "2.345678" not in str(status)
 
 
 def test_the_journal_knows_a_last_mark(lab: Lab) -> None:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import aiohttp
 
 from bot.core.asking import RequestIdReusedError, Wanted
-from bot.errors import RefusedError
+from bot.errors import RefusedError, UserError
 from bot.web.server import serve
 
 TOKEN = "operator-token-0123456789"
@@ -51,6 +51,18 @@ class Figures:
         repeated = any(said.request_id == wanted.request_id for said in self.said if wanted.request_id)
         self.said.append(wanted)
         return Said({"fund": fund, "state": "active"}, repeated)
+
+    def configuration(self) -> list[dict[str, str | None]]:
+        """One setting."""
+        return [{"name": "INBAND_MODE", "value": "paper", "origin": "default"}]
+
+    def reload(self, author: str, why: str) -> dict[str, Any]:
+        """Fine, unless the reason is bad."""
+        if why == "wrong":
+            raise UserError("INBAND_WEB__PORT: not a number; set it to a number")
+        if why == "refused":
+            raise RefusedError("INBAND_WEB__PORT: takes a restart; nothing was changed")
+        return {"changed": [author, why], "waiting": []}
 
     def incidents(self) -> list[dict[str, Any]]:
         """One incident."""

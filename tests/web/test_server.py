@@ -176,3 +176,20 @@ async def test_a_word_that_cannot_be_carried_out_is_refused(
     found, answer = await site.tell(f"/api/v1/funds/{path}", body)
     assert (found, answer["error"]["code"], answer["error"]["field"]) == (status, code, field)
     assert site.figures.said == []
+
+
+async def test_the_settings_that_apply_are_shown(site: Site) -> None:
+    """As the daemon gives them, masked."""
+    status, body, _ = await site.ask("/api/v1/operator/configuration", Authorization=f"Bearer {TOKEN}")
+    assert (status, body[0]["name"]) == (200, "INBAND_MODE")
+
+
+@pytest.mark.parametrize(("why", "status"), [("narrower", 200), ("wrong", 422), ("refused", 409)])
+async def test_a_reload_says_what_changed_or_why_nothing_did(site: Site, why: str, status: int) -> None:
+    """A wrong setting is told in the daemon's own words."""
+    found, body = await site.tell("/api/v1/operator/reload", {"author": "ann", "reason": why})
+    assert found == status
+    if status == 200:
+        assert body["changed"] == ["ann", why]
+    else:
+        assert body["error"]["message"].startswith("INBAND_WEB__PORT: ")
