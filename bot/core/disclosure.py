@@ -37,6 +37,10 @@ def _told(book: "Book", record: rec.Record) -> None:
     book.public = book.public.told(record)
 
 
+def _urgency_raised(book: "Book", record: rec.UrgencyRaised) -> None:
+    book.public = book.public.urged(record)
+
+
 def _filled(book: "Book", record: rec.Filled) -> None:
     if record.cid is None:
         book.public = book.public._replace(foreign=(*book.public.foreign, record))
@@ -105,7 +109,7 @@ DISCLOSURE: dict[type, Callable[["Book", Any], None]] = {
     rec.FundCreated: _created,
     rec.DrawQueued: _draw_queued,
     rec.RebalanceStarted: _rebalance_started,
-    rec.UrgencyRaised: _told,
+    rec.UrgencyRaised: _urgency_raised,
     rec.OrderIntended: _told,
     rec.Filled: _filled,
     rec.SliceSettled: _told,

@@ -111,6 +111,11 @@ class RebalanceEntry:
         return canonical(body)
 
 
+def with_hash(text: str, digest: str) -> str:
+    """A public record as it is published: its canonical JSON, and the hash of that."""
+    return f'{text[:-1]},"hash":"{digest}"}}'
+
+
 def canonical(body: Json) -> str:
     """JSON with sorted keys, no spaces, and all characters as they are."""
     return json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
@@ -191,6 +196,7 @@ class RebalanceHistory:
         self._open: _Open | None = None
         self._suspended: _Open | None = None
         self._foreign = _Fills()
+        self._public: list[bytes] = []
 
     def apply(self, record: rec.Record) -> None:
         """Take one record in.
@@ -223,6 +229,10 @@ class RebalanceHistory:
     def entries(self) -> tuple[RebalanceEntry, ...]:
         """All rebalances so far, the one under way included, in the order in which they started."""
         return tuple(self._entries)
+
+    def public_records(self) -> list[bytes]:
+        """The public records so far, oldest first, each as the JSON that is published."""
+        return self._public
 
     def _started(self, record: rec.RebalanceStarted) -> None:
         draw = None if record.sequence is None else self._draws.pop(record.sequence, None)
@@ -286,6 +296,7 @@ class RebalanceHistory:
 
     def _revealed(self, record: Revealed) -> None:
         """The oldest entry that is not public yet is the one; the facts are the record's own from now on."""
+        self._public.append(with_hash(record.text, record.hash).encode())
         place = next(p for p in range(len(self._entries)) if self._entries[p].number == record.number)
         self._entries[place] = replace(
             self._entries[place],

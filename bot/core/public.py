@@ -14,7 +14,7 @@ from bot.core import records as rec
 from bot.core.basket import FINEST, Basket
 from bot.core.draws import Draw
 from bot.core.public_records import FundingImputed, PublicationScheduled, Revealed
-from bot.core.units import Contracts, Price, Usd
+from bot.core.units import Contracts, Price, Urgency, Usd
 
 QUEUED_DRAWS = 3
 """Commitments that are published ahead."""
@@ -31,7 +31,8 @@ class Pending(NamedTuple):
     """A rebalance that is not revealed yet.
 
     `facts`: the records that tell of it. `due_ms`: when it is to be revealed. `basket`: the fund's at its
-    end. Both are None until it is over.
+    end. Both are None until it is over. `emergency_ms`: when it became an emergency, of which the public
+    hears at once.
     """
 
     number: int
@@ -39,6 +40,7 @@ class Pending(NamedTuple):
     facts: tuple[rec.Record, ...]
     due_ms: int | None = None
     basket: Basket | None = None
+    emergency_ms: int | None = None
 
 
 class Shown(NamedTuple):
@@ -73,6 +75,11 @@ class Public(NamedTuple):
         return self.pending[0].started_ms if self.pending else None
 
     @property
+    def emergency_ms(self) -> int | None:
+        """Since when there is an emergency that is not revealed yet; None if there is none."""
+        return min((p.emergency_ms for p in self.pending if p.emergency_ms is not None), default=None)
+
+    @property
     def earns_funding(self) -> bool:
         """Whether any basket holds a position."""
         baskets = (self.basket, *(p.basket for p in self.pending if p.basket is not None))
@@ -90,8 +97,16 @@ class Public(NamedTuple):
                 record.time_ms, draw.sequence, draw.commitment, draw.u, draw.salt
             )
             facts = (queued, record)
-        pending = (*self.pending, Pending(record.number, record.time_ms, facts))
-        return self._replace(pending=pending, shown=self.shown or shown)
+        since_ms = record.time_ms if record.urgency is Urgency.EMERGENCY else None
+        pending = Pending(record.number, record.time_ms, facts, emergency_ms=since_ms)
+        return self._replace(pending=(*self.pending, pending), shown=self.shown or shown)
+
+    def urged(self, record: rec.UrgencyRaised) -> "Public":
+        """The rebalance under way became more urgent."""
+        since_ms = record.time_ms if record.urgency is Urgency.EMERGENCY else None
+        return self._under_way(
+            lambda pending: pending._replace(facts=(*pending.facts, record), emergency_ms=since_ms)
+        )
 
     def told(self, record: rec.Record) -> "Public":
         """A fact of the rebalance under way."""

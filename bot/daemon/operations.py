@@ -16,6 +16,7 @@ from bot.core.history import RebalanceHistory
 from bot.core.records import Control, Record
 from bot.daemon.alarms import Alarms
 from bot.daemon.pacer import Pacer
+from bot.daemon.public import PublicSide
 from bot.daemon.runner import Runner
 from bot.daemon.status import FundStatus, fund_status
 from bot.errors import RefusedError
@@ -64,6 +65,7 @@ class Operations:
         self.pacer: Pacer | None = None
         self.reloader: Reloader | None = None
         self._underlyings: dict[str, _Underlying] = {}
+        self.public = PublicSide(mode, self.runners, self.histories)
 
     def attach(self, alarms: Alarms, pacer: Pacer | None) -> None:
         """Wake funds through `alarms`; tell `pacer`, where there is one, of every mark that was taken in."""

@@ -34,7 +34,6 @@ def fund_status(
     leverage = None if mark is None or book.created is None else real_leverage(ledger, mark)
     nav = None if value is None or not book.units else value / book.units
     lower, higher = triggers(fund, book, region)
-    as_of_ms = book.last_rebalance_ms if book.opened else None
     updated_ms = seen.time_ms if seen is not None else book.last_time_ms or None
     return {
         "fund": fund.name,
@@ -52,10 +51,10 @@ def fund_status(
         "band": [_text(fund.band[0]), _text(fund.band[1])],
         "trigger_prices": [_text(lower, _PRICE_GRID), _text(higher, _PRICE_GRID)],
         "target_range": [_text(fund.target_range[0]), _text(fund.target_range[1])],
-        "commitments": [{"sequence": draw.sequence, "commitment": draw.commitment} for draw in book.draws],
-        "chain_head": None,
+        "commitments": [c._asdict() for c in book.public.commitments],
+        "chain_head": book.public.head or None,
         "funding_rate": _text(seen.funding_rate if seen is not None else None),
-        "basket_as_of": _time(as_of_ms),
+        "basket_as_of": _time(book.public.basket.as_of_ms if book.created is not None else None),
         "updated_at": _time(updated_ms),
         "wallet_balance": _text(book.wallet, _CENT_GRID),
         "fees": _text(ledger.fees, _CENT_GRID),

@@ -11,12 +11,13 @@ from typing import Any, Protocol
 
 from aiohttp import web
 
-from bot.web import control, session
+from bot.web import control, record, session
 from bot.web.access import Access, public
 from bot.web.connections import KEPT_ALIVE_S, Door
 from bot.web.control import Controls, Reloads
 from bot.web.errors import errors_as_json
 from bot.web.guard import LARGEST_BODY, add_headers, guard
+from bot.web.record import PublicRecord
 
 
 class Operations(Controls, Reloads, Protocol):
@@ -37,6 +38,11 @@ class Operations(Controls, Reloads, Protocol):
 
     def incidents(self) -> list[dict[str, Any]]:
         """Open incidents."""
+        ...
+
+    @property
+    def public(self) -> PublicRecord:
+        """What everybody may see."""
         ...
 
 
@@ -77,6 +83,7 @@ def make_app(
     app.on_response_prepare.append(add_headers)
     _add_health(app, operations)
     _add_figures(app, operations)
+    record.add_routes(app, operations.public)
     session.add_routes(app, access)
     control.add_routes(app, operations)
     control.add_daemon_routes(app, operations)

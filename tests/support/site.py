@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import aiohttp
 
 from bot.core.asking import RequestIdReusedError, Wanted
+from bot.daemon.public import PublicSide
 from bot.errors import RefusedError, UserError
 from bot.web.server import serve
 
@@ -30,6 +31,7 @@ class Figures:
     operator_token: str | None = TOKEN
     said: list[Wanted] = field(default_factory=list)
     known: dict[str, str] = field(default_factory=dict)
+    public: PublicSide = field(default_factory=lambda: PublicSide("paper", [], {}))
 
     def unready(self) -> list[str]:
         """Why it is not ready."""
@@ -91,9 +93,9 @@ class Site:
 
 
 @asynccontextmanager
-async def a_site() -> AsyncIterator[Site]:
+async def a_site(figures: Figures | None = None) -> AsyncIterator[Site]:
     """Serving until the context ends."""
-    figures = Figures()
+    figures = figures or Figures()
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         jar = aiohttp.CookieJar(unsafe=True)  # it takes cookies of an address, as browsers do

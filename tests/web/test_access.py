@@ -38,6 +38,9 @@ def test_every_path_is_closed_unless_it_says_otherwise() -> None:
         if route.resource is not None and is_public(route) and route.method != "HEAD"
     }
     assert opened == {
+        ("GET", "/api/v1/funds"),
+        ("GET", "/api/v1/funds/{fund}"),
+        ("GET", "/api/v1/funds/{fund}/rebalances"),
         ("GET", "/healthz"),
         ("GET", "/readyz"),
         ("GET", "/api/v1/session"),

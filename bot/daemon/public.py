@@ -1,0 +1,40 @@
+"""The public side of what runs: CONTRACT's public objects, ready to be sent.
+
+Everything here comes from `bot.core.public_view` and from records that were revealed. The web room serves
+it to anybody.
+"""
+
+from collections.abc import Sequence
+
+from bot.core.history import RebalanceHistory
+from bot.core.public_view import PublicFund, public_fund
+from bot.daemon.runner import Runner
+
+
+class PublicSide:
+    """What everybody may see of the funds of one process; it reads what it is given, and changes nothing."""
+
+    def __init__(self, mode: str, runners: Sequence[Runner], histories: dict[str, RebalanceHistory]) -> None:
+        """The two collections are the daemon's own: they grow while it starts."""
+        self._mode = mode
+        self._runners = runners
+        self._histories = histories
+
+    def funds(self) -> list[PublicFund]:
+        """Every fund's public figures at its latest mark."""
+        return [self._fund(runner) for runner in self._runners]
+
+    def fund(self, name: str) -> PublicFund | None:
+        """One fund; None if there is none of this name."""
+        return next((self._fund(runner) for runner in self._runners if runner.name == name), None)
+
+    def rebalances(self, name: str, after: int, limit: int) -> list[bytes] | None:
+        """A fund's public records after the first `after`, oldest first, as JSON; None without a fund."""
+        history = self._histories.get(name)
+        if history is None:
+            return None
+        return history.public_records()[after : after + limit]
+
+    def _fund(self, runner: Runner) -> PublicFund:
+        state = runner.state
+        return public_fund(state.fund, state.book, state.mark, self._mode)

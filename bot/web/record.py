@@ -1,0 +1,64 @@
+"""The public record over HTTP: funds, revealed rebalances. Nothing here is anything but public."""
+
+from typing import Any, Protocol
+
+from aiohttp import web
+
+from bot.web.access import public
+from bot.web.answers import only, public_json, whole
+
+MOST_RECORDS = 10_000
+
+
+class PublicRecord(Protocol):
+    """What the daemon shows to everybody."""
+
+    def funds(self) -> list[dict[str, Any]]:
+        """Every fund's public figures."""
+        ...
+
+    def fund(self, name: str) -> dict[str, Any] | None:
+        """One fund; None if there is none of this name."""
+        ...
+
+    def rebalances(self, name: str, after: int, limit: int) -> list[bytes] | None:
+        """Public records after the first `after`, oldest first, as JSON; None without such a fund."""
+        ...
+
+
+def add_routes(app: web.Application, record: PublicRecord) -> None:
+    """Add the paths of the public record."""
+
+    @public
+    async def funds(request: web.Request) -> web.Response:
+        only(request)
+        return public_json(request, record.funds())
+
+    @public
+    async def fund(request: web.Request) -> web.Response:
+        only(request)
+        return public_json(request, found(record.fund(name_of(request))))
+
+    @public
+    async def rebalances(request: web.Request) -> web.Response:
+        only(request, "after", "limit")
+        after = whole(request, "after", 0, low=0, high=10**9)
+        limit = whole(request, "limit", MOST_RECORDS, low=1, high=MOST_RECORDS)
+        records = found(record.rebalances(name_of(request), after, limit))
+        return public_json(request, b"[" + b",".join(records) + b"]")
+
+    app.router.add_get("/api/v1/funds", funds)
+    app.router.add_get("/api/v1/funds/{fund}", fund)
+    app.router.add_get("/api/v1/funds/{fund}/rebalances", rebalances)
+
+
+def name_of(request: web.Request) -> str:
+    """The fund that the path names."""
+    return request.match_info["fund"].upper()
+
+
+def found(answer: Any) -> Any:
+    """The answer; `HTTPNotFound` where there is no such fund."""
+    if answer is None:
+        raise web.HTTPNotFound(reason="no such fund runs here; /api/v1/funds lists them")
+    return answer
