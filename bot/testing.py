@@ -138,10 +138,11 @@ class InstantVenue:
         self.ledger = self.ledger.after_funding(amount)
         self.income.append(ev.Income(str(len(self.income) + 1), time_ms, "FUNDING_FEE", amount))
 
-    def transfer(self, amount: Decimal, time_ms: int) -> None:
-        """Bring cash onto the account, or take it off (< 0)."""
+    def transfer(self, amount: Decimal, time_ms: int) -> str:
+        """Bring cash onto the account, or take it off (< 0); the income's id."""
         self.ledger = self.ledger.with_cash(amount)
         self.income.append(ev.Income(str(len(self.income) + 1), time_ms, "TRANSFER", amount))
+        return self.income[-1].income_id
 
     def look_up(self, cid: str, now: tuple[int, int]) -> ev.Event:
         """The order by client id."""
@@ -283,9 +284,8 @@ class Lab:
         self, command: cmd.DrawSecrets | cmd.FetchTouch | cmd.FetchDayMark | cmd.MoveCash
     ) -> ev.Event:
         if isinstance(command, cmd.MoveCash):
-            if self.moves_cash:
-                self.venue.transfer(command.amount, self.time_ms)
-            return ev.CashMoved(*self.now, command.amount, self.moves_cash)
+            moved = self.venue.transfer(command.amount, self.time_ms) if self.moves_cash else None
+            return ev.CashMoved(*self.now, command.amount, moved)
         if isinstance(command, cmd.FetchDayMark):
             return ev.DayMarkSeen(*self.now, command.day_ms, self.day_marks.get(command.day_ms))
         if isinstance(command, cmd.DrawSecrets):

@@ -7,8 +7,9 @@ from decimal import Decimal
 from math import inf
 from typing import NamedTuple
 
-from bot.core import draws, plan
+from bot.core import draws, fees, plan
 from bot.core.events import Mark
+from bot.core.flow_records import FinalNav
 from bot.core.ledger import real_leverage
 from bot.core.outlook import NextSlice
 from bot.core.records import (
@@ -39,7 +40,7 @@ def consider(turn: Turn, mark: Mark) -> NextSlice | None:
     leverage = real_leverage(turn.book.ledger, mark.price)
     if turn.book.state is _ACTIVE and turn.book.opened:
         value = turn.book.ledger.value(mark.price)
-        if leverage is None:
+        if leverage is None and turn.book.units:
             turn.record(StateChanged(turn.now_ms, FundState.DEAD, mark.price, value))
         elif _too_small(turn, mark, value):
             turn.record(StateChanged(turn.now_ms, FundState.TOO_SMALL, mark.price, value))
@@ -87,6 +88,7 @@ def _rest_or_flatten(turn: Turn, mark: Mark, leverage: Leverage | None) -> NextS
     """A dead or too small fund holds nothing; flat, or as flat as the venue's minima allow, it rests."""
     left = plan.remaining(turn.book.ledger, mark.price, ZERO, turn.fund.sign, turn.contract)
     if plan.slice_quantity(left, turn.book.ledger, mark.price, turn.contract, None) == ZERO:
+        _close(turn, mark)
         turn.region = Region(ZERO, _HIGHEST, next_grid_ms(turn.now_ms))
         return None
     tolerance = _tolerance(turn, mark, ZERO)
@@ -94,6 +96,16 @@ def _rest_or_flatten(turn: Turn, mark: Mark, leverage: Leverage | None) -> NextS
     return _start(
         turn, mark, leverage, _Choice(Kind.FLATTEN, ZERO, urgency, turn.book.state.value, None, tolerance)
     )
+
+
+def _close(turn: Turn, mark: Mark) -> None:
+    """Say once what a unit is worth from now on; the management fee ends here."""
+    book = turn.book
+    if book.final is None and book.units:
+        fees.accrue(turn, mark.price, turn.now_ms)
+        value = max(book.ledger.value(mark.price), ZERO)
+        turn.record(FinalNav(turn.now_ms, value / book.units, value, book.units))
+        fees.attend(turn, mark)
 
 
 def _open(turn: Turn, mark: Mark, leverage: Leverage) -> NextSlice | None:

@@ -84,5 +84,10 @@ def client_order_id(incarnation: str, rebalance: str, order: int) -> str:
     return ID_PREFIX + digest
 
 
+def reference(key: str, number: int) -> str:
+    """The opaque name of a fund's `number`-th flow: it does not tell how many there were, nor whose."""
+    return blake2s(f"flow|{number}".encode(), key=bytes.fromhex(key), digest_size=10).hexdigest()
+
+
 ID_PREFIX = "ib"
 """Every order of ours starts so; an order on the account that does not is someone else's."""

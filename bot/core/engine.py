@@ -10,7 +10,17 @@ any work that could fail for reasons other than a bug.
 from collections.abc import Callable
 from typing import Any
 
-from bot.core import asking, publication, reconcile, settlement, upkeep
+from bot.core import (
+    asking,
+    cash,
+    dealing,
+    fees,
+    flow_requests,
+    publication,
+    reconcile,
+    settlement,
+    upkeep,
+)
 from bot.core import events as ev
 from bot.core.book import Book
 from bot.core.commands import Command
@@ -22,6 +32,7 @@ from bot.core.records import (
     ControlChanged,
     FundCreated,
     IncidentClosed,
+    Kind,
     RebalanceResumed,
     Record,
 )
@@ -66,6 +77,7 @@ def _drive(turn: Turn) -> None:
     publication.publish_due(turn)
     upkeep.keep_draws_queued(turn)
     settlement.attend(turn)
+    cash.attend(turn)
     mark = turn.mark
     if mark is None or not turn.live.reconciled:
         return
@@ -77,15 +89,30 @@ def _drive(turn: Turn) -> None:
         return
     if turn.book.rebalance is not None and turn.book.rebalance.parked:
         turn.record(RebalanceResumed(turn.now_ms))
+    if turn.book.flows and dealing.strike(turn, mark):
+        settlement.attend(turn)  # an order that rests is taken back for it
     if turn.live.funding_pending_ms is not None and not upkeep.emergency(turn, mark):
         return  # decisions wait the moment until the funding of this instant is booked
-    if turn.book.rebalance is not None:
+    fees.attend(turn, mark)
+    if turn.book.dealing is not None:
+        dealing.attend(turn, mark)
+    _trade(turn, mark)
+
+
+def _trade(turn: Turn, mark: ev.Mark) -> None:
+    """Go on with what is under way, a flow's trade first; with nothing under way, consider a rebalance."""
+    if turn.book.rebalance is not None and turn.book.rebalance.kind is Kind.FLOW:
+        dealing.progress(turn, mark)
+    open_ = turn.book.rebalance
+    if open_ is not None and open_.kind is not Kind.FLOW:
         progress(turn, mark)
         asking.take_settings(turn)
     if turn.book.rebalance is None:
         first = consider(turn, mark)
         if first is not None:
             begin(turn, mark, first)
+        elif turn.book.flows and turn.region is not None:
+            turn.region = dealing.bounded(turn, turn.region)
 
 
 def _opened(turn: Turn, event: ev.Opened) -> None:
@@ -118,6 +145,7 @@ def _marked(turn: Turn, event: ev.Mark) -> None:
         return  # an older mark never replaces a newer one
     if turn.mark is not None:
         upkeep.watch_funding(turn, turn.mark, event)
+        fees.watch(turn, turn.mark, event)
     turn.mark = event
     if not turn.live.feed_trusted:
         turn.live = turn.live._replace(feed_trusted=True)
@@ -171,6 +199,11 @@ def _reconcile_due(turn: Turn, _: ev.ReconcileDue) -> None:
         turn.reconcile()
 
 
+def _income_seen(turn: Turn, event: ev.IncomeSeen) -> None:
+    upkeep.income_seen(turn, event)
+    cash.looked(turn)
+
+
 def _woken(turn: Turn, _: ev.Wake) -> None:
     """Time passed; `_drive` sees what is due."""
 
@@ -197,7 +230,11 @@ _TAKE: dict[type, Callable[[Turn, Any], None]] = {
     ev.OrderUnknown: settlement.lost,
     ev.OrderMissing: settlement.missing,
     ev.TradesSeen: settlement.traded,
-    ev.IncomeSeen: upkeep.income_seen,
+    ev.IncomeSeen: _income_seen,
+    ev.FlowAsked: flow_requests.asked,
+    ev.RescaleAsked: flow_requests.rescale_asked,
+    ev.CashMoved: cash.moved,
+    ev.DayMarkSeen: fees.day_mark_seen,
     ev.AccountSeen: reconcile.account_seen,
     ev.ReadFailed: settlement.read_failed,
 }

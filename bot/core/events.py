@@ -275,12 +275,15 @@ class RescaleAsked(NamedTuple):
 
 
 class CashMoved(NamedTuple):
-    """What came of `MoveCash`; not `moved`: here people make transfers, and the venue tells of them."""
+    """What came of `MoveCash`: the id under which the venue's income will show the transfer.
+
+    None: here people make transfers, and the venue tells of them.
+    """
 
     time_ms: int
     wall_ms: int
     amount: Usd
-    moved: bool
+    income_id: str | None
 
 
 class DayMarkSeen(NamedTuple):

@@ -70,6 +70,15 @@ def progress(turn: Turn, mark: Mark) -> None:
     _propose(turn, mark, open_, goal, left, next_slice(turn.book, open_))
 
 
+def carry_on(turn: Turn, mark: Mark, left: Contracts) -> None:
+    """Propose the next slice of a rebalance that trades a quantity, of which `left` is left, in its time."""
+    open_ = _now(turn)
+    if turn.now_ms < open_.next_slice_ms:
+        turn.wake_at(open_.next_slice_ms)
+        return
+    _propose(turn, mark, open_, turn.book.position + left, left, next_slice(turn.book, open_))
+
+
 def park(turn: Turn) -> None:
     """Leave an open rebalance in a state from which the next start goes on.
 

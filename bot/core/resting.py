@@ -14,11 +14,13 @@ from bot.core.upkeep import emergency
 def is_over(turn: Turn, open_: OpenRebalance, order: Order) -> bool:
     """Whether `order` is to rest no longer; always so for one that never rested.
 
-    Its time is over; the process is about to stop, and the market is not; no position may be increased any
-    more; or leverage is where the rebalance has become the wrong one. An order that ended in the instant it
-    was sent never rested.
+    Its time is over; a dealing waits to be priced; the process is about to stop, and the market is not; no
+    position may be increased any more; or leverage is where the rebalance has become the wrong one. An order
+    that ended in the instant it was sent never rested.
     """
     if order.rests_until_ms is None or turn.now_ms >= order.rests_until_ms:
+        return True
+    if turn.book.dealing is not None and turn.book.dealing.nav is None:
         return True
     if order.state in FINAL and turn.now_ms == order.sent_ms:
         return True

@@ -4,14 +4,16 @@ An outcome that nobody knows is looked up by client id; it is never sent again. 
 when the venue can no longer accept it, has twice said that it knows nothing of it, and the position agrees.
 """
 
-from bot.core import draws, plan, publication, resting, upkeep
+from bot.core import cash, draws, fees, plan, publication, resting, upkeep
 from bot.core import events as ev
 from bot.core.commands import (
     CancelOrder,
     FetchAccount,
+    FetchDayMark,
     FetchIncome,
     FetchTouch,
     FetchTrades,
+    MoveCash,
     QueryOrder,
 )
 from bot.core.episode import OpenRebalance
@@ -236,6 +238,10 @@ def read_failed(turn: Turn, event: ev.ReadFailed) -> None:
         turn.reconcile(delay_s=2.0)
     elif event.what == FetchTouch.__name__:
         _touch_unread(turn)
+    elif event.what == MoveCash.__name__:
+        cash.unmoved(turn)
+    elif event.what == FetchDayMark.__name__:
+        fees.day_mark_unread(turn)
 
 
 def _touch_unread(turn: Turn) -> None:

@@ -29,8 +29,10 @@ class Live(NamedTuple):
 
     `funding_pending_ms`: a funding instant that has passed and is not yet booked. `*_tries` count repeats of
     a read; `missing` counts authoritative not-founds of the order under way; `proving` is the client id whose
-    death an account snapshot must confirm; `drawing` the sequence asked for; `settings` what the fund runs
-    by once its rebalance is over.
+    death an account snapshot must confirm; `drawing` the sequence asked for; `cash_moving`: a transfer was
+    asked for, `cash_id` is the income that it will show as, `cash_after_ms` when one may be asked for again,
+    `by_hand`: people make them; `day_mark`: the mark of a 00:00 UTC, `day_asked` the one that was asked for;
+    `settings` what the fund runs by once its rebalance is over.
     """
 
     feed_trusted: bool = True
@@ -46,6 +48,12 @@ class Live(NamedTuple):
     missing: int = 0
     proving: str | None = None
     drawing: int = 0
+    cash_moving: bool = False
+    cash_id: str = ""
+    cash_after_ms: int = 0
+    by_hand: bool = False
+    day_mark: tuple[int, Price] | None = None
+    day_asked: int = 0
     settings: Reconfigured | None = None
 
 

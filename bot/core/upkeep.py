@@ -3,8 +3,9 @@
 from decimal import Decimal
 from math import exp, log
 
+from bot.core import cash
 from bot.core.commands import DrawSecrets, FetchIncome
-from bot.core.disclosure import FUNDING
+from bot.core.disclosure import FUNDING, TRANSFER
 from bot.core.draws import commitment
 from bot.core.events import Drawn, Income, IncomeSeen, Mark
 from bot.core.ledger import real_leverage
@@ -120,3 +121,5 @@ def book_income(turn: Turn, items: tuple[Income, ...]) -> None:
     for item in items:
         if item.income_id not in turn.book.recent_income:
             turn.record(IncomeBooked(turn.now_ms, item.income_id, item.time_ms, item.kind, item.amount))
+            if item.kind == TRANSFER and item.amount < ZERO:
+                cash.withdrawn(turn, -item.amount)

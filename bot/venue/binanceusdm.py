@@ -240,10 +240,8 @@ class BinanceUsdm:
                 kind = text(row, "incomeType")
                 if kind in _EXPLAINED_BY_TRADES or row.get("asset") != "USDT":
                     continue
-                # A tranId is unique only within its kind.
-                income_id = f"{kind}:{text(row, 'tranId')}"
-                known = cash.known_as(kind)
-                item = Income(income_id, integer(row, "time"), known, number(row, "income"))
+                amount, income_id = number(row, "income"), cash.income_id(kind, text(row, "tranId"))
+                item = Income(income_id, integer(row, "time"), cash.known_as(kind), amount)
                 found[item.income_id] = item
             if len(rows) < _PAGE:
                 return tuple(sorted(found.values(), key=lambda item: (item.time_ms, item.income_id)))
@@ -284,9 +282,9 @@ class BinanceUsdm:
         """GET /fapi/v1/markPriceKlines."""
         return await cash.mark_at(requests, symbol, time_ms)
 
-    async def transfer(self, requests: "Requests", amount: Decimal) -> None:
+    async def transfer(self, requests: "Requests", amount: Decimal) -> str:
         """POST /sapi/v1/futures/transfer."""
-        await cash.transfer(requests, amount)
+        return await cash.transfer(requests, amount)
 
     async def pays_fees_in_usdt(self, requests: "Requests") -> bool:
         """GET /fapi/v1/feeBurn: with it on, fees are paid in BNB."""

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from bot.core.disclosure import TRANSFER
 from bot.core.units import ZERO, Price
-from bot.venue.answers import number
+from bot.venue.answers import number, text
 from bot.venue.errors import AnswerMalformed
 
 if TYPE_CHECKING:
@@ -31,11 +31,19 @@ def known_as(kind: str) -> str:
     return TRANSFER if kind in _TRANSFERS else kind
 
 
-async def transfer(requests: "Requests", amount: Decimal) -> None:
+def income_id(kind: str, transaction: str) -> str:
+    """The id of an income record: a tranId is unique only within its kind."""
+    return f"{kind}:{transaction}"
+
+
+async def transfer(requests: "Requests", amount: Decimal) -> str:
     """Between the spot wallet and the futures wallet, in the direction of the amount's sign."""
     direction = _TO_FUTURES if amount > ZERO else _TO_SPOT
     params = {"asset": "USDT", "amount": format(abs(amount), "f"), "type": direction}
-    await requests.write("sapiPostFuturesTransfer", params)
+    answer = await requests.write("sapiPostFuturesTransfer", params)
+    if not isinstance(answer, dict):
+        raise AnswerMalformed("the transfer is not an object")
+    return income_id(TRANSFER, text(answer, "tranId"))
 
 
 async def mark_at(requests: "Requests", symbol: str, time_ms: int) -> Price | None:

@@ -15,8 +15,10 @@ if TYPE_CHECKING:
 class Cash(Protocol):
     """Makes transfers, or leaves them to people."""
 
-    async def move(self, requests: "Requests", amount: "Usd") -> bool:
-        """Bring `amount` USDT onto the account, or take it off (< 0); False: that is not ours to do.
+    async def move(self, requests: "Requests", amount: "Usd") -> str | None:
+        """Bring `amount` USDT onto the account, or take it off (< 0), and give the id of its income record.
+
+        None: that is not ours to do.
 
         Raises `RequestFailed`, after which nobody knows whether it moved: the income records tell.
         """
@@ -26,10 +28,10 @@ class Cash(Protocol):
 class ByHand:
     """People make the transfers."""
 
-    async def move(self, requests: "Requests", amount: "Usd") -> bool:
+    async def move(self, requests: "Requests", amount: "Usd") -> str | None:
         """Nothing."""
         del requests, amount
-        return False
+        return None
 
 
 class BySpot:
@@ -38,7 +40,6 @@ class BySpot:
     def __init__(self, profile: "Profile") -> None:
         self._profile = profile
 
-    async def move(self, requests: "Requests", amount: "Usd") -> bool:
+    async def move(self, requests: "Requests", amount: "Usd") -> str | None:
         """One transfer."""
-        await self._profile.transfer(requests, amount)
-        return True
+        return await self._profile.transfer(requests, amount)

@@ -197,8 +197,8 @@ class Profile(Protocol):
         """The mark at a whole minute that is past; None where the venue keeps none of it."""
         ...
 
-    async def transfer(self, requests: "Requests", amount: Usd) -> None:
-        """Move USDT from the spot wallet to the futures wallet, or back (< 0), once."""
+    async def transfer(self, requests: "Requests", amount: Usd) -> str:
+        """Move USDT from the spot wallet to the futures wallet, or back (< 0), once: its income's id."""
         ...
 
     async def pays_fees_in_usdt(self, requests: "Requests") -> bool:

@@ -137,6 +137,6 @@ class Desk:
             case cmd.FetchDayMark(day_ms=day_ms):
                 return ev.DayMarkSeen(*now, day_ms, None)
             case cmd.MoveCash(amount=amount):
-                return ev.CashMoved(*now, amount, moved=False)
+                return ev.CashMoved(*now, amount, None)
             case cmd.DrawSecrets():
                 raise AssertionError("draws are not the venue's business")

@@ -1,0 +1,111 @@
+"""Deposits and withdrawals: whose they are, and asking for them.
+
+A deposit lands in *unallocated* cash, which is nobody's; a subscription that it covers takes it into escrow.
+A withdrawal pays redemptions first, then fees that are due, and then takes what is unallocated.
+"""
+
+from bot.core.commands import FetchIncome, MoveCash
+from bot.core.events import CashMoved
+from bot.core.flow_records import FeesPaid, FlowCancelled, FlowFunded, FlowKind, FlowPaid
+from bot.core.flows import Flow, FlowState
+from bot.core.records import FundState
+from bot.core.turn import Turn
+from bot.core.units import ZERO, Usd
+
+EXPIRY_MS = 3 * 86_400_000
+"""A subscription whose money has not come after this market time is over."""
+
+OVERDRAWN = "unmatched withdrawal"
+
+_ASK_AGAIN_MS = 60_000
+_LOOK_AGAIN_S = 1.0
+
+
+def attend(turn: Turn) -> None:
+    """Give deposits to the subscriptions that wait for them, end those that cannot go on, ask for cash."""
+    book = turn.book
+    if book.unallocated >= ZERO:
+        turn.close_incident(OVERDRAWN, "what was withdrawn is there again")
+    if turn.live.cash_id and turn.live.cash_id in book.recent_income:
+        turn.live = turn.live._replace(cash_id="", cash_moving=False)
+    for flow in book.flows:
+        if flow.kind is FlowKind.SUBSCRIBE and flow.nav is None:
+            _attend_subscription(turn, flow)
+    if book.flows and turn.live.reconciled and not turn.live.parking:
+        _ask(turn)
+
+
+def _attend_subscription(turn: Turn, flow: Flow) -> None:
+    reason = None
+    if turn.book.state is not FundState.ACTIVE:
+        reason = f"the fund is {turn.book.state}"
+    elif flow.state is FlowState.REQUESTED and turn.now_ms - flow.requested_ms > EXPIRY_MS:
+        reason = "its money did not come within three days"
+    if reason is not None:
+        turn.record(FlowCancelled(turn.now_ms, flow.reference, reason))
+    elif flow.state is FlowState.REQUESTED and turn.book.unallocated >= flow.amount:
+        turn.record(FlowFunded(turn.now_ms, flow.reference))
+
+
+def withdrawn(turn: Turn, amount: Usd) -> None:
+    """Recognise a withdrawal of `amount` (> 0): an exact payment first, else the oldest ones it covers."""
+    payable = [flow for flow in turn.book.flows if flow.state is FlowState.PAYABLE]
+    left = amount
+    for flow in [flow for flow in payable if flow.payable == amount][:1] or payable:
+        if flow.payable <= left:
+            turn.record(FlowPaid(turn.now_ms, flow.reference, flow.payable))
+            left -= flow.payable
+    fees = min(left, turn.book.fees_payable)
+    if fees > ZERO:
+        turn.record(FeesPaid(turn.now_ms, fees))
+    if turn.book.unallocated < ZERO:
+        turn.open_incident(
+            OVERDRAWN,
+            f"a withdrawal of {amount} took {-turn.book.unallocated} more than was payable or unallocated",
+            "bring the difference back onto the account: it is the holders' money",
+            stops_increases=True,
+        )
+
+
+def moved(turn: Turn, event: CashMoved) -> None:
+    """A transfer was made, or is left to people; either way the income records tell what there is."""
+    if event.income_id is None:
+        turn.live = turn.live._replace(cash_moving=False, by_hand=True)
+    else:
+        turn.live = turn.live._replace(cash_id=event.income_id)
+    turn.commands.append(FetchIncome(turn.book.income_cursor_ms))
+
+
+def looked(turn: Turn) -> None:
+    """Income was read: a transfer that was made and is not in it yet is looked for again."""
+    if turn.live.cash_id and turn.live.cash_id not in turn.book.recent_income:
+        turn.commands.append(FetchIncome(turn.book.income_cursor_ms, _LOOK_AGAIN_S))
+
+
+def unmoved(turn: Turn) -> None:
+    """Nobody knows whether the transfer was made: the income records tell, and then it may be asked again."""
+    again_ms = turn.now_ms + _ASK_AGAIN_MS
+    turn.live = turn.live._replace(cash_moving=False, cash_after_ms=again_ms)
+    turn.commands.append(FetchIncome(turn.book.income_cursor_ms, _LOOK_AGAIN_S))
+
+
+def _ask(turn: Turn) -> None:
+    """Ask for the next transfer, one at a time: the account has shown that it is still wanted."""
+    live = turn.live
+    amount = next((wanted for wanted in map(_wanted, turn.book.flows) if wanted), ZERO)
+    if live.cash_moving or live.by_hand or amount == ZERO:
+        return
+    if turn.now_ms < live.cash_after_ms:
+        turn.wake_at(live.cash_after_ms)
+        return
+    turn.live = live._replace(cash_moving=True)
+    turn.commands.append(MoveCash(amount))
+
+
+def _wanted(flow: Flow) -> Usd:
+    """The transfer that a flow waits for."""
+    if flow.state is FlowState.PAYABLE:
+        return -flow.payable
+    if flow.kind is FlowKind.SUBSCRIBE and flow.state is FlowState.REQUESTED:
+        return flow.amount
+    return ZERO

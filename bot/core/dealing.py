@@ -1,0 +1,225 @@
+"""A dealing: strike its mark, price what was ready, cross, trade the rest in proportion, settle.
+
+    strike -> price -> cross -> trade (a rebalance of kind `flow`) -> in cash what cannot be traded -> settle
+
+The mark is that of a fixed grid of time, whether a rebalance runs or not. The flow's trade comes between two
+slices of a rebalance under way, which then goes on: a flow in proportion moves no leverage, so neither has to
+know of the other. An emergency goes first. docs/funds.md has the rules in words.
+"""
+
+from decimal import Decimal
+
+from bot.core import execution, fees, plan, shares
+from bot.core.events import Mark
+from bot.core.flow_records import (
+    DealingClosed,
+    DealingStruck,
+    FlowCancelled,
+    FlowKind,
+    FlowPriced,
+    FlowsCrossed,
+    FlowSettled,
+    FlowsInCash,
+)
+from bot.core.flows import Dealing, Flow, FlowState, waiting
+from bot.core.ledger import real_leverage
+from bot.core.limits import contradicts
+from bot.core.records import Ending, FundState, Kind, RebalanceFinished, RebalanceStarted
+from bot.core.turn import Region, Turn
+from bot.core.units import ZERO, Contracts, Price, Urgency
+from bot.core.upkeep import emergency
+
+STALLED_MS = 60_000
+"""A flow's trade that is not done after this market time makes way, and is taken up again."""
+
+
+def due_ms(turn: Turn) -> int | None:
+    """When the next dealing is due for what is ready; None where nothing waits."""
+    ready = [flow.ready_ms for flow in waiting(turn.book.flows) if flow.ready_ms is not None]
+    return turn.fund.terms.dealing_after(min(ready)) if ready else None
+
+
+def bounded(turn: Turn, region: Region) -> Region | None:
+    """The hold region up to the next dealing; none while one is under way."""
+    if turn.book.dealing is not None:
+        return None
+    due = due_ms(turn)
+    return region if due is None else region._replace(until_ms=min(region.until_ms, due))
+
+
+def attend(turn: Turn, mark: Mark) -> None:
+    """Take a dealing as far as it goes at this mark; a flow's trade may be under way afterwards."""
+    dealing = turn.book.dealing
+    if dealing is None or _must_wait(turn, mark, dealing):
+        return
+    if dealing.nav is not None:
+        _trade(turn, mark, mark.price)
+    elif _priced(turn, mark, dealing):
+        _trade(turn, mark, dealing.mark)
+
+
+def progress(turn: Turn, mark: Mark) -> None:
+    """Carry a flow's trade on; it ends when what is left is too small, or must make way."""
+    open_ = turn.book.rebalance
+    if open_ is None or open_.order is not None:
+        return
+    left = _left(turn, mark)
+    if left == ZERO or _stopped(turn):
+        _finish(turn, mark, Ending.DONE)
+        _settle(turn, mark.price)
+    elif _blocked(turn, mark) or turn.now_ms - open_.started_ms > STALLED_MS:
+        _finish(turn, mark, Ending.SUPERSEDED)
+    else:
+        execution.carry_on(turn, mark, left)
+
+
+def strike(turn: Turn, mark: Mark) -> bool:
+    """The first trusted mark at or after a dealing is its price, for all that was ready before it."""
+    due = due_ms(turn)
+    if turn.book.dealing is not None or due is None or mark.time_ms < due:
+        return False
+    if not turn.live.feed_trusted or contradicts(mark.price, mark.index_price):
+        return False
+    dealing_ms = turn.fund.terms.dealing_at(mark.time_ms)
+    if not any(_takes_part(turn, mark, flow, dealing_ms) for flow in turn.book.flows):
+        return False
+    turn.record(DealingStruck(turn.now_ms, dealing_ms, mark.price))
+    return True
+
+
+def _takes_part(turn: Turn, mark: Mark, flow: Flow, dealing_ms: int) -> bool:
+    """Whether a flow is dealt now. Subscriptions wait while positions may not be increased."""
+    if flow.nav is not None or flow.ready_ms is None or flow.ready_ms >= dealing_ms:
+        return False
+    return flow.kind is FlowKind.REDEEM or turn.increases_refused(mark) is None
+
+
+def _must_wait(turn: Turn, mark: Mark, dealing: Dealing) -> bool:
+    """What the dealing's mark found under way is booked first; an emergency and its retry time too."""
+    open_ = turn.book.rebalance
+    return (
+        (open_ is not None and (open_.order is not None or open_.kind is Kind.FLOW))
+        or (open_ is not None and open_.urgency is Urgency.EMERGENCY)
+        or turn.live.funding_pending_ms is not None
+        or not fees.charged(turn, dealing.dealing_ms)
+        or turn.now_ms < dealing.retry_ms
+        or emergency(turn, mark)
+    )
+
+
+def _priced(turn: Turn, mark: Mark, dealing: Dealing) -> bool:
+    """Give every flow that takes part the true NAV at the dealing's mark, and let both sides meet.
+
+    False where there is nobody, or nothing, to deal with.
+    """
+    book = turn.book
+    batch = [flow for flow in book.flows if _takes_part(turn, mark, flow, dealing.dealing_ms)]
+    if batch:
+        fees.accrue(turn, dealing.mark, dealing.dealing_ms)
+    nav = shares.Shares(book.ledger, book.units).nav(dealing.mark)
+    if not batch or nav is None or nav <= ZERO:
+        for flow in batch:
+            turn.record(FlowCancelled(turn.now_ms, flow.reference, "the fund has no value left"))
+        turn.record(DealingClosed(turn.now_ms))
+        return False
+    rate = turn.fund.terms.subscribe_fee
+    for flow in batch:
+        fee = shares.up(flow.amount * rate) if flow.kind is FlowKind.SUBSCRIBE else ZERO
+        turn.record(FlowPriced(turn.now_ms, flow.reference, nav, fee))
+    units, paid, received = shares.cross(_now(turn).pot, nav)
+    if units > ZERO:
+        turn.record(FlowsCrossed(turn.now_ms, units, paid, received))
+    return True
+
+
+def _now(turn: Turn) -> Dealing:
+    """The dealing under way."""
+    if turn.book.dealing is None:
+        raise ValueError("no dealing is open")
+    return turn.book.dealing
+
+
+def _trade(turn: Turn, mark: Mark, price: Price) -> None:
+    """Begin the trade of what is left in the pot; where nothing can be traded, settle in cash at `price`."""
+    left = _left(turn, mark)
+    if left == ZERO or _stopped(turn):
+        _settle(turn, price)
+        return
+    if _blocked(turn, mark):
+        return
+    book = turn.book
+    leverage = real_leverage(book.ledger, mark.price)
+    turn.record(
+        RebalanceStarted(
+            turn.now_ms,
+            book.rebalances + 1,
+            Kind.FLOW,
+            "redemptions" if _now(turn).pot.units else "subscriptions",
+            Urgency.PROMPT,
+            None,
+            leverage if leverage is not None else ZERO,
+            plan.CLOSE_ENOUGH,
+            mark.price,
+            book.position,
+            leverage,
+        )
+    )
+
+
+def _left(turn: Turn, mark: Mark) -> Contracts:
+    """The signed quantity that the pot still has to trade at this mark."""
+    books = shares.Shares(turn.book.ledger, turn.book.units)
+    return shares.quantity_to_trade(books, _now(turn).pot, mark.price, turn.contract)
+
+
+def _stopped(turn: Turn) -> bool:
+    """Whether subscriptions can go no further, for the fund is no longer active: the rest is returned."""
+    pot = _now(turn).pot
+    return pot.cash > ZERO and turn.book.state is not FundState.ACTIVE
+
+
+def _blocked(turn: Turn, mark: Mark) -> bool:
+    """Whether the trade may not be made now: an emergency goes first, and increases may be stopped."""
+    redeems = _now(turn).pot.units > ZERO
+    return emergency(turn, mark) or (not redeems and turn.increases_refused(mark) is not None)
+
+
+def _finish(turn: Turn, mark: Mark, ending: Ending) -> None:
+    ledger = turn.book.ledger
+    leverage = real_leverage(ledger, mark.price)
+    turn.record(RebalanceFinished(turn.now_ms, ending, mark.price, ledger.position, leverage))
+    turn.reconcile()
+
+
+def _settle(turn: Turn, price: Price) -> None:
+    """What could not be traded goes in or out as cash, at `price`; then every flow gets its portion."""
+    book, pot = turn.book, _now(turn).pot
+    if (pot.units or pot.cash) and not _stopped(turn) and book.ledger.value(price) > ZERO:
+        kind = FlowKind.REDEEM if pot.units else FlowKind.SUBSCRIBE
+        books = shares.Shares(book.ledger, book.units)
+        units, amount = shares.in_cash(books, pot, price, turn.contract.taker_fee)
+        turn.record(FlowsInCash(turn.now_ms, kind, price, units, amount))
+    _settle_flows(turn, _now(turn).pot)
+    turn.record(DealingClosed(turn.now_ms))
+
+
+def _settle_flows(turn: Turn, pot: shares.Pot) -> None:
+    priced = [flow for flow in turn.book.flows if flow.state is FlowState.PRICED]
+    for kind in FlowKind:
+        side = [flow for flow in priced if flow.kind is kind]
+        weights = sum((_weight(flow) for flow in side), ZERO)
+        for flow in side:
+            weight = _weight(flow)
+            if kind is FlowKind.SUBSCRIBE:
+                units = shares.portion(pot.issued, weight, weights)
+                returned = shares.portion(max(pot.cash, ZERO), weight, weights)
+                turn.record(FlowSettled(turn.now_ms, flow.reference, units, ZERO, ZERO, returned))
+            else:
+                gross = shares.portion(pot.received, weight, weights)
+                fee = shares.up(gross * turn.fund.terms.redeem_fee)
+                turn.record(FlowSettled(turn.now_ms, flow.reference, flow.amount, gross - fee, fee))
+
+
+def _weight(flow: Flow) -> Decimal:
+    """A flow's weight among those of its side: money that goes in, or units."""
+    return flow.amount - flow.fee if flow.kind is FlowKind.SUBSCRIBE else flow.amount

@@ -1,0 +1,139 @@
+"""Requests for flows and for other units: whether one can be taken now, and taking it.
+
+A request is taken whole or not at all, in the one step that records it. Asked again under the same
+idempotency key, it changes nothing, after a restart as before it.
+"""
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+from bot.core import draws
+from bot.core.commands import FetchIncome
+from bot.core.events import FlowAsked, RescaleAsked
+from bot.core.flow_records import FlowKind, FlowRequested, UnitsRescaled
+from bot.core.flows import FlowState, Receipt
+from bot.core.records import Control, FundState
+from bot.core.shares import GRID, Shares
+from bot.core.turn import State, Turn
+from bot.core.units import ZERO
+
+ABSURD = Decimal("1e15")
+LARGEST_RATIO = 1_000_000_000
+_DAY_MS = 86_400_000
+
+
+def refusal(state: State, event: FlowAsked | RescaleAsked) -> str | None:
+    """Why `step` would not take this request at this moment; None where it would, or has taken it before."""
+    turn = Turn(state, event)
+    if isinstance(event, RescaleAsked):
+        return next(_against_rescaling(turn, event), None)
+    known = turn.book.receipts.get(event.request_id)
+    if known is not None:
+        return None if same(known, event) else "this Idempotency-Key was used for another request"
+    return next(_against(turn, event), None)
+
+
+def same(receipt: Receipt, event: FlowAsked) -> bool:
+    """Whether the request is the one that was acknowledged by this receipt."""
+    return (receipt.kind, receipt.amount) == (event.kind, event.amount)
+
+
+def asked(turn: Turn, event: FlowAsked) -> None:
+    """Take a subscription or redemption on record; a subscription's money is looked for at once."""
+    if event.request_id in turn.book.receipts or next(_against(turn, event), None) is not None:
+        return
+    number = len(turn.book.receipts) + 1
+    reference = draws.reference(turn.book.key, number)
+    dealing_ms = turn.fund.terms.dealing_after(turn.now_ms)
+    turn.record(FlowRequested(turn.now_ms, reference, event.kind, event.amount, event.request_id, dealing_ms))
+    if event.kind is FlowKind.SUBSCRIBE and turn.live.by_hand:
+        turn.commands.append(FetchIncome(turn.book.income_cursor_ms))
+
+
+def rescale_asked(turn: Turn, event: RescaleAsked) -> None:
+    """Consolidate or split the units: everybody's alike, at one instant, so that nothing else changes."""
+    if next(_against_rescaling(turn, event), None) is None:
+        turn.record(UnitsRescaled(turn.now_ms, event.numerator, event.denominator, event.author, event.why))
+
+
+def available_units(turn: Turn) -> Decimal:
+    """Units that nobody has asked to redeem yet; those on their way to subscribers are not theirs yet."""
+    book = turn.book
+    pot = book.dealing.pot if book.dealing is not None else None
+    wanted = sum(
+        (f.amount for f in book.flows if f.kind is FlowKind.REDEEM and f.state is FlowState.REQUESTED), ZERO
+    )
+    return book.units - wanted - (ZERO if pot is None else pot.units + pot.issued)
+
+
+def _against(turn: Turn, event: FlowAsked) -> Iterator[str]:
+    """What speaks against a flow; each is looked at only where those before it do not hold."""
+    amount, book, mark = event.amount, turn.book, turn.mark
+    if not amount.is_finite() or amount <= ZERO:
+        yield "the amount must be a positive number"
+    if amount >= ABSURD:
+        yield f"the amount must be below {ABSURD:f}"
+    if amount % GRID:
+        yield "the amount has more than 8 decimals"
+    if book.control is Control.HALTED:
+        yield "the fund is halted, and takes no flows; try again once it is resumed"
+    if book.created is None or mark is None:
+        yield "the fund has no mark yet; try again in a moment"
+    elif event.kind is FlowKind.SUBSCRIBE:
+        yield from _against_subscription(turn, amount, book.ledger.value(mark.price))
+    else:
+        yield from _against_redemption(turn, amount, Shares(book.ledger, book.units).nav(mark.price) or ZERO)
+
+
+def _against_subscription(turn: Turn, amount: Decimal, value: Decimal) -> Iterator[str]:
+    terms = turn.fund.terms
+    if turn.book.state is not FundState.ACTIVE:
+        yield f"the fund is {turn.book.state}: redemptions only"
+    if amount < terms.min_subscribe:
+        yield f"the smallest subscription is {terms.min_subscribe:f} USDT"
+    if terms.daily_subscribe is not None:
+        left = terms.daily_subscribe - _today(turn, FlowKind.SUBSCRIBE)
+        if amount > left:
+            yield f"the day's limit leaves {max(left, ZERO):f} USDT until 00:00 UTC"
+    if terms.capacity is not None:
+        coming = sum((f.amount for f in turn.book.flows if f.kind is FlowKind.SUBSCRIBE), ZERO)
+        if value + coming + amount > terms.capacity:
+            yield f"it would take the fund beyond its capacity of {terms.capacity:f} USDT"
+
+
+def _against_redemption(turn: Turn, units: Decimal, nav: Decimal) -> Iterator[str]:
+    terms, available = turn.fund.terms, available_units(turn)
+    if units > available:
+        yield f"{max(available, ZERO):f} units can be redeemed: there are no more"
+    if nav <= ZERO:
+        yield "the fund has no value left"
+    if units * nav < terms.min_redeem and units < available:
+        yield f"the smallest redemption is worth {terms.min_redeem:f} USDT, or is of all units"
+    if terms.daily_redeem is not None:
+        left = terms.daily_redeem - _today(turn, FlowKind.REDEEM) * nav
+        if units * nav > left:
+            yield f"the day's limit leaves units worth {max(left, ZERO):.2f} USDT until 00:00 UTC"
+
+
+def _today(turn: Turn, kind: FlowKind) -> Decimal:
+    """What was asked for since 00:00 UTC."""
+    since_ms = turn.now_ms // _DAY_MS * _DAY_MS
+    total = ZERO
+    for receipt in reversed(turn.book.receipts.values()):
+        if receipt.requested_ms < since_ms:
+            break
+        if receipt.kind is kind:
+            total += receipt.amount
+    return total
+
+
+def _against_rescaling(turn: Turn, event: RescaleAsked) -> Iterator[str]:
+    pair = (event.numerator, event.denominator)
+    if min(pair) != 1 or not 1 < max(pair) <= LARGEST_RATIO:
+        yield f"the ratio must be a whole number from 2 to {LARGEST_RATIO}"
+    if turn.book.created is None:
+        yield "the fund has not begun yet"
+    if turn.book.dealing is not None:
+        yield "a dealing is under way; try again in a minute"
+    if turn.book.units * event.numerator < event.denominator:
+        yield "less than one unit would be left"
