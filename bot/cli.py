@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from bot import cli_compare, cli_control, cli_data, cli_examples, cli_study, cli_sweep
+from bot import cli_compare, cli_control, cli_data, cli_examples, cli_flows, cli_study, cli_sweep
 from bot.cli_errors import explain
 
 if TYPE_CHECKING:
@@ -224,6 +224,11 @@ app.command(epilog=cli_control.REBALANCE_EXAMPLE)(cli_control.rebalance)
 app.command(epilog=cli_control.FLATTEN_EXAMPLE)(cli_control.flatten)
 app.command(epilog=cli_control.RELOAD_EXAMPLE)(cli_control.reload)
 app.command(epilog=cli_control.ACKNOWLEDGE_EXAMPLE)(cli_control.acknowledge)
+app.command(epilog=cli_flows.SUBSCRIBE_EXAMPLE)(cli_flows.subscribe)
+app.command(epilog=cli_flows.REDEEM_EXAMPLE)(cli_flows.redeem)
+app.command(epilog=cli_flows.FLOWS_EXAMPLE)(cli_flows.flows)
+app.command(epilog=cli_flows.CONSOLIDATE_EXAMPLE)(cli_flows.consolidate)
+app.command(epilog=cli_flows.SPLIT_EXAMPLE)(cli_flows.split)
 app.command(epilog=cli_study.BACKTEST_EXAMPLE)(cli_study.backtest)
 app.add_typer(cli_data.data, name="data")
 app.command(epilog=cli_compare.COMPARE_EXAMPLE)(cli_compare.compare)

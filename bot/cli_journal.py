@@ -3,7 +3,9 @@
 from bot.cli_daemon import ask
 from bot.core.book import fold
 from bot.core.history import Json, RebalanceEntry, RebalanceHistory
+from bot.daemon.flow_desk import flow_json
 from bot.daemon.status import FundStatus, fund_status, last_known_mark
+from bot.errors import RefusedError, did_you_mean
 from bot.journal.journal import JournalReader
 from bot.journal.sqlite import open_reader
 from bot.settings import Settings
@@ -35,6 +37,22 @@ def read_funds(settings: Settings) -> list[FundStatus]:
         fund_status(fund, books[fund.name], last_known_mark(books[fund.name]), settings.mode)
         for fund in settings.funds
     ]
+
+
+def read_flows(settings: Settings, fund: str) -> list[Json]:
+    """Give a fund's open flows and the last ones that are over, oldest first: the daemon's or the journal's.
+
+    Raises `RefusedError` for a fund that is unknown.
+    """
+    live = ask(settings, f"/api/v1/funds/{fund}/flows")
+    if live is not None:
+        return list(live)
+    with open_reader(settings.data_dir, settings.journal_key) as journal:
+        if fund not in journal.funds():
+            known = did_you_mean(fund, journal.funds())
+            raise RefusedError(f"{fund}: the journal knows no such fund; {known}")
+        book = fold(journal.read(fund))
+    return [flow_json(fund, flow) for flow in (*book.closed_flows, *book.flows)]
 
 
 def _entries(journal: JournalReader, fund: str) -> tuple[RebalanceEntry, ...]:

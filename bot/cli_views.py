@@ -56,6 +56,34 @@ def print_rebalances(rebalances: Sequence[Mapping[str, Any]], console: Console |
     console.print(table)
 
 
+def print_flows(flows: Sequence[Mapping[str, Any]], console: Console | None = None) -> None:
+    """Print flow objects, one row each."""
+    console = console or _console()
+    if not flows:
+        console.print("No flow yet.")
+        return
+    table = _table(
+        ("requested (UTC)", "left"),
+        ("reference", "left"),
+        ("kind", "left"),
+        ("state", "left"),
+        ("USDT", "right"),
+        ("units", "right"),
+        ("NAV", "right"),
+    )
+    for flow in flows:
+        table.add_row(
+            str(flow["requested_at"])[:19].replace("T", " "),
+            str(flow["reference"]),
+            str(flow["kind"]),
+            str(flow["state"]),
+            _rounded(flow["amount"], 2),
+            _rounded(flow["units"], 4),
+            _rounded(flow["nav"], 6),
+        )
+    console.print(table)
+
+
 def print_backtests(results: Mapping[str, Mapping[str, Any]], console: Console | None = None) -> None:
     """Print CONTRACT's backtest objects side by side, one column each, and their warnings."""
     console = console or _console()

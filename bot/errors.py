@@ -17,6 +17,10 @@ class RefusedError(_OneLineError):
     """The command was understood, and refused or failed: it ends with exit code 1."""
 
 
+class AmountRefusedError(RefusedError):
+    """The amount that was asked for cannot be dealt; another one might be."""
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Name the nearest known word ("did you mean X?"), or every one where none is near.
 

@@ -47,6 +47,7 @@ class Book:
     fee_daily: Decimal = ZERO
     fee_ms: int = 0
     flows: tuple[Flow, ...] = ()
+    closed_flows: tuple[Flow, ...] = ()
     dealing: Dealing | None = None
     receipts: dict[str, Receipt] = field(default_factory=dict)
     final: FinalNav | None = None

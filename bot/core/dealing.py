@@ -24,7 +24,7 @@ from bot.core.flow_records import (
 from bot.core.flows import Dealing, Flow, FlowState, waiting
 from bot.core.ledger import real_leverage
 from bot.core.limits import contradicts
-from bot.core.records import Ending, FundState, Kind, RebalanceFinished, RebalanceStarted
+from bot.core.records import Ending, FundState, Kind, RebalanceStarted
 from bot.core.turn import Region, Turn
 from bot.core.units import ZERO, Contracts, Price, Urgency
 from bot.core.upkeep import emergency
@@ -65,10 +65,10 @@ def progress(turn: Turn, mark: Mark) -> None:
         return
     left = _left(turn, mark)
     if left == ZERO or _stopped(turn):
-        _finish(turn, mark, Ending.DONE)
+        execution.finish(turn, mark, Ending.DONE)
         _settle(turn, mark.price)
     elif _blocked(turn, mark) or turn.now_ms - open_.started_ms > STALLED_MS:
-        _finish(turn, mark, Ending.SUPERSEDED)
+        execution.finish(turn, mark, Ending.SUPERSEDED)
     else:
         execution.carry_on(turn, mark, left)
 
@@ -182,13 +182,6 @@ def _blocked(turn: Turn, mark: Mark) -> bool:
     """Whether the trade may not be made now: an emergency goes first, and increases may be stopped."""
     redeems = _now(turn).pot.units > ZERO
     return emergency(turn, mark) or (not redeems and turn.increases_refused(mark) is not None)
-
-
-def _finish(turn: Turn, mark: Mark, ending: Ending) -> None:
-    ledger = turn.book.ledger
-    leverage = real_leverage(ledger, mark.price)
-    turn.record(RebalanceFinished(turn.now_ms, ending, mark.price, ledger.position, leverage))
-    turn.reconcile()
 
 
 def _settle(turn: Turn, price: Price) -> None:

@@ -253,7 +253,7 @@ class Reconfigured(NamedTuple):
 class FlowAsked(NamedTuple):
     """Someone wants to subscribe `amount` USDT, or to redeem `amount` units.
 
-    `request_id` is the request's idempotency key: one that is known already changes nothing.
+    `request_id` is the request's idempotency key: one that is known already changes nothing. Empty: none.
     """
 
     time_ms: int

@@ -55,7 +55,7 @@ def progress(turn: Turn, mark: Mark) -> None:
     left = plan.lots_to(goal, ledger, contract)
     ending = _ending(turn, mark, open_, left)
     if ending is not None:
-        _finish(turn, mark, ending)
+        finish(turn, mark, ending)
         return
     if not open_.increasing and turn.now_ms - open_.started_ms > UNFILLED_LIMIT_MS:
         turn.open_incident(
@@ -116,7 +116,8 @@ def _ending(turn: Turn, mark: Mark, open_: OpenRebalance, left: Contracts) -> En
     return None
 
 
-def _finish(turn: Turn, mark: Mark, ending: Ending) -> None:
+def finish(turn: Turn, mark: Mark, ending: Ending) -> None:
+    """The rebalance under way is over: ledger and venue are compared, and its reveal is scheduled."""
     ledger, number = turn.book.ledger, _now(turn).number
     turn.record(
         RebalanceFinished(turn.now_ms, ending, mark.price, ledger.position, real_leverage(ledger, mark.price))

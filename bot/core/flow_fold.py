@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from bot.core.book import Book
     from bot.core.records import Filled
 
+KEPT = 100
+"""Flows that are over and still in the book; the journal has them all."""
+
 RETRY_MS = 60_000
 """How long a flow's trade that had to make way waits, market time."""
 
@@ -48,8 +51,11 @@ def _change(book: "Book", reference: str, **changes: Any) -> None:
     )
 
 
-def _drop(book: "Book", reference: str) -> None:
+def _close(book: "Book", reference: str, time_ms: int, **changes: Any) -> None:
+    """The flow is over; the last ones are kept, for those who ask what became of theirs."""
+    over = find(book.flows, reference)._replace(over_ms=time_ms, **changes)
     book.flows = tuple(flow for flow in book.flows if flow.reference != reference)
+    book.closed_flows = (*book.closed_flows, over)[-KEPT:]
 
 
 def _requested(book: "Book", record: rec.FlowRequested) -> None:
@@ -72,7 +78,7 @@ def _cancelled(book: "Book", record: rec.FlowCancelled) -> None:
     if flow.state is FlowState.FUNDED:
         book.escrow -= flow.amount
         book.unallocated += flow.amount
-    _drop(book, record.reference)
+    _close(book, record.reference, record.time_ms, state=FlowState.CANCELLED, reason=record.reason)
 
 
 def _struck(book: "Book", record: rec.DealingStruck) -> None:
@@ -126,14 +132,15 @@ def _settled(book: "Book", record: rec.FlowSettled) -> None:
         book.escrow -= record.returned
         book.unallocated += record.returned
         pot = pot._replace(cash=pot.cash - record.returned, issued=pot.issued - record.units)
-        _drop(book, record.reference)
+        got: dict[str, Any] = {"units": record.units, "returned": record.returned}
+        _close(book, record.reference, record.time_ms, state=FlowState.SETTLED, **got)
     else:
         book.payable -= record.fee
         book.fees_payable += record.fee
         pot = pot._replace(received=pot.received - record.amount - record.fee)
         _change(book, record.reference, state=FlowState.PAYABLE, payable=record.amount, fee=record.fee)
         if record.amount == ZERO:
-            _drop(book, record.reference)
+            _close(book, record.reference, record.time_ms, state=FlowState.PAID)
     book.dealing = dealing._replace(pot=pot)
 
 
@@ -153,7 +160,7 @@ def _closed(book: "Book", _: rec.DealingClosed) -> None:
 def _paid(book: "Book", record: rec.FlowPaid) -> None:
     _withdrawn(book, record.amount)
     book.payable -= record.amount
-    _drop(book, record.reference)
+    _close(book, record.reference, record.time_ms, state=FlowState.PAID)
 
 
 def _rate_set(book: "Book", record: rec.FeeRateSet) -> None:

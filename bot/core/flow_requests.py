@@ -6,12 +6,14 @@ idempotency key, it changes nothing, after a restart as before it.
 
 from collections.abc import Iterator
 from decimal import Decimal
+from typing import NamedTuple
 
 from bot.core import draws
+from bot.core.asking import RequestIdReusedError
 from bot.core.commands import FetchIncome
 from bot.core.events import FlowAsked, RescaleAsked
 from bot.core.flow_records import FlowKind, FlowRequested, UnitsRescaled
-from bot.core.flows import FlowState, Receipt
+from bot.core.flows import FlowState
 from bot.core.records import Control, FundState
 from bot.core.shares import GRID, Shares
 from bot.core.turn import State, Turn
@@ -19,23 +21,41 @@ from bot.core.units import ZERO
 
 ABSURD = Decimal("1e15")
 LARGEST_RATIO = 1_000_000_000
+UNNAMED = "§"
+"""Begins the id of a request without one; no idempotency key that comes over HTTP can."""
 _DAY_MS = 86_400_000
 
 
-def refusal(state: State, event: FlowAsked | RescaleAsked) -> str | None:
-    """Why `step` would not take this request at this moment; None where it would, or has taken it before."""
+class Rescaling(NamedTuple):
+    """A change of units: `numerator` new ones for `denominator` old ones, by whom and why."""
+
+    numerator: int
+    denominator: int
+    author: str
+    why: str
+
+
+class Objection(NamedTuple):
+    """Why a request is not taken; `of_amount`: another amount might be."""
+
+    reason: str
+    of_amount: bool = True
+
+
+def refusal(state: State, event: FlowAsked | RescaleAsked) -> Objection | None:
+    """Why `step` would not take this request at this moment; None where it would, or has taken it before.
+
+    Raises `RequestIdReusedError` where its idempotency key belongs to another request.
+    """
     turn = Turn(state, event)
     if isinstance(event, RescaleAsked):
         return next(_against_rescaling(turn, event), None)
     known = turn.book.receipts.get(event.request_id)
     if known is not None:
-        return None if same(known, event) else "this Idempotency-Key was used for another request"
+        if (known.kind, known.amount) != (event.kind, event.amount):
+            raise RequestIdReusedError
+        return None
     return next(_against(turn, event), None)
-
-
-def same(receipt: Receipt, event: FlowAsked) -> bool:
-    """Whether the request is the one that was acknowledged by this receipt."""
-    return (receipt.kind, receipt.amount) == (event.kind, event.amount)
 
 
 def asked(turn: Turn, event: FlowAsked) -> None:
@@ -43,9 +63,10 @@ def asked(turn: Turn, event: FlowAsked) -> None:
     if event.request_id in turn.book.receipts or next(_against(turn, event), None) is not None:
         return
     number = len(turn.book.receipts) + 1
+    request_id = event.request_id or f"{UNNAMED}{number}"
     reference = draws.reference(turn.book.key, number)
     dealing_ms = turn.fund.terms.dealing_after(turn.now_ms)
-    turn.record(FlowRequested(turn.now_ms, reference, event.kind, event.amount, event.request_id, dealing_ms))
+    turn.record(FlowRequested(turn.now_ms, reference, event.kind, event.amount, request_id, dealing_ms))
     if event.kind is FlowKind.SUBSCRIBE and turn.live.by_hand:
         turn.commands.append(FetchIncome(turn.book.income_cursor_ms))
 
@@ -66,53 +87,55 @@ def available_units(turn: Turn) -> Decimal:
     return book.units - wanted - (ZERO if pot is None else pot.units + pot.issued)
 
 
-def _against(turn: Turn, event: FlowAsked) -> Iterator[str]:
+def _against(turn: Turn, event: FlowAsked) -> Iterator[Objection]:
     """What speaks against a flow; each is looked at only where those before it do not hold."""
     amount, book, mark = event.amount, turn.book, turn.mark
     if not amount.is_finite() or amount <= ZERO:
-        yield "the amount must be a positive number"
+        yield Objection("the amount must be a positive number")
     if amount >= ABSURD:
-        yield f"the amount must be below {ABSURD:f}"
+        yield Objection(f"the amount must be below {ABSURD:f}")
     if amount % GRID:
-        yield "the amount has more than 8 decimals"
+        yield Objection("the amount has more than 8 decimals")
     if book.control is Control.HALTED:
-        yield "the fund is halted, and takes no flows; try again once it is resumed"
+        yield Objection(
+            "the fund is halted and takes no flows; ask again when it is resumed", of_amount=False
+        )
     if book.created is None or mark is None:
-        yield "the fund has no mark yet; try again in a moment"
+        yield Objection("the fund has no mark yet; try again in a moment", of_amount=False)
     elif event.kind is FlowKind.SUBSCRIBE:
         yield from _against_subscription(turn, amount, book.ledger.value(mark.price))
     else:
         yield from _against_redemption(turn, amount, Shares(book.ledger, book.units).nav(mark.price) or ZERO)
 
 
-def _against_subscription(turn: Turn, amount: Decimal, value: Decimal) -> Iterator[str]:
+def _against_subscription(turn: Turn, amount: Decimal, value: Decimal) -> Iterator[Objection]:
     terms = turn.fund.terms
     if turn.book.state is not FundState.ACTIVE:
-        yield f"the fund is {turn.book.state}: redemptions only"
+        yield Objection(f"the fund is {turn.book.state}: redemptions only", of_amount=False)
     if amount < terms.min_subscribe:
-        yield f"the smallest subscription is {terms.min_subscribe:f} USDT"
+        yield Objection(f"the smallest subscription is {terms.min_subscribe:f} USDT")
     if terms.daily_subscribe is not None:
         left = terms.daily_subscribe - _today(turn, FlowKind.SUBSCRIBE)
         if amount > left:
-            yield f"the day's limit leaves {max(left, ZERO):f} USDT until 00:00 UTC"
+            yield Objection(f"the day's limit leaves {max(left, ZERO):f} USDT until 00:00 UTC")
     if terms.capacity is not None:
         coming = sum((f.amount for f in turn.book.flows if f.kind is FlowKind.SUBSCRIBE), ZERO)
         if value + coming + amount > terms.capacity:
-            yield f"it would take the fund beyond its capacity of {terms.capacity:f} USDT"
+            yield Objection(f"it would take the fund beyond its capacity of {terms.capacity:f} USDT")
 
 
-def _against_redemption(turn: Turn, units: Decimal, nav: Decimal) -> Iterator[str]:
+def _against_redemption(turn: Turn, units: Decimal, nav: Decimal) -> Iterator[Objection]:
     terms, available = turn.fund.terms, available_units(turn)
     if units > available:
-        yield f"{max(available, ZERO):f} units can be redeemed: there are no more"
+        yield Objection(f"{max(available, ZERO):f} units can be redeemed: there are no more")
     if nav <= ZERO:
-        yield "the fund has no value left"
+        yield Objection("the fund has no value left", of_amount=False)
     if units * nav < terms.min_redeem and units < available:
-        yield f"the smallest redemption is worth {terms.min_redeem:f} USDT, or is of all units"
+        yield Objection(f"the smallest redemption is worth {terms.min_redeem:f} USDT, or is of all units")
     if terms.daily_redeem is not None:
         left = terms.daily_redeem - _today(turn, FlowKind.REDEEM) * nav
         if units * nav > left:
-            yield f"the day's limit leaves units worth {max(left, ZERO):.2f} USDT until 00:00 UTC"
+            yield Objection(f"the day's limit leaves units worth {max(left, ZERO):.2f} USDT until 00:00 UTC")
 
 
 def _today(turn: Turn, kind: FlowKind) -> Decimal:
@@ -127,13 +150,13 @@ def _today(turn: Turn, kind: FlowKind) -> Decimal:
     return total
 
 
-def _against_rescaling(turn: Turn, event: RescaleAsked) -> Iterator[str]:
+def _against_rescaling(turn: Turn, event: RescaleAsked) -> Iterator[Objection]:
     pair = (event.numerator, event.denominator)
     if min(pair) != 1 or not 1 < max(pair) <= LARGEST_RATIO:
-        yield f"the ratio must be a whole number from 2 to {LARGEST_RATIO}"
+        yield Objection(f"the ratio must be a whole number from 2 to {LARGEST_RATIO}")
     if turn.book.created is None:
-        yield "the fund has not begun yet"
+        yield Objection("the fund has not begun yet", of_amount=False)
     if turn.book.dealing is not None:
-        yield "a dealing is under way; try again in a minute"
+        yield Objection("a dealing is under way; try again in a minute", of_amount=False)
     if turn.book.units * event.numerator < event.denominator:
-        yield "less than one unit would be left"
+        yield Objection("less than one unit would be left")

@@ -33,6 +33,8 @@ class Flow(NamedTuple):
     """One flow that is not over. `amount` is USDT of a subscription, units of a redemption.
 
     `ready_ms`: since when it waits for a dealing. `payable`: what a redemption is owed once it is settled.
+    `units` are those that a subscription got, `returned` is what it could not invest; `reason`: why it was
+    cancelled. `over_ms`: when it was settled, paid or cancelled.
     """
 
     reference: str
@@ -44,6 +46,10 @@ class Flow(NamedTuple):
     nav: Decimal | None = None
     fee: Usd = ZERO
     payable: Usd = ZERO
+    units: Decimal = ZERO
+    returned: Usd = ZERO
+    reason: str | None = None
+    over_ms: int | None = None
 
 
 class Receipt(NamedTuple):

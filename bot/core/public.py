@@ -190,5 +190,12 @@ class Public(NamedTuple):
         return self._replace(basket=change(self.basket), pending=pending)
 
     def _under_way(self, change: Callable[[Pending], Pending]) -> "Public":
-        """The one rebalance that is not over, changed."""
-        return self._replace(pending=tuple(change(p) if p.basket is None else p for p in self.pending))
+        """The rebalance that is under way, changed: the last one that is not over.
+
+        One before it is interrupted by the trade of a flow.
+        """
+        pending = list(self.pending)
+        place = max((n for n, p in enumerate(pending) if p.basket is None), default=None)
+        if place is not None:
+            pending[place] = change(pending[place])
+        return self._replace(pending=tuple(pending))

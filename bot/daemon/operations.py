@@ -15,6 +15,7 @@ from bot.core.events import Controlled, FeedLost, Mark, ReconcileDue
 from bot.core.history import RebalanceHistory
 from bot.core.records import Control, Record
 from bot.daemon.alarms import Alarms
+from bot.daemon.flow_desk import FlowDesk
 from bot.daemon.pacer import Pacer
 from bot.daemon.public import PublicSide
 from bot.daemon.runner import Runner
@@ -60,6 +61,7 @@ class Operations:
         self.mode = mode
         self.operator_token: str | None = None
         self.runners: list[Runner] = []
+        self.flow_desk = FlowDesk(self.runners)
         self.histories: dict[str, RebalanceHistory] = {}
         self._alarms: Alarms | None = None
         self.pacer: Pacer | None = None

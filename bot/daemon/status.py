@@ -8,6 +8,7 @@ from bot.core.events import Mark
 from bot.core.fund import Fund
 from bot.core.history import decimal_text, time_text
 from bot.core.ledger import Ledger, real_leverage
+from bot.core.life import condition
 from bot.core.records import Control, FundState, IncidentOpened, Kind, OperatorAsked
 from bot.core.strategy import uses_band
 from bot.core.turn import Region
@@ -57,6 +58,12 @@ def fund_status(
         "basket_as_of": _time(book.public.basket.as_of_ms if book.created is not None else None),
         "updated_at": _time(updated_ms),
         "wallet_balance": _text(book.wallet, _CENT_GRID),
+        "unallocated": _text(book.unallocated, _CENT_GRID),
+        "escrow": _text(book.escrow, _CENT_GRID),
+        "redemptions_payable": _text(book.payable, _CENT_GRID),
+        "fees_payable": _text(book.fees_payable, _CENT_GRID),
+        "management_fees": _text(book.fees_charged, _CENT_GRID),
+        "life": _life(fund, book, seen),
         "fees": _text(ledger.fees, _CENT_GRID),
         "funding": _text(ledger.funding, _CENT_GRID),
         "rebalances": book.rebalances,
@@ -84,6 +91,24 @@ def _incident(book: Book, incident: IncidentOpened) -> dict[str, Any]:
 def _request(asked: OperatorAsked) -> dict[str, str]:
     """What an operator asked; a leverage that they stated is a target, and stays sealed."""
     return {"at": time_text(asked.time_ms), "what": asked.what, "author": asked.author, "why": asked.why}
+
+
+def _life(fund: Fund, book: Book, seen: Mark | None) -> dict[str, Any]:
+    """The state of its life: since when, why, what is open, what can be done, and the next dealing."""
+    told = condition(book.state, book.control)
+    changed = book.changed
+    created_ms = None if book.created is None else book.created.time_ms
+    now_ms = seen.time_ms if seen is not None else book.last_time_ms
+    return {
+        "state": book.state.value,
+        "since": _time(created_ms if changed is None else changed.time_ms),
+        "why": told.why,
+        "subscriptions_open": told.subscriptions_open,
+        "redemptions_open": told.redemptions_open,
+        "remedy": told.remedy,
+        "final_nav": _text(None if book.final is None else book.final.nav, _NAV_GRID),
+        "next_dealing_at": time_text(fund.terms.dealing_after(now_ms)),
+    }
 
 
 def _control(book: Book) -> dict[str, str | None]:

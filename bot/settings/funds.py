@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from bot.core.fund import Fund
 from bot.core.strategy import Strategy, own_limit, own_target, uses_band
+from bot.core.terms import FlowTerms
 from bot.core.units import ONE, ZERO, Leverage, Side
 from bot.settings.errors import SettingsError
 from bot.settings.layers import Layer
@@ -15,6 +16,7 @@ from bot.strategy_loader import ParameterError, StrategyError, load_strategy
 EMERGENCY = {Side.LONG: Decimal("3.5"), Side.SHORT: Decimal(4)}
 """Default emergency leverage: each is about 6.7 % of price beyond an upper edge of 3."""
 START_LEVERAGE = Decimal(2)
+_DAY_S = 86_400
 EDGE_DISTANCE = Decimal("0.2")
 """A target nearer to an edge of the band than this is soon left again."""
 
@@ -37,9 +39,9 @@ def build_fund(name: str, described: FundSettings, given: Layer) -> Fund:
     faults = _Faults(name, given)
     side = Side(described.side)
     strategy = _strategy(described, faults)
-    if described.management_fee_daily:
-        problem = "management fees come with a later version"
-        raise faults.fault("management_fee_daily", problem, "leave it at 0 until then")
+    if _DAY_S % described.dealing_every_s:
+        problem = f"{described.dealing_every_s} s do not divide a day"
+        raise faults.fault("dealing_every_s", problem, "set it to 60, 300, 3600 or 86400, for example")
     target = described.target
     if uses_band(strategy):
         _check_band(described, side, faults)
@@ -76,6 +78,20 @@ def build_fund(name: str, described: FundSettings, given: Layer) -> Fund:
         strategy=strategy,
         account=described.account,
         management_fee_daily=described.management_fee_daily,
+        terms=_terms(described),
+    )
+
+
+def _terms(described: FundSettings) -> FlowTerms:
+    return FlowTerms(
+        subscribe_fee=described.subscribe_fee,
+        redeem_fee=described.redeem_fee,
+        min_subscribe=described.min_subscribe,
+        min_redeem=described.min_redeem,
+        daily_subscribe=described.daily_subscribe,
+        daily_redeem=described.daily_redeem,
+        capacity=described.capacity or 2 * described.capital,
+        every_s=described.dealing_every_s,
     )
 
 

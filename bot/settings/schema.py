@@ -133,12 +133,39 @@ class FundSettings(_Group):
         gt=0,
     )
     management_fee_daily: Number = _setting(
-        Decimal(0),
-        "reserved: fee per day as a fraction of fund value comes with a later version",
-        "0",
-        "0",
-        ge=0,
-        lt=1,
+        Decimal(0), "fee per day as a fraction of fund value", "0.0001", "0.001 or less", ge=0, lt=1
+    )
+    subscribe_fee: Number = _setting(
+        Decimal(0), "fee of a subscription, a fraction of its amount", "0.001", "0.01 or less", ge=0, lt=1
+    )
+    redeem_fee: Number = _setting(
+        Decimal(0), "fee of a redemption, a fraction of its proceeds", "0.001", "0.01 or less", ge=0, lt=1
+    )
+    min_subscribe: Number = _setting(Decimal(10), "smallest subscription, in USDT", "10", gt=0)
+    min_redeem: Number = _setting(
+        Decimal(10), "smallest redemption, by its worth in USDT, unless it is of all units", "10", gt=0
+    )
+    daily_subscribe: Number | None = _setting(
+        None, "subscriptions taken per UTC day, in USDT", "100000", shown="no limit", gt=0
+    )
+    daily_redeem: Number | None = _setting(
+        None, "redemptions taken per UTC day, by their worth in USDT", "100000", shown="no limit", gt=0
+    )
+    capacity: Number | None = _setting(
+        None,
+        "fund value up to which subscriptions are taken, in USDT",
+        "200000",
+        "what the leverage brackets admit",
+        shown="twice the capital",
+        gt=0,
+    )
+    dealing_every_s: WholeNumber = _setting(
+        3600,
+        "seconds from one dealing to the next, from 00:00 UTC on; they divide a day",
+        "3600",
+        "60 or more",
+        ge=60,
+        le=86_400,
     )
 
 

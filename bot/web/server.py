@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from aiohttp import web
 
-from bot.web import control, record, session
+from bot.web import control, flows, record, session
 from bot.web.access import Access, public
 from bot.web.connections import KEPT_ALIVE_S, Door
 from bot.web.control import Controls, Reloads
@@ -29,6 +29,11 @@ class Operations(Controls, Reloads, Protocol):
 
     def status(self) -> list[dict[str, Any]]:
         """True figures of every fund."""
+        ...
+
+    @property
+    def flow_desk(self) -> flows.Desk:
+        """Where subscriptions and redemptions are asked for."""
         ...
 
     @property
@@ -87,6 +92,7 @@ def make_app(
     session.add_routes(app, access)
     control.add_routes(app, operations)
     control.add_daemon_routes(app, operations)
+    flows.add_routes(app, operations.flow_desk)
     return app
 
 

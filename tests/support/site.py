@@ -4,13 +4,16 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 import aiohttp
 
 from bot.core.asking import RequestIdReusedError, Wanted
+from bot.core.flow_records import FlowKind
+from bot.core.flow_requests import Rescaling
 from bot.daemon.public import PublicSide
-from bot.errors import RefusedError, UserError
+from bot.errors import AmountRefusedError, RefusedError, UserError
 from bot.web.server import serve
 
 TOKEN = "operator-token-0123456789"
@@ -32,6 +35,36 @@ class Figures:
     said: list[Wanted] = field(default_factory=list)
     known: dict[str, str] = field(default_factory=dict)
     public: PublicSide = field(default_factory=lambda: PublicSide("paper", [], {}))
+    taken: list[tuple[FlowKind, Decimal, str]] = field(default_factory=list)
+    rescaled: list[Rescaling] = field(default_factory=list)
+
+    @property
+    def flow_desk(self) -> "Figures":
+        """It takes flows itself."""
+        return self
+
+    def take(self, fund: str, kind: FlowKind, amount: Decimal, request_id: str) -> dict[str, Any] | None:
+        """BTCUP takes up to 1000, BTCDOWN is halted, others do not exist; a key is good for one request."""
+        if fund == "BTCDOWN":
+            raise RefusedError("BTCDOWN: the fund is halted")
+        if fund != "BTCUP":
+            return None
+        if not 0 < amount <= 1000:
+            raise AmountRefusedError("BTCUP: not that amount")
+        content = f"{kind} {amount}"
+        if request_id and self.known.setdefault(request_id, content) != content:
+            raise RequestIdReusedError
+        self.taken.append((kind, amount, request_id))
+        return {"fund": fund, "kind": kind.value, "reference": "a1"}
+
+    def rescale(self, fund: str, wanted: Rescaling) -> dict[str, Any] | None:
+        """BTCUP can be rescaled."""
+        self.rescaled.append(wanted)
+        return {"fund": fund, "units": "1"} if fund == "BTCUP" else None
+
+    def flows(self, fund: str) -> list[dict[str, Any]] | None:
+        """One flow of BTCUP."""
+        return [{"fund": fund, "state": "funded"}] if fund == "BTCUP" else None
 
     def unready(self) -> list[str]:
         """Why it is not ready."""
