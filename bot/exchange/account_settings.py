@@ -120,7 +120,4 @@ class AccountSettings:
     def countdown(self, account: Account, name: str, time_ms: int) -> None:
         """Let a symbol's open orders be cancelled after `time_ms` of market time; 0 ends a countdown."""
         self._market.symbol(name)
-        account.countdowns.pop(name, None)
-        if time_ms:
-            account.countdowns[name] = self._market.now + time_ms
-        self._ledger.changes.accounts[account.name] = None
+        self._ledger.count_down(account, name, self._market.now + time_ms if time_ms else 0)

@@ -226,10 +226,7 @@ class AlgoOrders:
 
     def _follow(self, account: Account, order: AlgoOrder) -> None:
         self._ledger.changes.algos[order.id] = order
-        if order.status is AlgoStatus.NEW:
-            account.open_algos[order.id] = order
-        else:
-            account.open_algos.pop(order.id, None)
+        self._ledger.note_algo(account, order)
 
 
 def request_key(request: AlgoRequest) -> tuple[str, AlgoType, Side, PositionSide]:

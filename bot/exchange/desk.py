@@ -32,7 +32,8 @@ class Desk:
     """What request handlers and the market clock share.
 
     `catch_up` brings a market that runs by the wall clock to the present moment; whoever looks at the market
-    or trades calls it first. The market clock sets it.
+    or trades calls it first. `look_ahead` is called when an order will run out at another time than before.
+    The market clock sets both.
     """
 
     def __init__(
@@ -47,6 +48,8 @@ class Desk:
         self.streams = streams
         self.listen_keys = listen_keys
         self.catch_up: Callable[[], None] = _stay
+        self.look_ahead: Callable[[], None] = _stay
+        self._deadline_ms = venue.next_deadline()
         self._store = store
         self.book_versions = book_versions
         self._saved_ms = venue.market.now
@@ -70,6 +73,9 @@ class Desk:
         venue = self.venue
         if venue.changes:
             self._save()
+        if venue.next_deadline() != self._deadline_ms:
+            self._deadline_ms = venue.next_deadline()
+            self.look_ahead()
         if venue.events:
             events, venue.events = venue.events, []
             self.streams.send_user_events(events)

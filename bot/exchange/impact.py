@@ -17,11 +17,13 @@ how often anybody looked.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from bisect import bisect_left
+from dataclasses import dataclass, replace
 
 HALF_LIFE_MS = 5_700  # fitted by `calibration`
 PERMANENT_BPS = 0.02  # per million USDT of net notional in the largest market
 FORGOTTEN = 0.5  # lots
+MOST_PAST = 20_000
 
 
 @dataclass(slots=True)
@@ -52,6 +54,30 @@ class Impact:
         self.recent = _kept(self.recent * left) + signed
         self.net += signed
         self.time_ms = time_ms
+
+
+class PastImpact:
+    """What the impact was before, so that a trade is told at the same price whenever somebody asks.
+
+    The latest ten to twenty thousand states are kept.
+    """
+
+    def __init__(self) -> None:
+        self._until_ms: list[int] = []
+        self._states: list[Impact] = []
+
+    def note(self, until_ms: int, impact: Impact) -> None:
+        """Note that a state, which is about to change, held up to this time."""
+        if len(self._states) >= MOST_PAST:
+            del self._until_ms[: MOST_PAST // 2], self._states[: MOST_PAST // 2]
+        self._until_ms.append(until_ms)
+        self._states.append(replace(impact))
+
+    def at(self, time_ms: int, present: Impact) -> Impact:
+        """Return the state that held at a time."""
+        if not self._until_ms or time_ms > self._until_ms[-1]:
+            return present
+        return self._states[bisect_left(self._until_ms, time_ms)]
 
 
 def _left(passed_ms: int) -> float:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from bot.exchange.account import IDS_PER_ROUND, Account
+from bot.exchange.algo import AlgoStatus
 from bot.exchange.entities import (
     ZERO,
     Amendment,
@@ -56,6 +57,8 @@ class Ledger:
 
     `fund` is the insurance fund's balance in USDT. `ended` are orders that conditional orders had
     become, and `traded` the accounts with conditional orders that have traded, to be followed up.
+    `deadlines` has when orders run out: by date, under "order" or "algo" and their id, or by countdown, under
+    "countdown", the slot of their account and the symbol.
     """
 
     def __init__(self, market: Market, accounts: Iterable[Account], fund: Decimal) -> None:
@@ -66,6 +69,7 @@ class Ledger:
         self.events: list[Event] = []
         self.ended: list[Order] = []
         self.traded: dict[str, None] = {}
+        self.deadlines: dict[tuple[str, int, str], int] = {}
         self.changes = Changes()
         for account in accounts:
             self.add(account)
@@ -81,6 +85,10 @@ class Ledger:
         for order in account.open_orders.values():
             account.order_ids[order.client_id] = order.id
             self._count_notional(account, order, 1)
+        for algo in account.open_algos.values():
+            self.note_algo(account, algo)
+        for symbol, end_ms in account.countdowns.items():
+            self.deadlines["countdown", account.slot, symbol] = end_ms
 
     def owner(self, order_id: int) -> Account:
         """Return the account of an order."""
@@ -138,6 +146,26 @@ class Ledger:
         self.keep(account, order)
         self.tell_order(account, order, "CANCELED" if status is Status.CANCELED else "EXPIRED")
         return order
+
+    def note_algo(self, account: Account, order: AlgoOrder) -> None:
+        """Note the present version of a conditional order in the account; the store is told elsewhere."""
+        if order.status is AlgoStatus.NEW:
+            account.open_algos[order.id] = order
+            if order.good_till_ms:
+                self.deadlines["algo", order.id, ""] = order.good_till_ms
+        else:
+            account.open_algos.pop(order.id, None)
+            self.deadlines.pop(("algo", order.id, ""), None)
+
+    def count_down(self, account: Account, symbol: str, end_ms: int) -> None:
+        """Note when the orders of a symbol are to be cancelled; 0: not at all."""
+        key = "countdown", account.slot, symbol
+        if end_ms:
+            account.countdowns[symbol] = self.deadlines[key] = end_ms
+        else:
+            account.countdowns.pop(symbol, None)
+            self.deadlines.pop(key, None)
+        self.changes.accounts[account.name] = None
 
     # --- money ----------------------------------------------------------------------------------------
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bot.exchange.background import Ladder, build_ladder, half_spread_bps, noise, touch_ticks
 from bot.exchange.flow import SECOND_MS, MarketOrder, orders_in
-from bot.exchange.impact import PERMANENT_BPS, Impact
+from bot.exchange.impact import PERMANENT_BPS, Impact, PastImpact
 from bot.exchange.resting import RestingOrder, RestingOrders
 from bot.exchange.tape import Tape
 from bot.exchange.volatility import Turmoil
@@ -63,6 +63,7 @@ class Matching:
         self.symbol = symbol
         self.now = time_ms
         self.impact = Impact(time_ms)
+        self._past = PastImpact()
         self.resting = RestingOrders()
         self.changed = False
         self.strains: list[Strain] = []  # put there by faults
@@ -101,6 +102,7 @@ class Matching:
         if self._taken or self._made:
             bids = sum(taken[BIDS] for taken in self._taken.values())
             asks = sum(taken[ASKS] for taken in self._taken.values())
+            self._past.note(self.now, self.impact)
             self.impact.add(self.now, asks, bids, self._made)
             self._taken.clear()
             self._made = 0
@@ -114,13 +116,13 @@ class Matching:
     @property
     def mid(self) -> float:
         """The background's mid price in USDT: the mark, moved by the permanent impact of accounts."""
-        return self._mid_at(self.now, self._mark)
+        return self._mid_at(self.now, self._mark, self.impact)
 
-    def _mid_at(self, time_ms: int, mark: float) -> float:
+    def _mid_at(self, time_ms: int, mark: float, impact: Impact) -> float:
         for strain in self.strains:
             if strain.holds(time_ms):
                 mark *= 1 + strain.away_bps * 1e-4
-        lasting = self.impact.lasting(time_ms)
+        lasting = impact.lasting(time_ms)
         if not lasting:
             return mark
         return mark * math.exp(lasting * self._bps_per_lot_price * mark * 1e-4)
@@ -283,7 +285,7 @@ class Matching:
 
         Between two instants the mark is straight in time, so its ends bound it.
         """
-        mids = (self._mid_at(start_ms, mark_before), self.mid)
+        mids = (self._mid_at(start_ms, mark_before, self.impact), self.mid)
         margin = 2e-4 * half_spread_bps(max(self.turmoil, self._turmoil.at(start_ms))) + 1e-4
         tick = self.symbol.tick_size
         bids, asks = self.resting.bids, self.resting.asks
@@ -295,7 +297,7 @@ class Matching:
     def _trade_flow(self, second: int) -> None:
         """Let the background's market orders of the second before `second` hit what rests at the touch."""
         time_ms = second * SECOND_MS
-        mid = self._mid_at(time_ms, float(self._path.price_at(time_ms)))
+        mid = self._mid_at(time_ms, float(self._path.price_at(time_ms)), self.impact)
         tick = self.symbol.tick_size
         turmoil = self._turmoil.at(time_ms)
         flow = {1: 0.0, -1: 0.0}
@@ -339,7 +341,8 @@ class Matching:
 
     def touch_at(self, time_ms: int, mark: float, sign: int) -> int:
         """Return the background's best ask (`sign` 1) or bid (-1) at a past time and mark, in ticks."""
-        mid_ticks = self._mid_at(time_ms, mark) / self.symbol.tick_size
+        impact = self._past.at(time_ms, self.impact)
+        mid_ticks = self._mid_at(time_ms, mark, impact) / self.symbol.tick_size
         return touch_ticks(mid_ticks, self._turmoil.at(time_ms), sign)
 
     # --- the tape, and what is kept -------------------------------------------------------------------

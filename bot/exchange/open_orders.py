@@ -28,7 +28,7 @@ class OpenOrders:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._offered: dict[int, Decimal] = {}
-        self._dated: dict[int, int] = {}
+        self._dates = ledger.deadlines
         for account in ledger.accounts.values():
             for order in account.open_orders.values():
                 self._note_date(order)
@@ -45,7 +45,7 @@ class OpenOrders:
 
     def remove(self, order: Order) -> None:
         """Take an order out of the book."""
-        self._dated.pop(order.id, None)
+        self._dates.pop(("order", order.id, ""), None)
         if self._offered.pop(order.id, None) is not None:
             self._ledger.market.unrest(order.id)
 
@@ -57,7 +57,7 @@ class OpenOrders:
         else:
             self._offered.pop(order.id, None)
         if not order.status.is_open:
-            self._dated.pop(order.id, None)
+            self._dates.pop(("order", order.id, ""), None)
         self.fit(account, order.symbol, order.position_side)
 
     def cancel(self, account: Account, order: Order, status: Status, expiry: Expiry = Expiry.NONE) -> Order:
@@ -70,7 +70,11 @@ class OpenOrders:
     def expire_dated(self) -> None:
         """End the orders whose date has come."""
         now = self._ledger.market.now
-        due = sorted((date, order_id) for order_id, date in self._dated.items() if date <= now)
+        due = sorted(
+            (date, number)
+            for (kind, number, _), date in self._dates.items()
+            if kind == "order" and date <= now
+        )
         for _, order_id in due:
             account = self._ledger.owner(order_id)
             self.cancel(account, account.open_orders[order_id], Status.EXPIRED)
@@ -103,7 +107,7 @@ class OpenOrders:
 
     def _note_date(self, order: Order) -> None:
         if order.good_till_ms:
-            self._dated[order.id] = order.good_till_ms
+            self._dates["order", order.id, ""] = order.good_till_ms
 
     def _offer(self, order: Order, quantity: Decimal) -> None:
         offered = self._offered.get(order.id)

@@ -89,6 +89,7 @@ class MarketClock:
         self._told_ms = self._market.now  # the instant of the last mark frames
         self._is_news = False
         desk.catch_up = self._catch_up
+        desk.look_ahead = self._wake.set
 
     # --- the market's own task ------------------------------------------------------------------------
 
@@ -143,10 +144,13 @@ class MarketClock:
     def _next_knot(self) -> int | None:
         """Return the next time at which the market has news of its own; None at the end of all paths."""
         knot = self._market.next_knot()
+        if knot is None:
+            return None
         due = self.happenings.next_due() if self.happenings is not None else None
-        if knot is None or due is None:
-            return knot
-        return min(knot, max(due, self._market.now + 1))
+        for time_ms in (due, self._venue.next_deadline()):
+            if time_ms is not None:
+                knot = min(knot, max(time_ms, self._market.now + 1))
+        return knot
 
     def _advance(self, time_ms: int) -> None:
         self._venue.advance(time_ms)

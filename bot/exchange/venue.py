@@ -80,8 +80,18 @@ class Venue:
 
     # --- time -----------------------------------------------------------------------------------------
 
+    def next_deadline(self) -> int | None:
+        """Return when the next countdown or date of an order runs out, UTC ms; None if there is none."""
+        return min(self._ledger.deadlines.values(), default=None)
+
     def advance(self, time_ms: int) -> None:
-        """Move market time on to `time_ms`.
+        """Move market time on to `time_ms`; countdowns and dates of orders run out at their own time."""
+        while (due_ms := self.next_deadline()) is not None and self.market.now < due_ms < time_ms:
+            self._advance(due_ms)
+        self._advance(time_ms)
+
+    def _advance(self, time_ms: int) -> None:
+        """Move on in one step.
 
         In this order: funding due by then, marks, orders whose countdown or date has run out, fills of
         waiting orders, conditional orders, liquidations.
@@ -92,10 +102,8 @@ class Venue:
                 self._settlement.pay_funding(account, due)
         market.move_to(time_ms)
         for account in accounts:
-            for name in [name for name, end_ms in account.countdowns.items() if end_ms <= time_ms]:
-                del account.countdowns[name]
-                self._orders.cancel_all(account, name)
-                self.changes.accounts[account.name] = None
+            if account.countdowns:
+                self._count_down(account)
         self._waiting.expire_dated()
         for order_id, price, quantity in market.passive_fills():
             self._orders.fill_passive(order_id, price, quantity)
@@ -108,6 +116,13 @@ class Venue:
             if account.holdings:
                 self._liquidation.watch(account)
         self._algos.sweep()
+
+    def _count_down(self, account: Account) -> None:
+        """Cancel what should have been asked to stay."""
+        for name, end_ms in list(account.countdowns.items()):
+            if end_ms <= self.market.now:
+                self._settings.countdown(account, name, 0)
+                self._orders.cancel_all(account, name)
 
     # --- accounts -------------------------------------------------------------------------------------
 

@@ -106,10 +106,10 @@ def trade(item: Print) -> Json:
 
 
 def aggregated(trades: Iterable[Print]) -> list[Json]:
-    """Return trades of one time, side and price as one; its id is that of the first of them."""
-    rows: list[tuple[tuple[int, bool, Decimal], list[Print]]] = []
+    """Return the trades of one order at one price as one; its id is that of the first of them."""
+    rows: list[tuple[tuple[int, Decimal], list[Print]]] = []
     for item in trades:
-        key = (item.time_ms, item.buyer_is_maker, item.price)
+        key = (item.taker, item.price)
         if not rows or rows[-1][0] != key:
             rows.append((key, []))
         rows[-1][1].append(item)
@@ -121,8 +121,8 @@ def aggregated(trades: Iterable[Print]) -> list[Json]:
             "nq": plain(sum((item.quantity for item in items), ZERO)),
             "f": items[0].id,
             "l": items[-1].id,
-            "T": time_ms,
-            "m": buyer_is_maker,
+            "T": items[0].time_ms,
+            "m": items[0].buyer_is_maker,
         }
-        for (time_ms, buyer_is_maker, price), items in rows
+        for (_, price), items in rows
     ]

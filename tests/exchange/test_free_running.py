@@ -56,6 +56,24 @@ async def test_marks_go_out_while_requests_move_the_market(start: Start) -> None
     )  # one may be late: a busy machine
 
 
+async def test_a_countdown_acts_when_it_runs_out(start: Start) -> None:
+    """At its own market time, told at once, though nobody looks and the next knot is a minute away."""
+    path = StepPath([60_000] * 60, step_ms=60_000)
+    async with start(paths={"BTCUSDT": path}, speed=1.0) as bench:
+        _, key = await bench.call("POST", "/fapi/v1/listenKey", {}, UP)
+        events = await bench.session.ws_connect(f"{bench.ws_url}/private/ws/{key['listenKey']}")
+        await bench.order(side="BUY", price="59000", timeInForce="GTC")
+        placed = await events.receive_json(timeout=5)
+        begun = asyncio.get_running_loop().time()
+        await bench.call(
+            "POST", "/fapi/v1/countdownCancelAll", {"symbol": "BTCUSDT", "countdownTime": 300}, UP
+        )
+        ended = await events.receive_json(timeout=5)
+        passed_s = asyncio.get_running_loop().time() - begun
+    assert (ended["o"]["i"], ended["o"]["X"]) == (placed["o"]["i"], "CANCELED")
+    assert 0.25 < passed_s < 0.75  # it was 0.9 s when only marks moved the market, and the machine is busy
+
+
 async def test_a_paced_market_stays_where_it_is(start: Start) -> None:
     """While a client holds the market, requests do not move it."""
     async with start(speed=1_000.0) as bench:

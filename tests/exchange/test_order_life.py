@@ -19,12 +19,12 @@ from bot.exchange.entities import (
 )
 from bot.exchange.errors import RequestError
 from bot.exchange.events import OrderEvent
+from bot.exchange.venue import Venue
 from tests.exchange.builders import START_MS
 from tests.exchange.venues import go, open_market, open_one, order
 
 if TYPE_CHECKING:
     from bot.exchange.account import Account
-    from bot.exchange.venue import Venue
 
 GTC = TimeInForce.GTC
 BUY, SELL = Side.BUY, Side.SELL
@@ -275,3 +275,30 @@ def test_a_countdown_cancels_a_symbols_orders_unless_renewed() -> None:
     venue.countdown(account, "ETHUSDT", 0)
     go(venue, 2)
     assert list(account.open_orders) == [other.id]
+
+
+def test_what_runs_out_between_two_instants_ends_at_its_own_time() -> None:
+    """A jump of an hour past it, and past a fall of the price, finds the order gone before that."""
+    venue = open_market({"BTCUSDT": [60_000, 50_000], "ETHUSDT": [3_000] * 800 + [2_000]})
+    account = venue.open_account("A", Decimal(100_000))
+    counted = venue.place(account, order(BUY, "0.1", "59000.0", time_in_force=GTC))
+    till = START_MS + 700_001
+    request = order(BUY, "1", "2900", symbol="ETHUSDT", time_in_force=TimeInForce.GTD, good_till_ms=till)
+    dated = venue.place(account, request)
+    venue.countdown(account, "BTCUSDT", 50)
+    assert venue.next_deadline() == START_MS + 50
+    venue.advance(START_MS + 3_600_000)
+    assert latest(venue, counted)[10:15] == (Status.CANCELED, 0, 0, START_MS, START_MS + 50)
+    assert latest(venue, dated)[10:15] == (Status.EXPIRED, 0, 0, START_MS, till)
+    assert venue.next_deadline() is None
+
+
+def test_a_deadline_goes_with_its_order() -> None:
+    """Cancelled, filled or triggered, it stops nobody; and it outlives a restart."""
+    venue, account = open_one([60_000] * 9)
+    till = {"time_in_force": TimeInForce.GTD, "good_till_ms": START_MS + 700_000}
+    waiting = venue.place(account, order(BUY, "0.1", "59000.0", **till))
+    assert venue.next_deadline() == START_MS + 700_000
+    assert Venue(venue.market, [account]).next_deadline() == START_MS + 700_000
+    venue.cancel(account, waiting.id)
+    assert venue.next_deadline() is None

@@ -20,15 +20,14 @@ class _Prints:
     def __init__(self, market: Market, symbol: str) -> None:
         self._market = market
         self._symbol = symbol
-        self._since_ms = market.now
-        self._last_id = max((row.id for row in market.prints(symbol, market.now, market.now)), default=-1)
+        now = market.now
+        self._last = max((row.rank for row in market.prints(symbol, now, now)), default=(now, -1))
 
     def new(self) -> list[Print]:
-        now = self._market.now
-        found = self._market.prints(self._symbol, self._since_ms, now)
-        found = [row for row in found if row.id > self._last_id]
+        found = self._market.prints(self._symbol, self._last[0], self._market.now)
+        found = [row for row in found if row.rank > self._last]
         if found:
-            self._since_ms, self._last_id = now, found[-1].id
+            self._last = found[-1].rank
         return found
 
 
