@@ -38,7 +38,7 @@ def exchange_config(settings: Settings) -> ExchangeConfig:
             f"{', '.join(symbols)}; disable the funds on all but one, or use INBAND_PAPER__SCENARIO"
         )
     seed = str(paper.seed or 0)
-    funding = open_funding(paper.funding)
+    funding = None if paper.funding is None else open_funding(paper.funding)
     balances = {fund.account: fund.capital for fund in settings.funds}
     paths = {
         symbol: open_path(
@@ -55,7 +55,7 @@ def exchange_config(settings: Settings) -> ExchangeConfig:
         _refuse_unfit_capital(fund, path.price_at(path.start_ms))
     return ExchangeConfig(
         paths=paths,
-        funding=dict.fromkeys(symbols, funding),
+        funding={} if funding is None else dict.fromkeys(symbols, funding),
         accounts=tuple(
             AccountConfig(name, account.api_key, account.secret, balances[name])
             for name, account in settings.accounts.items()

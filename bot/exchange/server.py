@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 
 _log = logging.getLogger(__name__)
+HOUR_MS = 3_600_000
 
 
 class IdentifiedPath(PricePath, Protocol):
@@ -53,9 +54,10 @@ class IdentifiedPath(PricePath, Protocol):
 class ExchangeConfig:
     """What an exchange is made of.
 
-    `paths` and `funding` are by symbol (BTCUSDT); a symbol without funding pays
-    what Binance's formula makes of its basis, usually 0.0001 every 8 hours. The basis, by which the mark lies
-    above the index, is `basis_bps` and a slow seeded part with a standard deviation of `basis_swing_bps`.
+    `paths` and `funding` are by symbol (BTCUSDT); a symbol without funding pays what Binance's formula makes
+    of its basis, usually 0.0001 every 8 hours (in some symbols half of it every 4). The basis, by which the
+    mark lies above the index, is `basis_bps` and a slow seeded part with a standard deviation of
+    `basis_swing_bps`.
     `directory` holds the store. `port` 0 takes any free one. `speed` is a factor of real time, or "max".
     `wait_for_clients` holds the market at its first instant until somebody attaches. `limits` None means
     Binance's own up to speed 1, and none above, where wall time says nothing. `insurance_fund` is in USDT.
@@ -180,8 +182,11 @@ def _traded(config: ExchangeConfig) -> list[TradedSymbol]:
     traded = []
     for name, path in config.paths.items():
         basis = Basis(config.basis_bps, config.basis_swing_bps, f"{config.seed}|{name}")
-        funding = config.funding.get(name) or ModelFunding(basis)
-        item = TradedSymbol(CATALOG[name], path, funding, basis)
+        symbol = CATALOG[name]
+        funding = config.funding.get(name) or ModelFunding(
+            basis, symbol.funding_hours * HOUR_MS, symbol.funding_cap
+        )
+        item = TradedSymbol(symbol, path, funding, basis)
         traded.append(distortable(item) if config.faults else item)
     return traded
 

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING
 
 from bot.exchange.algo import AlgoType
 from bot.exchange.entities import OrderType
+from bot.exchange.prices.funding_model import EIGHT_HOURS_MS, INTEREST
 from bot.exchange.wire import ASSET, Json, money, plain
 
 if TYPE_CHECKING:
     from bot.exchange.catalog import Symbol
-    from bot.exchange.market import Market
+    from bot.exchange.market import Market, TradedSymbol
+
+HOUR_MS = 3_600_000
 COLLATERAL = "USDTUSD"
 
 
@@ -85,9 +88,21 @@ def premium_index(market: Market, name: str) -> Json:
         "indexPrice": money(market.index(name)),
         "estimatedSettlePrice": mark,
         "lastFundingRate": money(funding[1] if funding else Decimal(0)),
-        "interestRate": "0.00010000",
+        "interestRate": money(INTEREST * market.traded[name].funding.interval_ms / EIGHT_HOURS_MS),
         "nextFundingTime": funding[0] if funding else 0,
         "time": market.now,
+    }
+
+
+def funding_info(traded: TradedSymbol) -> Json:
+    """Return how often a symbol is funded, and within which rates."""
+    cap = money(traded.symbol.funding_cap)
+    return {
+        "symbol": traded.symbol.name,
+        "adjustedFundingRateCap": cap,
+        "adjustedFundingRateFloor": f"-{cap}",
+        "fundingIntervalHours": traded.funding.interval_ms // HOUR_MS,
+        "disclaimer": False,
     }
 
 

@@ -9,17 +9,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bot.exchange import CATALOG
 from bot.exchange.candles import Candles, Span
 from bot.exchange.prices import open_path
 from bot.exchange.prices.basis import Basis
 from bot.exchange.prices.funding_model import ModelFunding, funding_rate
 from bot.exchange.prices.intervals import INTERVALS, following, opening
-from tests.exchange.builders import START_MS, StepPath
+from tests.exchange.builders import START_MS, UP, Start, StepPath
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 MINUTE_MS = 60_000
+HOUR_MS = 3_600_000
 EVERYTHING = Span(None, None, 1_500)
 
 
@@ -179,3 +181,38 @@ def test_funding_is_paid_on_the_symbols_own_grid(hours: int) -> None:
     assert due_ms % 14_400_000 == 0
     assert 0 < due_ms - START_MS - hours * 3_600_000 <= 14_400_000
     assert rate == Decimal("0.00005")
+
+
+@pytest.mark.parametrize(("premium", "rate"), [("0.01", "0.003"), ("-0.01", "-0.003")])
+def test_funding_is_capped(premium: str, rate: str) -> None:
+    """At 75 % of the maintenance margin rate of the first bracket, 0.3 % for BTCUSDT, either way."""
+    cap = CATALOG["BTCUSDT"].funding_cap
+    basis = Basis(float(Decimal(premium) * 10_000))
+    assert ModelFunding(basis, cap=cap).rate_at(START_MS) == Decimal(rate)
+
+
+async def test_each_symbol_is_funded_at_its_own_interval(start: Start) -> None:
+    """APTUSDT every 4 hours at half the interest, BTCUSDT every 8; fundingInfo and premiumIndex say so."""
+    paths = {name: StepPath([10] * 60, step_ms=600_000) for name in ("APTUSDT", "BTCUSDT")}
+    async with start(paths=paths) as bench:
+        for symbol in paths:
+            order = {"symbol": symbol, "side": "BUY", "type": "MARKET", "quantity": "20"}
+            assert "orderId" in (await bench.call("POST", "/fapi/v1/order", order, UP))[1]
+        await bench.pacer(not_before=START_MS + 8 * HOUR_MS)
+        _, info = await bench.call("GET", "/fapi/v1/fundingInfo")
+        _, index = await bench.call("GET", "/fapi/v1/premiumIndex")
+        _, paid = await bench.call("GET", "/fapi/v1/income", {"incomeType": "FUNDING_FEE"}, UP)
+    assert {row["symbol"]: row["fundingIntervalHours"] for row in info} == {"APTUSDT": 4, "BTCUSDT": 8}
+    assert {row["symbol"]: row["interestRate"] for row in index} == {
+        "APTUSDT": "0.00005000",
+        "BTCUSDT": "0.00010000",
+    }
+    assert {row["symbol"]: row["nextFundingTime"] - START_MS for row in index} == {
+        "APTUSDT": 12 * HOUR_MS,
+        "BTCUSDT": 16 * HOUR_MS,
+    }
+    assert [(row["symbol"], row["time"] - START_MS, row["income"]) for row in paid] == [
+        ("APTUSDT", 4 * HOUR_MS, "-0.01000000"),
+        ("APTUSDT", 8 * HOUR_MS, "-0.01000000"),
+        ("BTCUSDT", 8 * HOUR_MS, "-0.02000000"),
+    ]

@@ -144,9 +144,9 @@ def _funding_of(market: Market, name: str, start_ms: int, end_ms: int) -> list[J
     return rows
 
 
-def _no_adjusted_funding(_desk: Desk, _params: Params) -> list[Json]:
-    """Return the symbols whose funding interval or cap differs from 8 hours: none."""
-    return []
+def _funding_info(desk: Desk, _params: Params) -> list[Json]:
+    """Return interval and cap of each symbol."""
+    return [wire_market.funding_info(traded) for traded in desk.venue.market.traded.values()]
 
 
 DEPTH_WEIGHT = by_limit(500, (50, 2), (100, 5), (500, 10), (1000, 20))
@@ -164,5 +164,5 @@ ROUTES: dict[Key, PublicRoute] = {
     ("GET", "/fapi/v1/depth"): PublicRoute(DEPTH_WEIGHT, _depth),
     ("GET", "/fapi/v1/rpiDepth"): PublicRoute(20, _depth),
     ("GET", "/fapi/v1/fundingRate"): PublicRoute(0, _funding_rates),
-    ("GET", "/fapi/v1/fundingInfo"): PublicRoute(0, _no_adjusted_funding),
+    ("GET", "/fapi/v1/fundingInfo"): PublicRoute(0, _funding_info),
 }

@@ -91,6 +91,11 @@ class DistortedFunding:
         self._source = source
         self._shocks: list[tuple[Window, Decimal]] = []
 
+    @property
+    def interval_ms(self) -> int:
+        """As the source's."""
+        return self._source.interval_ms
+
     def shock(self, window: Window, rate: Decimal) -> None:
         """Let all payments within the window be at `rate`."""
         self._shocks.append((window, rate))

@@ -1,4 +1,4 @@
-"""Funding rates over market time: from a file, or a constant rate on the 8-hour grid.
+"""Funding rates over market time: from a file, or a constant rate on a grid of so many hours.
 
 A rate is a Decimal fraction of notional for one interval; above 0, longs pay shorts.
 """
@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
+from collections import Counter
 from decimal import Decimal, InvalidOperation
+from itertools import pairwise
 from typing import TYPE_CHECKING, Protocol
 
 from bot.exchange.prices.errors import PriceFileError
@@ -24,6 +26,10 @@ DEFAULT_RATE = Decimal("0.0001")
 class FundingSource(Protocol):
     """When funding is paid, and at what rate."""
 
+    @property
+    def interval_ms(self) -> int:
+        """How far two payments lie apart, usually."""
+
     def next_after(self, time_ms: int) -> tuple[int, Decimal] | None:
         """Return the first payment later than `time_ms` (UTC ms, rate); None if there is none."""
 
@@ -32,14 +38,15 @@ class FundingSource(Protocol):
 
 
 class ConstantFunding:
-    """The same rate every 8 hours, without end."""
+    """The same rate every `interval_ms` (8 hours), without end."""
 
-    def __init__(self, rate: Decimal = DEFAULT_RATE) -> None:
+    def __init__(self, rate: Decimal = DEFAULT_RATE, interval_ms: int = INTERVAL_MS) -> None:
+        self.interval_ms = interval_ms
         self._rate = rate
 
     def next_after(self, time_ms: int) -> tuple[int, Decimal]:
         """Return the first instant of the grid later than `time_ms` in UTC ms, and the rate."""
-        return _grid_after(time_ms), self._rate
+        return _grid_after(time_ms, self.interval_ms), self._rate
 
     def rate_at(self, time_ms: int) -> Decimal:  # noqa: ARG002 - the protocol's signature
         """Return the constant rate."""
@@ -47,9 +54,14 @@ class ConstantFunding:
 
 
 class RecordedFunding:
-    """Recorded rates at their instants; before the first and past the last, rate 0 on the 8-hour grid."""
+    """Recorded rates at their instants; before the first and past the last, rate 0 on their grid.
+
+    Its interval is the most common spacing; 8 hours where there is but one payment.
+    """
 
     def __init__(self, times_ms: array[int], rates: tuple[Decimal, ...]) -> None:
+        spacings = Counter(after - before for before, after in pairwise(times_ms))
+        self.interval_ms = spacings.most_common(1)[0][0] if spacings else INTERVAL_MS
         self._times_ms = times_ms
         self._rates = rates
 
@@ -59,17 +71,18 @@ class RecordedFunding:
     def next_after(self, time_ms: int) -> tuple[int, Decimal]:
         """Return the first payment later than `time_ms`: its instant in UTC ms, and its rate."""
         index = bisect_right(self._times_ms, time_ms)
-        if index < len(self._rates) and (index or _grid_after(time_ms) >= self._times_ms[0]):
+        due_ms = _grid_after(time_ms, self.interval_ms)
+        if index < len(self._rates) and (index or due_ms >= self._times_ms[0]):
             return self._times_ms[index], self._rates[index]
-        return _grid_after(time_ms), Decimal(0)
+        return due_ms, Decimal(0)
 
     def rate_at(self, time_ms: int) -> Decimal:
         """Return the rate of the first payment later than `time_ms`."""
         return self.next_after(time_ms)[1]
 
 
-def _grid_after(time_ms: int) -> int:
-    return (time_ms // INTERVAL_MS + 1) * INTERVAL_MS
+def _grid_after(time_ms: int, interval_ms: int) -> int:
+    return (time_ms // interval_ms + 1) * interval_ms
 
 
 def load_funding(source: str | Path) -> RecordedFunding:

@@ -158,7 +158,8 @@ async def fetch_funding_rate(api: Api) -> None:
     """The next funding."""
     filled(await api("fetch_funding_rate", SYMBOL), "fundingRate fundingTimestamp markPrice indexPrice")
     expect(SYMBOL in await api("fetch_funding_rates"), "symbols")
-    await api("fetch_funding_intervals")
+    intervals = await api("fetch_funding_intervals")
+    expect(intervals["BTC/USDT:USDT"]["interval"] == "8h", intervals)
 
 
 @case

@@ -220,8 +220,10 @@ async def futures_funding_rate(api: Api) -> None:
 
 @case
 async def futures_v1_get_funding_info(api: Api) -> None:
-    """Symbols with an interval or cap of their own: none."""
-    expect(await api("futures_v1_get_funding_info") == [], "rows")
+    """Interval and cap of each symbol."""
+    rows = await api("futures_v1_get_funding_info")
+    expect({row["symbol"] for row in rows} == {"BTCUSDT", "ETHUSDT"}, rows)
+    has(rows[0], numbers="adjustedFundingRateCap adjustedFundingRateFloor", ints="fundingIntervalHours")
 
 
 @case

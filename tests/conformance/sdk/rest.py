@@ -137,8 +137,9 @@ def get_funding_rate_history(sdk: Sdk) -> None:
 
 @case
 def get_funding_rate_info(sdk: Sdk) -> None:
-    """Symbols with an interval or cap of their own."""
+    """Interval and cap of each symbol."""
     sdk.call("get_funding_rate_info")
+    expect([row["fundingIntervalHours"] for row in sdk.raw] == [8, 8], sdk.raw)
 
 
 @case

@@ -55,16 +55,26 @@ def test_recorded_payments_are_floored_to_the_minute(tmp_path: Path) -> None:
 
 
 def test_grid_with_rate_zero_surrounds_a_file(tmp_path: Path) -> None:
-    """Before the first and past the last recorded payment the grid goes on, at rate 0."""
+    """Before the first and past the last recorded payment the grid of its spacing goes on, at rate 0."""
     source = recorded(tmp_path, (MIDNIGHT_MS + HOUR_MS, "0.0002"), (MIDNIGHT_MS + 5 * HOUR_MS, "0.0004"))
-    assert payments(source, MIDNIGHT_MS - 9 * HOUR_MS, MIDNIGHT_MS + 17 * HOUR_MS) == [
+    assert source.interval_ms == 4 * HOUR_MS
+    assert payments(source, MIDNIGHT_MS - 9 * HOUR_MS, MIDNIGHT_MS + 13 * HOUR_MS) == [
         (MIDNIGHT_MS - 8 * HOUR_MS, Decimal(0)),
+        (MIDNIGHT_MS - 4 * HOUR_MS, Decimal(0)),
         (MIDNIGHT_MS, Decimal(0)),
         (MIDNIGHT_MS + HOUR_MS, Decimal("0.0002")),
         (MIDNIGHT_MS + 5 * HOUR_MS, Decimal("0.0004")),
         (MIDNIGHT_MS + 8 * HOUR_MS, Decimal(0)),
-        (MIDNIGHT_MS + 16 * HOUR_MS, Decimal(0)),
+        (MIDNIGHT_MS + 12 * HOUR_MS, Decimal(0)),
     ]
+
+
+def test_one_payment_alone_is_taken_for_one_of_eight_hours(tmp_path: Path) -> None:
+    """As most symbols have them; spacings that are rarer than another do not count."""
+    assert recorded(tmp_path, (MIDNIGHT_MS, "0.0002")).interval_ms == 8 * HOUR_MS
+    hours = (0, 8, 16, 20, 28)
+    rows = [(MIDNIGHT_MS + hour * HOUR_MS, "0.0001") for hour in hours]
+    assert recorded(tmp_path, *rows).interval_ms == 8 * HOUR_MS
 
 
 @settings(max_examples=40, deadline=None)
