@@ -58,6 +58,11 @@ def _with_amounts(rows: Iterable[tuple[Decimal, int, Decimal]]) -> Iterable[Brac
         floor, rate_before = cap, rate
 
 
+def rescaled(brackets: tuple[Bracket, ...], share: Decimal) -> tuple[Bracket, ...]:
+    """Return the brackets with caps `share` times as high."""
+    return tuple(_with_amounts((share * item.cap, item.leverage, item.rate) for item in brackets))
+
+
 def bracket_of(brackets: tuple[Bracket, ...], notional: Decimal) -> Bracket:
     """Return the bracket of a notional in USDT; past the last cap, the last bracket."""
     for bracket in brackets:

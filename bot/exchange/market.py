@@ -6,12 +6,13 @@ Mark is the price path's price. The book lies around a mid that is the mark move
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from bot.exchange.account import CENT_MILLIONTH
 from bot.exchange.book import Book, Fill, Level, PassiveFill
+from bot.exchange.brackets import rescaled
 from bot.exchange.candles import Candle, Candles, Span
 from bot.exchange.entities import Side
 from bot.exchange.errors import unknown_symbol
@@ -97,6 +98,11 @@ class Market:
     def forget_knots(self) -> None:
         """Look for the next knots again: a path has been changed by a fault."""
         self._next_knots.clear()
+
+    def rescale_brackets(self, name: str, share: Decimal) -> None:
+        """Let the caps of a symbol's brackets be `share` of what they are."""
+        symbol = self.symbols[name]
+        self.symbols[name] = replace(symbol, brackets=rescaled(symbol.brackets, share))
 
     def strain(self, name: str, strain: Strain) -> None:
         """Displace or thin the book of a symbol for a time."""

@@ -156,7 +156,9 @@ async def start_exchange(config: ExchangeConfig) -> Exchange:
         clock = MarketClock(desk, config.speed, start_ms=start_ms, wait_for_clients=config.wait_for_clients)
         rest = RestApi(desk, config.accounts, limits)
         ws_api = WsApi(rest, desk.streams.rules)
-        faults, door = fit_faults(desk, clock, rest, config.accounts) if config.faults else (None, None)
+        faults, door = (
+            fit_faults(desk, clock, rest, ws_api, config.accounts) if config.faults else (None, None)
+        )
         handle = routed(
             desk=desk,
             clock=clock,

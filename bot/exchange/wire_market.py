@@ -11,6 +11,7 @@ from bot.exchange.prices.funding_model import EIGHT_HOURS_MS, INTEREST
 from bot.exchange.wire import ASSET, Json, money, plain
 
 if TYPE_CHECKING:
+    from bot.exchange.brackets import Bracket
     from bot.exchange.catalog import Symbol
     from bot.exchange.market import Market, TradedSymbol
 
@@ -123,6 +124,23 @@ def leverage_bracket(symbol: Symbol) -> Json:
             for bracket in symbol.brackets
         ],
     }
+
+
+def contract_brackets(brackets: tuple[Bracket, ...]) -> list[Json]:
+    """Return brackets as `!contractInfo` has them; `mi` and `ma` are the leverages that belong to one."""
+    lower = [bracket.leverage for bracket in brackets[1:]] + [0]
+    return [
+        {
+            "bs": bracket.number,
+            "bnf": int(bracket.floor),
+            "bnc": int(bracket.cap),
+            "mmr": float(bracket.rate),
+            "cf": int(bracket.amount),
+            "mi": below + 1,
+            "ma": bracket.leverage,
+        }
+        for bracket, below in zip(brackets, lower, strict=True)
+    ]
 
 
 def asset_index(now: int) -> Json:

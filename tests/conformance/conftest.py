@@ -45,6 +45,7 @@ async def _outcomes(script: Script, directory: Path) -> Outcomes:
         accounts=(UP, DOWN),
         directory=directory,
         speed="max" if script.market == "held" else 1.0,
+        faults=script.market == "running",
     )
     exchange = await start_exchange(config)
     async with AsyncExitStack() as stack:

@@ -31,7 +31,8 @@ class Script:
     `arguments` follow the url on its command line.
 
     A held market stands still two hours after its start, at `speed="max"`. A running one moves in real time,
-    and has a third symbol, SOLUSDT, whose price leaps every eight seconds and liquidates whoever bets on it.
+    has a third symbol, SOLUSDT, whose price leaps every eight seconds and liquidates whoever bets on it, and
+    lets faults be scripted.
     """
 
     client: str

@@ -127,3 +127,45 @@ async def test_random_faults_of_the_market_come_at_the_same_times(start: Start, 
             runs.append(await to(pacer, marks, 20_000))
             assert bench.exchange.faults.fired("price_gap") > 2
     assert runs[0] == runs[1]
+
+
+async def test_row_39_contract_info_tells_of_a_symbol_that_closes(start: Start) -> None:
+    """And when it is open again; without brackets, which have not changed."""
+    async with start(faults=True) as bench:
+        socket = await bench.session.ws_connect(f"{bench.ws_url}/market/ws/!contractInfo")
+        closed = bench.exchange.faults.inject(make_fault("delisted", symbol="BTCUSDT"))
+        first = await socket.receive_json(timeout=5)
+        bench.exchange.faults.clear(closed.id)
+        second = await socket.receive_json(timeout=5)
+    assert first == {
+        "e": "contractInfo",
+        "E": START_MS,
+        "s": "BTCUSDT",
+        "ps": "BTCUSDT",
+        "ct": "PERPETUAL",
+        "dt": 4133404800000,
+        "ot": 1569398400000,
+        "cs": "SETTLING",
+        "st": 1,
+    }
+    assert second == first | {"cs": "TRADING"}
+
+
+async def test_row_39_brackets_shrink(start: Start) -> None:
+    """Positions need more margin at once, leverages admit less, and both REST and the stream say so."""
+    async with start(faults=True) as bench:
+        socket = await bench.session.ws_connect(f"{bench.ws_url}/market/ws/!contractInfo")
+        await bench.order(quantity="15")  # 900,000 USDT
+        _, (before,) = await bench.call("GET", "/fapi/v3/positionRisk", BTC, UP)
+        bench.exchange.faults.inject(make_fault("brackets_changed", symbol="BTCUSDT", share=0.1))
+        frame = await socket.receive_json(timeout=5)
+        _, (after,) = await bench.call("GET", "/fapi/v3/positionRisk", BTC, UP)
+        _, (listed,) = await bench.call("GET", "/fapi/v1/leverageBracket", BTC, UP)
+        assert await bench.refusal("POST", "/fapi/v1/leverage", BTC | {"leverage": 75}) == -2027
+    told = [(row["bs"], row["bnf"], row["bnc"], row["mmr"], row["cf"], row["ma"]) for row in frame["bks"]]
+    assert all(isinstance(row["cf"], int) for row in frame["bks"])
+    names = ("bracket", "notionalFloor", "notionalCap", "maintMarginRatio", "cum", "initialLeverage")
+    assert told == [tuple(row[name] for name in names) for row in listed["brackets"]]
+    assert (listed["brackets"][0]["notionalCap"], frame["bks"][0]["mi"]) == (30_000, 101)
+    assert Decimal(after["maintMargin"]) > Decimal(before["maintMargin"])
+    assert Decimal(after["liquidationPrice"]) > Decimal(before["liquidationPrice"])

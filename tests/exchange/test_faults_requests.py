@@ -197,6 +197,19 @@ async def test_row_9_maintenance_in_market_time(start: Start) -> None:
         assert bench.exchange.faults.fired("maintenance") >= 4
 
 
+async def test_row_9_maintenance_cuts_sockets_on_which_nothing_happens(start: Start) -> None:
+    """User data, a websocket of orders, a stream without news: none outlives the beginning of maintenance."""
+    async with start(faults=True) as bench:
+        _, key = await bench.call("POST", "/fapi/v1/listenKey", {}, UP)
+        names = (f"/private/ws/{key['listenKey']}", "/ws-fapi/v1", "/market/ws/btcusdt@forceOrder")
+        sockets = [await bench.session.ws_connect(bench.ws_url + name) for name in names]
+        fault = bench.exchange.faults.inject(make_fault("maintenance"))
+        assert fault.fired == 1
+        for socket in sockets:
+            message = await socket.receive(timeout=5)
+            assert message.type in {aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.ERROR}
+
+
 async def test_row_11_the_fill_beats_the_cancellation(start: Start) -> None:
     """The order that is to be cancelled is gone, and filled."""
     async with start(faults=True) as bench:
@@ -219,6 +232,20 @@ async def test_row_14_an_old_answer_comes_again(start: Start) -> None:
         bench.exchange.faults.inject(make_fault("reply_stale", match={"path": path[1]}))
         assert (await bench.call(*path))[1] == before
         assert [row["positionAmt"] for row in (await bench.call(*path))[1]] == ["2.000"]
+
+
+async def test_row_14_an_answer_that_nobody_can_tell_from_an_old_one_is_not_counted(start: Start) -> None:
+    """The first of its kind, and one that is as the one before; the fault waits for one that is not."""
+    path = ("GET", "/fapi/v3/positionRisk", {"symbol": "BTCUSDT"}, UP)
+    async with start(faults=True) as bench:
+        fault = bench.exchange.faults.inject(make_fault("reply_stale", match={"path": path[1]}))
+        for _ in range(2):
+            assert (await bench.call(*path))[1] == []
+            assert fault.fired == 0
+        await bench.order()
+        assert (await bench.call(*path))[1] == []
+        assert fault.fired == 1
+        assert len((await bench.call(*path))[1]) == 1
 
 
 @pytest.mark.parametrize("into", ["html", "cut", "nan", "empty"])

@@ -71,7 +71,7 @@ class FrameFaults:
         elif kind == "socket_silent":
             self._muted.add(socket)
             socket.mute()
-        elif kind in {"socket_reset", "maintenance"}:
+        elif kind == "socket_reset":
             socket.cut()
         elif kind == "socket_closed":
             socket.end()

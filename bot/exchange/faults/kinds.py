@@ -167,7 +167,9 @@ KINDS: dict[str, Kind] = {
     "reply_malformed": _request(
         "carried out; the reply is not what it should be", "18", into=_one_of("html", "cut", "nan", "empty")
     ),
-    "reply_stale": _request("the last answer to the same question is given again", "14"),
+    "reply_stale": _request(
+        "the last answer to the same question is given again, where it was another one", "14"
+    ),
     "error": _request(
         "an ambiguous error by name, before or, with `executed`, after the request is carried out",
         "6",
@@ -181,8 +183,8 @@ KINDS: dict[str, Kind] = {
     "rate_limited": _request("429 with Retry-After", "8", retry_after_s=_whole(0, 86_400)),
     "banned": _request("418 to everything from its address, for `for_s` of wall time", "8", for_s=_SECONDS),
     "maintenance": Kind(
-        "all requests are refused with -1016, each socket is cut at its next frame",
-        frozenset({Scene.REQUEST, Scene.FRAME}),
+        "all sockets are cut when it begins; from then on all requests are refused with -1016",
+        frozenset({Scene.REQUEST, Scene.WORLD}),
         "9",
         lasting=True,
     ),
@@ -281,6 +283,14 @@ KINDS: dict[str, Kind] = {
         quantity=_decimal,
     ),
     # --- the market
+    "brackets_changed": _world(
+        "the notional caps of all leverage brackets are `share` of what they were, for good",
+        "33, 39",
+        "symbol",
+        "share",
+        symbol=_text,
+        share=_number(0.001, 1_000),
+    ),
     "price_gap": _world(
         "the price jumps by `bps`, for `for_ms` or for good", "38", "symbol", "bps", **_FOR, bps=_BPS
     ),

@@ -112,6 +112,14 @@ class Scheduled:
         self.fired += 1
         return True
 
+    def take_back(self) -> None:
+        """Undo a firing that came to nothing."""
+        self.fired -= 1
+
+    def holds(self, now_ms: int) -> bool:
+        """Whether it is in force at a time, as far as its window and its number of times go."""
+        return not self.is_over and _within(self.fault.when, now_ms)
+
     def happens(self, now_ms: int) -> bool:
         """Return whether a fault of the world is due by `now_ms`, once for each time it is."""
         when = self.fault.when
@@ -173,6 +181,12 @@ class Plan:
         """Return the faults that fire at a request or a frame; at a request those of the world, too."""
         return [
             item for item in self._scheduled.values() if item.acts_at(scene) and item.meets(occasion, now_ms)
+        ]
+
+    def in_force(self, kind: str, now_ms: int) -> list[Fault]:
+        """Return the faults of a kind that are in force."""
+        return [
+            item.fault for item in self._scheduled.values() if item.fault.kind == kind and item.holds(now_ms)
         ]
 
     def due(self, now_ms: int) -> list[Scheduled]:

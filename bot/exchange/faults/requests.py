@@ -18,7 +18,7 @@ from bot.exchange.rest import refusal
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from bot.exchange.faults.plan import Plan
+    from bot.exchange.faults.plan import Plan, Scheduled
     from bot.exchange.faults.world import World
 
     Answer = Callable[[Call], Reply]
@@ -87,7 +87,7 @@ class RequestFaults:
             if item.fault.kind == "filled_before_cancel":
                 self._world.fill_before_cancel(item, asked.account, asked.symbol, _parameters(call))
         reply = self._carry_out(call)
-        return await self._after(asked, reply, found)
+        return await self._after(asked, reply, fired)
 
     async def admit(self, call: Call) -> Reply | None:
         """Return why a websocket is not opened; None: it is."""
@@ -116,18 +116,20 @@ class RequestFaults:
                     return refusal(refused, {})
         return None
 
-    async def _after(self, asked: Request, reply: Reply, found: list[Fault]) -> Reply:
+    async def _after(self, asked: Request, reply: Reply, fired: list[Scheduled]) -> Reply:
         """Do what happens to a reply on its way out."""
         key = (asked.account, asked.call.method + asked.call.path, _question(asked.call))
         before = self._last.pop(key, reply)
         self._last[key] = reply
         if len(self._last) > REMEMBERED:
             del self._last[next(iter(self._last))]
-        for fault in found:
-            given = fault.given
+        for item in fired:
+            fault, given = item.fault, item.fault.given
             if fault.kind in {"reply_lost", "reply_delayed"}:
                 await asyncio.sleep(given.get("by_s", given.get("hold_s", 0)))
             if fault.kind == "reply_stale":
+                if (before.status, before.body) == (reply.status, reply.body):
+                    item.take_back()  # nobody could tell
                 reply = before
             elif fault.kind == "error" and given.get("executed", False):
                 reply = _error(given)

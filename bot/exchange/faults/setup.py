@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from bot.exchange.market import TradedSymbol
     from bot.exchange.pacing import MarketClock
     from bot.exchange.rest import RestApi
+    from bot.exchange.ws_api import WsApi
 
 
 def distortable(traded: TradedSymbol) -> TradedSymbol:
@@ -34,7 +35,7 @@ def distortable(traded: TradedSymbol) -> TradedSymbol:
 
 
 def fit_faults(
-    desk: Desk, clock: MarketClock, rest: RestApi, accounts: Iterable[AccountConfig]
+    desk: Desk, clock: MarketClock, rest: RestApi, ws_api: WsApi, accounts: Iterable[AccountConfig]
 ) -> tuple[Faults, FaultyDoor]:
     """Return the faults of an exchange, and what takes its HTTP requests from now on."""
     plan, market = Plan(), desk.venue.market
@@ -42,9 +43,16 @@ def fit_faults(
     def now() -> int:
         return market.now
 
-    world = World(desk, plan)
+    def cut_sockets() -> None:
+        desk.streams.cut()
+        ws_api.close()
+
+    world = World(desk, plan, cut_sockets)
     clock.happenings = world
     desk.streams.tamper = FrameFaults(plan, now)
+    desk.streams.sources.listing = lambda: {
+        fault.given["symbol"] for fault in plan.in_force("delisted", now())
+    }
     owners = {account.api_key: account.name for account in accounts}
     requests = RequestFaults(plan, rest.carry_out, owners, world, now)
     rest.between = requests.answer

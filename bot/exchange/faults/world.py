@@ -20,10 +20,11 @@ if TYPE_CHECKING:
 
 
 class World:
-    """Carries out the faults of a plan that are due, at one desk."""
+    """Carries out the faults of a plan that are due, at one desk. `cut_sockets` drops all connections."""
 
-    def __init__(self, desk: Desk, plan: Plan) -> None:
+    def __init__(self, desk: Desk, plan: Plan, cut_sockets: Callable[[], None]) -> None:
         self._desk = desk
+        self._cut_sockets = cut_sockets
         self._plan = plan
         self._venue = desk.venue
         self._market = desk.venue.market
@@ -37,6 +38,8 @@ class World:
             "listen_key_expired": self._listen_key_expired,
             "liquidated": self._liquidated,
             "deleveraged": self._deleveraged,
+            "maintenance": lambda _given: self._cut_sockets(),
+            "brackets_changed": self._brackets_changed,
             "price_gap": self._price_gap,
             "price_frozen": self._price_frozen,
             "last_spike": self._last_spike,
@@ -126,6 +129,9 @@ class World:
         """From the next millisecond on: what has been told of this instant stays true."""
         start_ms = self._market.now + 1
         return Window(start_ms, start_ms + given["for_ms"]) if "for_ms" in given else Window(start_ms)
+
+    def _brackets_changed(self, given: Mapping[str, Any]) -> None:
+        self._market.rescale_brackets(self._symbol(given), Decimal(str(given["share"])))
 
     def _price_gap(self, given: Mapping[str, Any]) -> None:
         self._path(given).gap(self._window(given), given["bps"])

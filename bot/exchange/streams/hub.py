@@ -136,7 +136,7 @@ class Streams:
         self.rules = rules
         self._market = market
         self._keys = keys
-        self._sources = Sources(market, versions)
+        self.sources = Sources(market, versions)
         self.bring_up_to_date: Callable[[], None] = _stay
         self._listeners: dict[Listener, None] = {}
         self._broadcasts: dict[str, Broadcast] = {}
@@ -156,7 +156,7 @@ class Streams:
         heard = {account for account in {event.account for event in events} if self._is_heard(account)}
         for event in events:
             if isinstance(event, OrderEvent) and event.trade:  # told first: the fastest news of a fill
-                self._sources.liquidations.note(event.order)
+                self.sources.liquidations.note(event.order)
                 if event.account in heard:
                     body = wire_events.trade_lite(event.order, event.trade, now)
                     self._put_user(event.account, body, touched)
@@ -240,9 +240,13 @@ class Streams:
         return connection.response
 
     def close(self) -> None:
-        """Cut every connection."""
+        """Cut every connection, and tell nothing more."""
         if self._ticker is not None:
             self._ticker.cancel()
+        self.cut()
+
+    def cut(self) -> None:
+        """Cut every connection."""
         for listener in self._listeners:
             listener.connection.cut()
 
@@ -306,7 +310,7 @@ class Streams:
                 topic.route,
             )
             return None
-        feed = self._sources.feed(topic)
+        feed = self.sources.feed(topic)
         return None if feed is None else Broadcast(name, topic, feed, tamper=self.tamper)
 
     def _unsubscribe(self, listener: Listener, names: Iterable[str]) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from bot.exchange.streams.assets import AssetIndexFeed
 from bot.exchange.streams.books import BookTickerFeed, DepthFeed, PartialDepthFeed
 from bot.exchange.streams.candles import CandleFeed
+from bot.exchange.streams.contracts import ContractFeed
 from bot.exchange.streams.liquidations import LiquidationFeed, Liquidations
 from bot.exchange.streams.marks import MarkFeed
 from bot.exchange.streams.tickers import TickerFeed
@@ -15,6 +16,7 @@ from bot.exchange.streams.trades import AggregateTradeFeed, TradeFeed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from collections.abc import Set as AbstractSet
 
     from bot.exchange.book_versions import BookVersions
     from bot.exchange.market import Market
@@ -22,12 +24,20 @@ if TYPE_CHECKING:
 
 
 class Sources:
-    """The market, the versions of its books, and the liquidations told so far."""
+    """The market, the versions of its books, and the liquidations told so far.
+
+    `listing` gives the symbols that are closed at present; faults set it.
+    """
 
     def __init__(self, market: Market, versions: BookVersions) -> None:
         self.market = market
         self.versions = versions
         self.liquidations = Liquidations()
+        self.listing: Callable[[], AbstractSet[str]] = frozenset
+
+    def closed(self) -> AbstractSet[str]:
+        """Return the symbols that are closed."""
+        return self.listing()
 
     def feed(self, topic: Topic) -> Feed | None:
         """Return a new feed for a topic; None when its symbol is not traded here."""
@@ -52,5 +62,6 @@ _MAKERS: dict[Kind, Callable[[Sources, Topic], Feed]] = {
     Kind.TICKER: lambda at, topic: TickerFeed(at.market, topic.symbol, mini=False),
     Kind.MINI_TICKER: lambda at, topic: TickerFeed(at.market, topic.symbol, mini=True),
     Kind.ASSET_INDEX: lambda at, topic: AssetIndexFeed(at.market, as_array=not topic.detail),
+    Kind.CONTRACT_INFO: lambda at, _topic: ContractFeed(at.market, at.closed),
     Kind.LIQUIDATION: lambda at, topic: LiquidationFeed(at.market, at.liquidations, topic.symbol),
 }

@@ -43,6 +43,7 @@ class Kind(Enum):
     MINI_TICKER = "miniTicker"
     LIQUIDATION = "forceOrder"
     ASSET_INDEX = "assetIndex"
+    CONTRACT_INFO = "contractInfo"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,7 @@ _ALL_SYMBOLS = {
     "!miniTicker@arr": Topic(Kind.MINI_TICKER, "", 1_000),
     "!forceOrder@arr": Topic(Kind.LIQUIDATION, "", 1_000),
     "!assetIndex@arr": Topic(Kind.ASSET_INDEX, "", 1_000),
+    "!contractInfo": Topic(Kind.CONTRACT_INFO, "", 0),
     "usdtusd@assetIndex": Topic(Kind.ASSET_INDEX, "", 1_000, "one"),
 }
 _ONE_SYMBOL = {

@@ -7,6 +7,7 @@ import inspect
 import itertools
 import json
 import logging
+import urllib.request
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Collection
 
 OPTIONAL = frozenset({"M", "AP", "cr"})  # of an order: only where it was amended by id, or trails
-SILENT = {"composite_index_symbol_information_streams", "contract_info_stream", "trading_session_stream"}
+SILENT = {"composite_index_symbol_information_streams", "trading_session_stream"}
 
 
 class _Tap:
@@ -74,6 +75,16 @@ class Sdk:
         configuration = ConfigurationRestAPI(api_key=key, api_secret=secret, base_path=self._url, retries=0)
         return DerivativesTradingUsdsFutures(config_rest_api=configuration).rest_api
 
+    def fault(self, kind: str, **given: Any) -> None:
+        """Let something go wrong."""
+        body = json.dumps({"kind": kind, "with": given}).encode()
+        urllib.request.urlopen(f"{self._url}/faults", body).close()  # noqa: S310 - our own exchange
+
+    def clear_faults(self) -> None:
+        """Let nothing go wrong any more."""
+        request = urllib.request.Request(f"{self._url}/faults", method="DELETE")  # noqa: S310 - as above
+        urllib.request.urlopen(request).close()  # noqa: S310 - as above
+
     async def connect(self) -> Sdk:
         """Open its three sockets."""
         self.connection = await self._client.create_connection()
@@ -98,6 +109,9 @@ class Sdk:
         """Subscribe, do something, and return what the SDK hands out."""
         async with self.listening(method, **parameters) as got:
             if act is not None:
+                await (
+                    self.connection.list_subscribe()
+                )  # answered, so the subscription before it has been heard
                 await asyncio.to_thread(act)
             async with asyncio.timeout(25):
                 return [await got.get() for _ in range(count)]
@@ -304,6 +318,21 @@ async def streams_with_nothing_to_tell(sdk: Sdk) -> None:
         stream = await getattr(sdk.connection, method)(**parameters)
         await stream.unsubscribe()
     expect(not sdk.warnings.said, sdk.warnings.said)
+
+
+@case
+async def contract_info_stream(sdk: Sdk) -> None:
+    """Brackets that change, and a symbol that closes, which faults do."""
+
+    def act() -> None:
+        sdk.fault("brackets_changed", symbol="SOLUSDT", share=0.5)
+        sdk.fault("delisted", symbol="SOLUSDT")
+
+    rows = await sdk.frames("contract_info_stream", 2, act)
+    expect([(row.s, row.cs) for row in rows] == [("SOLUSDT", "TRADING"), ("SOLUSDT", "SETTLING")], rows)
+    expect(rows[1].bks is None and rows[0].bks[0].bnc == 150_000, rows)
+    sdk.check("contractInfo", models.ContractInfoStreamResponse, absent={"bks"})
+    sdk.clear_faults()
 
 
 @case
