@@ -20,6 +20,7 @@ SHARED_DATA = REPOSITORY.parent / "shared" / "data"
 PARTS: dict[str, Callable[[], bool]] = {
     "chromium": lambda: shutil.which("chromium") is not None,
     "git": lambda: shutil.which("git") is not None,
+    "prometheus": lambda: shutil.which("promtool") is not None,
     "postgresql": lambda: any(Path("/usr/lib/postgresql").glob("*/bin/postgres")),
     "shared": SHARED_DATA.is_dir,
 }

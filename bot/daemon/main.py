@@ -23,19 +23,17 @@ from bot.core.history import time_text
 from bot.daemon import logs, paper
 from bot.daemon.collector import settle_collector
 from bot.daemon.console import Console
-from bot.daemon.kill_switch import arm_kill_switch
+from bot.daemon.fitting import measure, obey
 from bot.daemon.live_table import REFRESH_S, LiveTable
 from bot.daemon.operations import Operations
-from bot.daemon.reload import Reloader, reload_on_hangup
 from bot.daemon.supervision import Supervisor
 from bot.daemon.take_up import take_up_funds
-from bot.daemon.token import operator_token
 from bot.daemon.wiring import Embedded, World, judge, open_world
 from bot.errors import UserError
 from bot.journal.archive import archive
 from bot.journal.lock import LOCK_FILE, DataDirLock, refuse_unwritable
 from bot.journal.sqlite import JOURNAL_FILE
-from bot.settings import Settings, load_settings
+from bot.settings import Settings
 
 Serve: TypeAlias = Callable[[Operations, socket.socket], AbstractAsyncContextManager[None]]
 """Serves HTTP on a bound socket: `bot.web.server.serve`, handed in by the command line."""
@@ -102,15 +100,12 @@ async def _open(
         log.warning("setting_questionable", warning=warning)
     world = await open_world(stack, settings, embedded)
     operations.attach(world.alarms, world.pacer)
+    measure(settings, world, operations, supervisor)
     if world.pacer is not None:
         supervisor.keep("pacing", world.pacer.run)
     await take_up_funds(settings, world, operations, supervisor, adopt=adopt)
-    if operations.runners:
-        operations.operator_token = operator_token(settings.data_dir, settings.web.token)
     supervisor.every(_RECONCILE_EVERY_S, operations.reconcile)
-    arm_kill_switch(settings.data_dir, operations, supervisor)
-    operations.reloader = Reloader(settings, load_settings, operations)
-    reload_on_hangup(operations)
+    obey(settings, operations, supervisor)
     settle_collector()
     log.info("running", funds=[runner.name for runner in operations.runners])
     return world

@@ -4,10 +4,12 @@ The web room and the live table look at the daemon through this file only.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from math import inf
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
+
+import structlog
 
 from bot.core import asking
 from bot.core.asking import RequestIdReusedError, Wanted
@@ -23,6 +25,9 @@ from bot.daemon.status import FundStatus, fund_status
 from bot.errors import RefusedError
 from bot.settings import Settings
 
+if TYPE_CHECKING:
+    from bot.daemon.metrics import Metrics
+
 _CURRENT_S = 15.0
 """Wall time for which a mark counts as current although its stream is lost."""
 
@@ -34,6 +39,10 @@ class _Underlying:
     runners: list[Runner] = field(default_factory=list)
     lost: bool = True
     seen_s: float = -inf
+
+
+Listener: TypeAlias = Callable[[Runner, tuple[Record, ...]], None]
+"""Hears of every record of every fund, once it is durable and its commands are under way."""
 
 
 class Asked(NamedTuple):
@@ -66,6 +75,8 @@ class Operations:
         self._alarms: Alarms | None = None
         self.pacer: Pacer | None = None
         self.reloader: Reloader | None = None
+        self.metrics: Metrics | None = None
+        self.listeners: list[Listener] = []
         self._underlyings: dict[str, _Underlying] = {}
         self.public = PublicSide(mode, self.runners, self.histories)
 
@@ -94,6 +105,16 @@ class Operations:
                 history.apply(record)
         if self._alarms is not None:
             self._alarms.changed(runner)
+        if records:
+            self._inform(runner, records)
+
+    def _inform(self, runner: Runner, records: tuple[Record, ...]) -> None:
+        """Whoever listens must not be able to stop a fund: what it raises is told, and that is all."""
+        for listener in self.listeners:
+            try:
+                listener(runner, records)
+            except Exception:  # noqa: BLE001 - whatever it is, trading goes on
+                structlog.get_logger().exception("listener_failed", fund=runner.name)
 
     def marked(self, symbol: str, mark: Mark) -> None:
         """Give a new mark to every fund on its symbol."""
@@ -104,6 +125,21 @@ class Operations:
         """A mark that was asked for while the stream is lost: trusted, but the stream is still lost."""
         if self._underlyings[symbol].lost:
             self._take(symbol, mark)
+
+    def feed_ages_s(self) -> dict[str, float]:
+        """Wall seconds since the last mark of each symbol that has had one."""
+        now_s = time.monotonic()
+        return {
+            symbol: now_s - underlying.seen_s
+            for symbol, underlying in self._underlyings.items()
+            if underlying.seen_s != -inf
+        }
+
+    def metrics_text(self) -> tuple[bytes, str]:
+        """All figures in Prometheus' text format, and its content type."""
+        if self.metrics is None:
+            raise RefusedError("the daemon is still starting; try again in a moment")
+        return self.metrics.text(), self.metrics.content_type
 
     def lost_symbols(self) -> list[str]:
         """Symbols whose stream is lost, or has not begun yet."""

@@ -1,7 +1,7 @@
 """Taking the funds up: account prepared, contract known, state recovered, streams started."""
 
 import asyncio
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import structlog
 
@@ -12,8 +12,9 @@ from bot.core.fund import Contract, Fund
 from bot.core.units import ZERO, Usd
 from bot.daemon.capital import refuse_small_capital
 from bot.daemon.fallback import MarkFallback
+from bot.daemon.metering import MeteredGateway, MeteredJournal
 from bot.daemon.operations import Operations
-from bot.daemon.runner import Runner
+from bot.daemon.runner import Gateway, Runner
 from bot.daemon.supervision import Supervisor
 from bot.daemon.wiring import World
 from bot.errors import RefusedError, UserError
@@ -21,6 +22,9 @@ from bot.settings import Account, Settings
 from bot.venue.account import AccountGateway
 from bot.venue.errors import Unreachable
 from bot.venue.profile import CcxtClient, Credentials
+
+if TYPE_CHECKING:
+    from bot.journal.journal import Journal
 
 _RETRY_S = 5.0
 
@@ -67,7 +71,12 @@ def _start(
 ) -> Runner:
     book, history = world.loaded[desk.fund.name]
     state = start(desk.fund, desk.contract, book)
-    runner = Runner(state, desk.gateway, world.journal(), world.clock, world.draws, operations.changed)
+    gateway: Gateway = desk.gateway
+    journal: Journal = world.journal()
+    if operations.metrics is not None:
+        gateway = MeteredGateway(gateway, operations.metrics.order_timer(desk.fund.name))
+        journal = MeteredJournal(journal, operations.metrics.journal_timer)
+    runner = Runner(state, gateway, journal, world.clock, world.draws, operations.changed)
     operations.add(runner, history)
     stream = world.venue.order_stream(desk.client, desk.contract.symbol, runner.heard, runner.missed_news)
     supervisor.keep(f"order stream of {desk.fund.name}", stream.run)

@@ -32,6 +32,17 @@ class Limiter:
         self._reads: deque[_Waiter] = deque()
         self._timer: asyncio.TimerHandle | None = None
 
+    @property
+    def budget(self) -> float:
+        """The share of the bucket that is left: 0 while the venue holds us back, 1 without a limit."""
+        now_s = asyncio.get_running_loop().time()
+        if now_s < self._held_until_s:
+            return 0.0
+        if math.isinf(self._burst):
+            return 1.0
+        self._refill(now_s)
+        return self._tokens / self._burst
+
     def hold(self, seconds: float) -> None:
         """The venue told us to back off: grant nothing for `seconds`."""
         until_s = asyncio.get_running_loop().time() + seconds

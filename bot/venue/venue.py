@@ -57,6 +57,11 @@ class Venue:
         self.hosts = profile.hosts(self._public)
         self.markets = Markets(profile, self._public)
 
+    @property
+    def rate_budget(self) -> float:
+        """The share of the venue's request weight that is left."""
+        return self._limiter.budget
+
     def client(self, credentials: "Credentials") -> "CcxtClient":
         """A client for one account; the markets must be loaded."""
         client = self._client(credentials)

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from aiohttp import web
 
+from bot.errors import RefusedError
 from bot.web import control, flows, record, session
 from bot.web.access import Access, public
 from bot.web.connections import KEPT_ALIVE_S, Door
@@ -39,6 +40,10 @@ class Operations(Controls, Reloads, Protocol):
     @property
     def operator_token(self) -> str | None:
         """What the operator's paths ask for; None until there is one, and then nobody passes."""
+        ...
+
+    def metrics_text(self) -> tuple[bytes, str]:
+        """All figures in Prometheus' text format, and its content type; `RefusedError` at the start."""
         ...
 
     def incidents(self) -> list[dict[str, Any]]:
@@ -114,8 +119,16 @@ def _add_figures(app: web.Application, operations: Operations) -> None:
     async def funds(_: web.Request) -> web.Response:
         return web.json_response(operations.status())
 
+    async def metrics(_: web.Request) -> web.Response:
+        try:
+            text, content_type = operations.metrics_text()
+        except RefusedError as error:
+            raise web.HTTPConflict(reason=str(error)) from None
+        return web.Response(body=text, headers={"Content-Type": content_type})
+
     async def incidents(_: web.Request) -> web.Response:
         return web.json_response(operations.incidents())
 
     app.router.add_get("/api/v1/operator/funds", funds)
+    app.router.add_get("/metrics", metrics)
     app.router.add_get("/api/v1/incidents", incidents)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import partial
+from typing import Any
 
 from bot.core import commands as cmd
 from bot.core import events as ev
@@ -14,7 +15,7 @@ from bot.core.fund import Fund
 from bot.core.limits import SubmitOrder
 from bot.core.records import Record
 from bot.daemon.draws import SeededDraws
-from bot.daemon.runner import Carry, Runner
+from bot.daemon.runner import Carry, Gateway, Runner
 from bot.testing import InstantVenue, a_contract, a_fund
 
 
@@ -49,6 +50,8 @@ class Desk:
     listen: Callable[[Runner, tuple[Record, ...]], None] = lambda _runner, _records: None
     gate: asyncio.Event | None = None
     price: Decimal = Decimal(60_000)
+    wrap_gateway: Callable[[Gateway], Gateway] = lambda gateway: gateway
+    wrap_journal: Callable[[Any], Any] = lambda journal: journal
 
     def __post_init__(self) -> None:
         """Open a flat account with the fund's capital."""
@@ -58,7 +61,9 @@ class Desk:
     def runner(self) -> Runner:
         """A runner for a fund that has never run."""
         state = start(self.fund, self.venue.contract, Book())
-        return Runner(state, self, self, self.clock, SeededDraws(7), self._changed)  # type: ignore[arg-type]
+        gateway, journal = self.wrap_gateway(self), self.wrap_journal(self)
+        clock: Any = self.clock
+        return Runner(state, gateway, journal, clock, SeededDraws(7), self._changed)
 
     async def opened(self) -> Runner:
         """A runner whose fund has begun, and has seen its first mark."""

@@ -87,6 +87,12 @@ class Figures:
         self.said.append(wanted)
         return Said({"fund": fund, "state": "active"}, repeated)
 
+    def metrics_text(self) -> tuple[bytes, str]:
+        """One figure, unless nothing is ready."""
+        if self.reasons:
+            raise RefusedError("the daemon is still starting")
+        return b"inband_ready 1.0\n", "text/plain; version=0.0.4; charset=utf-8"
+
     def configuration(self) -> list[dict[str, str | None]]:
         """One setting."""
         return [{"name": "INBAND_MODE", "value": "paper", "origin": "default"}]

@@ -178,6 +178,18 @@ async def test_a_word_that_cannot_be_carried_out_is_refused(
     assert site.figures.said == []
 
 
+async def test_metrics_are_the_operators_and_in_prometheus_format(site: Site) -> None:
+    """With their content type; while the daemon starts there are none."""
+    bearer = {"Authorization": f"Bearer {TOKEN}"}
+    async with site.session.get(f"{site.url}/metrics", headers=bearer) as answer:
+        assert answer.headers["Content-Type"].startswith("text/plain; version=")
+        assert await answer.text() == "inband_ready 1.0\n"
+    async with site.session.get(f"{site.url}/metrics") as answer:
+        assert answer.status == 401
+    site.figures.reasons = ["starting"]
+    assert (await site.ask("/metrics", **bearer))[0] == 409
+
+
 async def test_the_settings_that_apply_are_shown(site: Site) -> None:
     """As the daemon gives them, masked."""
     status, body, _ = await site.ask("/api/v1/operator/configuration", Authorization=f"Bearer {TOKEN}")
