@@ -89,7 +89,6 @@ class PriceMatch(StrEnum):
 class SelfTradePrevention(StrEnum):
     """What happens when an order meets another of its own account."""
 
-    NONE = "NONE"
     EXPIRE_TAKER = "EXPIRE_TAKER"
     EXPIRE_MAKER = "EXPIRE_MAKER"
     EXPIRE_BOTH = "EXPIRE_BOTH"

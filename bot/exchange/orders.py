@@ -178,7 +178,6 @@ class Orders:
         """Return how much of an order may trade, and whether it must stop there.
 
         Where it would meet an order of its own account in the book, that one expires, or it does, or both.
-        (The market passes over an account's own orders, so NONE is the same as EXPIRE_MAKER here.)
         """
         wanted, sign, mode = order.remaining, order.side.sign, order.self_trade
         own = [

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from bot.exchange.market import Market, TradedSymbol
 
 HOUR_MS = 3_600_000
+ONBOARD_MS = 1_569_398_400_000
 COLLATERAL = "USDTUSD"
 
 
@@ -27,7 +28,7 @@ def symbol_info(symbol: Symbol) -> Json:
         "pair": symbol.name,
         "contractType": "PERPETUAL",
         "deliveryDate": 4133404800000,
-        "onboardDate": 1569398400000,
+        "onboardDate": ONBOARD_MS,
         "status": "TRADING",
         "maintMarginPercent": "2.5000",
         "requiredMarginPercent": "5.0000",
@@ -104,6 +105,7 @@ def funding_info(traded: TradedSymbol) -> Json:
         "adjustedFundingRateFloor": f"-{cap}",
         "fundingIntervalHours": traded.funding.interval_ms // HOUR_MS,
         "disclaimer": False,
+        "updateTime": ONBOARD_MS,
     }
 
 

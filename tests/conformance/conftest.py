@@ -12,6 +12,7 @@ import aiohttp
 import pytest
 
 from bot.exchange import ExchangeConfig, start_exchange
+from bot.exchange.prices.funding import ConstantFunding
 from tests.conformance.environments import REPOSITORY, InstallError, python_of
 from tests.conformance.scripts import Outcomes, Script
 from tests.exchange.builders import DOWN, START_MS, UP, Bench, StepPath
@@ -46,6 +47,7 @@ async def _outcomes(script: Script, directory: Path) -> Outcomes:
         directory=directory,
         speed="max" if script.market == "held" else 1.0,
         faults=script.market == "running",
+        funding={"ETHUSDT": ConstantFunding(interval_ms=14_400_000)},
     )
     exchange = await start_exchange(config)
     async with AsyncExitStack() as stack:

@@ -202,7 +202,7 @@ async def test_each_symbol_is_funded_at_its_own_interval(start: Start) -> None:
         _, info = await bench.call("GET", "/fapi/v1/fundingInfo")
         _, index = await bench.call("GET", "/fapi/v1/premiumIndex")
         _, paid = await bench.call("GET", "/fapi/v1/income", {"incomeType": "FUNDING_FEE"}, UP)
-    assert {row["symbol"]: row["fundingIntervalHours"] for row in info} == {"APTUSDT": 4, "BTCUSDT": 8}
+    assert [(row["symbol"], row["fundingIntervalHours"]) for row in info] == [("APTUSDT", 4)]
     assert {row["symbol"]: row["interestRate"] for row in index} == {
         "APTUSDT": "0.00005000",
         "BTCUSDT": "0.00010000",

@@ -141,7 +141,6 @@ async def test_row_39_contract_info_tells_of_a_symbol_that_closes(start: Start) 
         "e": "contractInfo",
         "E": START_MS,
         "s": "BTCUSDT",
-        "ps": "BTCUSDT",
         "ct": "PERPETUAL",
         "dt": 4133404800000,
         "ot": 1569398400000,

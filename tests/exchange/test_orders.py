@@ -53,6 +53,8 @@ async def refused(start: Start, **changes: Any) -> int:
         ({"newOrderRespType": "FULL"}, -1130),
         ({"priceMatch": "QUEUE"}, -1106),
         ({"stopPrice": "1"}, -1106),
+        ({"selfTradePreventionMode": "NONE"}, -4402),
+        ({"selfTradePreventionMode": "NEVER"}, -5039),
         ({"timeInForce": "FOK", "quantity": "32", "price": "60000.1"}, -5021),
         ({"timeInForce": "GTX"}, -5022),
     ],

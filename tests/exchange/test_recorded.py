@@ -19,6 +19,7 @@ QUERIES: dict[str, dict[str, Any]] = {
     "/fapi/v1/aggTrades": {"symbol": "BTCUSDT", "limit": 20},
     "/fapi/v1/depth": {"symbol": "BTCUSDT", "limit": 20},
     "/fapi/v1/exchangeInfo": {},
+    "/fapi/v1/fundingInfo": {},
     "/fapi/v1/fundingRate": {"symbol": "BTCUSDT"},
     "/fapi/v1/klines": {"symbol": "BTCUSDT", "interval": "5m", "limit": 3},
     "/fapi/v1/openInterest": {"symbol": "BTCUSDT"},
@@ -104,7 +105,8 @@ def recorded(shared_data: Path, path: str) -> Fields:
 @pytest.mark.parametrize("path", QUERIES)
 async def test_an_answer_is_made_as_the_recorded_one(start: Start, shared_data: Path, path: str) -> None:
     """No field is missing, none is new, and each is written as the venue writes it."""
-    async with start(paths={"BTCUSDT": flat(40_000)}) as bench:
+    prices = {"BTCUSDT": flat(40_000), "APTUSDT": flat(40_000, 8)}
+    async with start(paths=prices) as bench:
         await bench.pacer(not_before=START_MS + 36_000_000)
         status, answer = await bench.call("GET", path, QUERIES[path])
     assert status == 200, answer

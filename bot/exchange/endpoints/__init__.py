@@ -17,6 +17,7 @@ from bot.exchange.endpoints import (
     settings,
     trades,
     transfers,
+    wallet,
 )
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ PRIVATE_ROUTES: dict[Key, PrivateRoute] = {
     **account.ROUTES,
     **settings.ROUTES,
     **transfers.ROUTES,
+    **wallet.ROUTES,
     **orders.ROUTES,
     **batch.ROUTES,
     **algo_orders.ROUTES,

@@ -8,6 +8,7 @@ from bot.exchange import wire, wire_candles, wire_market
 from bot.exchange.desk import wall_ms
 from bot.exchange.errors import RequestError, invalid
 from bot.exchange.limits import RateLimits
+from bot.exchange.prices.funding_model import EIGHT_HOURS_MS
 from bot.exchange.routes import Key, PublicRoute, by_limit, by_symbol
 
 if TYPE_CHECKING:
@@ -145,8 +146,12 @@ def _funding_of(market: Market, name: str, start_ms: int, end_ms: int) -> list[J
 
 
 def _funding_info(desk: Desk, _params: Params) -> list[Json]:
-    """Return interval and cap of each symbol."""
-    return [wire_market.funding_info(traded) for traded in desk.venue.market.traded.values()]
+    """Return interval and cap of the symbols whose interval is not the usual one."""
+    return [
+        wire_market.funding_info(traded)
+        for traded in desk.venue.market.traded.values()
+        if traded.funding.interval_ms != EIGHT_HOURS_MS
+    ]
 
 
 DEPTH_WEIGHT = by_limit(500, (50, 2), (100, 5), (500, 10), (1000, 20))

@@ -137,6 +137,11 @@ def _order_type(text: str) -> OrderType:
 def _self_trade(params: Params) -> SelfTradePrevention:
     if "selfTradePreventionMode" not in params:
         return SelfTradePrevention.EXPIRE_MAKER
+    if params.text("selfTradePreventionMode") == "NONE":  # mandatory since 10 December 2024
+        raise RequestError(
+            -4402,
+            "Dear user, as per our Terms of Use and compliance regulations, this feature is not available.",
+        )
     refusal = RequestError(-5039, "Invalid self trade prevention mode.")
     return params.member("selfTradePreventionMode", SelfTradePrevention, refusal)
 

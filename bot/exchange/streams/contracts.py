@@ -58,7 +58,6 @@ class ContractFeed:
             "e": "contractInfo",
             "E": self._market.now,
             "s": name,
-            "ps": info["pair"],
             "ct": info["contractType"],
             "dt": info["deliveryDate"],
             "ot": info["onboardDate"],

@@ -154,12 +154,24 @@ async def fetch_ohlcv(api: Api) -> None:
 
 
 @case
+async def fetch_currencies(api: Api) -> None:
+    """With keys and this option, which is on unless said otherwise, markets come along with the coins."""
+    api.client.options["fetchCurrencies"] = True
+    try:
+        markets = await api("load_markets", True)  # noqa: FBT003 - reload; ccxt's own signature
+        expect(SYMBOL in markets and {"USDT", "BTC", "ETH"} <= api.client.currencies.keys(), markets)
+        expect("USDT" in await api("fetch_currencies"), "coins")
+    finally:
+        api.client.options["fetchCurrencies"] = False
+
+
+@case
 async def fetch_funding_rate(api: Api) -> None:
     """The next funding."""
     filled(await api("fetch_funding_rate", SYMBOL), "fundingRate fundingTimestamp markPrice indexPrice")
     expect(SYMBOL in await api("fetch_funding_rates"), "symbols")
     intervals = await api("fetch_funding_intervals")
-    expect(intervals["BTC/USDT:USDT"]["interval"] == "8h", intervals)
+    expect(intervals["ETH/USDT:USDT"]["interval"] == "4h", intervals)
 
 
 @case

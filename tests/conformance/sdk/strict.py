@@ -20,6 +20,7 @@ SENT_BUT_NOT_DECLARED = {
     "exchange_information.symbols.filters": {"positionControlSide"},
     "account_information_v2.positions": {"breakEvenPrice", "isolatedWallet", "isolatedMargin", "notional"},
     "position_information_v2": {"isolated", "adlQuantile"},
+    "get_funding_rate_info": {"updateTime"},
     "symbol_order_book_ticker": {"lastUpdateId"},
     "new_order": ORDER,
     "cancel_order": ORDER,
