@@ -15,3 +15,9 @@ def compiled(function: _Function) -> _Function:
     except RuntimeError:  # neither this folder nor the user's own can be written to
         made = njit(nogil=True)(function)
     return made
+
+
+def inlined(function: _Function) -> _Function:
+    """A part of compiled loops, laid out anew in each caller, for what runs millions of times a second."""
+    made: _Function = njit(inline="always", nogil=True)(function)
+    return made

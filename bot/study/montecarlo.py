@@ -6,6 +6,7 @@ not grow with their number, and they may be split over any number of processes.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,8 @@ from bot.core.strategy import Strategy
 from bot.study import policies
 from bot.study.errors import BadParameterError
 from bot.study.funding import Funding
-from bot.study.prices import Prices
-from bot.study.runs import follow, policy_of, scheduled, series
+from bot.study.prices import Prices, Times
+from bot.study.runs import clock_of, follow, policy_of, schedule_of, series
 from bot.study.simulate import YEAR_MS, Garch, Gbm, Jumps, Model, Path, generator, paths
 from bot.study.spec import Costs, FundSpec
 
@@ -133,15 +134,14 @@ def simulate(
 
     Secret targets are independent uniform draws of each path. Raises ValueError for fewer than two bars.
     """
-    times = START_MS + np.arange(bars, dtype=np.int64) * bar_ms
-    every_bar = np.arange(bars, dtype=np.int64)
     compiled = [policy_of(fund, strategy, costs) for fund, strategy, costs in funds]
-    clocks = [scheduled(strategy, times) for _, strategy, _ in funds]
+    times = _times(bars, bar_ms)
+    clocks = [clock_of(schedule_of(strategy), times) for _, strategy, _ in funds]
     tallies = [Tally() for _ in funds]
     years = (bars - 1) * bar_ms / YEAR_MS
     drawn = any(low < high for low, high in (fund.target_range for fund, _, _ in funds))
     for path in paths(model, bars, bar_ms, numbers, seed):
-        paid = every_bar[path.rates != 0.0] if len(path.rates) else every_bar[:0]
+        paid = np.flatnonzero(path.rates)
         rates = path.rates[paid]
         units = generator(seed, path.number, 1).random(_TARGETS) if drawn else np.zeros(1)
         for (fund, strategy, costs), policy, clock, tally in zip(
@@ -159,8 +159,14 @@ def simulate(
     return tallies
 
 
+@lru_cache(maxsize=1)
+def _times(bars: int, bar_ms: int) -> Times:
+    """When the bars of every path close; the tasks of a sweep share them."""
+    return np.arange(START_MS, START_MS + bars * bar_ms, bar_ms, dtype=np.int64)
+
+
 def _by_engine(
-    path: Path, times: Any, bar_ms: int, fund: FundSpec, strategy: Strategy, costs: Costs
+    path: Path, times: Times, bar_ms: int, fund: FundSpec, strategy: Strategy, costs: Costs
 ) -> policies.Run:
     paid = np.flatnonzero(path.rates)
     funding = Funding(times[paid], path.rates[paid]) if len(paid) else None

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from bot.study.jit import compiled
+from bot.study.jit import compiled, inlined
 
 Floats: TypeAlias = NDArray[np.float64]
 Ints: TypeAlias = NDArray[np.int64]
@@ -26,6 +26,9 @@ EDGE: Final = 3
 """To the nearer edge of [lower, upper] when leverage is outside, to `target` in an emergency: `corridor`."""
 
 _BLOCK: Final = 128
+_NEAR: Final = 32
+"""Bars that are looked at one by one first: a policy that trades often seldom comes further."""
+_NEVER: Final = 1 << 62
 _INWARD: Final = 1e-9
 _AS_GOOD_AS: Final = 1 - 1e-12
 
@@ -66,33 +69,36 @@ class Run(NamedTuple):
     dead_at: int
 
 
-@compiled
-def _price_at(leverage: float, cash: float, position: float, sign: int) -> float:
-    """The price at which real leverage would be `leverage`; infinite if there is none."""
-    slope = abs(position) * (1.0 - sign * leverage)
-    if slope == 0.0 or cash / slope <= 0.0:
-        return np.inf
-    return leverage * cash / slope
+@inlined
+def _gearing(leverage: float, sign: int) -> float:
+    """The price at which real leverage is `leverage`, in units of cash / size of the position."""
+    slope = 1.0 - sign * leverage
+    return leverage / slope if slope != 0.0 else np.inf
 
 
-@compiled
-def _region(policy: Policy, cash: float, position: float, last_price: float) -> tuple[float, float]:
-    """The prices between which this policy certainly does nothing but wait for its time."""
-    low_leverage, high_leverage = policy.lower, min(policy.upper, policy.emergency * (1.0 - _INWARD))
+@inlined
+def _gearings(policy: Policy) -> tuple[float, float]:
+    """Those of the lowest and the highest leverage at which this policy waits."""
+    highest = policy.emergency * (1.0 - _INWARD)
     if policy.kind == CLOCK:
-        low_leverage, high_leverage = 0.0, policy.emergency * (1.0 - _INWARD)
-    if position == 0.0:
+        return 0.0, _gearing(highest, policy.sign)
+    return _gearing(policy.lower, policy.sign), _gearing(min(policy.upper, highest), policy.sign)
+
+
+@inlined
+def _region(
+    policy: Policy, gearings: tuple[float, float], cash: float, position: float, last_price: float
+) -> tuple[float, float]:
+    """The prices between which this policy certainly does nothing but wait for its time."""
+    if position == 0.0 or cash == 0.0:  # flat, or unlevered: asked at every bar
         return np.inf, -np.inf
-    if policy.sign > 0 and cash <= 0.0:
-        floor = _price_at(high_leverage, cash, position, policy.sign)
-        ceiling = _price_at(low_leverage, cash, position, policy.sign) if low_leverage > 1.0 else np.inf
-        if cash == 0.0:
-            floor = 0.0
+    unit = cash / abs(position)
+    low, high = gearings[0] * unit, gearings[1] * unit
+    at_high = high if high > 0.0 else np.inf
+    if policy.sign > 0 and cash < 0.0:  # a long fund that has borrowed: its leverage falls as the price rises
+        floor, ceiling = at_high, (low if low > 0.0 else np.inf)
     else:
-        floor = _price_at(low_leverage, cash, position, policy.sign)
-        ceiling = _price_at(high_leverage, cash, position, policy.sign)
-        if floor == np.inf:
-            floor = 0.0
+        floor, ceiling = (low if low >= 0.0 else np.inf), at_high
     floor *= 1.0 + _INWARD
     ceiling *= 1.0 - _INWARD
     if policy.kind == CLOCK and policy.move > 0.0:
@@ -101,7 +107,7 @@ def _region(policy: Policy, cash: float, position: float, last_price: float) -> 
     return floor, ceiling
 
 
-@compiled
+@inlined
 def _goal(policy: Policy, leverage: float, moved: float, due: int, drawn: float) -> float:
     """The leverage to trade to; negative to hold."""
     if policy.kind == CLOCK:
@@ -123,7 +129,7 @@ def _goal(policy: Policy, leverage: float, moved: float, due: int, drawn: float)
     return goal
 
 
-@compiled
+@inlined
 def _order(
     policy: Policy, cash: float, position: float, price: float, goal: float
 ) -> tuple[float, float, float]:
@@ -149,17 +155,23 @@ def _order(
     return quantity, slipped, (notional + (slipped if quantity > 0.0 else -slipped)) * policy.fee
 
 
-@compiled
+@inlined
 def _next_time(policy: Policy, clock: Ints, times_ms: Ints, last_bar: int) -> int:
-    """The first bar at which a policy's time has come; the number of bars for one without a schedule."""
+    """The first bar at which the time of a CLOCK or a STEP has come; beyond all bars where there is none."""
     if policy.kind == CLOCK:
-        return int(np.searchsorted(clock, clock[last_bar], side="right"))
-    if policy.kind == STEP:
-        return int(np.searchsorted(times_ms, times_ms[last_bar] + policy.every_ms))
-    return int(times_ms.shape[0])
+        place = int(np.searchsorted(clock, last_bar, side="right"))
+        return int(clock[place]) if place < clock.shape[0] else _NEVER
+    due_ms = times_ms[last_bar] + policy.every_ms
+    if due_ms > times_ms[-1]:
+        return _NEVER
+    # A search through all bars misses the cache at every turn, and nearly always bars are evenly spaced.
+    likely = last_bar + int(np.ceil(policy.every_ms / (times_ms[1] - times_ms[0])))
+    if likely < times_ms.shape[0] and times_ms[likely - 1] < due_ms <= times_ms[likely]:
+        return likely
+    return int(np.searchsorted(times_ms, due_ms))
 
 
-@compiled
+@inlined
 def _leave(
     closes: Floats,
     bar: int,
@@ -172,6 +184,11 @@ def _leave(
     """The first bar from `bar` on whose close lies outside the region, `end` if none; writes those before."""
     floor, ceiling = region
     if nav.shape[0] == 0:
+        near = min(end, bar + _NEAR)
+        while bar < near and floor <= closes[bar] <= ceiling:
+            bar += 1
+        if bar < near:
+            return bar
         while bar + _BLOCK <= end:  # counting has no early way out, so that the compiler makes vectors of it
             outside = 0
             for place in range(bar, bar + _BLOCK):
@@ -206,8 +223,8 @@ def run(  # noqa: PLR0913, PLR0917 - numba takes no keywords
 ) -> Run:
     """Follow one policy over `closes` from a given position at the first close.
 
-    `funding_rates` fall due at the closes `funding_bars` (ascending); `clock` is the number of scheduled
-    times at or before each close. `nav` and `leverage` (signed, after the bar's trade) are written per bar;
+    `funding_rates` fall due at the closes `funding_bars` (ascending), scheduled times at the bars `clock`
+    (ascending). `nav` and `leverage` (signed, after the bar's trade) are written per bar;
     `trades` [count, 2] gets (bar, cost as a fraction of NAV before); each may be empty, which leaves it out.
     The k-th rebalance takes targets[k] where its target is drawn, from the start again at the end.
     """
@@ -216,8 +233,9 @@ def run(  # noqa: PLR0913, PLR0917 - numba takes no keywords
     cash = 1.0 - position * closes[0]
     turnover = fees = slippage = funding = 0.0
     count = bar = last_bar = payment = 0
-    due_bar = _next_time(policy, clock, times_ms, 0)
-    region = (np.inf, -np.inf)
+    timed = policy.kind in (CLOCK, STEP)
+    due_bar = _next_time(policy, clock, times_ms, 0) if timed else _NEVER
+    gearings, region = _gearings(policy), (np.inf, -np.inf)
     while True:
         end = min(bars, due_bar) if payment == payments else min(bars, due_bar, funding_bars[payment])
         bar = _leave(closes, bar, end, region, (cash, position), nav, leverage)
@@ -234,8 +252,8 @@ def run(  # noqa: PLR0913, PLR0917 - numba takes no keywords
             nav[bar:] = value
             leverage[bar:] = 0.0
             return Run(value, count, turnover, fees, slippage, funding, bar)
-        moved = abs(price / closes[last_bar] - 1.0)
-        drawn = targets[count % targets.shape[0]]
+        moved = abs(price / closes[last_bar] - 1.0) if policy.kind == CLOCK else 0.0
+        drawn = targets[count % targets.shape[0]] if policy.kind == BAND else 0.0
         goal = _goal(policy, abs(position) * price / value, moved, int(bar >= due_bar), drawn)
         quantity = slipped = fee = 0.0
         if goal >= 0.0:
@@ -250,9 +268,10 @@ def run(  # noqa: PLR0913, PLR0917 - numba takes no keywords
                 trades[count, 0], trades[count, 1] = bar, (fee + slipped) / value
             count += 1
             last_bar = bar
-            due_bar = _next_time(policy, clock, times_ms, bar)
+            if timed:
+                due_bar = _next_time(policy, clock, times_ms, bar)
             value = cash + position * price
         if nav.shape[0] > 0:
             nav[bar], leverage[bar] = value, position * price / value
-        region = _region(policy, cash, position, closes[last_bar])
+        region = _region(policy, gearings, cash, position, closes[last_bar])
         bar += 1

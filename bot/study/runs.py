@@ -67,24 +67,24 @@ class Series:
         return series(prices, self.funding, self.name)
 
     def clock(self, at: str) -> "Times":
-        """The number of instants of the schedule `at` ("HH:MM", comma-separated) at or before each close."""
+        """The bars at which instants of the schedule `at` ("HH:MM", comma-separated) fall due."""
         if at not in self._clocks:
             self._clocks[at] = clock_of(at, self.prices.times_ms)
         return self._clocks[at]
 
 
 def clock_of(at: str, times_ms: "Times") -> "Times":
-    """The number of instants of the schedule `at`, from the first day on, at or before each time."""
+    """The first bar at or after each instant of the schedule `at`, from the first day on."""
     days = np.arange(times_ms[0] // DAY_MS, times_ms[-1] // DAY_MS + 1) * DAY_MS
     instants = np.add.outer(days, np.array(sorted(set(times_of_day_s(at))), dtype=np.int64) * 1000).ravel()
     bars = np.searchsorted(times_ms, instants)
-    counts: Times = np.cumsum(np.bincount(bars[bars < len(times_ms)], minlength=len(times_ms)))
-    return counts
+    found: Times = np.unique(bars[bars < len(times_ms)])
+    return found
 
 
-def scheduled(strategy: Strategy, times_ms: "Times") -> "Times":
-    """What `policies.run` wants as its clock for this strategy."""
-    return clock_of(strategy.at, times_ms) if isinstance(strategy, Interval) else times_ms
+def schedule_of(strategy: Strategy) -> str:
+    """The UTC times of day at which a strategy trades; empty for one without."""
+    return strategy.at if isinstance(strategy, Interval) else ""
 
 
 def series(prices: Prices, funding: Funding | None, name: str = "") -> Series:
@@ -224,7 +224,7 @@ def follow(series: Series, fund: FundSpec, strategy: Strategy, costs: Costs, see
     policy = policy_of(fund, strategy, costs)
     if policy is None:
         return by_engine(series, fund, strategy, costs, seed)
-    clock = series.clock(strategy.at) if isinstance(strategy, Interval) else series.prices.times_ms
+    clock = series.clock(schedule_of(strategy))
     bars = len(series)
     nav, leverage, trades = np.empty(bars), np.empty(bars), np.empty((bars, 2))
     draws_wanted = _DRAWS
