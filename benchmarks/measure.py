@@ -1,7 +1,8 @@
 """What the benchmarks share: timing, and figures as JSON lines.
 
 A figure is one number with its unit, its limit where the project has set one, and the baseline it is to be
-compared with, measured in the same run. Nothing here fails because a machine is slow.
+compared with, measured in the same run. Nothing here fails because a machine is slow: at full size a
+benchmark ends with a line for each figure that has a limit, which says whether it was met.
 """
 
 import argparse
@@ -9,6 +10,7 @@ import json
 import os
 import platform
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -75,7 +77,20 @@ def report(
         "cpu": cpu(),
     }
     print(json.dumps(line), flush=True)
+    if limit is not None:
+        _VERDICTS.append((f"{benchmark}: {figure}", value, limit, unit, bool(met), at_least))
     return value
+
+
+_VERDICTS: list[tuple[str, float, float, str, bool, bool]] = []
+
+
+def _print_verdicts() -> None:
+    """Say of each figure with a limit whether it was met: in the end, for people, on standard error."""
+    width = max((len(name) for name, *_ in _VERDICTS), default=0)
+    for name, value, limit, unit, met, at_least in _VERDICTS:
+        kept = f"{'>=' if at_least else '<='} {limit:.4g} {unit}"
+        sys.stderr.write(f"{'PASS' if met else 'MISS'}  {name:{width}}  {value:.4g}  {kept}\n")
 
 
 def _spread(samples: Sequence[float]) -> tuple[float, float]:
@@ -108,4 +123,7 @@ def main(measure: Callable[..., None]) -> None:
     """Run one benchmark as a script: `measure(tiny=...)`."""
     parser = argparse.ArgumentParser(description=measure.__doc__)
     parser.add_argument("--tiny", action="store_true", help="a second or so, to see that it works")
-    measure(tiny=parser.parse_args().tiny)
+    tiny = parser.parse_args().tiny
+    measure(tiny=tiny)
+    if not tiny:
+        _print_verdicts()

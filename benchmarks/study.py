@@ -1,25 +1,29 @@
 """Backtests over 1,000,000 one-minute bars: one pass (W1), 1,000 parameter sets (W2), and a cold command.
 
 W1 and W2 are those of docs/performance.md: band 1.5 to 3, start 2, target 2.25, 4 bps. Each time is compared
-with a plain bar-by-bar loop compiled by numba, which is what a user would write, measured in the same run.
+with a plain bar-by-bar loop compiled by numba, which is what a user would write, measured turn about with it.
 """
 
+import gzip
 import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from hashlib import blake2b
 from os import sched_getaffinity
 from pathlib import Path
-from typing import Any
+from statistics import median
+from typing import Any, TypeAlias
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import numpy as np
 
-from benchmarks.measure import REPOSITORY, main, report, seconds_per_call
+from benchmarks.measure import REPOSITORY, main, report
 from bot.study import Costs, Funding, FundSpec, backtest, from_arrays
 from bot.study.index import PriceIndex
 from bot.study.kernels import FixedBand, final_nav, final_navs, nav_series, stretches_of
@@ -31,7 +35,18 @@ MINUTE_MS, EIGHT_HOURS_MS = 60_000, 28_800_000
 VOLATILITY = 0.8
 W1 = FixedBand(1.5, 3.0, 2.25, 2.0)
 FEE_BPS = 4.0
-DECISION_US = 60.0
+USED = {
+    "numpy",
+    "typer",
+    *("annotated_doc", "shellingham"),  # of typer
+    "pydantic",  # a strategy's parameters are judged by their types
+    *("pydantic_core", "annotated_types", "typing_extensions", "typing_inspection"),  # of pydantic
+    "_distutils_hack",  # of the environment, not ours
+}
+"""What a backtest from CSV has a use for; one from Parquet also reads by polars."""
+POLARS = {"polars", "_polars_runtime_32"}
+
+Way: TypeAlias = Callable[[], object]
 
 
 def measure(*, tiny: bool = False) -> None:
@@ -40,70 +55,55 @@ def measure(*, tiny: bool = False) -> None:
     prices = _random_walk(bars)
     funding = _eight_hourly(prices)
     plain, plain_final = _plain_loops()
-    out = np.empty(bars)
     expected = plain_final(prices.close, *W1, FEE_BPS / 1e4)
-    plain(prices.close, *W1, FEE_BPS / 1e4, out)
+    baseline = partial(_plain_series, plain, prices)
+    _measure_kernel(prices, baseline, samples * 4, expected)
+    _measure_engine(prices, funding, baseline, samples, expected)
+    _measure_sets(prices, funding, plain_final, sets, samples)
+    _measure_cold(prices, samples=1 if tiny else 7)
+
+
+def _measure_kernel(prices: Prices, baseline: Way, turns: int, expected: tuple[float, int]) -> None:
     stretches = stretches_of(prices)
     found = nav_series(stretches, W1, fee_bps=FEE_BPS)
     assert abs(found.nav[-1] / expected[0] - 1) < 1e-9
     assert found.rebalances == final_nav(stretches, W1, fee_bps=FEE_BPS)[1] == expected[1]
-    # In turns, for the machine is faster at one time than at another.
-    ways = (
-        lambda: plain(prices.close, *W1, FEE_BPS / 1e4, np.empty(bars)),
-        lambda: nav_series(stretches, W1, fee_bps=FEE_BPS),
-        lambda: final_nav(stretches, W1, fee_bps=FEE_BPS),
+    ways: tuple[tuple[str, Way, float | None], ...] = (
+        ("W1 kernel, NAV series", lambda: nav_series(stretches, W1, fee_bps=FEE_BPS), 1.0),
+        ("W1 kernel, final only, index built", lambda: final_nav(stretches, W1, fee_bps=FEE_BPS), 0.03),
+        ("index build", lambda: PriceIndex(prices.close), None),
     )
-    turns = [[_seconds(way, 1)[0] for way in ways] for _ in range(samples * 4)]
-    loop, series, final = (list(times) for times in zip(*turns, strict=True))
-    w1 = report("study", "W1 plain numba loop, NAV series", loop, "s")
-    report("study", "W1 kernel, NAV series", series, "s", limit=w1, baseline=w1)
-    report("study", "W1 kernel, final only, index built", final, "s", limit=0.03 * w1, baseline=w1)
-    report("study", "index build", _seconds(lambda: PriceIndex(prices.close), samples), "s", baseline=w1)
-    _measure_engine(prices, funding, w1, samples, expected)
-    _measure_sets(prices, funding, plain_final, sets, samples)
-    _measure_cold(prices, samples=1 if tiny else 5)
+    for name, way, limit in ways:
+        _report_ratio(name, _in_turns(baseline, way, turns), limit)
 
 
 def _measure_engine(
-    prices: Prices, funding: Funding, w1: float, samples: int, expected: tuple[float, int]
+    prices: Prices, funding: Funding, baseline: Way, samples: int, expected: tuple[float, int]
 ) -> None:
     """The live core's decisions, from the arrays on: the index and the NAV of each bar included."""
     fund = FundSpec(band=(W1.lower, W1.upper), target_range=(W1.target, W1.target), start_leverage=2.0)
     costs = Costs(fee_bps=FEE_BPS)
 
-    def strategic() -> int:
+    def run(name: str, paid: Funding | None = None) -> int:
         fresh = Prices(prices.times_ms, prices.close, prices.bar_ms)
-        result = backtest(fresh, fund, costs=costs)
-        assert abs(result.nav[-1] / expected[0] - 1) < 1e-9
+        result = backtest(fresh, fund, name, funding=paid, costs=costs)
+        assert len(result.nav) == len(prices)
+        assert name != "strategic" or paid or abs(result.nav[-1] / expected[0] - 1) < 1e-9
         return result.decisions
 
-    times = _seconds(strategic, samples)
-    report("study", "W1 live core, strategic", times, "s", limit=5 * w1, baseline=w1)
-    for name, parameters, paid in (
-        ("interval", {}, None),
-        ("strategic, 8-hour funding", {}, funding),
-        ("recenter", {}, None),
-        ("corridor", {}, None),
-    ):
-        found = backtest(
-            prices, fund, name.partition(",")[0], funding=paid, costs=costs, parameters=parameters
-        )
-
-        def run(name: str = name, paid: Funding | None = paid) -> Floats:
-            return backtest(prices, fund, name.partition(",")[0], funding=paid, costs=costs).nav
-
-        times = _seconds(run, max(2, samples // 3))
-        limit = 5 * w1 + DECISION_US * 1e-6 * found.decisions
-        a_decision = max(0.0, min(times) - 5 * w1) / found.decisions * 1e6
+    _report_ratio("W1 live core, strategic", _in_turns(baseline, lambda: run("strategic"), samples), 5.0)
+    for name, paid in (("strategic", funding), ("interval", None), ("recenter", None), ("corridor", None)):
+        decisions = run(name, paid)
+        turns = _in_turns(baseline, partial(run, name, paid), max(2, samples // 2))
         report(
             "study",
-            f"W1 live core, {name}",
-            times,
-            "s",
-            limit=limit,
-            baseline=w1,
-            decisions=found.decisions,
-            us_per_decision=round(a_decision, 1),
+            f"W1 live core, {name}{', 8-hour funding' if paid else ''}: a decision, beyond 5 plain loops",
+            [max(1e-3, (own - 5 * plain) / decisions * 1e6) for plain, own in turns],
+            "us",
+            limit=60.0,
+            decisions=decisions,
+            seconds=round(median(own for _, own in turns), 4),
+            plain_loops=round(median(own / plain for plain, own in turns), 2),
         )
 
 
@@ -119,17 +119,14 @@ def _measure_sets(
         with ThreadPoolExecutor(cores) as pool:
             list(pool.map(lambda row: plain_final(prices.close, *row, FEE_BPS / 1e4), policies[:share]))
 
-    whole = min(_wall(plain, 3)) * sets / share
-    report("study", "W2 plain numba loop, all cores", [whole], "s", measured_sets=share)
+    def run(paid: Funding | None) -> None:
+        fresh = Prices(prices.times_ms, prices.close, prices.bar_ms)
+        final_navs(stretches_of(fresh, paid), policies, fee_bps=FEE_BPS)
+
     for name, paid, factor in (("W2 kernel", None, 0.05), ("W2 kernel, 8-hour funding", funding, 0.10)):
-
-        def run(paid: Funding | None = paid) -> None:
-            fresh = Prices(prices.times_ms, prices.close, prices.bar_ms)
-            final_navs(stretches_of(fresh, paid), policies, fee_bps=FEE_BPS)
-
-        times = _wall(run, max(2, samples // 2))
-        limit = factor * whole
-        report("study", name, times, "s", limit=limit, baseline=whole, sets=sets)
+        turns = _in_turns(plain, partial(run, paid), samples, several_cores=True)
+        whole = [(loop * sets / share, own) for loop, own in turns]
+        _report_ratio(name, whole, factor, sets=sets, plain_measured_on=share)
     found = final_navs(stretches_of(prices), policies, fee_bps=FEE_BPS)
     for i in range(0, sets, max(1, sets // 10)):
         nav, count = plain_final(prices.close, *policies[i], FEE_BPS / 1e4)
@@ -137,8 +134,66 @@ def _measure_sets(
         assert found.rebalances[i] == count
 
 
+def _report_ratio(name: str, turns: list[tuple[float, float]], limit: float | None, **notes: object) -> None:
+    """The median of (seconds of the plain loop, own seconds) of each turn, as a ratio."""
+    plain, own = (median(column) for column in zip(*turns, strict=True))
+    report(
+        "study",
+        name,
+        [theirs / loop for loop, theirs in turns],
+        "x plain loop",
+        limit=limit,
+        **{"seconds": float(f"{own:.4g}"), "plain_seconds": float(f"{plain:.4g}"), **notes},  # type: ignore[arg-type] # notes only
+    )
+
+
+def _in_turns(
+    baseline: Way, way: Way, turns: int, *, several_cores: bool = False
+) -> list[tuple[float, float]]:
+    """Seconds of the baseline, and of the way, turn about: a neighbour's noise meets both.
+
+    The lesser of wall and CPU time; wall time alone for what uses several cores.
+    """
+    for warm in (baseline, way):
+        warm()
+    found = []
+    for _ in range(turns):
+        pair = []
+        for function in (baseline, way):
+            wall, spent = time.perf_counter(), time.process_time()
+            function()
+            wall, spent = time.perf_counter() - wall, time.process_time() - spent
+            pair.append(wall if several_cores else min(wall, spent))
+        found.append((pair[0], pair[1]))
+    return found
+
+
 def _measure_cold(prices: Prices, samples: int) -> None:
     """The command in a process of its own, from start to end, and the most memory that it had."""
+    with tempfile.TemporaryDirectory() as folder:
+        files = _files(prices, Path(folder))
+        runs = {file: [_command(file) for _ in range(samples + 1)][1:] for file in files}
+        for (file, found), limit in zip(runs.items(), (1.5, 3.0), strict=True):
+            kind = file.name.partition(".")[2]
+            seconds, most = [run["seconds"] for run in found], [run["mb"] for run in found]
+            wall = round(median(run["wall"] for run in found), 3)
+            report("study", f"cold backtest from {kind}", seconds, "s", limit=limit, wall_seconds=wall)
+            report("study", f"cold backtest from {kind}, memory", most, "MB", limit=200.0)
+            imported = _imported(file)
+            unused = imported - USED - (POLARS if kind == "parquet" else set())
+            report(
+                "study",
+                f"cold backtest from {kind}, libraries that it does not use",
+                [len(unused)],
+                "libraries",
+                limit=0.0,
+                unused=sorted(unused),
+                used=sorted(imported - unused),
+            )
+
+
+def _files(prices: Prices, folder: Path) -> tuple[Path, Path]:
+    """The same bars, with high, low and volume, as Parquet and as CSV.gz."""
     import polars as pl
 
     opens = np.append(prices.close[0], prices.close[:-1])
@@ -152,29 +207,10 @@ def _measure_cold(prices: Prices, samples: int) -> None:
             "volume": np.full(len(prices), 12.5),
         }
     ).with_columns(pl.col("open", "high", "low", "close").round(2))
-    with tempfile.TemporaryDirectory() as folder:
-        parquet, csv = Path(folder) / "bars.parquet", Path(folder) / "bars.csv.gz"
-        frame.write_parquet(parquet)
-        import gzip
-
-        csv.write_bytes(gzip.compress(frame.write_csv().encode(), 6))
-        for file, limit in ((parquet, 1.5), (csv, 3.0)):
-            runs = [_command(file) for _ in range(samples + 1)][1:]
-            kind = file.name.partition(".")[2]
-            seconds = [run["seconds"] for run in runs]
-            unused = {"numba", "plotly", "dask", "distributed", "ccxt"}
-            modules = _imported(file) & unused
-            report(
-                "study",
-                f"cold backtest from {kind}",
-                seconds,
-                "s",
-                limit=limit,
-                unused_imports=sorted(modules),
-            )
-            report(
-                "study", f"cold backtest from {kind}, memory", [run["mb"] for run in runs], "MB", limit=200.0
-            )
+    parquet, csv = folder / "bars.parquet", folder / "bars.csv.gz"
+    frame.write_parquet(parquet)
+    csv.write_bytes(gzip.compress(frame.write_csv().encode(), 6))
+    return parquet, csv
 
 
 _CHILD = """
@@ -189,19 +225,37 @@ print(time.perf_counter() - began, usage.ru_utime + usage.ru_stime, usage.ru_max
 def _command(file: Path) -> dict[str, float]:
     command = [sys.executable, "-m", "bot", "backtest", "--data", str(file), "--json"]
     whole = [sys.executable, "-c", _CHILD, *command]
-    # Python may keep what it has compiled, as it does for a user.
-    environment = {name: text for name, text in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    # Python may keep what it has compiled, as it does for a user. What polars has told its allocator here,
+    # where it wrote the files, is not for that process.
+    ours = {"PYTHONDONTWRITEBYTECODE", "_RJEM_MALLOC_CONF"}
+    environment = {name: text for name, text in os.environ.items() if name not in ours}
     done = subprocess.run(whole, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=True)  # noqa: S603
     wall, cpu, mb, status = map(float, done.stdout.split())
     assert status == 0, done.stderr
-    return {"seconds": min(wall, cpu), "mb": mb}
+    return {"seconds": min(wall, cpu), "wall": wall, "mb": mb}
+
+
+_LIST = """
+import atexit, runpy, sys
+def tell():
+    files = {name: getattr(module, "__file__", None) or "" for name, module in sys.modules.items()}
+    found = {name.partition(".")[0] for name, file in files.items() if "site-packages" in file}
+    sys.stderr.write(" ".join(sorted(found)))
+atexit.register(tell)
+sys.argv = ["bot", *sys.argv[1:]]
+runpy.run_module("bot", run_name="__main__", alter_sys=True)
+"""
 
 
 def _imported(file: Path) -> set[str]:
-    command = [sys.executable, "-X", "importtime", "-m", "bot", "backtest", "--data", str(file), "--json"]
+    """The libraries that the command has imported when it ends."""
+    command = [sys.executable, "-c", _LIST, "backtest", "--data", str(file), "--json"]
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True)  # noqa: S603
-    names = (line.rpartition("|")[2].strip() for line in done.stderr.splitlines())
-    return {name.partition(".")[0] for name in names}
+    return set(done.stderr.split())
+
+
+def _plain_series(plain: Callable[..., Any], prices: Prices) -> object:
+    return plain(prices.close, *W1, FEE_BPS / 1e4, np.empty(len(prices)))
 
 
 def _random_walk(bars: int) -> Prices:
@@ -277,29 +331,6 @@ def _plain_loops() -> tuple[Callable[..., Any], Callable[..., Any]]:
         return cash + q * close[-1], count
 
     return series, final
-
-
-def _seconds(function: Callable[[], object], samples: int) -> list[float]:
-    """Seconds of one call, the lesser of wall and CPU time each."""
-
-    def loop(calls: int) -> None:
-        for _ in range(calls):
-            function()
-
-    return seconds_per_call(loop, 1, samples)
-
-
-def _wall(function: Callable[[], object], samples: int) -> list[float]:
-    """Seconds of one call that uses several cores: wall time only."""
-    import time
-
-    found = []
-    function()
-    for _ in range(samples):
-        began = time.perf_counter()
-        function()
-        found.append(time.perf_counter() - began)
-    return found
 
 
 if __name__ == "__main__":

@@ -6,10 +6,12 @@ The paths are a year of one-minute bars. Ratios come from turns taken in the sam
 import resource
 import subprocess
 import sys
-import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
+from tempfile import TemporaryDirectory
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -21,15 +23,21 @@ from bot.study.montecarlo import simulate
 from bot.study.simulate import Garch, Gbm, Jumps, Model, paths
 from bot.study.spec import Side
 from bot.study.sweep import Generated, Sweep, run_sweep
+from strategies.corridor import Corridor
 from strategies.interval import Interval
+from strategies.recenter import Recenter
 from strategies.strategic import Strategic
 
 MINUTE_MS = 60_000
 MODELS: dict[str, Model] = {"gbm": Gbm(), "garch": Garch(), "jumps": Jumps()}
+STRATEGIC, EVERY_DAY, CORRIDOR, RECENTER = Strategic(confirmation_s=0.0), Interval(), Corridor(), Recenter()
 FUNDS: dict[str, tuple[Side, Strategy, float]] = {
-    "strategic UP": ("long", Strategic(confirmation_s=0.0), 2.0),
-    "strategic DOWN": ("short", Strategic(confirmation_s=0.0), 2.0),
-    "interval UP": ("long", Interval(), 3.0),
+    "strategic UP": ("long", STRATEGIC, 2.0),
+    "strategic DOWN": ("short", STRATEGIC, 2.0),
+    "interval UP": ("long", EVERY_DAY, 3.0),
+    "recenter UP": ("long", RECENTER, 2.0),
+    "corridor UP": ("long", CORRIDOR, 2.2),
+    "corridor DOWN": ("short", CORRIDOR, 2.2),
 }
 
 
@@ -37,34 +45,37 @@ def measure(*, tiny: bool = False) -> None:
     """Monte Carlo, memory, cluster."""
     bars, count, turns = (20_000, 4, 2) if tiny else (525_600, 20, 7)
     for name, model in MODELS.items():
-        _monte_carlo(name, model, bars, count, turns)
+        for label in FUNDS:
+            _monte_carlo(name, model, label, (bars, count, turns))
     _memory(tiny=tiny)
     _cluster(tiny=tiny)
 
 
-def _monte_carlo(name: str, model: Model, bars: int, count: int, turns: int) -> None:
-    """The time of simulating as a multiple of that of generating the same paths."""
-    for label, (side, strategy, start) in FUNDS.items():
-        fund = (FundSpec(side=side, start_leverage=start), strategy, Costs(fee_bps=5))
-        simulate(model, [fund], bars, MINUTE_MS, range(1))
-        ratios, generating = [], []
-        for turn in range(turns):
-            numbers = range(turn * count, (turn + 1) * count)
-            began = time.process_time()
-            for _ in paths(model, bars, MINUTE_MS, numbers):
-                pass
-            between = time.process_time()
-            simulate(model, [fund], bars, MINUTE_MS, numbers)
-            generating.append((between - began) / count / bars * 1e9)
-            ratios.append((time.process_time() - between) / (between - began))
-        report(
-            "sweep",
-            f"Monte Carlo, {name}, {label}",
-            ratios,
-            "x generating",
-            limit=1.2,
-            generating_ns_per_bar=round(median(generating), 1),
-        )
+def _monte_carlo(name: str, model: Model, label: str, size: tuple[int, int, int]) -> None:
+    """The time of simulating as a multiple of that of generating the same paths, turn about."""
+    bars, count, turns = size
+    side, strategy, start = FUNDS[label]
+    fund = (FundSpec(side=side, start_leverage=start), strategy, Costs(fee_bps=5))
+    tally = simulate(model, [fund], bars, MINUTE_MS, range(1))[0]
+    ratios, generating = [], []
+    for turn in range(turns):
+        numbers = range(turn * count, (turn + 1) * count)
+        began = time.process_time()
+        for _ in paths(model, bars, MINUTE_MS, numbers):
+            pass
+        between = time.process_time()
+        simulate(model, [fund], bars, MINUTE_MS, numbers)
+        generating.append((between - began) / count / bars * 1e9)
+        ratios.append((time.process_time() - between) / (between - began))
+    report(
+        "sweep",
+        f"Monte Carlo, {name}, {label}",
+        ratios,
+        "x generating",
+        limit=1.2,
+        generating_ns_per_bar=round(median(generating), 1),
+        trades_a_year=round(tally.rebalances),
+    )
 
 
 def _memory(*, tiny: bool) -> None:
@@ -95,27 +106,53 @@ def _cluster(*, tiny: bool) -> None:
     )
     axes = [Axis("model.volatility", tuple(0.4 + 0.05 * step for step in range(8)))]
     sweep = Sweep(Base(), axes, generated=generated)
-    seconds = {}
-    for workers in (1, 2):
-        seconds[workers] = _on_cluster(sweep, workers, 1 if tiny else 3)
-    speedups = [one / two for one, two in zip(seconds[1], seconds[2], strict=True)]
-    report("sweep", "cluster of two workers", speedups, "x one worker", limit=1.7, at_least=True)
+    with TemporaryDirectory() as folder, _workers(1) as alone, _workers(2) as both:
+        places = {"one": alone, "two": both}
+        warm = Sweep(sweep.base, sweep.axes, generated=Generated("gbm", paths=4, bars=500))
+        for name, address in places.items():
+            run_sweep(warm, Path(folder) / f"warm-{name}", scheduler=address)
+        speedups, plain = [], []
+        for turn in range(1 if tiny else 5):
+            seconds = {}
+            for name, address in places.items():
+                began = time.perf_counter()
+                run_sweep(sweep, Path(folder) / f"{name}-{turn}", scheduler=address)
+                seconds[name] = time.perf_counter() - began
+            speedups.append(seconds["one"] / seconds["two"])
+            plain.append(_spin_s(1, tiny=tiny) / _spin_s(2, tiny=tiny))
+    report(
+        "sweep",
+        "cluster of two workers",
+        speedups,
+        "x one worker",
+        limit=1.7,
+        at_least=True,
+        two_plain_processes=round(median(plain), 2),
+    )
 
 
-def _on_cluster(sweep: Sweep, workers: int, times: int) -> list[float]:
+def _spin_s(processes: int, *, tiny: bool) -> float:
+    """Seconds that a loop of Python takes in so many processes: what the machine has to give just now."""
+    turns = (1_000_000 if tiny else 40_000_000) // processes
+    began = time.perf_counter()
+    running = [
+        subprocess.Popen([sys.executable, "-c", f"for _ in range({turns}): pass"])  # noqa: S603 - ourselves
+        for _ in range(processes)
+    ]
+    for process in running:
+        process.wait()
+    return time.perf_counter() - began
+
+
+@contextmanager
+def _workers(count: int) -> Iterator[str]:
+    """A cluster of so many worker processes of one thread each: its address."""
     from distributed import LocalCluster
 
-    warm = Sweep(sweep.base, sweep.axes, generated=Generated("gbm", paths=2 * workers, bars=500))
-    options = {"threads_per_worker": 1, "dashboard_address": None, "host": "127.0.0.1"}
-    found = []
-    with LocalCluster(n_workers=workers, **options) as cluster, tempfile.TemporaryDirectory() as folder:
-        address = cluster.scheduler_address
-        run_sweep(warm, Path(folder) / "warm", scheduler=address)
-        for turn in range(times):
-            began = time.perf_counter()
-            run_sweep(sweep, Path(folder) / str(turn), scheduler=address)
-            found.append(time.perf_counter() - began)
-    return found
+    with LocalCluster(
+        n_workers=count, threads_per_worker=1, dashboard_address="127.0.0.1:0", host="127.0.0.1"
+    ) as cluster:
+        yield str(cluster.scheduler_address)
 
 
 if __name__ == "__main__":
