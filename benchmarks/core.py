@@ -7,9 +7,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.measure import main, report, seconds_per_call
-from bot.core.commands import Command, FetchTouch
+from bot.core.commands import Command, FetchTouch, FetchVolume
 from bot.core.engine import step
-from bot.core.events import Event, Mark, TouchSeen
+from bot.core.events import Event, Mark, TouchSeen, VolumeSeen
 from bot.core.limits import SubmitOrder
 from bot.core.records import RebalanceStarted, Record
 from bot.core.turn import State
@@ -62,7 +62,8 @@ def _measure_marks(
 
 def _measure_posting(lab: Lab, price: str, calls: int, samples: int) -> None:
     """A patient slice waits for best bid and ask: the step from that answer to its post-only order."""
-    waiting = step(lab.state, Mark(lab.time_ms + 1, lab.wall_ms, Decimal(price)))[0]
+    asking = step(lab.state, Mark(lab.time_ms + 1, lab.wall_ms, Decimal(price)))[0]
+    waiting = step(asking, VolumeSeen(lab.time_ms + 1, lab.wall_ms, Decimal(9_000), 900_000))[0]
     bid = Decimal(price).quantize(Decimal("0.1"))
     touch = TouchSeen(lab.time_ms + 1, lab.wall_ms, bid, bid + 1)
     assert any(isinstance(command, SubmitOrder) for command in step(waiting, touch)[2])
@@ -88,7 +89,7 @@ def _see_that_it_trades(lab: Lab, price: str) -> None:
 
 def _see_that_it_asks(lab: Lab, price: str) -> None:
     commands = step(lab.state, Mark(lab.time_ms + 1, lab.wall_ms, Decimal(price)))[2]
-    assert commands == (FetchTouch(),)
+    assert [type(command) for command in commands] == [FetchVolume, FetchTouch]
 
 
 if __name__ == "__main__":

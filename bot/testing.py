@@ -84,13 +84,17 @@ _SHARES = {"half": Decimal("0.5"), "rest half": Decimal("0.5"), "nothing": ZERO,
 
 
 class InstantVenue:
-    """An account in memory. Every order gets its outcome from `script`, or else fills."""
+    """An account in memory. Every order gets its outcome from `script`, or else fills.
+
+    `volume` is what the market is said to have traded in the last quarter of an hour; None: nothing is said.
+    """
 
     def __init__(self, contract: Contract, wallet: Decimal, slippage_bps: Decimal = ZERO) -> None:
         """Open a flat account that holds `wallet`."""
         self.contract = contract
         self.ledger = Ledger(wallet)
         self.slippage_bps = slippage_bps
+        self.volume: Decimal | None = None
         self.script: deque[Outcome] = deque()
         self.income: list[ev.Income] = []
         self.trades: list[ev.Trade] = []
@@ -275,13 +279,14 @@ class Lab:
         """Do what a command asks, at the venue or here; the answer is an event."""
         if isinstance(command, SubmitOrder):
             return self.venue.submit(command, self.now, self.price)
-        if isinstance(command, cmd.DrawSecrets | cmd.FetchTouch | cmd.FetchDayMark | cmd.MoveCash):
+        asked = cmd.DrawSecrets | cmd.FetchTouch | cmd.FetchVolume | cmd.FetchDayMark | cmd.MoveCash
+        if isinstance(command, asked):
             return self._answer(command)
         self.wall_ms += int(command.delay_s * 1000)
         return self._read(command)
 
     def _answer(
-        self, command: cmd.DrawSecrets | cmd.FetchTouch | cmd.FetchDayMark | cmd.MoveCash
+        self, command: cmd.DrawSecrets | cmd.FetchTouch | cmd.FetchVolume | cmd.FetchDayMark | cmd.MoveCash
     ) -> ev.Event:
         if isinstance(command, cmd.MoveCash):
             moved = self.venue.transfer(command.amount, self.time_ms) if self.moves_cash else None
@@ -291,6 +296,8 @@ class Lab:
         if isinstance(command, cmd.DrawSecrets):
             u = f"0.{(command.sequence * 618_033_988_749_894_848) % 10**18:018d}"
             return ev.Drawn(*self.now, command.sequence, u, f"{command.sequence:064x}")
+        if isinstance(command, cmd.FetchVolume):
+            return ev.VolumeSeen(*self.now, self.venue.volume, 900_000)
         return ev.TouchSeen(*self.now, self.price, self.price)
 
     def _read(

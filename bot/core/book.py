@@ -10,7 +10,7 @@ from decimal import Decimal
 from math import sqrt
 from typing import Any, get_args
 
-from bot.core import flow_fold
+from bot.core import flow_fold, order_fold
 from bot.core import records as rec
 from bot.core.basket import Basket
 from bot.core.disclosure import AFTERWARDS, DISCLOSURE, FUNDING, TRANSFER
@@ -19,10 +19,10 @@ from bot.core.episode import Confirmation, OpenRebalance
 from bot.core.flow_records import FinalNav
 from bot.core.flows import Dealing, Flow, Receipt
 from bot.core.ledger import Ledger
-from bot.core.orders import News, Order, OrderState
+from bot.core.order_fold import now
 from bot.core.oversight import OVERSIGHT
 from bot.core.public import Public
-from bot.core.traffic import Traffic
+from bot.core.traffic import Day, Traffic
 from bot.core.units import ZERO, Contracts, Price, Usd
 
 
@@ -33,7 +33,10 @@ class Book:
     `volatility` is annualised, as a fraction; None until two samples exist. What the account holds beside the
     fund's own cash: `unallocated` deposits, `escrow` (money of subscriptions on its way into the fund),
     `payable` (owed to redeemers) and `fees_payable`. `suspended` is the rebalance that a flow's trade
-    interrupted. `receipts`: answers to requests by idempotency key, replaced, never changed.
+    interrupted. `receipts`: answers to requests by idempotency key, replaced, never changed. `failures`
+    counts orders in a row that came to nothing (refused for more than their price, or never arrived),
+    `starts` processes in a row that took the fund up, a few minutes apart at most, and ended without a slice
+    or a proper stop.
     """
 
     created: rec.FundCreated | None = None
@@ -70,6 +73,10 @@ class Book:
     asked: tuple[rec.OperatorAsked, ...] = ()
     settings_digest: str = ""
     traffic: Traffic = field(default=Traffic())
+    day: Day = field(default=Day())
+    failures: int = 0
+    starts: int = 0
+    taken_up_wall_ms: int = 0
     recent_trades: tuple[str, ...] = ()
     recent_income: tuple[str, ...] = ()
     dead_orders: tuple[str, ...] = ()
@@ -187,6 +194,10 @@ def _rebalance_started(book: Book, record: rec.RebalanceStarted) -> None:
         book.draws = book.draws[1:]  # used in order
     leverage = record.leverage if record.leverage is not None else record.target + 1
     book.suspended = book.rebalance
+    ledger, mark = book.ledger, record.mark
+    planned = None  # a flow's trade moves no leverage
+    if record.kind is not rec.Kind.FLOW:
+        planned = abs(record.target * ledger.value(mark) - abs(ledger.position) * mark)
     book.rebalance = OpenRebalance(
         record.number,
         record.kind,
@@ -198,114 +209,31 @@ def _rebalance_started(book: Book, record: rec.RebalanceStarted) -> None:
         record.target > leverage,
         record.time_ms,
         record.time_ms,
+        planned,
     )
 
 
-def _now(book: Book) -> OpenRebalance:
-    if book.rebalance is None:
-        raise ValueError("the journal holds a record of a rebalance where none is open")
-    return book.rebalance
-
-
-def _order(book: Book, cid: str) -> Order | None:
-    order = book.rebalance.order if book.rebalance else None
-    return order if order and order.cid == cid else None
-
-
 def _urgency_raised(book: Book, record: rec.UrgencyRaised) -> None:
-    book.rebalance = _now(book)._replace(
+    book.rebalance = now(book)._replace(
         urgency=record.urgency, urgency_since_ms=record.time_ms, next_slice_ms=record.time_ms
     )
 
 
-def _order_intended(book: Book, record: rec.OrderIntended) -> None:
-    open_ = _now(book)
-    order = Order(
-        record.cid,
-        record.quantity,
-        record.limit_price,
-        record.reduce_only,
-        record.expires_wall_ms,
-        sent_ms=record.time_ms,
-        rests_until_ms=record.rests_until_ms,
-    )
-    if not record.reduce_only:
-        book.traffic = book.traffic.after(record.time_ms, abs(record.quantity) * record.mark)
-    counts = (open_.orders + 1, open_.slices, open_.misses, open_.rejects)
-    book.rebalance = OpenRebalance(*open_[:10], *counts, order, open_.parked)
-
-
-def _told(book: Book, cid: str, news: News, filled: Contracts = ZERO, venue_id: str | None = None) -> None:
-    order = _order(book, cid)
-    if order is not None:
-        book.rebalance = _now(book)._replace(order=order.told(news, filled, venue_id))
-
-
-def _order_advanced(book: Book, record: rec.OrderAdvanced) -> None:
-    news = News.COMPLETED if record.closed else News.ACCEPTED
-    _told(book, record.cid, news, record.filled, record.venue_id)
-
-
-def _order_cancel_asked(book: Book, record: rec.OrderCancelAsked) -> None:
-    _told(book, record.cid, News.CANCEL_ASKED)
-
-
-def _order_rejected(book: Book, record: rec.OrderRejected) -> None:
-    _told(book, record.cid, News.REFUSED)
-    if not record.would_take:
-        open_ = _now(book)
-        book.rebalance = open_._replace(rejects=open_.rejects + 1)
-
-
-def _order_lost(book: Book, record: rec.OrderLost) -> None:
-    _told(book, record.cid, News.LOST)
-
-
-def _order_dead(book: Book, record: rec.OrderDead) -> None:
-    _told(book, record.cid, News.NEVER_ARRIVED)
-    book.dead_orders = (*book.dead_orders, record.cid)[-_REMEMBERED:]
-
-
-def _filled(book: Book, record: rec.Filled) -> None:
-    order = _order(book, record.cid) if record.cid else None
-    if order is not None and _now(book).kind is rec.Kind.FLOW:
-        flow_fold.filled(book, record)
-    else:
-        book.ledger = book.ledger.after_trade(record.quantity, record.price, record.fee)
-    book.recent_trades = (*book.recent_trades, record.trade_id)
-    if order is not None:
-        booked = order.booked + abs(record.quantity)
-        book.rebalance = _now(book)._replace(order=order._replace(booked=booked))
-
-
-def _slice_settled(book: Book, record: rec.SliceSettled) -> None:
-    open_ = _now(book)
-    order = open_.order
-    settled = open_._replace(order=None, next_slice_ms=record.next_slice_ms)
-    if order is not None and order.state is not OrderState.DEAD:
-        settled = settled._replace(
-            slices=open_.slices + 1,
-            misses=open_.misses + 1 if order.missed else 0,
-            rejects=open_.rejects if order.state is OrderState.REJECTED else 0,
-        )
-    book.rebalance = settled
-
-
 def _slice_deferred(book: Book, record: rec.SliceDeferred) -> None:
-    book.rebalance = _now(book)._replace(next_slice_ms=record.next_slice_ms, deferred=record.reason)
+    book.rebalance = now(book)._replace(next_slice_ms=record.next_slice_ms, deferred=record.reason)
 
 
 def _parked(book: Book, _: rec.RebalanceParked) -> None:
-    book.rebalance = _now(book)._replace(parked=True)
+    book.rebalance = now(book)._replace(parked=True)
 
 
 def _resumed(book: Book, _: rec.RebalanceResumed) -> None:
-    book.rebalance = _now(book)._replace(parked=False)
+    book.rebalance = now(book)._replace(parked=False)
 
 
 def _rebalance_finished(book: Book, record: rec.RebalanceFinished) -> None:
     """A flow's trade, which moves no leverage, gives way to what it interrupted."""
-    kind = _now(book).kind
+    kind = now(book).kind
     book.rebalance, book.suspended = book.suspended, None
     if kind is rec.Kind.FLOW:
         if record.ending is rec.Ending.SUPERSEDED:
@@ -350,6 +278,10 @@ def _state_changed(book: Book, record: rec.StateChanged) -> None:
 
 def _sampled(book: Book, record: rec.Sampled) -> None:
     book.sample = record
+    day = book.day.on(record.time_ms)
+    if day.nav is None and book.units:
+        day = day._replace(nav=book.ledger.value(record.mark) / book.units)
+    book.day = day
     if record.variance is not None:
         book.volatility = sqrt(float(record.variance) * _YEAR_S)
 
@@ -369,14 +301,6 @@ _APPLY: dict[type, Callable[[Book, Any], None]] = {
     rec.ConfirmationCancelled: _confirmation_cancelled,
     rec.RebalanceStarted: _rebalance_started,
     rec.UrgencyRaised: _urgency_raised,
-    rec.OrderIntended: _order_intended,
-    rec.OrderAdvanced: _order_advanced,
-    rec.OrderCancelAsked: _order_cancel_asked,
-    rec.OrderRejected: _order_rejected,
-    rec.OrderLost: _order_lost,
-    rec.OrderDead: _order_dead,
-    rec.Filled: _filled,
-    rec.SliceSettled: _slice_settled,
     rec.SliceDeferred: _slice_deferred,
     rec.RebalanceParked: _parked,
     rec.RebalanceResumed: _resumed,
@@ -387,6 +311,7 @@ _APPLY: dict[type, Callable[[Book, Any], None]] = {
     rec.Reconciled: _reconciled,
     rec.StateChanged: _state_changed,
     rec.Sampled: _sampled,
+    **order_fold.APPLY,
     **OVERSIGHT,
     **flow_fold.APPLY,
 }

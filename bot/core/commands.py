@@ -51,6 +51,12 @@ class FetchTouch(NamedTuple):
     delay_s: float = 0.0
 
 
+class FetchVolume(NamedTuple):
+    """Read what the market traded lately; answer with VolumeSeen."""
+
+    delay_s: float = 0.0
+
+
 class FetchDayMark(NamedTuple):
     """Read the mark at a past 00:00 UTC; answer with DayMarkSeen."""
 
@@ -84,5 +90,6 @@ Command: TypeAlias = (
     | FetchTouch
     | FetchDayMark
     | MoveCash
+    | FetchVolume
     | DrawSecrets
 )

@@ -23,8 +23,8 @@ from bot.core.flow_records import (
 )
 from bot.core.flows import Dealing, Flow, FlowState, waiting
 from bot.core.ledger import real_leverage
-from bot.core.limits import contradicts
 from bot.core.records import Ending, FundState, Kind, RebalanceStarted
+from bot.core.trust import contradicts
 from bot.core.turn import Region, Turn
 from bot.core.units import ZERO, Contracts, Price, Urgency
 from bot.core.upkeep import emergency

@@ -87,7 +87,7 @@ def _too_small(turn: Turn, mark: Mark, value: Usd) -> bool:
 def _rest_or_flatten(turn: Turn, mark: Mark, leverage: Leverage | None) -> NextSlice | None:
     """A dead or too small fund holds nothing; flat, or as flat as the venue's minima allow, it rests."""
     left = plan.remaining(turn.book.ledger, mark.price, ZERO, turn.fund.sign, turn.contract)
-    if plan.slice_quantity(left, turn.book.ledger, mark.price, turn.contract, None) == ZERO:
+    if plan.slice_quantity(left, turn.book.ledger, mark.price, turn.contract) == ZERO:
         _close(turn, mark)
         turn.region = Region(ZERO, _HIGHEST, next_grid_ms(turn.now_ms))
         return None

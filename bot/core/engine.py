@@ -23,10 +23,12 @@ from bot.core import (
 )
 from bot.core import events as ev
 from bot.core.book import Book
+from bot.core.breaches import CRASH_LOOP
 from bot.core.commands import Command
 from bot.core.decision import consider
 from bot.core.execution import begin, park, progress
 from bot.core.fund import Contract, Fund
+from bot.core.process_records import PutDown, TakenUp
 from bot.core.records import (
     Control,
     ControlChanged,
@@ -36,6 +38,7 @@ from bot.core.records import (
     RebalanceResumed,
     Record,
 )
+from bot.core.trust import MAX_SKEW_MS
 from bot.core.turn import State, Turn
 
 Step = tuple[State, tuple[Record, ...], tuple[Command, ...]]
@@ -134,6 +137,9 @@ def _opened(turn: Turn, event: ev.Opened) -> None:
 
 def _resumed(turn: Turn, event: ev.Resumed) -> None:
     """A restart is recovery: first resolve what may have been sent, then compare with the venue."""
+    turn.record(TakenUp(turn.now_ms, event.wall_ms))
+    if turn.book.starts > _MOST_STARTS:
+        turn.breach(CRASH_LOOP, f"taken up {turn.book.starts} times in a row, and never for long")
     if event.adopt:
         _rearm(turn, "adopted by the operator")
     if not settlement.resolve_outstanding(turn):
@@ -170,6 +176,23 @@ def _touched(turn: Turn, event: ev.TouchSeen) -> None:
     turn.live = turn.live._replace(touch=event)
 
 
+def _clock_seen(turn: Turn, event: ev.ClockSeen) -> None:
+    turn.live = turn.live._replace(skew_ms=event.skew_ms)
+    if abs(event.skew_ms) <= MAX_SKEW_MS:
+        turn.close_incident(SKEW, "the clocks agree again")
+        return
+    turn.open_incident(
+        SKEW,
+        f"our clock is {event.skew_ms} ms ahead of the venue's (negative: behind)",
+        "set this machine's clock, and keep it set (NTP); increases resume once the clocks agree",
+        stops_increases=False,
+    )
+
+
+def _volume_seen(turn: Turn, event: ev.VolumeSeen) -> None:
+    turn.live = turn.live._replace(volume=event)
+
+
 def _controlled(turn: Turn, event: ev.Controlled) -> None:
     """Pause, halt or resume. What resumes is rearmed, and compared with the venue at once."""
     if asking.repeated(turn, event):
@@ -191,6 +214,8 @@ def _rearm(turn: Turn, how: str) -> None:
 
 
 def _park(turn: Turn, event: ev.Park) -> None:
+    if turn.book.starts:
+        turn.record(PutDown(turn.now_ms))
     turn.live = turn.live._replace(parking=True, market_waits=event.market_waits)
 
 
@@ -209,6 +234,10 @@ def _woken(turn: Turn, _: ev.Wake) -> None:
 
 
 STALE = "stale mark"
+SKEW = "clock skew"
+
+_MOST_STARTS = 10
+"""More starts in a row than this, none of which led to anything, are a crash loop."""
 
 _TAKE: dict[type, Callable[[Turn, Any], None]] = {
     ev.Opened: _opened,
@@ -218,6 +247,8 @@ _TAKE: dict[type, Callable[[Turn, Any], None]] = {
     ev.Drawn: _drawn,
     ev.Wake: _woken,
     ev.TouchSeen: _touched,
+    ev.VolumeSeen: _volume_seen,
+    ev.ClockSeen: _clock_seen,
     ev.Park: _park,
     ev.ReconcileDue: _reconcile_due,
     ev.Controlled: _controlled,

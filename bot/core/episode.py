@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from bot.core.orders import Order
 from bot.core.records import Kind
-from bot.core.units import Leverage, Urgency
+from bot.core.units import ZERO, Leverage, Urgency, Usd
 
 
 class Confirmation(NamedTuple):
@@ -19,7 +19,8 @@ class OpenRebalance(NamedTuple):
 
     `orders` counts the orders made so far, `slices` those that reached the venue: an order that died with its
     process must not change the draws of what follows. `misses` counts those in a row that did too little (see
-    `Order.missed`), `rejects` those in a row that the venue refused for more than its price.
+    `Order.missed`), `rejects` those in a row that the venue refused for more than its price. `planned` is the
+    notional that it was decided to trade, `traded` what it has.
     """
 
     number: int
@@ -32,6 +33,8 @@ class OpenRebalance(NamedTuple):
     increasing: bool
     started_ms: int
     next_slice_ms: int
+    planned: Usd | None
+    traded: Usd = ZERO
     orders: int = 0
     slices: int = 0
     misses: int = 0

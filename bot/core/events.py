@@ -16,7 +16,8 @@ from bot.core.units import Contracts, Leverage, Price, Usd
 class Mark(NamedTuple):
     """A mark price. `funding_rate` applies at `next_funding_ms`, where the venue says so.
 
-    `index_price` is that of the underlying at other venues, where the venue states it.
+    `index_price` is that of the underlying at other venues, where the venue states it. `lag_ms`: how late it
+    came by our clock of the market (negative: from the future). `still_ms`: for how long it has not moved.
     """
 
     time_ms: int
@@ -25,6 +26,8 @@ class Mark(NamedTuple):
     next_funding_ms: int | None = None
     funding_rate: Decimal | None = None
     index_price: Price | None = None
+    lag_ms: int = 0
+    still_ms: int = 0
 
 
 class Wake(NamedTuple):
@@ -146,13 +149,17 @@ class IncomeSeen(NamedTuple):
 
 
 class AccountSeen(NamedTuple):
-    """The account at one cursor: wallet balance, signed position, and the income up to it."""
+    """The account at one cursor: wallet balance, signed position, and the income up to it.
+
+    `available`: the margin that new orders may use, where the venue states it.
+    """
 
     time_ms: int
     wall_ms: int
     wallet: Usd
     position: Contracts
     income: tuple[Income, ...]
+    available: Usd | None = None
 
 
 class TouchSeen(NamedTuple):
@@ -162,6 +169,23 @@ class TouchSeen(NamedTuple):
     wall_ms: int
     bid: Price
     ask: Price
+
+
+class VolumeSeen(NamedTuple):
+    """What the market traded in the last `span_ms`; None where the venue does not say."""
+
+    time_ms: int
+    wall_ms: int
+    volume: Contracts | None
+    span_ms: int = 0
+
+
+class ClockSeen(NamedTuple):
+    """Our clock on the wall was compared with the venue's, and is `skew_ms` ahead of it."""
+
+    time_ms: int
+    wall_ms: int
+    skew_ms: int
 
 
 class ReadFailed(NamedTuple):
@@ -320,6 +344,8 @@ Event: TypeAlias = (
     | IncomeSeen
     | AccountSeen
     | TouchSeen
+    | VolumeSeen
+    | ClockSeen
     | ReadFailed
     | FeedLost
     | ReconcileDue

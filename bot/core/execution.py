@@ -5,13 +5,12 @@ is proposed here; only `limits` can make an order of it, and the intent is recor
 """
 
 from bot.core import draws, limits, plan, publication, resting
-from bot.core.commands import FetchTouch
+from bot.core.commands import FetchTouch, FetchVolume
 from bot.core.episode import OpenRebalance
 from bot.core.events import Mark
 from bot.core.ledger import real_leverage, target_position
 from bot.core.orders import ORDER_LIFETIME_MS
 from bot.core.outlook import NextSlice, next_slice
-from bot.core.oversight import TOO_MUCH
 from bot.core.records import (
     Ending,
     FundState,
@@ -30,7 +29,9 @@ UNFILLED_LIMIT_MS = 900_000
 """A delever that is still open after this market time is an incident."""
 
 _UNFILLED = "unfilled delever"
+_OVERDUE = "overdue rebalance"
 _DEFERRAL_MS = 1_000
+_VOLUME_AGE_MS = 60_000
 _TOUCH_AGE_MS = 2_000
 """Best bid and ask are good for a post-only order for this market time."""
 
@@ -45,6 +46,7 @@ def begin(turn: Turn, mark: Mark, first: NextSlice) -> None:
 def progress(turn: Turn, mark: Mark) -> None:
     """Carry the open rebalance one move further: end it, wait, or propose its next slice."""
     open_ = _now(turn)
+    _watch_age(turn, open_)
     if open_.order is not None:
         return  # the venue has the word
     if not open_.increasing and open_.urgency is not Urgency.EMERGENCY and emergency(turn, mark):
@@ -57,17 +59,29 @@ def progress(turn: Turn, mark: Mark) -> None:
     if ending is not None:
         finish(turn, mark, ending)
         return
-    if not open_.increasing and turn.now_ms - open_.started_ms > UNFILLED_LIMIT_MS:
+    if turn.now_ms < open_.next_slice_ms:
+        turn.wake_at(open_.next_slice_ms)
+        return
+    _propose(turn, mark, open_, goal, left, next_slice(turn.book, open_))
+
+
+def _watch_age(turn: Turn, open_: OpenRebalance) -> None:
+    """A rebalance that is not done in time is an incident; it goes on."""
+    age_ms = turn.now_ms - open_.started_ms
+    if not open_.increasing and age_ms > UNFILLED_LIMIT_MS:
         turn.open_incident(
             _UNFILLED,
             f"rebalance {open_.number} began to reduce leverage at {open_.started_ms} ms and is not done",
             "look at the book and at the venue's state; the daemon keeps trying",
             stops_increases=False,
         )
-    if turn.now_ms < open_.next_slice_ms:
-        turn.wake_at(open_.next_slice_ms)
-        return
-    _propose(turn, mark, open_, goal, left, next_slice(turn.book, open_))
+    elif open_.increasing and age_ms > plan.ALARM_MS:
+        turn.open_incident(
+            _OVERDUE,
+            f"rebalance {open_.number} began to raise leverage at {open_.started_ms} ms and is not done",
+            "see what stops or slows it (breaches, a pause, limits, the book); the daemon keeps trying",
+            stops_increases=False,
+        )
 
 
 def carry_on(turn: Turn, mark: Mark, left: Contracts) -> None:
@@ -108,7 +122,7 @@ def _ending(turn: Turn, mark: Mark, open_: OpenRebalance, left: Contracts) -> En
         return Ending.SUPERSEDED
     if left == ZERO or (left * turn.fund.sign > ZERO) != open_.increasing:
         return Ending.DONE  # there, or carried past it by the price: that is not traded back
-    if plan.slice_quantity(left, ledger, mark.price, turn.contract, None) == ZERO:
+    if plan.slice_quantity(left, ledger, mark.price, turn.contract) == ZERO:
         return Ending.DONE
     leverage = real_leverage(ledger, mark.price)
     if open_.kind is not Kind.FLATTEN and leverage is not None:
@@ -123,7 +137,8 @@ def finish(turn: Turn, mark: Mark, ending: Ending) -> None:
         RebalanceFinished(turn.now_ms, ending, mark.price, ledger.position, real_leverage(ledger, mark.price))
     )
     publication.schedule(turn, number)
-    turn.close_incident(_UNFILLED, "the rebalance ended")
+    for code in (_UNFILLED, _OVERDUE):
+        turn.close_incident(code, "the rebalance ended")
     turn.reconcile()
 
 
@@ -149,29 +164,27 @@ def _touch_awaited(turn: Turn, open_: OpenRebalance, *, posts: bool) -> bool:
 def _propose(
     turn: Turn, mark: Mark, open_: OpenRebalance, goal: Contracts, left: Contracts, drawn: NextSlice
 ) -> None:
-    book, contract, manner = turn.book, turn.contract, plan.MANNERS[open_.urgency]
-    posts = open_.misses < manner.posts
+    book, contract = turn.book, turn.contract
+    how = plan.manner(open_.urgency, turn.now_ms - open_.started_ms)
+    posts = open_.misses < how.posts
     if posts:
         refusal = turn.increases_refused(mark)
         if refusal is not None:
             _defer(turn, open_, refusal.reason)
             return
-    if (posts or open_.misses) and _touch_awaited(turn, open_, posts=posts):
+    volume_awaited = posts and _volume_awaited(turn)  # both are asked for at once
+    if ((posts or open_.misses) and _touch_awaited(turn, open_, posts=posts)) or volume_awaited:
         return
-    share_range = manner.slice_share
-    share = None if share_range is None else draws.share(*share_range, drawn.size)
-    quantity = plan.slice_quantity(left, book.ledger, mark.price, contract, share)
-    price = _price(turn, mark, open_, quantity, posts=posts)
+    law = how.slice_share
+    share = None if law is None else draws.share(*law, drawn.size)
+    most = _most(turn, mark, how)
+    quantity = plan.slice_quantity(left, book.ledger, mark.price, contract, share, law=law, most=most)
+    price = _price(turn, mark, open_, how, quantity, posts=posts)
     proposal = limits.Proposal(drawn.cid, quantity, price, goal, posts)
     verdict = limits.approve(proposal, contract, book.backed, turn.conditions(mark))
     if isinstance(verdict, limits.Refusal):
-        if verdict.breach:
-            turn.open_incident(
-                TOO_MUCH,
-                f"rebalance {open_.number} wanted to send {verdict.reason}",
-                "find out why it trades so much before `resume` rearms it: the journal has every order",
-                stops_increases=True,
-            )
+        if verdict.breach is not None:
+            turn.breach(verdict.breach, f"rebalance {open_.number} was refused an order: {verdict.reason}")
         _defer(turn, open_, verdict.reason)
         return
     turn.record(
@@ -183,27 +196,52 @@ def _propose(
             verdict.reduce_only,
             mark.price,
             turn.wall_ms + ORDER_LIFETIME_MS,
-            _rests_until_ms(turn, open_) if posts else None,
+            _rests_until_ms(turn, open_, how) if posts else None,
         )
     )
     turn.commands.append(verdict)
+    if open_.urgency is Urgency.PROMPT:
+        _volume_awaited(turn)  # for the next slice: this one does not wait
 
 
-def _price(turn: Turn, mark: Mark, open_: OpenRebalance, quantity: Contracts, *, posts: bool) -> Price:
+def _most(turn: Turn, mark: Mark, how: plan.Manner) -> Contracts | None:
+    """The largest slice: by the operator's cap, and by our part of the market unless all must go at once."""
+    caps, seen = turn.fund.caps, turn.live.volume
+    most = None if caps.order_notional is None else caps.order_notional / mark.price
+    if how.slice_share is None or seen is None or not seen.volume:
+        return most
+    part = plan.most_of_market(seen.volume, seen.span_ms, how.gap_s, caps.participation)
+    return part if most is None else min(most, part)
+
+
+def _volume_awaited(turn: Turn) -> bool:
+    """Whether the market's volume is on its way; it is asked for when what is known of it is old."""
+    live = turn.live
+    asked_ms = live.volume_asked_ms
+    if asked_ms is None or turn.now_ms - asked_ms > _VOLUME_AGE_MS:
+        turn.live = live._replace(volume_asked_ms=turn.now_ms, volume=None)
+        turn.commands.append(FetchVolume())
+        return True
+    return live.volume is None
+
+
+def _price(
+    turn: Turn, mark: Mark, open_: OpenRebalance, how: plan.Manner, quantity: Contracts, *, posts: bool
+) -> Price:
     """Our own touch for a post-only order, else the collar; which starts at the touch when urgent."""
     touch, contract = turn.live.touch, turn.contract
     elapsed_ms = turn.now_ms - open_.urgency_since_ms
     opposite = None
     if touch is not None and open_.urgency is not Urgency.PATIENT:
         opposite = touch.ask if quantity > ZERO else touch.bid
-    worst = plan.limit_price(quantity, mark.price, opposite, open_.urgency, elapsed_ms, contract)
+    worst = plan.limit_price(quantity, mark.price, opposite, how, elapsed_ms, contract)
     if not posts or touch is None:
         return worst
     return plan.post_price(quantity, touch.bid if quantity > ZERO else touch.ask, worst, contract)
 
 
-def _rests_until_ms(turn: Turn, open_: OpenRebalance) -> int:
-    low, high = plan.MANNERS[open_.urgency].rest_s
+def _rests_until_ms(turn: Turn, open_: OpenRebalance, how: plan.Manner) -> int:
+    low, high = how.rest_s
     rest_s = draws.between(low, high, turn.book.key, "rest", open_.number, open_.slices + 1)
     return turn.now_ms + int(1000 * rest_s)
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from bot.core.caps import USUAL_CAPS, Caps
 from bot.core.strategy import Strategy, uses_band
 from bot.core.terms import FlowTerms
 from bot.core.units import ONE, Contracts, Leverage, Price, Side, Usd, away_from_zero
@@ -14,7 +15,8 @@ class Fund:
 
     `band` is the closed interval of real leverage within which nothing is traded; `target_range` is where
     the secret target of a `band` rebalance lies; at `emergency` leverage and beyond the fund delevers at
-    once. `smallest_share` is the smallest trade that it would have to make, as a share of its value.
+    once. `caps` bound what it may do. `smallest_share` is the smallest trade that it would have to make, as a
+    share of its value.
     """
 
     name: str
@@ -29,6 +31,7 @@ class Fund:
     account: str
     management_fee_daily: Decimal = Decimal(0)
     terms: FlowTerms = field(default=FlowTerms())
+    caps: Caps = USUAL_CAPS
     float_band: tuple[float, float] = field(init=False, repr=False, compare=False)
     float_target_range: tuple[float, float] = field(init=False, repr=False, compare=False)
     float_emergency: float = field(init=False, repr=False, compare=False)

@@ -1,22 +1,26 @@
 """Pre-trade limits: the last room before the venue, and the only one that can build an order to be sent.
 
-A breach never stops a reduction: it stops increases. What is refused is a value with its reason.
+A breach never stops a reduction: it stops increases, until an operator rearms them. What is refused is a
+value with its reason. Beside this file: `trust` says whether the price can be believed, `traffic` what was
+sent and traded before, `caps` how much is too much, `breaches` what a breach is called and how it is rearmed.
 """
 
 from dataclasses import InitVar, dataclass
 from decimal import Decimal
 from typing import NamedTuple
 
+from bot.core.breaches import BEYOND_PLAN, OVER_CAP
+from bot.core.caps import USUAL_CAPS, Caps
 from bot.core.fund import Contract
 from bot.core.ledger import Ledger
-from bot.core.traffic import Traffic
-from bot.core.units import BPS, ZERO, Contracts, Leverage, Price
+from bot.core.traffic import Day, Traffic
+from bot.core.units import BPS, ONE, ZERO, Contracts, Leverage, Price, Usd
 
-MAX_MARK_AGE_MS = 10_000
-"""An increase needs a mark at most this old, in market time."""
+MOST_OF_PLAN = Decimal(2)
+"""A rebalance trades at most so many times the notional that it was decided to trade.
 
-LARGEST_BASIS = Decimal("0.05")
-"""Mark and index further apart than this fraction of the index contradict each other."""
+The market may move, and the quantity with it; but orders that go out must answer to what was decided.
+"""
 
 _SEAL = object()
 
@@ -44,10 +48,14 @@ class SubmitOrder:
 
 
 class Refusal(NamedTuple):
-    """Why an order may not be sent now; a `breach` stops all increases until the operator rearms them."""
+    """Why an order may not be sent now.
+
+    `breach`: the incident that it is; all increases are then stopped until the operator rearms them. The
+    reason is logged, so it names no quantity and no position.
+    """
 
     reason: str
-    breach: bool = False
+    breach: str | None = None
 
 
 class Proposal(NamedTuple):
@@ -61,45 +69,38 @@ class Proposal(NamedTuple):
 
 
 class Conditions(NamedTuple):
-    """What the limits judge by. `breaches`: what stops increases; `halted`: the operator stops everything.
+    """What the limits judge by.
 
-    `traffic` is what was sent before, `now_ms` the market time.
+    `doubt`: why the price is not to be trusted for an increase; `blind`: not for anything. `breaches`: what
+    stops increases; `halted`: the operator stops everything. `traffic` and `day` are what was sent and traded
+    before, `now_ms` the market time. `planned` and `traded` (None, ZERO: not known) are the notional that the
+    rebalance was to trade when it was decided, and has traded. `withheld`: margin that the venue holds back
+    for reasons that the ledger does not know. `nav` is the fund's at the mark.
     """
 
     mark: Price
-    mark_age_ms: int
-    feed_trusted: bool
-    breaches: tuple[str, ...]
     max_leverage: Leverage
-    order_outstanding: bool
+    doubt: str | None = None
+    blind: bool = False
+    index_price: Price | None = None
+    breaches: tuple[str, ...] = ()
+    order_outstanding: bool = False
     halted: bool = False
-    contradicted: bool = False
     now_ms: int = 0
     traffic: Traffic = Traffic()
+    day: Day = Day()
+    planned: Usd | None = None
+    traded: Usd = ZERO
+    withheld: Usd = ZERO
+    nav: Decimal = ONE
+    caps: Caps = USUAL_CAPS
 
 
-def contradicts(mark: Price, index: Price | None) -> bool:
-    """Whether mark and index are too far apart for both to be true."""
-    return index is not None and abs(mark - index) > LARGEST_BASIS * index
-
-
-def increases_refused(
-    breaches: tuple[str, ...],
-    mark_age_ms: int,
-    *,
-    feed_trusted: bool,
-    contradicted: bool,
-) -> Refusal | None:
+def increases_refused(breaches: tuple[str, ...], doubt: str | None) -> Refusal | None:
     """Why no position may be increased now, if so: breach, or data that is not current or not credible."""
     if breaches:
         return Refusal(f"breach: {', '.join(breaches)}")
-    if not feed_trusted:
-        return Refusal("mark price feed is silent")
-    if mark_age_ms > MAX_MARK_AGE_MS:
-        return Refusal("mark price is stale")
-    if contradicted:
-        return Refusal("mark and index price contradict each other")
-    return None
+    return None if doubt is None else Refusal(doubt)
 
 
 def approve(
@@ -111,6 +112,8 @@ def approve(
     reducing = position * quantity < ZERO
     if conditions.halted:
         return Refusal("halted by the operator")
+    if conditions.blind:
+        return Refusal("no price to trade by")
     if conditions.order_outstanding:
         return Refusal("another order is outstanding")
     problem = (
@@ -119,12 +122,11 @@ def approve(
         or _collar_problem(proposal.limit_price, quantity, conditions.mark, contract)
     )
     if problem is None and not reducing:
-        problem = increases_refused(
-            conditions.breaches,
-            conditions.mark_age_ms,
-            feed_trusted=conditions.feed_trusted,
-            contradicted=conditions.contradicted,
-        ) or _increase_problem(quantity, after, contract, ledger, conditions)
+        problem = (
+            increases_refused(conditions.breaches, conditions.doubt)
+            or _far_problem(proposal.limit_price, quantity, conditions)
+            or _increase_problem(proposal, after, contract, ledger, conditions)
+        )
     if problem is not None:
         return problem
     return SubmitOrder(
@@ -135,9 +137,9 @@ def approve(
 def _size_problem(quantity: Contracts, contract: Contract) -> Refusal | None:
     size = abs(quantity)
     if size < contract.min_quantity or size > contract.max_quantity:
-        return Refusal(f"quantity {size} is outside [{contract.min_quantity}, {contract.max_quantity}]")
+        return Refusal(f"quantity is outside [{contract.min_quantity}, {contract.max_quantity}]")
     if size % contract.lot != ZERO:
-        return Refusal(f"quantity {size} is not a multiple of the lot {contract.lot}")
+        return Refusal(f"quantity is not a multiple of the lot {contract.lot}")
     return None
 
 
@@ -145,7 +147,7 @@ def _direction_problem(position: Contracts, after: Contracts, target: Contracts)
     """Never past the target, and never through zero."""
     low, high = (position, target) if position < target else (target, position)
     if not low <= after <= high:
-        return Refusal(f"position {after} would pass its target")
+        return Refusal("position would pass its target")
     if position * after < ZERO:
         return Refusal("a rebalance never reverses a position")
     return None
@@ -160,32 +162,67 @@ def _collar_problem(
         else limit_price < mark * contract.lowest_price
     )
     if beyond or limit_price <= ZERO:
-        return Refusal(f"limit price {limit_price} is beyond the venue's price limit")
+        return Refusal("limit price is beyond the venue's price limit")
+    return None
+
+
+def _far_problem(limit_price: Price, quantity: Contracts, conditions: Conditions) -> Refusal | None:
+    """An increase is priced by mark and index both: neither alone is believed without bounds."""
+    collar = conditions.caps.collar
+    for name, price in (("mark", conditions.mark), ("index", conditions.index_price)):
+        if price is None:
+            continue
+        beyond = limit_price - price if quantity > ZERO else price - limit_price
+        if beyond > price * collar:
+            return Refusal(f"limit price is further than {collar:%} from the {name} price")
     return None
 
 
 def _increase_problem(
-    quantity: Contracts, after: Contracts, contract: Contract, ledger: Ledger, conditions: Conditions
+    proposal: Proposal, after: Contracts, contract: Contract, ledger: Ledger, conditions: Conditions
 ) -> Refusal | None:
-    """Minimum notional, leverage after the trade, and margin for it with fees and the collar's loss."""
-    mark = conditions.mark
-    notional = abs(quantity) * mark
+    """Minimum notional, caps, what was sent before, and margin for it with fees and the collar's loss."""
+    mark, caps = conditions.mark, conditions.caps
+    notional = abs(proposal.quantity) * mark
     if notional < contract.min_notional:
         return Refusal(f"notional is below the venue's minimum {contract.min_notional}")
     value = ledger.value(mark)
     if value <= ZERO:
         return Refusal("fund value is not positive")
     exposure = abs(after) * mark
-    if exposure > conditions.max_leverage * value:
-        return Refusal("leverage after the order would exceed the emergency leverage")
-    too_much = conditions.traffic.problem(conditions.now_ms, notional, value)
+    problem = _cap_problem(notional, exposure, value, conditions)
+    if problem is not None:
+        return problem
+    content = (proposal.quantity, proposal.limit_price, ledger.position)
+    too_much = conditions.traffic.problem(
+        conditions.now_ms, notional, value, caps, content
+    ) or conditions.day.problem(conditions.now_ms, notional, value, conditions.nav, caps)
     if too_much is not None:
-        return Refusal(too_much, breach=True)
+        return Refusal(too_much[1], too_much[0])
     costs = notional * (contract.taker_fee + _OPEN_LOSS)
-    if exposure > (value - costs) * contract.venue_leverage:
+    if exposure > (value - conditions.withheld - costs) * contract.venue_leverage:
         return Refusal("margin would not cover the order")
+    return None
+
+
+def _cap_problem(notional: Usd, exposure: Usd, value: Usd, conditions: Conditions) -> Refusal | None:
+    """What no order of a program that works can meet: each is a breach."""
+    caps = conditions.caps
+    if caps.order_notional is not None and notional > caps.order_notional:
+        return Refusal("the order is larger than ORDER_NOTIONAL", OVER_CAP)
+    if caps.position_notional is not None and exposure > caps.position_notional:
+        return Refusal("the position would be larger than POSITION_NOTIONAL", OVER_CAP)
+    if exposure > conditions.max_leverage * value:
+        return Refusal("leverage after the order would exceed the emergency leverage", OVER_CAP)
+    if conditions.planned is not None and conditions.traded + notional > MOST_OF_PLAN * max(
+        conditions.planned, value * _SLICES_OF_VALUE
+    ):
+        return Refusal("the rebalance would trade far more than it was to", BEYOND_PLAN)
     return None
 
 
 _OPEN_LOSS = Decimal(100) / BPS
 """Loss between mark and fill that the margin of an increase must bear."""
+
+_SLICES_OF_VALUE = Decimal("0.25")
+"""A plan smaller than this share of fund value counts as so much: one slice may be as large."""

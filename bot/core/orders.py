@@ -68,7 +68,8 @@ class Order(NamedTuple):
     """One order as the journal knows it.
 
     `filled` is the venue's cumulative word, `booked` our trades' sum, both unsigned. An order with
-    `rests_until_ms` is post-only, and rests on the book until then (market time) at the latest.
+    `rests_until_ms` is post-only, and rests on the book until then (market time) at the latest. `mark` is the
+    one that it was decided at.
     """
 
     cid: str
@@ -82,6 +83,7 @@ class Order(NamedTuple):
     booked: Contracts = ZERO
     sent_ms: int = 0
     rests_until_ms: int | None = None
+    mark: Price = ZERO
 
     def told(self, news: News, filled: Contracts = ZERO, venue_id: str | None = None) -> "Order":
         """The order after `news`; contradicting news leaves it as it is."""

@@ -5,7 +5,7 @@ is left or when the rebalance ends (reference: Carlin, Lobo and Viswanathan 2007
 measurements are in docs/execution.md).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from bot.core.fund import Contract
@@ -30,9 +30,9 @@ class Manner:
 
     `slice_share`: range of a slice's notional as a share of fund value, None for as much as is left;
     `gap_s`: range of the pause between slices; the collar starts at `collar_bps` from the mark and widens by
-    `widening_bps_per_s` of market time since the level began, at most to `widest_bps` (None: the venue's
-    price limit). The first `posts` orders of a slice are post-only at our own touch, for a time drawn from
-    `rest_s`; what follows crosses.
+    `widening_bps_per_s` of market time since the level began, at most to `widest_bps`; where that is None, to
+    the venue's price limit, and so much faster that it is there after `reach_s`. The first `posts` orders of
+    a slice are post-only at our own touch, for a time drawn from `rest_s`; what follows crosses.
     """
 
     slice_share: tuple[float, float] | None
@@ -42,15 +42,44 @@ class Manner:
     widest_bps: Decimal | None
     posts: int = 0
     rest_s: tuple[float, float] = (0.0, 0.0)
+    reach_s: int = 60
 
 
 MANNERS = {
     Urgency.PATIENT: Manner(
         (0.04, 0.12), (15.0, 120.0), Decimal(10), Decimal("0.05"), Decimal(30), 3, (5.0, 15.0)
     ),
-    Urgency.PROMPT: Manner((0.08, 0.24), (1.0, 8.0), Decimal(20), Decimal(2), Decimal(200)),
+    Urgency.PROMPT: Manner((0.08, 0.24), (1.0, 8.0), Decimal(20), Decimal(2), None, reach_s=600),
     Urgency.EMERGENCY: Manner(None, (0.0, 0.0), Decimal(100), Decimal(20), None),
 }
+
+DEADLINE_MS = 3_600_000
+"""A patient rebalance that is older, in market time, is late: it goes on as `LATE`."""
+
+ALARM_MS = 2 * DEADLINE_MS
+"""One that is older still is an incident."""
+
+CATCH_UP = 3
+"""What is late trades at most so many times as fast as it was planned to."""
+
+LATE = replace(
+    MANNERS[Urgency.PATIENT], gap_s=(15.0 / CATCH_UP, 120.0 / CATCH_UP), widest_bps=Decimal(100), posts=1
+)
+
+
+def manner(urgency: Urgency, age_ms: int) -> Manner:
+    """How a rebalance of this age trades: one that may take its time may not take for ever."""
+    return LATE if age_ms > DEADLINE_MS and urgency is Urgency.PATIENT else MANNERS[urgency]
+
+
+def most_of_market(volume: Contracts, span_ms: int, gap_s: tuple[float, float], share: Decimal) -> Contracts:
+    """The largest slice that, one each mean gap, is no more than `share` of the market's volume.
+
+    `volume` is what the market traded in the last `span_ms`.
+    """
+    mean_gap_ms = int(500 * (gap_s[0] + gap_s[1]))
+    return volume * share * mean_gap_ms / span_ms
+
 
 RETRY_GAP_S = 1.0
 """Pause after an emergency slice that filled nothing.
@@ -92,11 +121,20 @@ _SPARE = Decimal("1.1")
 
 
 def slice_quantity(
-    left: Contracts, ledger: Ledger, mark: Price, contract: Contract, share: Decimal | None
+    left: Contracts,
+    ledger: Ledger,
+    mark: Price,
+    contract: Contract,
+    share: Decimal | None = None,
+    *,
+    law: tuple[float, float] | None = None,
+    most: Contracts | None = None,
 ) -> Contracts:
     """The next slice of the signed quantity `left`; zero if nothing tradable is left.
 
-    `share` of fund value sizes it (None: all that is left). A remainder too small to trade is merged into it.
+    `share` of fund value, drawn from `law`, sizes it (None: all that is left). No slice leaves a remainder
+    below the law's range, which would tell that it is the last: such a remainder is merged, or the slice made
+    smaller. `most` caps it, but never below what the venue accepts.
     """
     size = abs(left)
     reducing = left * ledger.position < ZERO
@@ -104,22 +142,40 @@ def slice_quantity(
     if size < smallest:
         return ZERO
     if share is not None:
-        value = ledger.value(mark)
-        wanted = toward_zero(share * value / mark, contract.lot) if value > ZERO else ZERO
-        wanted = max(wanted, smallest)
-        if size - wanted >= smallest:
-            size = wanted
-    if size > contract.max_quantity:
-        largest = toward_zero(contract.max_quantity, contract.lot)
-        size = largest if abs(left) - largest >= smallest else largest - smallest
+        size = _drawn_size(size, smallest, ledger.value(mark) / mark, contract.lot, share, law)
+    limit = contract.max_quantity if most is None else min(max(most, smallest), contract.max_quantity)
+    if size > limit:
+        size = toward_zero(limit, contract.lot)
+        rest = abs(left) - size
+        if rest < smallest <= size - smallest:
+            size -= smallest  # the rest must be tradable, too
     return size if left > ZERO else -size
+
+
+def _drawn_size(
+    left: Contracts,
+    smallest: Contracts,
+    value: Contracts,
+    lot: Contracts,
+    share: Decimal,
+    law: tuple[float, float] | None,
+) -> Contracts:
+    """The unsigned size of a slice by its drawn `share` of fund `value` (here in units of the underlying)."""
+    wanted = max(toward_zero(share * value, lot), smallest) if value > ZERO else smallest
+    rest = left - wanted
+    if law is None:
+        return wanted if rest >= smallest else left
+    least = max(toward_zero(Decimal(law[0]) * value, lot), smallest)
+    if rest >= least:
+        return wanted
+    return left if left <= Decimal(law[1]) * value or left < 2 * least else left - least
 
 
 def limit_price(
     quantity: Contracts,
     mark: Price,
     touch: Price | None,
-    urgency: Urgency,
+    how: Manner,
     elapsed_ms: int,
     contract: Contract,
 ) -> Price:
@@ -128,12 +184,11 @@ def limit_price(
     The collar is measured from the mark, or, given the `touch` it would trade against, from the worse of the
     two.
     """
-    manner = MANNERS[urgency]
-    collar_bps = manner.collar_bps
+    collar_bps = how.collar_bps
     if elapsed_ms:
-        collar_bps += manner.widening_bps_per_s * elapsed_ms / 1000
-    if manner.widest_bps is not None and collar_bps > manner.widest_bps:
-        collar_bps = manner.widest_bps
+        collar_bps += _widening_bps_per_s(how, contract) * elapsed_ms / 1000
+    if how.widest_bps is not None and collar_bps > how.widest_bps:
+        collar_bps = how.widest_bps
     fraction = collar_bps / BPS
     if quantity > ZERO:
         base = mark if touch is None or touch < mark else touch
@@ -142,6 +197,13 @@ def limit_price(
     base = mark if touch is None or touch > mark else touch
     worst, furthest = base * (ONE - fraction), mark * contract.lowest_price
     return not_below(max(worst, furthest), contract.tick)
+
+
+def _widening_bps_per_s(how: Manner, contract: Contract) -> Decimal:
+    """By the schedule, or faster where the venue's price limit would else be reached too late."""
+    if how.widest_bps is not None:
+        return how.widening_bps_per_s
+    return max(how.widening_bps_per_s, (contract.price_limit * BPS - how.collar_bps) / how.reach_s)
 
 
 def post_price(quantity: Contracts, own_touch: Price, worst: Price, contract: Contract) -> Price:

@@ -11,6 +11,7 @@ from bot.core.events import AccountSeen
 from bot.core.records import Reconciled
 from bot.core.settlement import buried
 from bot.core.turn import Turn
+from bot.core.units import ZERO, Usd
 from bot.core.upkeep import book_income
 
 CENT = Decimal("0.01")
@@ -46,12 +47,21 @@ def account_seen(turn: Turn, event: AccountSeen) -> None:
 
 
 def _agreed(turn: Turn, event: AccountSeen) -> None:
-    turn.live = turn.live._replace(reconciled=True, reconcile_tries=0)
+    turn.live = turn.live._replace(reconciled=True, reconcile_tries=0, withheld=_withheld(turn, event))
     turn.close_incident(DIFFERENCE, "ledger and venue agree again")
     turn.close_incident(UNEXPLAINED, "ledger and venue agree again")
     last = turn.book.reconciled
     if last is None or (last.wallet, last.position) != (event.wallet, event.position):
         turn.record(Reconciled(turn.now_ms, event.wallet, event.position))
+
+
+def _withheld(turn: Turn, event: AccountSeen) -> Usd:
+    """Margin that the ledger counts on and the venue does not give: for other positions, or as a haircut."""
+    if event.available is None or turn.mark is None:
+        return turn.live.withheld
+    ledger, mark = turn.book.ledger, turn.mark.price
+    free = ledger.value(mark) - abs(ledger.position) * mark / turn.contract.venue_leverage
+    return max(ZERO, free - event.available)
 
 
 def difference(book: Book, event: AccountSeen) -> str:

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import NamedTuple, TypeAlias
 
 from bot.core.flow_records import FlowRecord
+from bot.core.process_records import PutDown, TakenUp
 from bot.core.public_records import FundingImputed, PublicationScheduled, Revealed
 from bot.core.units import Contracts, Leverage, Price, Side, Urgency, Usd
 
@@ -371,6 +372,8 @@ Record: TypeAlias = (
     | StateChanged
     | IncidentOpened
     | IncidentClosed
+    | TakenUp
+    | PutDown
     | ControlChanged
     | OperatorAsked
     | IncidentAcknowledged

@@ -6,6 +6,7 @@ when the venue can no longer accept it, has twice said that it knows nothing of 
 
 from bot.core import cash, draws, fees, plan, publication, resting, upkeep
 from bot.core import events as ev
+from bot.core.breaches import REJECTED
 from bot.core.commands import (
     CancelOrder,
     FetchAccount,
@@ -13,6 +14,7 @@ from bot.core.commands import (
     FetchIncome,
     FetchTouch,
     FetchTrades,
+    FetchVolume,
     MoveCash,
     QueryOrder,
 )
@@ -33,10 +35,9 @@ from bot.core.units import Urgency
 
 _NOT_FOUNDS_NEEDED = 2
 _NOT_FOUNDS_OF_A_LIVE_ORDER = 5
-_REJECTS_IN_A_ROW = 5
+_FAILURES_IN_A_ROW = 5
 _REJECT_BACKOFF_MS = 5_000
 
-REJECTED = "orders rejected"
 LATE_FILL = "late fill"
 VANISHED = "order vanished"
 EXTERNAL = "external trade"
@@ -118,15 +119,13 @@ def refused(turn: Turn, event: ev.OrderRefused) -> None:
         return
     would_take = event.would_take and order.rests_until_ms is not None
     turn.record(OrderRejected(turn.now_ms, event.cid, event.code, event.reason, would_take))
-    open_ = _open(turn)
-    if open_.rejects >= _REJECTS_IN_A_ROW:
-        turn.open_incident(
-            REJECTED,
-            f"{open_.rejects} orders in a row were refused, last: {event.code} {event.reason}",
-            "check margin, permissions and the contract's filters, then restart with --adopt",
-            stops_increases=True,
-        )
+    _count_failures(turn, f"the last was refused: {event.code} {event.reason}")
     settle(turn, _outstanding(turn))
+
+
+def _count_failures(turn: Turn, last: str) -> None:
+    if turn.book.failures >= _FAILURES_IN_A_ROW:
+        turn.breach(REJECTED, f"{turn.book.failures} orders in a row came to nothing; {last}")
 
 
 def lost(turn: Turn, event: ev.OrderUnknown) -> None:
@@ -177,6 +176,7 @@ def buried(turn: Turn, order: Order) -> None:
     """The position confirms that the order never arrived."""
     evidence = f"expired, {turn.live.missing} times not found, position unchanged"
     turn.record(OrderDead(turn.now_ms, order.cid, evidence))
+    _count_failures(turn, "the last never arrived")
     settle(turn, _outstanding(turn))
 
 
@@ -214,8 +214,6 @@ def settle(turn: Turn, order: Order | None) -> None:
         SliceSettled(turn.now_ms, order.cid, order.filled, turn.now_ms + _pause_ms(turn, open_, order))
     )
     turn.live = turn.live._replace(missing=0, proving=None, trade_tries=0, touch=None, touch_asked=False)
-    if order.filled:
-        turn.close_incident(REJECTED, "an order was accepted")
     if not turn.live.reconciled:
         turn.reconcile()
 
@@ -242,6 +240,8 @@ def read_failed(turn: Turn, event: ev.ReadFailed) -> None:
         cash.unmoved(turn)
     elif event.what == FetchDayMark.__name__:
         fees.day_mark_unread(turn)
+    elif event.what == FetchVolume.__name__:
+        turn.live = turn.live._replace(volume=ev.VolumeSeen(turn.now_ms, turn.wall_ms, None))
 
 
 def _touch_unread(turn: Turn) -> None:
@@ -281,7 +281,7 @@ def _pause_ms(turn: Turn, open_: OpenRebalance, order: Order) -> int:
         return _REJECT_BACKOFF_MS << min(open_.rejects - 1, 5)
     if open_.urgency is Urgency.EMERGENCY:
         return 0 if order.filled else int(plan.RETRY_GAP_S * 1000)
-    low, high = plan.MANNERS[open_.urgency].gap_s
+    low, high = plan.manner(open_.urgency, turn.now_ms - open_.started_ms).gap_s
     return int(1000 * draws.between(low, high, turn.book.key, "gap", open_.number, open_.slices + 1))
 
 

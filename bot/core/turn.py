@@ -3,13 +3,15 @@
 from typing import NamedTuple
 
 from bot.core.book import Book
+from bot.core.breaches import REMEDIES
 from bot.core.commands import Command, FetchAccount
-from bot.core.events import Event, Mark, Reconfigured, TouchSeen
+from bot.core.events import Event, Mark, Reconfigured, TouchSeen, VolumeSeen
 from bot.core.fund import Contract, Fund
-from bot.core.limits import Conditions, Refusal, contradicts, increases_refused
+from bot.core.limits import Conditions, Refusal, increases_refused
 from bot.core.outlook import Outlook, look_ahead
 from bot.core.records import Control, IncidentClosed, IncidentOpened, Record
-from bot.core.units import Price
+from bot.core.trust import blind, doubt
+from bot.core.units import ONE, ZERO, Price, Usd
 
 
 class Region(NamedTuple):
@@ -32,7 +34,9 @@ class Live(NamedTuple):
     death an account snapshot must confirm; `drawing` the sequence asked for; `cash_moving`: a transfer was
     asked for, `cash_id` is the income that it will show as, `cash_after_ms` when one may be asked for again,
     `by_hand`: people make them; `day_mark`: the mark of a 00:00 UTC, `day_asked` the one that was asked for;
-    `settings` what the fund runs by once its rebalance is over.
+    `settings` what the fund runs by once its rebalance is over. `skew_ms`: our clock is so far ahead of the
+    venue's. `volume_asked_ms`: when the market's volume was last asked for. `withheld`: margin that the venue
+    holds back beyond what the ledger explains.
     """
 
     feed_trusted: bool = True
@@ -41,6 +45,8 @@ class Live(NamedTuple):
     market_waits: bool = False
     touch: TouchSeen | None = None
     touch_asked: bool = False
+    volume: VolumeSeen | None = None
+    volume_asked_ms: int | None = None
     funding_pending_ms: int | None = None
     funding_tries: int = 0
     reconcile_tries: int = 0
@@ -55,6 +61,8 @@ class Live(NamedTuple):
     day_mark: tuple[int, Price] | None = None
     day_asked: int = 0
     settings: Reconfigured | None = None
+    skew_ms: int = 0
+    withheld: Usd = ZERO
 
 
 class State(NamedTuple):
@@ -130,6 +138,10 @@ class Turn:
         if code not in self.book.incidents:
             self.record(IncidentOpened(self.now_ms, code, detail, remedy, stops_increases))
 
+    def breach(self, code: str, detail: str) -> None:
+        """Stop increases until an operator rearms them."""
+        self.open_incident(code, detail, REMEDIES[code], stops_increases=True)
+
     def close_incident(self, code: str, how: str) -> None:
         """Close the incident with this code, if it is open."""
         if code in self.book.incidents:
@@ -139,29 +151,37 @@ class Turn:
         """Ask for the account, to compare it with the ledger."""
         self.commands.append(FetchAccount(self.book.income_cursor_ms, delay_s))
 
+    def doubt(self, mark: Mark) -> str | None:
+        """Why the price is not to be trusted for an increase, if so."""
+        live = self.live
+        frozen_ms = self.fund.caps.frozen_ms
+        return doubt(mark, self.now_ms, live.skew_ms, frozen_ms, feed_trusted=live.feed_trusted)
+
     def increases_refused(self, mark: Mark) -> Refusal | None:
         """Why no position may be increased at this moment, if so."""
-        return increases_refused(
-            self.book.stops,
-            self.now_ms - mark.time_ms,
-            feed_trusted=self.live.feed_trusted,
-            contradicted=contradicts(mark.price, mark.index_price),
-        )
+        return increases_refused(self.book.stops, self.doubt(mark))
 
     def conditions(self, mark: Mark) -> Conditions:
         """What the limits judge by at this moment."""
-        open_ = self.book.rebalance
+        book, live = self.book, self.live
+        open_ = book.rebalance
         return Conditions(
             mark.price,
-            self.now_ms - mark.time_ms,
-            self.live.feed_trusted,
-            self.book.stops,
             self.fund.emergency,
+            self.doubt(mark),
+            blind(mark, self.now_ms, feed_trusted=live.feed_trusted),
+            mark.index_price,
+            book.stops,
             open_ is not None and open_.order is not None,
-            self.book.controlled is not None and self.book.controlled.control is Control.HALTED,
-            contradicts(mark.price, mark.index_price),
+            book.controlled is not None and book.controlled.control is Control.HALTED,
             self.now_ms,
-            self.book.traffic,
+            book.traffic,
+            book.day,
+            None if open_ is None else open_.planned,
+            ZERO if open_ is None else open_.traded,
+            live.withheld,
+            book.ledger.value(mark.price) / book.units if book.units else ONE,
+            self.fund.caps,
         )
 
     def state(self) -> State:

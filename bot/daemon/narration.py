@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from bot.core import flow_records as flows
 from bot.core import records as rec
+from bot.core.process_records import PutDown, TakenUp
 from bot.core.public_records import Revealed
 
 
@@ -55,6 +56,8 @@ _LINES: dict[type, tuple[str, str, tuple[str, ...]]] = {
     flows.FinalNav: ("warning", "fund_is_flat", ()),
     rec.StateChanged: ("error", "fund_state_changed", ("state", "mark")),
     rec.IncidentOpened: ("error", "incident_opened", ("code", "remedy", "stops_increases")),
+    TakenUp: ("info", "fund_taken_up", ()),
+    PutDown: ("info", "fund_put_down", ()),
     rec.ControlChanged: ("warning", "control_changed", ("control", "author", "why")),
     rec.OperatorAsked: ("warning", "operator_asked", ("what", "author", "why")),
     rec.IncidentAcknowledged: ("info", "incident_acknowledged", ("code", "author", "why")),

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from decimal import Decimal
 
+from bot.core.caps import Caps
 from bot.core.fund import Fund
 from bot.core.strategy import Strategy, own_limit, own_target, uses_band
 from bot.core.terms import FlowTerms
@@ -10,7 +11,7 @@ from bot.core.units import ONE, ZERO, Leverage, Side
 from bot.settings.errors import SettingsError
 from bot.settings.layers import Layer
 from bot.settings.names import variable
-from bot.settings.schema import FundSettings
+from bot.settings.schema import FundSettings, LimitSettings
 from bot.strategy_loader import ParameterError, StrategyError, load_strategy
 
 EMERGENCY = {Side.LONG: Decimal("3.5"), Side.SHORT: Decimal(4)}
@@ -79,6 +80,7 @@ def build_fund(name: str, described: FundSettings, given: Layer) -> Fund:
         account=described.account,
         management_fee_daily=described.management_fee_daily,
         terms=_terms(described),
+        caps=_caps(described.limits),
     )
 
 
@@ -92,6 +94,21 @@ def _terms(described: FundSettings) -> FlowTerms:
         daily_redeem=described.daily_redeem,
         capacity=described.capacity or 2 * described.capital,
         every_s=described.dealing_every_s,
+    )
+
+
+def _caps(limits: LimitSettings) -> Caps:
+    return Caps(
+        order_notional=limits.order_notional,
+        position_notional=limits.position_notional,
+        orders_per_minute=limits.orders_per_minute,
+        hourly_notional=limits.hourly_notional,
+        daily_turnover=limits.daily_turnover,
+        daily_loss=limits.daily_loss,
+        daily_costs=limits.daily_costs,
+        collar=limits.collar,
+        participation=limits.participation,
+        frozen_ms=limits.frozen_s * 1000,
     )
 
 

@@ -11,6 +11,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 from pydantic.config import JsonDict  # noqa: TC002 - beside what it belongs to
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from bot.core.caps import USUAL_CAPS
+
 Mode = Literal["paper", "dry-run", "testnet", "live"]
 
 SCENARIOS = ("calm", "crash", "squeeze", "whipsaw", "founding")
@@ -84,6 +86,63 @@ class AccountSettings(_Group):
     )
     secret: SecretStr | None = _setting(None, "API secret", "...", "by environment or secrets folder")
     password: SecretStr | None = _setting(None, "API passphrase, where the exchange has one", "...")
+
+
+class LimitSettings(_Group):
+    """INBAND_FUNDS__<NAME>__LIMITS__... in the words of `bot.core.caps.Caps`, whose defaults they have."""
+
+    order_notional: Number | None = _setting(
+        None, "largest order, in USDT; larger slices are cut to it", "50000", "a few slices or more", gt=0
+    )
+    position_notional: Number | None = _setting(
+        None, "largest position, in USDT, that an order may lead to", "500000", "above the band's top", gt=0
+    )
+    orders_per_minute: WholeNumber = _setting(
+        USUAL_CAPS.orders_per_minute, "most orders in a minute that raise leverage", "60", "10 or more", gt=0
+    )
+    hourly_notional: Number = _setting(
+        USUAL_CAPS.hourly_notional,
+        "most notional in an hour sent to raise leverage, in fund values",
+        "25",
+        "10 or more",
+        gt=0,
+    )
+    daily_turnover: Number = _setting(
+        USUAL_CAPS.daily_turnover, "most turnover in a day, in fund values", "50", "10 or more", gt=0
+    )
+    daily_loss: Number = _setting(
+        USUAL_CAPS.daily_loss,
+        "largest loss of a day, as a fraction of fund value, after which leverage is still raised",
+        "0.75",
+        "what the market alone may do in a day, at the fund's leverage",
+        gt=0,
+        le=1,
+    )
+    daily_costs: Number = _setting(
+        USUAL_CAPS.daily_costs,
+        "most that a day's fills may cost against the mark, fees included, as a fraction of fund value",
+        "0.05",
+        "0.02 or more",
+        gt=0,
+    )
+    collar: Number = _setting(
+        USUAL_CAPS.collar,
+        "how far from mark and index the price of an increase may lie, as a fraction",
+        "0.05",
+        "0.01 to 0.05",
+        gt=0,
+        lt=1,
+    )
+    participation: Number = _setting(
+        USUAL_CAPS.participation, "largest share of the market's volume in a slice's time", "0.1", gt=0, le=1
+    )
+    frozen_s: WholeNumber = _setting(
+        USUAL_CAPS.frozen_ms // 1000,
+        "a mark that does not move for so many seconds raises no leverage",
+        "300",
+        "60 or more",
+        gt=0,
+    )
 
 
 class FundSettings(_Group):
@@ -167,6 +226,7 @@ class FundSettings(_Group):
         ge=60,
         le=86_400,
     )
+    limits: LimitSettings = LimitSettings()
 
 
 class WebSettings(_Group):

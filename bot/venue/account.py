@@ -12,6 +12,7 @@ from bot.core.commands import (
     FetchIncome,
     FetchTouch,
     FetchTrades,
+    FetchVolume,
     MoveCash,
     QueryOrder,
 )
@@ -27,6 +28,7 @@ from bot.core.events import (
     ReadFailed,
     TouchSeen,
     TradesSeen,
+    VolumeSeen,
 )
 from bot.core.limits import SubmitOrder
 from bot.venue.errors import RequestFailed
@@ -125,6 +127,9 @@ class AccountGateway:
                 return DayMarkSeen(*self._now(), day_ms, await profile.mark_at(requests, symbol, day_ms))
             case MoveCash(amount=amount):
                 return CashMoved(*self._now(), amount, await self._cash.move(requests, amount))
+            case FetchVolume():
+                volume = await profile.volume(requests, symbol)
+                return VolumeSeen(*self._now(), volume.quantity, volume.span_ms)
             case DrawSecrets() | SubmitOrder():
                 raise TypeError(f"{type(command).__name__} is not a read of the venue")
 
@@ -149,8 +154,8 @@ class AccountGateway:
         for _ in range(_CURSOR_ATTEMPTS):
             income = await self._profile.income(self._requests, since_ms, self._clock.market_ms())
             after = await self._profile.holding(self._requests, self._symbol)
-            if after == before:
-                return AccountSeen(*self._now(), after.wallet, after.position, income)
+            if after[:2] == before[:2]:
+                return AccountSeen(*self._now(), after.wallet, after.position, income, after.available)
             before = after
         raise RequestFailed("moving", "the account did not hold still while it was read", transient=True)
 

@@ -14,11 +14,11 @@ def rows_of(answer: Any) -> list[dict[str, Any]]:
     return answer
 
 
-def number(row: Any, key: str) -> Decimal:
+def number(row: Any, key: str | int) -> Decimal:
     """A finite decimal."""
     try:
         value = Decimal(str(row[key]))
-    except (KeyError, TypeError, InvalidOperation):
+    except (LookupError, TypeError, InvalidOperation):
         raise AnswerMalformed(f"no number in {key}") from None
     if not value.is_finite():
         raise AnswerMalformed(f"{key} is not finite")

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from bot.core.events import Income, Trade
 from bot.core.fund import Contract
-from bot.core.limits import contradicts
+from bot.core.trust import contradicts
 from bot.core.units import Price
 from bot.venue import binanceusdm_cash as cash
 from bot.venue.answers import integer, number, rows_of, text
@@ -29,6 +29,7 @@ from bot.venue.profile import (
     MarkFrame,
     OrderNews,
     OrderState,
+    Volume,
 )
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ _OPEN = frozenset({"NEW", "PARTIALLY_FILLED"})
 _CLOSED = frozenset({"FILLED", "CANCELED", "EXPIRED", "EXPIRED_IN_MATCH", "REJECTED"})
 _EXPLAINED_BY_TRADES = frozenset({"REALIZED_PNL", "COMMISSION"})
 _PAGE = 1000
+_VOLUME_MINUTES = 15
 _TRADES_WINDOW_MS = 7 * 86_400_000
 """userTrades covers at most seven days from its start time."""
 
@@ -252,12 +254,8 @@ class BinanceUsdm:
         answer = await requests.read("fapiPrivateV3GetAccount", {}, weight=5)
         if not isinstance(answer, dict):
             raise AnswerMalformed("the account is not an object")
-        wallets = [
-            number(row, "walletBalance")
-            for row in rows_of(answer.get("assets"))
-            if row.get("asset") == "USDT"
-        ]
-        if len(wallets) != 1:
+        assets = [row for row in rows_of(answer.get("assets")) if row.get("asset") == "USDT"]
+        if len(assets) != 1:
             raise AnswerMalformed("the account does not state one USDT wallet balance")
         position = Decimal(0)
         for row in rows_of(answer.get("positions")):
@@ -267,7 +265,9 @@ class BinanceUsdm:
             if row.get("positionSide") != "BOTH":
                 raise AnswerMalformed("the account is in hedge mode")
             position += amount
-        return Holding(wallets[0], position)
+        (usdt,) = assets
+        available = number(usdt, "availableBalance") if "availableBalance" in usdt else None
+        return Holding(number(usdt, "walletBalance"), position, available)
 
     async def mark(self, requests: "Requests", symbol: str) -> MarkFrame:
         """GET /fapi/v1/premiumIndex."""
@@ -297,6 +297,16 @@ class BinanceUsdm:
         if not 0 < bid <= ask:
             raise AnswerMalformed("bid and ask are not a pair of prices")
         return bid, ask
+
+    async def volume(self, requests: "Requests", symbol: str) -> Volume:
+        """GET /fapi/v1/klines: the last quarter of an hour, without the minute that is not over."""
+        params = {"symbol": symbol, "interval": "1m", "limit": _VOLUME_MINUTES + 1}
+        answer = await requests.read("fapiPublicGetKlines", params, weight=1)
+        if not isinstance(answer, list):
+            raise AnswerMalformed("the candles are not a list")
+        complete = answer[:-1]
+        traded = sum((number(row, 5) for row in complete), Decimal(0))
+        return Volume(traded or None, len(complete) * 60_000)
 
     async def brackets(self, requests: "Requests", symbol: str) -> tuple[Bracket, ...]:
         """GET /fapi/v1/leverageBracket."""

@@ -66,10 +66,18 @@ class OrderState(NamedTuple):
 
 
 class Holding(NamedTuple):
-    """Wallet balance and signed position, of one answer."""
+    """Wallet balance, signed position, and margin that is still available, of one answer."""
 
     wallet: Usd
     position: Contracts
+    available: Usd | None = None
+
+
+class Volume(NamedTuple):
+    """What the market traded in the last `span_ms`; None where the venue does not say."""
+
+    quantity: Contracts | None
+    span_ms: int
 
 
 class OrderNews(NamedTuple):
@@ -207,6 +215,10 @@ class Profile(Protocol):
 
     async def touch(self, requests: "Requests", symbol: str) -> tuple[Price, Price]:
         """Best bid and ask."""
+        ...
+
+    async def volume(self, requests: "Requests", symbol: str) -> Volume:
+        """What the market traded lately; a venue that does not say has no volume, and that is no failure."""
         ...
 
     async def brackets(self, requests: "Requests", symbol: str) -> tuple[Bracket, ...]:

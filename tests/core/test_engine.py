@@ -203,7 +203,7 @@ def test_parking_sends_nothing_more_and_the_next_start_goes_on() -> None:
 def test_parking_awaits_an_order_under_way() -> None:
     """Its trades are booked, then the rebalance is parked."""
     lab = Lab()
-    lab.deliver = lambda command: isinstance(command, cmd.FetchTouch)
+    lab.deliver = lambda command: isinstance(command, cmd.FetchTouch | cmd.FetchVolume)
     lab.mark("60000", after_s=300)
     lab.send(ev.Park(*lab.now))
     assert lab.of(rec.RebalanceParked) == []
@@ -278,3 +278,50 @@ def test_the_leaves_refuse_to_work_without_a_rebalance() -> None:
         settle(turn, Order("ib1", D(1), D(1), reduce_only=False, expires_wall_ms=0))
     refused(turn, ev.OrderRefused(*lab.now, "ib0", "-1", "no"))
     assert (turn.records, turn.commands) == ([], [])
+
+
+def test_a_crash_loop_stops_increases_until_it_is_rearmed() -> None:
+    """Eleven processes in a row took the fund up, and none came to anything."""
+    lab = opened(Lab())
+    for _ in range(10):
+        lab.restart()
+    assert lab.state.book.incidents == {}
+    lab.restart()
+    assert lab.state.book.incidents["crash loop"].detail == "taken up 11 times in a row, and never for long"
+    lab.restart(adopt=True)
+    assert lab.state.book.incidents == {}
+    assert lab.state.book.starts == 0
+
+
+def test_what_ends_a_row_of_starts() -> None:
+    """A proper stop, a slice, and a process that lasted for minutes: none of these is a crash in vain."""
+    lab = opened(Lab())
+    for _ in range(3):
+        lab.restart()
+    assert lab.state.book.starts == 3
+    lab.wall_ms += 300_000
+    lab.restart()
+    assert lab.state.book.starts == 1
+    lab.send(ev.Park(*lab.now))
+    assert lab.state.book.starts == 0
+    lab.restart()
+    lab.mark("44900")
+    assert lab.state.book.starts == 0
+
+
+def test_orders_beyond_the_plan_are_a_breach_that_counts_anew_once_rearmed() -> None:
+    """The rebalance has traded more than twice what was decided: something is wrong with it."""
+    lab = Lab()
+    open_ = lab.state.book.rebalance
+    assert open_ is not None
+    assert open_.planned is not None
+    lab.state.book.rebalance = open_._replace(traded=open_.planned * 2)
+    lab.mark("60000", after_s=200)
+    assert lab.state.book.breaches == ("more than was planned",)
+    lab.send(ev.Controlled(*lab.now, rec.Control.RUNNING, "ann", "a test"))
+    lab.settle()
+    assert lab.state.book.rebalance is None
+    breach = rec.IncidentOpened(lab.time_ms, "more than was planned", "again", "none", stops_increases=True)
+    lab.state.book.apply(breach)
+    lab.send(ev.Controlled(*lab.now, rec.Control.RUNNING, "ann", "a test"))
+    assert lab.state.book.incidents == {}

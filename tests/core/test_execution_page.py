@@ -1,8 +1,10 @@
 from pathlib import Path
 
-from bot.core.limits import MAX_MARK_AGE_MS
+from bot.core.breaches import REMEDIES
+from bot.core.caps import USUAL_CAPS
 from bot.core.orders import ORDER_LIFETIME_MS
-from bot.core.plan import CLOSE_ENOUGH, MANNERS, RETRY_GAP_S, Manner
+from bot.core.plan import ALARM_MS, CLOSE_ENOUGH, DEADLINE_MS, LATE, MANNERS, RETRY_GAP_S, Manner
+from bot.core.trust import MAX_MARK_AGE_MS
 from bot.core.units import Urgency
 from strategies.strategic import Strategic
 
@@ -23,7 +25,8 @@ def row(urgency: Urgency, manner: Manner) -> str:
 
 def test_the_table_of_urgencies_is_the_code() -> None:
     """Each level's row is what `MANNERS` says, and there are no others."""
-    rows = [line for line in PAGE.splitlines() if line.startswith("| ") and "urgency" not in line]
+    table = PAGE.split("## Urgency")[1].split("\n## ")[0]
+    rows = [line for line in table.splitlines() if line.startswith("| ") and "urgency" not in line]
     assert rows == [row(urgency, manner) for urgency, manner in MANNERS.items()]
 
 
@@ -33,4 +36,25 @@ def test_the_numbers_in_the_text_are_the_code() -> None:
     assert f"({ORDER_LIFETIME_MS // 1000} s after sending)" in PAGE
     assert f"within {CLOSE_ENOUGH} of its target" in PAGE
     assert f"waits {RETRY_GAP_S:g} s" in PAGE
+    assert (
+        "after an hour is late: its gaps are a third as long (so it never trades more\nthan three times"
+        in PAGE
+    )
+    assert (DEADLINE_MS, ALARM_MS) == (3_600_000, 7_200_000)
+    assert f"its collar reaches {LATE.widest_bps} bps" in PAGE
     assert f"`confirmation_s`, {Strategic().confirmation_s:g} by default" in PAGE
+
+
+def test_the_table_of_breaches_is_the_code() -> None:
+    """Each breach that core knows has its row, and the defaults are those of the caps."""
+    table = PAGE.split("Breaches. Each opens")[1].split("A breach never stops")[0]
+    named = {line.split("|")[1].strip() for line in table.splitlines() if line.startswith("| ")} - {
+        "incident"
+    }
+    assert named == set(REMEDIES)
+    assert f"more than {USUAL_CAPS.orders_per_minute} increasing orders" in table
+    assert f"more than {USUAL_CAPS.hourly_notional} times the fund's value sent" in table
+    assert f"more than {USUAL_CAPS.daily_turnover} times the fund's value traded" in table
+    assert f"more than {USUAL_CAPS.daily_loss * 100:.0f} % of NAV" in table
+    assert f"cost more than {USUAL_CAPS.daily_costs * 100:.0f} % of fund value" in table
+    assert f"has not moved for\n{USUAL_CAPS.frozen_ms // 60_000} minutes" in PAGE

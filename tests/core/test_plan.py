@@ -161,8 +161,8 @@ def test_a_collar_is_on_the_grid_and_within_the_venue_limit(
     """No limit price is looser than the venue allows, and with time it only becomes looser."""
     contract = a_contract()
     touch = mark * (1 + off) if touched else None
-    price = plan.limit_price(D(side), mark, touch, urgency, elapsed_ms, contract)
-    later = plan.limit_price(D(side), mark, touch, urgency, elapsed_ms + 1000, contract)
+    price = plan.limit_price(D(side), mark, touch, plan.MANNERS[urgency], elapsed_ms, contract)
+    later = plan.limit_price(D(side), mark, touch, plan.MANNERS[urgency], elapsed_ms + 1000, contract)
     assert price % contract.tick == 0
     assert (price - mark * (1 + side * contract.price_limit)) * side <= 0
     assert (later - price) * side >= 0
@@ -176,25 +176,90 @@ def test_a_collar_is_on_the_grid_and_within_the_venue_limit(
         (Urgency.PATIENT, 3600, 30),
         (Urgency.PROMPT, 0, 20),
         (Urgency.PROMPT, 30, 80),
-        (Urgency.PROMPT, 600, 200),
+        (Urgency.PROMPT, 240, 500),
         (Urgency.EMERGENCY, 0, 100),
         (Urgency.EMERGENCY, 10, 300),
         (Urgency.EMERGENCY, 20, 500),
     ],
 )
 def test_the_collar_widens_by_schedule(urgency: Urgency, elapsed_s: int, bps: int) -> None:
-    """From its first width, by the second, to its widest; in an emergency to the venue's limit."""
+    """From its first width, by the second, to its widest; where it is urgent, to the venue's limit."""
     contract, mark = a_contract(), D(50_000)
-    buy = plan.limit_price(D(1), mark, None, urgency, elapsed_s * 1000, contract)
-    sell = plan.limit_price(D(-1), mark, None, urgency, elapsed_s * 1000, contract)
+    buy = plan.limit_price(D(1), mark, None, plan.MANNERS[urgency], elapsed_s * 1000, contract)
+    sell = plan.limit_price(D(-1), mark, None, plan.MANNERS[urgency], elapsed_s * 1000, contract)
     assert buy == mark * (10_000 + bps) / 10_000
     assert sell == mark * (10_000 - bps) / 10_000
 
 
-def test_an_emergency_reaches_the_venue_limit_within_a_minute() -> None:
-    """Also on a venue that allows 10 % from the mark."""
-    contract = replace(a_contract(), price_limit=D("0.1"))
-    assert plan.limit_price(D(-1), D(50_000), None, Urgency.EMERGENCY, 60_000, contract) == 45_000
+@pytest.mark.parametrize(("urgency", "reach_s"), [(Urgency.EMERGENCY, 60), (Urgency.PROMPT, 600)])
+@pytest.mark.parametrize("limit", ["0.05", "0.1", "0.2"])
+def test_an_urgent_collar_reaches_the_venue_limit_in_time(urgency: Urgency, reach_s: int, limit: str) -> None:
+    """An emergency's within a minute, whatever the venue allows."""
+    contract, how = replace(a_contract(), price_limit=D(limit)), plan.MANNERS[urgency]
+    furthest = D(50_000) * (1 - D(limit))
+    assert plan.limit_price(D(-1), D(50_000), None, how, reach_s * 1000, contract) == furthest
+
+
+def test_what_is_late_trades_three_times_as_fast_and_no_faster() -> None:
+    """Same slices, a third of the gaps, one post instead of three, and a wider collar."""
+    deadline = plan.DEADLINE_MS
+    usual = plan.MANNERS[Urgency.PATIENT]
+    assert plan.manner(Urgency.PATIENT, deadline) == usual
+    late = plan.manner(Urgency.PATIENT, deadline + 1)
+    assert late.slice_share == usual.slice_share
+    assert [gap * 3 for gap in late.gap_s] == list(usual.gap_s)
+    assert (late.posts, late.widest_bps) == (1, 100)
+    for urgency in (Urgency.PROMPT, Urgency.EMERGENCY):
+        assert plan.manner(urgency, deadline + 1) == plan.MANNERS[urgency]
+
+
+@given(
+    left=st.integers(3, 3_000).map(lambda lots: D(lots) / 1000),
+    seed=st.integers(0, 10**6),
+    urgency=st.sampled_from([Urgency.PATIENT, Urgency.PROMPT]),
+)
+def test_no_slice_tells_that_it_is_the_last(left: Decimal, seed: int, urgency: Urgency) -> None:
+    """Every slice lies in the range that they are drawn from, unless there is less in all."""
+    law = plan.MANNERS[urgency].slice_share
+    assert law is not None
+    contract, mark, whole = a_contract(), D(50_000), left
+    ledger = Ledger(D(100_000))
+    low, high = (D(str(share)) * 100_000 / mark for share in law)
+    while left:
+        share = draws.share(*law, draws.unit(KEY, seed, str(left)))
+        size = plan.slice_quantity(left, ledger, mark, contract, share, law=law)
+        assert low - contract.lot < size <= high or size == whole < low
+        left -= size
+
+
+def test_a_fund_so_small_that_minima_decide_merges_what_would_be_left() -> None:
+    """Value 1,000: a slice of 0.002 is the smallest there is, more than its law's largest."""
+    contract, ledger = a_contract(), Ledger(D(1_000))
+    assert plan.slice_quantity(D("0.003"), ledger, D(60_000), contract, D("0.04"), law=(0.04, 0.12)) == D(
+        "0.003"
+    )
+    assert plan.slice_quantity(D("0.004"), ledger, D(60_000), contract, D("0.04"), law=(0.04, 0.12)) == D(
+        "0.002"
+    )
+
+
+def test_a_slice_is_capped_but_never_below_what_the_venue_accepts() -> None:
+    """By the lot; the minimum at 60,000 is 0.002."""
+    contract, ledger = a_contract(), Ledger(D(100_000))
+
+    def size(most: str) -> Decimal:
+        return plan.slice_quantity(D(1), ledger, D(60_000), contract, D("0.1"), most=D(most))
+
+    assert size("9") == D("0.166")
+    assert size("0.0508") == D("0.05")
+    assert size("0.0001") == D("0.002")
+    left = plan.slice_quantity(D("0.003"), ledger, D(60_000), contract, most=D("0.002"))
+    assert left == D("0.002")
+
+
+def test_a_part_of_the_market_is_that_of_its_mean_gap() -> None:
+    """900 traded in a quarter of an hour is one a second; a tenth of it, each 67.5 s."""
+    assert plan.most_of_market(D(900), 900_000, (15.0, 120.0), D("0.1")) == D("6.75")
 
 
 def test_the_collar_starts_at_the_worse_of_mark_and_touch() -> None:
@@ -202,7 +267,7 @@ def test_the_collar_starts_at_the_worse_of_mark_and_touch() -> None:
     contract, mark = a_contract(), D(50_000)
 
     def limit(quantity: int, touch: int) -> Decimal:
-        return plan.limit_price(D(quantity), mark, D(touch), Urgency.PROMPT, 0, contract)
+        return plan.limit_price(D(quantity), mark, D(touch), plan.MANNERS[Urgency.PROMPT], 0, contract)
 
     assert limit(-1, 49_900) == D(49_900) * D("0.998")
     assert limit(-1, 50_100) == D(50_000) * D("0.998")

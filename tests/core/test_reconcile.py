@@ -136,7 +136,7 @@ def test_a_trade_of_somebody_else_between_two_slices_is_found() -> None:
 def test_no_comparison_disturbs_an_order_under_way() -> None:
     """Not when it is due, and an answer that comes then judges nothing."""
     lab = Lab()
-    lab.deliver = lambda command: isinstance(command, cmd.FetchTouch)
+    lab.deliver = lambda command: isinstance(command, cmd.FetchTouch | cmd.FetchVolume)
     lab.mark("60000", after_s=300)
     open_ = lab.state.book.rebalance
     assert open_ is not None
@@ -154,3 +154,20 @@ def test_the_account_is_read_again_when_a_read_failed() -> None:
     lab.deliver = lambda _: False
     lab.send(ev.ReadFailed(*lab.now, "FetchAccount", "timeout"))
     assert lab.commands[-1] == cmd.FetchAccount(lab.state.book.income_cursor_ms, delay_s=2.0)
+
+
+def test_margin_that_the_venue_does_not_give_is_taken_off() -> None:
+    """Free by the ledger is value less the position's margin; what the venue states may be less, or more."""
+    lab = quiet()
+    ledger = lab.state.book.ledger
+    free = ledger.value(lab.price) - abs(ledger.position) * lab.price / lab.contract.venue_leverage
+
+    def seen(available: Decimal | None) -> Decimal:
+        wallet, position = lab.venue.ledger.wallet, lab.venue.ledger.position
+        lab.send(ev.AccountSeen(*lab.now, wallet, position, (), available))
+        return lab.state.live.withheld
+
+    assert seen(None) == 0
+    assert seen(free - 5) == 5
+    assert seen(None) == 5
+    assert seen(free + 700) == 0

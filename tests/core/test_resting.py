@@ -1,5 +1,6 @@
 """Raising leverage: posted at our own touch, taken back, posted anew, and crossed in the end."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -7,9 +8,10 @@ import pytest
 from bot.core import commands as cmd
 from bot.core import events as ev
 from bot.core import records as rec
+from bot.core.caps import Caps
 from bot.core.limits import SubmitOrder
 from bot.core.orders import OrderState
-from bot.core.plan import MANNERS
+from bot.core.plan import ALARM_MS, DEADLINE_MS, MANNERS
 from bot.core.units import Urgency
 from bot.testing import Lab, Outcome, a_fund
 from tests.core.test_settlement import outstanding, sent, under_way
@@ -47,7 +49,7 @@ def out_of_time(lab: Lab) -> None:
 def test_an_increase_is_posted_at_our_own_touch() -> None:
     """Best bid and ask are read, and a post-only order joins the bid of a fund that buys."""
     lab = Lab(a_fund(start_leverage="0.5"))
-    lab.deliver = lambda _: False
+    lab.deliver = lambda command: isinstance(command, cmd.FetchVolume)
     lab.mark("60000", after_s=300)
     assert lab.commands[-1] == cmd.FetchTouch()
     lab.send(ev.TouchSeen(*lab.now, D("59990.7"), D("60009.1")))
@@ -58,7 +60,7 @@ def test_an_increase_is_posted_at_our_own_touch() -> None:
 def test_a_short_fund_joins_the_ask() -> None:
     """It increases by selling."""
     lab = Lab(a_fund(side="short", start_leverage="0.5"))
-    lab.deliver = lambda _: False
+    lab.deliver = lambda command: isinstance(command, cmd.FetchVolume)
     lab.mark("60000", after_s=300)
     lab.send(ev.TouchSeen(*lab.now, D("59990.7"), D("60009.1")))
     assert sent(lab)[-1].limit_price == D("60009.1")
@@ -76,10 +78,12 @@ def test_a_touch_beyond_the_collar_is_not_followed() -> None:
 def test_the_touch_is_asked_for_once() -> None:
     """Marks that come before the answer change nothing."""
     lab = Lab(a_fund(start_leverage="0.5"))
-    lab.deliver = lambda _: False
+    lab.deliver = lambda command: isinstance(command, cmd.FetchVolume)
     lab.mark("60000", after_s=300)
     lab.mark("60000", after_s=1)
-    assert len([c for c in lab.commands if c == cmd.FetchTouch()]) == 2  # the first slice's, and this one
+    assert (
+        len([c for c in lab.commands if isinstance(c, cmd.FetchTouch)]) == 2
+    )  # the first slice's, and this one
 
 
 def test_an_old_touch_is_read_anew() -> None:
@@ -265,7 +269,7 @@ def test_a_resting_order_stays_where_the_market_waits_with_us() -> None:
 def test_parking_awaits_the_word_on_an_order_that_may_not_have_arrived() -> None:
     """Also where the market waits."""
     lab = Lab(a_fund(start_leverage="0.5"))
-    lab.deliver = lambda command: isinstance(command, cmd.FetchTouch)
+    lab.deliver = lambda command: isinstance(command, cmd.FetchTouch | cmd.FetchVolume)
     lab.mark("60000", after_s=300)
     lab.send(ev.Park(*lab.now, market_waits=True))
     assert lab.of(rec.RebalanceParked) == []
@@ -306,3 +310,99 @@ def test_a_restart_settles_a_slice_whose_order_was_closed_early() -> None:
     assert under_way(lab).order is not None
     lab.mark("60000", after_s=(until_ms - lab.time_ms) / 1000)
     assert (lab.time_ms, cid) in [(settled.time_ms, settled.cid) for settled in lab.of(rec.SliceSettled)]
+
+
+def test_the_market_is_asked_for_its_volume_together_with_the_touch() -> None:
+    """Neither waits for the other, and the order waits for both."""
+    lab = Lab(a_fund(start_leverage="0.5"))
+    lab.deliver = lambda _: False
+    lab.mark("60000", after_s=300)
+    assert [type(command) for command in lab.commands[-2:]] == [cmd.FetchVolume, cmd.FetchTouch]
+    count = len(sent(lab))
+    lab.send(ev.TouchSeen(*lab.now, D("59990.7"), D("60009.1")))
+    assert len(sent(lab)) == count
+    lab.send(ev.VolumeSeen(*lab.now, D(900), 900_000))
+    assert len(sent(lab)) == count + 1
+
+
+def test_a_venue_that_does_not_say_its_volume_caps_nothing() -> None:
+    """Nor does a read that fails; it is tried again with a later slice."""
+    lab = Lab(a_fund(start_leverage="0.5"))
+    lab.deliver = lambda command: isinstance(command, cmd.FetchTouch)
+    lab.mark("60000", after_s=300)
+    count = len(sent(lab))
+    lab.send(ev.ReadFailed(*lab.now, "FetchVolume", "timeout"))
+    assert len(sent(lab)) == count + 1
+
+
+@pytest.mark.parametrize(("volume", "largest"), [("9", "0.067"), ("0.001", "0.002"), ("100000", None)])
+def test_a_slice_is_a_part_of_the_market(volume: str, largest: str | None) -> None:
+    """A tenth of what it trades in a mean gap of 67.5 s, and the venue's smallest order at least."""
+    plain, lab = Lab(a_fund(start_leverage="0.5")), Lab(a_fund(start_leverage="0.5"))
+    lab.venue.volume = D(volume)
+    for each in (plain, lab):
+        each.mark("60000", after_s=300)
+    usual = sent(plain)[-1].quantity
+    assert sent(lab)[-1].quantity == (usual if largest is None else D(largest))
+    assert usual > D("0.067")
+
+
+def test_a_prompt_slice_does_not_wait_for_the_volume_and_the_next_one_heeds_it() -> None:
+    """The volume is asked for behind the first order; an emergency does not ask."""
+    lab = Lab()
+    lab.settle()
+    lab.venue.volume = D(9)
+    lab.mark("44900", after_s=120)
+    first, second = [type(c) for c in lab.commands if type(c) in (SubmitOrder, cmd.FetchVolume)][-2:]
+    assert (first, second) == (SubmitOrder, cmd.FetchVolume)
+    large = sent(lab)[-1].quantity
+    lab.mark("44900", after_s=10)
+    assert sent(lab)[-1].quantity == D("-0.004")
+    assert large < D("-0.08")
+    lab.mark("40000", after_s=10)
+    assert sent(lab)[-1].quantity < D("-1")
+
+
+def test_an_order_is_cut_to_the_operators_cap() -> None:
+    """In USDT at the mark: increases and reductions, the largest emergency as well."""
+    lab = Lab(replace(a_fund(), caps=Caps(order_notional=D(3_000))))
+    lab.settle()
+    lab.mark("44900")
+    lab.mark("40000", after_s=1)
+    assert lab.state.book.incidents == {}
+    assert {order.reduce_only for order in sent(lab)} == {True, False}
+    assert max(abs(order.quantity) for order in sent(lab)) <= D("0.075")
+
+
+def test_a_patient_rebalance_past_its_deadline_hurries_and_is_an_incident_in_the_end() -> None:
+    """One post instead of three and a collar of 100 bps after an hour; the alarm after two."""
+    lab = Lab(a_fund(start_leverage="0.5"))
+    lab.venue.script.extend(["rest", "rest", "rest", "nothing"] * 300)
+    while lab.time_ms < DEADLINE_MS:
+        lab.mark("60000", after_s=5)
+    count = len(sent(lab))
+    lab.venue.script.clear()
+    lab.venue.script.extend(["rest", "nothing"] * 1_000)
+    while lab.time_ms < ALARM_MS:
+        lab.mark("60000", after_s=5)
+        assert "overdue rebalance" not in lab.state.book.incidents
+    late = sent(lab)[count + 3 :]
+    assert [order.rests for order in late[-4:]] in ([True, False] * 2, [False, True] * 2)
+    assert max(order.limit_price for order in late) == D(60_600)
+    lab.mark("60000", after_s=61)
+    assert "overdue rebalance" in lab.state.book.incidents
+    assert lab.state.book.breaches == ()
+    lab.venue.script.clear()
+    lab.settle()
+    assert lab.state.book.incidents == {}
+
+
+def test_a_delever_whose_order_stays_unknown_is_overdue_as_well() -> None:
+    """Nothing else can be sent before it is known; somebody has to look."""
+    lab = Lab()
+    lab.settle()
+    lab.venue.script.append("lose")
+    lab.deliver = lambda command: isinstance(command, SubmitOrder)
+    lab.mark("44900")
+    lab.mark("44900", after_s=901)
+    assert "unfilled delever" in lab.state.book.incidents

@@ -26,7 +26,7 @@ def opening(*outcomes: Outcome, deliver: tuple[type, ...] = ()) -> Lab:
     lab.venue.script.extend(["nothing"] * MANNERS[Urgency.PATIENT].posts)
     lab.venue.script.extend(outcomes)
     if deliver:
-        lab.deliver = lambda command: isinstance(command, (*deliver, cmd.FetchTouch))
+        lab.deliver = lambda command: isinstance(command, (*deliver, cmd.FetchTouch, cmd.FetchVolume))
     lab.mark("60000", after_s=300)
     return lab
 
@@ -269,25 +269,45 @@ def test_a_refused_emergency_slice_is_tried_again_after_a_second() -> None:
 
 
 def test_slices_that_fill_nothing_are_not_refusals() -> None:
-    """Seven of them, three posts among them, and one refusal: no breach, and the first backoff."""
+    """Two slices, posted three times each and then crossed; the last is refused: the first backoff."""
     lab = opening("nothing", "nothing", "nothing", "nothing", "refuse")
-    for _ in range(4):
-        lab.mark("60000", after_s=120)
+    lab.mark("60000", after_s=120)
     assert lab.state.book.incidents == {}
-    assert under_way(lab).misses == 8
+    assert [order.rests for order in sent(lab)[-8:]] == [True, True, True, False] * 2
     assert under_way(lab).next_slice_ms == lab.time_ms + 5_000
 
 
-def test_an_order_that_goes_through_ends_the_breach_of_refusals() -> None:
-    """A delever is allowed under a breach, and its fill shows that orders are accepted again."""
+def test_failures_in_a_row_stop_increases_until_an_operator_rearms_them() -> None:
+    """A delever goes on and fills, and yet nothing but the operator's word ends the breach."""
     lab = Lab()
     lab.settle()
     lab.venue.script.extend(["refuse"] * 5)
     lab.mark("44900")
     lab.settle(at_most_s=200)
-    codes = [record.code for record in lab.of(rec.IncidentOpened)]
-    assert codes == ["orders rejected"]
+    assert lab.state.book.rebalance is None
+    assert lab.state.book.breaches == ("orders rejected",)
+    lab.restart()
+    assert lab.state.book.breaches == ("orders rejected",)
+    lab.send(ev.Controlled(*lab.now, rec.Control.RUNNING, "ann", "a test"))
     assert lab.state.book.incidents == {}
+    assert lab.state.book.failures == 0
+
+
+def test_orders_that_never_arrive_are_failures_as_well_and_add_up_over_restarts() -> None:
+    """Five in a row, whatever their rebalance and process."""
+    lab = Lab()
+    lab.settle()
+    lab.venue.script.extend(["lose"] * 4)
+    lab.deliver = lambda command: not isinstance(command, SubmitOrder) or bool(lab.venue.script)
+    lab.mark("44900")
+    assert lab.state.book.failures == 4
+    assert lab.of(rec.IncidentOpened) == []
+    lab.restart()
+    (incident,) = lab.of(rec.IncidentOpened)
+    assert (incident.code, incident.detail) == (
+        "orders rejected",
+        "5 orders in a row came to nothing; the last never arrived",
+    )
 
 
 def test_a_late_fill_of_a_dead_order_is_booked_and_stops_increases() -> None:

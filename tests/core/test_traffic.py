@@ -2,40 +2,46 @@
 
 from decimal import Decimal
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.core import events as ev
 from bot.core import records as rec
+from bot.core.breaches import DAILY_LOSS, REPEATED, TOO_MUCH
+from bot.core.caps import Caps
 from bot.core.limits import Refusal, approve
-from bot.core.oversight import TOO_MUCH
 from bot.core.records import Control
-from bot.core.traffic import MAX_HOURLY_NOTIONAL, MAX_ORDERS_PER_MINUTE, Traffic
+from bot.core.traffic import MOST_REPEATS, Content, Day, Traffic
 from bot.testing import Lab, a_contract, a_fund
 from tests.core.test_limits import FINE, LONG, buy, sell
 from tests.core.test_settlement import sent, under_way
 
 D = Decimal
 VALUE = D(1_000)
-A_BUSY_MINUTE = Traffic(minute=0, orders=MAX_ORDERS_PER_MINUTE)
+CAPS = Caps()
+A_BUSY_MINUTE = Traffic(minute=0, orders=CAPS.orders_per_minute)
 
 
 def test_the_most_orders_of_a_minute_are_allowed_and_one_more_is_not() -> None:
     """The next minute begins anew."""
     traffic = Traffic()
-    for _ in range(MAX_ORDERS_PER_MINUTE):
-        assert traffic.problem(59_000, D(1), VALUE) is None
+    for _ in range(CAPS.orders_per_minute):
+        assert traffic.problem(59_000, D(1), VALUE, CAPS) is None
         traffic = traffic.after(59_000, D(1))
-    assert traffic.problem(59_999, D(1), VALUE) == "more than 60 orders in a minute"
-    assert traffic.problem(60_000, D(1), VALUE) is None
+    assert traffic.problem(59_999, D(1), VALUE, CAPS) == (TOO_MUCH, "more than 60 orders in a minute")
+    assert traffic.problem(60_000, D(1), VALUE, CAPS) is None
 
 
 def test_the_notional_of_an_hour_is_limited_by_fund_value() -> None:
     """Up to the limit itself; the next hour begins anew."""
-    full = Traffic().after(0, MAX_HOURLY_NOTIONAL * VALUE - 1)
-    assert full.problem(100_000, D(1), VALUE) is None
-    assert full.problem(100_000, D(2), VALUE) == "more than 25 times the fund's value in an hour"
-    assert full.problem(3_600_000, D(2), VALUE) is None
+    full = Traffic().after(0, CAPS.hourly_notional * VALUE - 1)
+    assert full.problem(100_000, D(1), VALUE, CAPS) is None
+    assert full.problem(100_000, D(2), VALUE, CAPS) == (
+        TOO_MUCH,
+        "more than 25 times the fund's value in an hour",
+    )
+    assert full.problem(3_600_000, D(2), VALUE, CAPS) is None
 
 
 @given(st.lists(st.tuples(st.integers(0, 3_599), st.integers(1, 1_000)), max_size=60))
@@ -50,7 +56,7 @@ def test_what_is_sent_within_an_hour_adds_up(orders: list[tuple[int, int]]) -> N
 def test_too_much_refuses_increases_only() -> None:
     """It is a breach; a reduction goes through."""
     conditions = FINE._replace(traffic=A_BUSY_MINUTE)
-    refused = Refusal("more than 60 orders in a minute", breach=True)
+    refused = Refusal("more than 60 orders in a minute", TOO_MUCH)
     assert approve(buy(), a_contract(), LONG, conditions) == refused
     assert not isinstance(approve(sell(), a_contract(), LONG, conditions), Refusal)
 
@@ -60,11 +66,11 @@ def test_a_fund_that_sent_too_much_stops_until_it_is_rearmed() -> None:
     lab = Lab(a_fund(start_leverage="0.5"))
     lab.settle(at_most_s=1)
     book = lab.state.book
-    book.traffic = Traffic(lab.time_ms // 60_000 + 5, MAX_ORDERS_PER_MINUTE, 0, D(0))
+    book.traffic = Traffic(lab.time_ms // 60_000 + 5, CAPS.orders_per_minute, 0, D(0))
     count = len(sent(lab))
     lab.mark("60000", after_s=5 * 60)
     incident = lab.state.book.incidents[TOO_MUCH]
-    assert incident.detail == "rebalance 1 wanted to send more than 60 orders in a minute"
+    assert incident.detail == "rebalance 1 was refused an order: more than 60 orders in a minute"
     assert under_way(lab).deferred == "more than 60 orders in a minute"
     lab.mark("60000", after_s=300)
     assert len(sent(lab)) == count
@@ -84,3 +90,89 @@ def test_reductions_do_not_count() -> None:
     lab.settle()
     assert len([order for order in sent(lab) if order.reduce_only]) >= 4
     assert lab.state.book.traffic == before
+
+
+def test_an_order_may_be_repeated_a_few_times_and_no_more() -> None:
+    """Identical in quantity, price and the position that it was sent at; any difference begins anew."""
+    content: Content = (D(1), D(60_000), D(2))
+    traffic = Traffic()
+    for minute in range(MOST_REPEATS):
+        assert traffic.problem(minute * 60_000, D(1), VALUE, CAPS, content) is None
+        traffic = traffic.after(minute * 60_000, D(1), content)
+    assert traffic.problem(600_000, D(1), VALUE, CAPS, content) == (
+        REPEATED,
+        "the same order more than 5 times in a row",
+    )
+    moved = (D(1), D(60_000), D(3))
+    assert traffic.problem(600_000, D(1), VALUE, CAPS, moved) is None
+
+
+@pytest.mark.parametrize(
+    ("day", "nav", "problem"),
+    [
+        (Day(0, nav=D(4)), "1", None),
+        (Day(0, nav=D(4)), "0.99", (DAILY_LOSS, "a loss of more than 75% of fund value in a day")),
+        (Day(0), "0.99", None),
+        (Day(0, costs=D(50)), "1", None),
+        (Day(0, costs=D(51)), "1", (DAILY_LOSS, "trading costs of more than 5% of fund value in a day")),
+        (Day(0, turnover=D(49_999)), "1", None),
+        (Day(0, turnover=D(50_000)), "1", (TOO_MUCH, "more than 50 times the fund's value in a day")),
+        (Day(7, turnover=D(50_000), costs=D(51), nav=D(9)), "1", None),
+    ],
+)
+def test_a_day_has_its_limits(day: Day, nav: str, problem: tuple[str, str] | None) -> None:
+    """Loss, costs and turnover, each to the limit itself; what another day did does not count."""
+    assert day.problem(1_000, D(1), VALUE, D(nav), CAPS) == problem
+
+
+def test_the_day_of_a_fund_is_folded_from_its_fills_and_samples() -> None:
+    """NAV at its first mark; turnover and costs of its fills: half a basis point of slippage, and the fee."""
+    lab = Lab(slippage_bps=D("0.5"))
+    lab.settle()
+    day = lab.state.book.day
+    assert (day.number, day.nav) == (0, D(1))
+    fills = [record for record in lab.records if isinstance(record, rec.Filled)]
+    assert day.turnover == sum(abs(fill.quantity) * fill.price for fill in fills)
+    assert round(day.costs / day.turnover, 6) == D("0.00055")
+    lab.mark("60000", after_s=86_400)
+    assert lab.state.book.day == Day(1, nav=lab.state.book.ledger.value(D(60_000)) / D(100_000))
+
+
+def test_a_day_of_great_loss_stops_increases_until_it_is_rearmed() -> None:
+    """An incident with reason and remedy; resumed, the loss is measured from the next sample on."""
+    lab = Lab(a_fund(start_leverage="0.5"))
+    lab.settle(at_most_s=1)
+    lab.state.book.day = Day(0, nav=D(9))
+    count = len(sent(lab))
+    lab.mark("60000", after_s=300)
+    incident = lab.state.book.incidents[DAILY_LOSS]
+    assert incident.detail == (
+        "rebalance 1 was refused an order: a loss of more than 75% of fund value in a day"
+    )
+    assert "`resume` rearms it" in incident.remedy
+    assert len(sent(lab)) == count
+    lab.send(ev.Controlled(*lab.now, Control.RUNNING, "ann", "a test"))
+    lab.settle()
+    assert lab.state.book.rebalance is None
+    assert lab.state.book.day.nav is None
+    lab.mark("60000", after_s=3_600)
+    nav = lab.state.book.day.nav
+    assert nav is not None
+    assert round(nav, 2) == 1
+
+
+def test_a_fund_that_sends_the_same_order_again_and_again_is_stopped() -> None:
+    """Rearmed, it is counted anew."""
+    lab = Lab(a_fund(start_leverage="0.5"))
+    lab.settle(at_most_s=1)
+    book = lab.state.book
+    lab.mark("60000", after_s=60)
+    again = lab.state.book.traffic.content
+    assert again is not None
+    book = lab.state.book
+    book.traffic = book.traffic._replace(repeats=MOST_REPEATS)
+    lab.send(ev.Controlled(*lab.now, Control.PAUSED, "ann", "a test"))
+    assert lab.state.book.traffic.repeats == MOST_REPEATS
+    lab.state.book.apply(rec.IncidentOpened(lab.time_ms, REPEATED, "a test", "none", stops_increases=True))
+    lab.send(ev.Controlled(*lab.now, Control.RUNNING, "ann", "a test"))
+    assert lab.state.book.traffic == Traffic()

@@ -52,7 +52,7 @@ def test_every_field_is_judged(kind: type[rec.Record]) -> None:
         "trade_ms", "ending", "income_id", "income_ms", "state", "remedy", "stops_increases", "how",
         "rests_until_ms", "would_take", "control", "author", "why", "what", "digest", "request_id",
         "reference", "dealing_ms", "daily", "from_ms", "until_ms", "numerator", "denominator",
-        "hash", "rate",
+        "hash", "rate", "wall_ms",
     }  # fmt: skip
     assert set(kind._fields) <= harmless | TELLING
 

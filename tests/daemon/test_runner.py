@@ -5,7 +5,7 @@ import pytest
 
 from bot.core import records as rec
 from bot.core.commands import FetchAccount, QueryOrder
-from bot.core.events import OrderReport, ReconcileDue, TouchSeen
+from bot.core.events import OrderReport, ReconcileDue, TouchSeen, VolumeSeen
 from bot.core.limits import SubmitOrder
 from bot.daemon.runner import Runner
 from tests.support.desk import Desk
@@ -163,6 +163,7 @@ async def test_the_stream_tells_of_orders_only_when_they_are_over(desk: Desk) ->
     await runner.wait_quiet()
     desk.gate = asyncio.Event()
     desk.mark(runner, 1_000)
+    runner.handle(VolumeSeen(*runner.now(), None))
     runner.handle(TouchSeen(*runner.now(), desk.price, desk.price))
     (intent,) = [r for r in desk.records if isinstance(r, rec.OrderIntended)]
 

@@ -137,6 +137,8 @@ class Desk:
                 return ev.IncomeSeen(*now, ())
             case cmd.FetchAccount():
                 return ev.AccountSeen(*now, self.venue.ledger.wallet, self.venue.ledger.position, ())
+            case cmd.FetchVolume():
+                return ev.VolumeSeen(*now, None)
             case cmd.FetchTouch():
                 return ev.TouchSeen(*now, self.price, self.price)
             case cmd.FetchDayMark(day_ms=day_ms):

@@ -15,14 +15,7 @@ def an_order(
     """An order of `quantity` BTCUSDT by an account that holds `held`."""
     position = Decimal(held)
     ledger = Ledger(cash=Decimal(1_000_000) - position * 50_000, position=position)
-    conditions = Conditions(
-        mark=Decimal(50_000),
-        mark_age_ms=0,
-        feed_trusted=True,
-        breaches=(),
-        max_leverage=Decimal(4),
-        order_outstanding=False,
-    )
+    conditions = Conditions(Decimal(50_000), max_leverage=Decimal(4))
     target = position + Decimal(quantity)
     order = approve(
         Proposal(CID, Decimal(quantity), Decimal(price), target, rests), a_contract(), ledger, conditions

@@ -7,7 +7,15 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from bot.core.commands import Command, FetchAccount, FetchIncome, FetchTouch, FetchTrades, QueryOrder
+from bot.core.commands import (
+    Command,
+    FetchAccount,
+    FetchIncome,
+    FetchTouch,
+    FetchTrades,
+    FetchVolume,
+    QueryOrder,
+)
 from bot.core.events import (
     AccountSeen,
     Income,
@@ -18,6 +26,7 @@ from bot.core.events import (
     TouchSeen,
     Trade,
     TradesSeen,
+    VolumeSeen,
 )
 from tests.support.venue_orders import CID
 from tests.support.venue_stub import Answer, VenueStub, error_answer, json_answer, text_answer
@@ -25,6 +34,7 @@ from tests.venue.conftest import NOW_MS, SECRET, Account
 
 ORDER, TRADES, INCOME = "GET /fapi/v1/order", "GET /fapi/v1/userTrades", "GET /fapi/v1/income"
 ACCOUNT, TOUCH = "GET /fapi/v3/account", "GET /fapi/v1/ticker/bookTicker"
+KLINES = "GET /fapi/v1/klines"
 FOUND = {"clientOrderId": CID, "orderId": 4711, "executedQty": "0.004", "status": "EXPIRED"}
 DAY_MS = 86_400_000
 
@@ -340,6 +350,49 @@ async def test_an_impossible_touch_fails_the_read(
     stub.answers[TOUCH] = json_answer({"symbol": "BTCUSDT", "bidPrice": bid, "askPrice": ask})
 
     assert isinstance(await account.gateway.perform(FetchTouch()), ReadFailed)
+
+
+def candle(volume: str) -> list[Any]:
+    """A minute of the market, as a row of klines."""
+    return [1_700_000_000_000, "1", "1", "1", "1", volume, 1_700_000_059_999, "1", 1, "1", "1", "0"]
+
+
+@pytest.mark.parametrize(
+    ("volumes", "expected"),
+    [(["1.5", "2.25", "99"], (Decimal("3.75"), 120_000)), (["99"], (None, 0)), (["0", "99"], (None, 60_000))],
+)
+async def test_the_volume_is_that_of_the_minutes_that_are_over(
+    stub: VenueStub, account: Account, volumes: list[str], expected: tuple[Decimal | None, int]
+) -> None:
+    """The last row still grows; a market without volume has nothing to say."""
+    stub.answers[KLINES] = json_answer([candle(volume) for volume in volumes])
+
+    event = await account.gateway.perform(FetchVolume())
+
+    assert isinstance(event, VolumeSeen)
+    assert (event.volume, event.span_ms) == expected
+
+
+@pytest.mark.parametrize("answer", [{"code": 0}, [[1]], [["x"] * 12, ["y"] * 12]])
+async def test_candles_that_cannot_be_read_fail_the_read(
+    stub: VenueStub, account: Account, answer: Any
+) -> None:
+    """Not a list, rows too short, no numbers."""
+    stub.answers[KLINES] = json_answer(answer if isinstance(answer, dict) else [*answer, answer[0]])
+
+    assert isinstance(await account.gateway.perform(FetchVolume()), ReadFailed)
+
+
+async def test_the_margin_that_is_available_comes_with_the_account(stub: VenueStub, account: Account) -> None:
+    """Of the USDT wallet; a venue that does not state it leaves it out."""
+    answer = holding("99.5")
+    answer["assets"][0]["availableBalance"] = "42.25"
+    stub.answers[ACCOUNT], stub.answers[INCOME] = json_answer(answer), json_answer([])
+
+    event = await account.gateway.perform(FetchAccount(NOW_MS))
+
+    assert isinstance(event, AccountSeen)
+    assert event.available == Decimal("42.25")
 
 
 async def test_a_command_may_ask_to_wait_first(stub: VenueStub, account: Account) -> None:

@@ -1,0 +1,128 @@
+"""What each record of an order does to a fund's book: the order itself, and all that is counted by orders."""
+
+from typing import TYPE_CHECKING, Any
+
+from bot.core import flow_fold
+from bot.core import records as rec
+from bot.core.episode import OpenRebalance
+from bot.core.orders import News, Order, OrderState
+from bot.core.units import ZERO, Contracts, Urgency
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bot.core.book import Book
+
+_REMEMBERED = 1_000
+"""Orders that never arrived and are recognised should they turn up."""
+
+
+def now(book: "Book") -> OpenRebalance:
+    """The rebalance under way."""
+    if book.rebalance is None:
+        raise ValueError("the journal holds a record of a rebalance where none is open")
+    return book.rebalance
+
+
+def _order(book: "Book", cid: str) -> Order | None:
+    order = book.rebalance.order if book.rebalance else None
+    return order if order and order.cid == cid else None
+
+
+def _order_intended(book: "Book", record: rec.OrderIntended) -> None:
+    open_ = now(book)
+    order = Order(
+        record.cid,
+        record.quantity,
+        record.limit_price,
+        record.reduce_only,
+        record.expires_wall_ms,
+        sent_ms=record.time_ms,
+        rests_until_ms=record.rests_until_ms,
+        mark=record.mark,
+    )
+    if not record.reduce_only:
+        content = (record.quantity, record.limit_price, book.ledger.position)
+        book.traffic = book.traffic.after(record.time_ms, abs(record.quantity) * record.mark, content)
+    counts = (open_.orders + 1, open_.slices, open_.misses, open_.rejects)
+    book.rebalance = OpenRebalance(*open_[:12], *counts, order, open_.parked)
+
+
+def _told(book: "Book", cid: str, news: News, filled: Contracts = ZERO, venue_id: str | None = None) -> None:
+    order = _order(book, cid)
+    if order is not None:
+        book.rebalance = now(book)._replace(order=order.told(news, filled, venue_id))
+
+
+def _order_advanced(book: "Book", record: rec.OrderAdvanced) -> None:
+    news = News.COMPLETED if record.closed else News.ACCEPTED
+    _told(book, record.cid, news, record.filled, record.venue_id)
+
+
+def _order_cancel_asked(book: "Book", record: rec.OrderCancelAsked) -> None:
+    _told(book, record.cid, News.CANCEL_ASKED)
+
+
+def _order_rejected(book: "Book", record: rec.OrderRejected) -> None:
+    _told(book, record.cid, News.REFUSED)
+    if not record.would_take:
+        open_ = now(book)
+        book.rebalance = open_._replace(rejects=open_.rejects + 1)
+        book.failures += 1
+
+
+def _order_lost(book: "Book", record: rec.OrderLost) -> None:
+    _told(book, record.cid, News.LOST)
+
+
+def _order_dead(book: "Book", record: rec.OrderDead) -> None:
+    _told(book, record.cid, News.NEVER_ARRIVED)
+    book.dead_orders = (*book.dead_orders, record.cid)[-_REMEMBERED:]
+    book.failures += 1
+
+
+def _filled(book: "Book", record: rec.Filled) -> None:
+    order = _order(book, record.cid) if record.cid else None
+    if order is not None and now(book).kind is rec.Kind.FLOW:
+        flow_fold.filled(book, record)
+    else:
+        book.ledger = book.ledger.after_trade(record.quantity, record.price, record.fee)
+    book.recent_trades = (*book.recent_trades, record.trade_id)
+    if order is not None:
+        size = abs(record.quantity)
+        open_, notional = now(book), size * record.price
+        book.rebalance = open_._replace(
+            traded=open_.traded + notional, order=order._replace(booked=order.booked + size)
+        )
+        day = book.day.on(record.time_ms)
+        costs = day.costs + record.fee + record.quantity * (record.price - order.mark)
+        book.day = day._replace(turnover=day.turnover + notional, costs=costs)
+        book.failures = 0
+
+
+def _slice_settled(book: "Book", record: rec.SliceSettled) -> None:
+    open_ = now(book)
+    order = open_.order
+    book.starts = 0  # a process that settles a slice does not crash in vain
+    settled = open_._replace(order=None, next_slice_ms=record.next_slice_ms)
+    if order is not None and order.state is not OrderState.DEAD:
+        # A patient slice that crossed is over: the next one is posted again.
+        crossed = order.rests_until_ms is None and open_.urgency is Urgency.PATIENT
+        settled = settled._replace(
+            slices=open_.slices + 1,
+            misses=open_.misses + 1 if order.missed and not crossed else 0,
+            rejects=open_.rejects if order.state is OrderState.REJECTED else 0,
+        )
+    book.rebalance = settled
+
+
+APPLY: "dict[type, Callable[[Book, Any], None]]" = {
+    rec.OrderIntended: _order_intended,
+    rec.OrderAdvanced: _order_advanced,
+    rec.OrderCancelAsked: _order_cancel_asked,
+    rec.OrderRejected: _order_rejected,
+    rec.OrderLost: _order_lost,
+    rec.OrderDead: _order_dead,
+    rec.Filled: _filled,
+    rec.SliceSettled: _slice_settled,
+}

@@ -1,0 +1,16 @@
+"""Durable facts about the processes that a fund lives in."""
+
+from typing import NamedTuple
+
+
+class TakenUp(NamedTuple):
+    """A process took the fund up again."""
+
+    time_ms: int
+    wall_ms: int
+
+
+class PutDown(NamedTuple):
+    """A process that was told to stop leaves the fund: what comes next is no crash."""
+
+    time_ms: int
