@@ -12,6 +12,7 @@ import typer
 
 from bot import cli_compare, cli_control, cli_data, cli_examples, cli_flows, cli_study, cli_sweep
 from bot.cli_errors import explain
+from bot.errors import UserError
 
 if TYPE_CHECKING:
     from bot.settings import Settings
@@ -121,9 +122,29 @@ def status(*, as_json: Json = False) -> int:
     return 0
 
 
-@app.command(epilog="Example: python3 -m bot history --json")
-def history(*, as_json: Json = False) -> int:
-    """Show every rebalance, oldest first, from the journal."""
+@app.command(epilog="Example: python3 -m bot history --verify")
+def history(
+    *,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Verify the public record; exit code 1 if anything is wrong.")
+    ] = False,
+    file: Annotated[
+        str | None,
+        typer.Option(help="With --verify: a downloaded record instead of the journal; - is standard input."),
+    ] = None,
+    head: Annotated[
+        list[str] | None,
+        typer.Option(help="With --verify: a chain head that you kept; it must be part of the chain."),
+    ] = None,
+    as_json: Json = False,
+) -> int:
+    """Show every rebalance, oldest first, from the journal; or verify the public record."""
+    if verify:
+        from bot.cli_journal import verify_record
+
+        return verify_record(file, head or [], as_json=as_json)
+    if file is not None or head:
+        raise UserError("--file and --head go with --verify")
     settings = _settings()
     from bot.cli_journal import read_history
 

@@ -1,14 +1,19 @@
 """`history` and `status`: what the journal says, and the running daemon where it knows more."""
 
+import json
+import sys
+from pathlib import Path
+
 from bot.cli_daemon import ask
 from bot.core.book import fold
-from bot.core.history import Json, RebalanceEntry, RebalanceHistory
+from bot.core.history import Json, RebalanceEntry, RebalanceHistory, with_hash
+from bot.core.verify import Verdict, verify_journal, verify_published
 from bot.daemon.flow_desk import flow_json
 from bot.daemon.status import FundStatus, fund_status, last_known_mark
-from bot.errors import RefusedError, did_you_mean
+from bot.errors import RefusedError, UserError, did_you_mean
 from bot.journal.journal import JournalReader
 from bot.journal.sqlite import open_reader
-from bot.settings import Settings
+from bot.settings import Settings, load_settings
 
 
 def read_history(settings: Settings) -> list[Json]:
@@ -19,7 +24,63 @@ def read_history(settings: Settings) -> list[Json]:
     with open_reader(settings.data_dir, settings.journal_key) as journal:
         entries = [entry for fund in journal.funds() for entry in _entries(journal, fund)]
     entries.sort(key=lambda entry: entry.started_ms)
-    return [entry.to_json() for entry in entries]
+    return [_told(entry) for entry in entries]
+
+
+def _told(entry: RebalanceEntry) -> Json:
+    """What is public is told as it was published, so that it can be verified."""
+    if entry.public is None or entry.hash is None:
+        return entry.to_json()
+    told: Json = json.loads(with_hash(entry.public, entry.hash))
+    return {name: told[name] for name in (*(n for n in entry.to_json() if n in told), *told)}
+
+
+def verify_record(file: str | None, heads: list[str], *, as_json: bool) -> int:
+    """Verify the journal's public record, or that in a file; print what came out, and give the exit code."""
+    verdicts = _verify_journals(load_settings()) if file is None else _verify_file(file)
+    known = {known for verdict in verdicts for known in verdict.hashes}
+    strange = [f"head {head} is not part of the record" for head in heads if head.lower() not in known]
+    verified = bool(not strange and all(not verdict.problems for verdict in verdicts))
+    if as_json:
+        funds = [
+            {name: value for name, value in verdict._asdict().items() if name != "hashes"}
+            for verdict in verdicts
+        ]
+        body = {"verified": verified, "funds": funds, "problems": strange}
+        sys.stdout.write(json.dumps(body, indent=2) + "\n")
+        return 0 if verified else 1
+    for verdict in verdicts:
+        sys.stdout.write("\n".join(_lines(verdict)) + "\n")
+    sys.stdout.write("".join(f"{problem}\n" for problem in strange))
+    return 0 if verified else 1
+
+
+def _lines(verdict: Verdict) -> list[str]:
+    word = "FAILED" if verdict.problems else "verified"
+    told = f"{verdict.records} public records, {verdict.pending} not public yet"
+    return [
+        f"{verdict.fund}: {word}, {told}",
+        f"  head {verdict.head}",
+        *(f"  {p}" for p in verdict.problems),
+    ]
+
+
+def _verify_journals(settings: Settings) -> list[Verdict]:
+    """Verify the public record of every fund in the journal. Raises JournalError as `read_history` does."""
+    with open_reader(settings.data_dir, settings.journal_key) as journal:
+        return [verify_journal(fund, journal.read(fund)) for fund in journal.funds()]
+
+
+def _verify_file(name: str) -> list[Verdict]:
+    """Verify a downloaded record, a JSON list of rebalances; `-` is standard input. Raises UserError."""
+    try:
+        text = sys.stdin.read() if name == "-" else Path(name).read_text("utf-8")
+        records = json.loads(text)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{name}: not a readable JSON file ({error})") from None
+    if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
+        raise UserError(f"{name}: give a JSON list of rebalance objects, as .../rebalances answers it")
+    return verify_published(records)
 
 
 def read_funds(settings: Settings) -> list[FundStatus]:
