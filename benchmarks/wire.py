@@ -40,6 +40,7 @@ from bot.daemon.alarms import WallAlarms
 from bot.daemon.collector import settle_collector
 from bot.daemon.draws import SystemDraws
 from bot.daemon.operations import Operations
+from bot.daemon.redaction import Redactor
 from bot.daemon.runner import Runner
 from bot.journal.journal import Identity, Journal
 from bot.journal.sqlite import open_journal
@@ -277,7 +278,7 @@ def measure(*, tiny: bool = False) -> None:
 
 
 async def _measure(folder: Path, rounds: int, count: int) -> None:
-    logs.configure((), StringIO())
+    logs.configure(Redactor(), StringIO())
     async with AsyncExitStack() as stack:
         server = await stack.enter_async_context(LoopbackVenue())
         profile, clock = profile_named("binanceusdm"), ExchangeClock(0)

@@ -1,19 +1,26 @@
-"""The log: structlog, JSON lines, one event name per fact, secrets masked by value."""
+"""The log: structlog, one event name per fact (`bot.daemon.log_events`), secrets masked (`redaction`)."""
 
 import logging
 import sys
 from collections import deque
-from collections.abc import Iterable, MutableMapping
+from collections.abc import MutableMapping
 from pathlib import Path
 from typing import Any, Protocol, TextIO, cast
 
 import orjson
 import structlog
 
-_MASK = "***"
-_SHORTEST = 6
-"""A shorter secret would mask ordinary words."""
+from bot.daemon.redaction import Redactor
+
 _KEPT_NOTICES = 4
+
+LEVELS = {
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warning": logging.WARNING,
+    "error": logging.ERROR,
+}
+"""Levels by the names that the settings have for them."""
 
 
 class Sink(Protocol):
@@ -67,35 +74,39 @@ class Notices:
         return list(self._lines)
 
 
-def configure(secrets: Iterable[str], sink: Sink | None = None, *, level: int = logging.INFO) -> Notices:
-    """Send the log to `sink` (default: standard output) as JSON lines, with `secrets` masked.
+def configure(
+    redactor: Redactor,
+    sink: Sink | None = None,
+    *,
+    level: int = logging.INFO,
+    console: bool = False,
+) -> Notices:
+    """Send the log to `sink` (default: standard output), one line each, without what must not be said.
 
-    Returns the collector of the latest warnings.
+    As JSON, for programs, or in words, for people who read a `console`. Returns the collector of the latest
+    warnings.
     """
-    masked = tuple(secret for secret in secrets if len(secret) >= _SHORTEST)
     notices = Notices()
 
-    def mask(_: Any, __: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-        for name, value in fields.items():
-            if isinstance(value, str):
-                for secret in masked:
-                    if secret in value:
-                        value = value.replace(secret, _MASK)  # noqa: PLW2901 - several secrets may occur in it
-                fields[name] = value
-        return fields
+    def redact(_: Any, __: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        return redactor.fields(fields)
 
     def collect(_: Any, __: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
         notices.take(fields)
         return fields
 
+    written: Any = structlog.processors.JSONRenderer(serializer=_dump)
+    if console:
+        written = structlog.dev.ConsoleRenderer(colors=False, timestamp_key="at", sort_keys=False)
     structlog.configure(
         processors=[
+            structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
             structlog.processors.format_exc_info,
-            mask,
+            redact,
             collect,
-            structlog.processors.JSONRenderer(serializer=_dump),
+            written,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.WriteLoggerFactory(cast("TextIO", sink) if sink is not None else sys.stdout),

@@ -26,6 +26,7 @@ from bot.daemon.console import Console
 from bot.daemon.fitting import measure, obey
 from bot.daemon.live_table import REFRESH_S, LiveTable
 from bot.daemon.operations import Operations
+from bot.daemon.redaction import Redactor
 from bot.daemon.supervision import Supervisor
 from bot.daemon.take_up import take_up_funds
 from bot.daemon.wiring import Embedded, World, judge, open_world
@@ -53,7 +54,10 @@ def run(settings: Settings, *, fresh: bool, adopt: bool, serve: Serve) -> int:
 async def _run(settings: Settings, *, fresh: bool, adopt: bool, serve: Serve) -> int:
     on_terminal = sys.stdout.isatty()
     sink = logs.FileSink(settings.data_dir / LOG_FILE) if on_terminal else None
-    notices = logs.configure(_secrets(settings), sink)
+    redactor = Redactor(_secrets(settings))
+    notices = logs.configure(
+        redactor, sink, level=logs.LEVELS[settings.log.level], console=settings.log.format == "console"
+    )
     asyncio.get_running_loop().set_exception_handler(_loop_exception)
     embedded = judge(settings)
     _refuse_unusable_data_dir(settings)
@@ -64,6 +68,8 @@ async def _run(settings: Settings, *, fresh: bool, adopt: bool, serve: Serve) ->
         if fresh:
             _start_afresh(settings)
         operations = Operations(settings.mode)
+        operations.redactor = redactor
+        redactor.watch(operations.unpublished)
         await stack.enter_async_context(serve(operations, listener))
         structlog.get_logger().info("serving", url=_url(listener))
         supervisor = Supervisor()

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from bot.core import flow_records as flows
 from bot.core import records as rec
 from bot.core.process_records import PutDown, TakenUp
+from bot.core.book import Book
 from bot.core.public_records import Revealed
 
 
@@ -65,6 +66,27 @@ _LINES: dict[type, tuple[str, str, tuple[str, ...]]] = {
     rec.IncidentClosed: ("info", "incident_closed", ("code", "how")),
 }
 """Records that are absent (fills, order reports, samples) are routine and in the journal."""
+
+
+class Narrator:
+    """Tells of one fund's records; lines about a rebalance carry its id."""
+
+    def __init__(self, fund: str, book: Book) -> None:
+        """Begin with the rebalances of `book` that are under way: one may wait for another."""
+        self._fund = fund
+        self._open = [each.number for each in (book.suspended, book.rebalance) if each is not None]
+
+    def lines(self, records: tuple[rec.Record, ...]) -> Iterator[Line]:
+        """The log lines for the records of some steps."""
+        for record in records:
+            if isinstance(record, rec.RebalanceStarted):
+                self._open.append(record.number)
+            for line in lines((record,)):
+                if self._open:
+                    line.fields["rebalance"] = f"{self._fund}-{self._open[-1]}"
+                yield line
+            if isinstance(record, rec.RebalanceFinished) and self._open:
+                self._open.pop()
 
 
 def lines(records: tuple[rec.Record, ...]) -> Iterator[Line]:

@@ -20,6 +20,7 @@ from bot.daemon.alarms import Alarms
 from bot.daemon.flow_desk import FlowDesk
 from bot.daemon.pacer import Pacer
 from bot.daemon.public import PublicSide
+from bot.daemon.redaction import Redactor, unpublished
 from bot.daemon.runner import Runner
 from bot.daemon.status import FundStatus, fund_status
 from bot.errors import RefusedError
@@ -76,6 +77,7 @@ class Operations:
         self.pacer: Pacer | None = None
         self.reloader: Reloader | None = None
         self.metrics: Metrics | None = None
+        self.redactor = Redactor()
         self.listeners: list[Listener] = []
         self._underlyings: dict[str, _Underlying] = {}
         self.public = PublicSide(mode, self.runners, self.histories)
@@ -140,6 +142,11 @@ class Operations:
         if self.metrics is None:
             raise RefusedError("the daemon is still starting; try again in a moment")
         return self.metrics.text(), self.metrics.content_type
+
+    def unpublished(self) -> list[str]:
+        """What must not be said of any fund yet, and the token."""
+        found = [secret for runner in self.runners for secret in unpublished(runner.state.book)]
+        return found if self.operator_token is None else [self.operator_token, *found]
 
     def lost_symbols(self) -> list[str]:
         """Symbols whose stream is lost, or has not begun yet."""
@@ -237,7 +244,7 @@ class Operations:
             {
                 "fund": r.name,
                 "code": "fund stopped",
-                "detail": r.failure,
+                "detail": self.redactor.text(r.failure),
                 "remedy": "repair the cause and restart",
             }
             for r in self.runners

@@ -19,7 +19,7 @@ from bot.core.records import Record
 from bot.core.turn import State
 from bot.core.units import Usd
 from bot.daemon.draws import DrawSource
-from bot.daemon.narration import lines
+from bot.daemon.narration import Narrator
 from bot.journal.journal import Journal
 from bot.venue.clock import Clock
 
@@ -58,6 +58,7 @@ class Runner:
         self._on_change = on_change
         self._pending: set[asyncio.Task[None]] = set()
         self._untold: tuple[Record, ...] = ()
+        self._narrator = Narrator(state.fund.name, state.book)
         self._log = structlog.get_logger().bind(fund=state.fund.name)
 
     @property
@@ -171,7 +172,7 @@ class Runner:
         """Hand on, and log, what the steps since the last time did."""
         records, self._untold = self._untold, ()
         self._on_change(self, records)
-        for line in lines(records):
+        for line in self._narrator.lines(records):
             self._log.log(_LEVELS[line.level], line.event, **line.fields)
 
     def _fail(self, error: BaseException | None) -> None:

@@ -17,7 +17,7 @@ from bot.settings.funds import build_fund, fund_warnings
 from bot.settings.layers import Given, Layer
 from bot.settings.names import KNOWN, Path, general, variable
 from bot.settings.schema import Schema
-from bot.settings.values import Account, Paper, Web, paper_key
+from bot.settings.values import Account, Log, Paper, Web, paper_key
 
 SHORTEST_TOKEN = 16
 
@@ -45,6 +45,7 @@ def resolve(schema: Schema, given: Layer, directory: FilePath) -> tuple[dict[str
         "accounts": {name: _account(name, schema) for name in schema.accounts},
         "funds": tuple(funds),
         "web": _web(schema, given),
+        "log": Log(schema.log.level, schema.log.format),
         "paper": _paper(schema),
         "live_confirm": confirmed,
         "warnings": tuple(_warnings(schema, funds, given)),

@@ -256,6 +256,17 @@ class WebSettings(_Group):
     )
 
 
+class LogSettings(_Group):
+    """INBAND_LOG__..."""
+
+    level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)] = _setting(
+        "info", "least important lines that are written: debug, info, warning or error", "warning"
+    )
+    format: Annotated[Literal["json", "console"], BeforeValidator(_lower)] = _setting(
+        "json", "lines of JSON for programs, or of words for people (console)", "console"
+    )
+
+
 def _speed(value: object) -> object:
     if isinstance(value, str) and value.lower() == "max":
         return 0.0
@@ -339,4 +350,5 @@ class Schema(BaseSettings):
     accounts: dict[Name, AccountSettings] = {}
     funds: dict[Name, FundSettings] = {}
     web: WebSettings = WebSettings()
+    log: LogSettings = LogSettings()
     paper: PaperSettings = PaperSettings()

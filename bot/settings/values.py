@@ -33,6 +33,14 @@ class Web:
 
 
 @dataclass(frozen=True, slots=True)
+class Log:
+    """How much is logged, and in which form."""
+
+    level: Literal["debug", "info", "warning", "error"]
+    format: Literal["json", "console"]
+
+
+@dataclass(frozen=True, slots=True)
 class Paper:
     """The paper market. With `url` the exchange runs elsewhere; with `replay` the scenario is not used.
 
@@ -67,6 +75,7 @@ class Settings:
     accounts: dict[str, Account]
     funds: tuple[Fund, ...]
     web: Web
+    log: Log
     paper: Paper
     live_confirm: tuple[str, ...]
     warnings: tuple[str, ...]

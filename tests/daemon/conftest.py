@@ -9,6 +9,7 @@ import pytest
 import structlog
 
 from bot.daemon import logs
+from bot.daemon.redaction import Redactor
 from tests.support.desk import Desk
 
 Logged = Callable[[], list[dict[str, Any]]]
@@ -18,7 +19,7 @@ Logged = Callable[[], list[dict[str, Any]]]
 def logged() -> Iterator[Logged]:
     """What has been logged so far."""
     sink = io.StringIO()
-    logs.configure((), sink)
+    logs.configure(Redactor(), sink)
     yield lambda: [json.loads(line) for line in sink.getvalue().splitlines()]
     structlog.reset_defaults()
 

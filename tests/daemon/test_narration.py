@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.core import records as rec
-from bot.daemon.narration import lines
+from bot.core.book import Book, fold
+from bot.daemon.narration import Narrator, lines
+from bot.testing import Lab
 
 CLASSES = get_args(rec.Record)
 TELLING = {
@@ -64,3 +66,19 @@ def test_every_line_carries_the_market_time_and_a_known_level() -> None:
     assert all(line.fields["market_ms"] == 5 for line in told)
     assert {line.level for line in told} == {"info", "warning", "error"}
     assert len({line.event for line in told}) == len(told)
+
+
+def test_lines_within_a_rebalance_carry_its_id() -> None:
+    """From its start to its end, over restarts; those between rebalances carry none."""
+    lab = Lab()
+    narrator = Narrator("BTCUP", Book())
+    before = len(lab.records) // 2
+    told = list(narrator.lines(tuple(lab.records[:before])))
+    resumed = Narrator("BTCUP", fold(lab.records[:before]))
+    lab.settle()
+    lab.mark("60000")
+    told += list(resumed.lines(tuple(lab.records[before:])))
+    ids = {line.event: line.fields.get("rebalance") for line in told}
+    assert ids["fund_created"] is None
+    assert ids["rebalance_started"] == ids["order_sent"] == ids["rebalance_finished"] == "BTCUP-1"
+    assert told[-1].fields.get("rebalance") is None

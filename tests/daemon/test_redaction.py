@@ -1,0 +1,100 @@
+"""What must not be said is not said, however it is written; what may be said stays readable."""
+
+from base64 import b64encode, urlsafe_b64encode
+from decimal import Decimal
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.core import records as rec
+from bot.daemon.redaction import MASK, TELLING, Redactor, unpublished
+from bot.testing import Lab
+
+TARGET = "2.123456789"
+TOKEN = "tok/en+canary=0123456789"
+SALT = "00ff" * 16
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        TARGET,
+        "2.1234567890000",
+        "+02.123456789",
+        "2123456789",
+        "212.3456789",
+        "0.2123456789e1",
+        "2.123456789E0",
+        "21234567890",
+        TARGET.encode().hex(),
+        TARGET.encode().hex().upper(),
+        TOKEN,
+        quote(TOKEN, safe=""),
+        b64encode(TOKEN.encode()).decode(),
+        b64encode(b"x" + TOKEN.encode() + b"yz").decode(),
+        urlsafe_b64encode(b"ab" + TOKEN.encode()).decode(),
+        SALT.upper(),
+        b64encode(bytes.fromhex(SALT)).decode(),
+    ],
+)
+def test_a_secret_is_masked_however_it_is_written(text: str) -> None:
+    """In the middle of a sentence, in a list in a mapping, and alone."""
+    redactor = Redactor([TARGET, TOKEN, SALT])
+    told = redactor.fields({"event": f"before {text}, after", "more": {"list": [text]}})
+    assert told["event"].startswith("before ")
+    assert told["event"].endswith(", after")
+    assert MASK in told["event"]
+    for secret in (TARGET, "123456789", TOKEN, SALT):
+        assert secret.lower() not in str(told).lower()
+
+
+@given(st.binary(max_size=40), st.binary(max_size=40))
+def test_base64_at_any_offset_is_recognised(before: bytes, after: bytes) -> None:
+    """Whatever stands before and after: the bytes that the secret alone decides are masked."""
+    text = b64encode(before + TOKEN.encode() + after).decode()
+    assert MASK in Redactor([TOKEN]).text(text)
+
+
+@pytest.mark.parametrize(
+    "value", [Decimal(TARGET), 2.123456789, Decimal("2.12345678900"), (Decimal(TARGET),)]
+)
+def test_numbers_are_judged_by_what_they_would_say(value: Any) -> None:
+    """A number whose text would be masked is masked; others stay numbers."""
+    told = Redactor([TARGET]).fields({"x": value, "y": 2.5, "z": True, "n": None})
+    assert MASK in str(told["x"])
+    assert (told["y"], told["z"], told["n"]) == (2.5, True, None)
+
+
+def test_fields_are_masked_by_name_at_any_depth() -> None:
+    """Whatever they hold, and whether it is registered or not."""
+    told = Redactor().fields({"token": "x", "deep": {"position": 1, "fine": "ok"}, "event": "target"})
+    assert told == {"token": MASK, "deep": {"position": MASK, "fine": "ok"}, "event": "target"}
+    sealed = {name for names in rec.SEALED.values() for name in names}
+    assert sealed - TELLING <= {"key"}  # a key is registered by its value: the word has other meanings
+
+
+@pytest.mark.parametrize("text", ["topped up", "2.5", "at 12:30", "2026-01-01T00:00:00Z", "100000"])
+def test_what_is_no_secret_stays(text: str) -> None:
+    """Short words and round numbers are masked nowhere, even if a secret happens to be one."""
+    assert Redactor(["up", "2.5", "1E+9", "", TARGET]).text(text) == text
+
+
+def test_what_is_secret_changes_with_the_fund() -> None:
+    """The next draw is secret, and the target of the rebalance under way; a revealed one is not."""
+    lab = Lab()
+    lab.settle()
+    redactor = Redactor()
+    redactor.watch(lambda: unpublished(lab.state.book))
+    draw = lab.state.book.draws[0]
+    assert redactor.text(f"{draw.u} {draw.salt} {lab.state.book.key}") == "*** *** ***"
+    lab.mark("44900")
+    target = str(lab.of(rec.RebalanceStarted)[-1].target)
+    assert redactor.text(target) == MASK
+    lab.settle()
+    for _ in range(60):
+        lab.mark("44900", after_s=3600)
+    assert redactor.text(target) == target
+    assert redactor.text(draw.salt) == draw.salt
