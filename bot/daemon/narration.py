@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 from bot.core import flow_records as flows
 from bot.core import records as rec
-from bot.core.process_records import PutDown, TakenUp
 from bot.core.book import Book
+from bot.core.process_records import PutDown, TakenUp
 from bot.core.public_records import Revealed
 
 
