@@ -24,8 +24,8 @@ class WallAlarms:
         self._timers: dict[str, tuple[int, asyncio.TimerHandle]] = {}
 
     def changed(self, runner: Runner) -> None:
-        """Set the fund's timer anew if its wake time changed."""
-        wake_ms = runner.state.wake_ms
+        """Set the fund's timer anew if its wake time changed; one that stopped is never woken again."""
+        wake_ms = runner.state.wake_ms if runner.failure is None else None
         timer = self._timers.get(runner.name)
         if timer is not None:
             if timer[0] == wake_ms:
@@ -45,4 +45,6 @@ class WallAlarms:
 
 def earliest(runners: Sequence[Runner]) -> int | None:
     """The earliest wake time among the funds."""
-    return min((r.state.wake_ms for r in runners if r.state.wake_ms is not None), default=None)
+    return min(
+        (r.state.wake_ms for r in runners if r.state.wake_ms is not None and r.failure is None), default=None
+    )

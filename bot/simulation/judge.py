@@ -1,0 +1,358 @@
+"""The judge: what the daemon wrote and sent, against the venue's own ledger.
+
+It reads the journal's records as anybody could (each is a fact that was claimed), keeps its own account of
+them, and asks the venue what is true. It shares no bookkeeping with the daemon: of `bot.core` it takes the
+classes of the records, and, to replay the journal (I8), the fold. Codes are those of docs/reliability.md.
+"""
+
+from collections.abc import Callable
+from decimal import Decimal
+from hashlib import sha256
+from typing import Any, NamedTuple
+
+from bot.core import records as rec
+from bot.core.book import Book
+from bot.core.fund import Contract, Fund
+from bot.simulation.claims import Claimed, Claims
+from bot.simulation.trace import Trace
+from bot.simulation.venue import OrderRequest, Venue, VenueTrade
+
+ZERO = Decimal(0)
+HARDLY = Decimal("1e-12")
+CENT = Decimal("0.01")
+MAX_MARK_AGE_MS = 10_000
+_IN_TURN_MS = 60
+"""An order leaves in the turn that decides, or the next; a drawn order of turns takes no time at all."""
+MAX_ORDERS_PER_MINUTE = 60
+MAX_HOURLY_NOTIONAL = 25
+LARGEST_BASIS = Decimal("0.05")
+
+
+class Violation(NamedTuple):
+    """A broken invariant: its code, and what was seen."""
+
+    code: str
+    text: str
+
+
+class Seen(NamedTuple):
+    """The mark that the daemon was given last."""
+
+    time_ms: int
+    price: Decimal
+    at_index: Decimal
+    trusted: bool
+
+
+class Judge:
+    """Looks on. The first violation is kept, and `on_violation` hears of it."""
+
+    def __init__(
+        self,
+        fund: Fund,
+        contract: Contract,
+        venue: Venue,
+        under_way: Callable[[str], int],
+        trace: Trace,
+    ) -> None:
+        """`under_way`: how many requests to make an order of this client id are on their way."""
+        self.violation: Violation | None = None
+        self.on_violation: Callable[[], None] = lambda: None
+        self.on_written: Callable[[rec.Record], None] = lambda _: None
+        self.claims = Claims()
+        self.shadow = Book()
+        self.sends: dict[str, OrderRequest] = {}
+        self.sent_ms: list[tuple[int, Decimal]] = []
+        self.seen: Seen | None = None
+        self.tail_lost = False
+        self._at_large: list[str] = []
+        self._fund = fund
+        self._contract = contract
+        self._venue = venue
+        self._under_way = under_way
+        self._trace = trace
+
+    def accuse(self, code: str, text: str) -> None:
+        """Note a violation."""
+        if self.violation is None:
+            self.violation = Violation(code, text)
+            self._trace.note("VIOLATION", code, text)
+            self.on_violation()
+
+    def expect(self, holds: bool, code: str, text: str) -> None:  # noqa: FBT001 - it is what is expected
+        """Accuse unless it holds."""
+        if not holds:
+            self.accuse(code, text)
+
+    # What the daemon was told.
+
+    def marked(self, time_ms: int, price: Decimal, index: Decimal) -> None:
+        """A mark reached the daemon."""
+        if self.seen is None or time_ms >= self.seen.time_ms:
+            self.seen = Seen(time_ms, price, index, trusted=True)
+
+    def feed_lost(self) -> None:
+        """The daemon was told that its marks are no longer current."""
+        if self.seen is not None:
+            self.seen = self.seen._replace(trusted=False)
+
+    def died(self) -> None:
+        """A process ended: the next one has seen nothing."""
+        self.seen = None
+
+    # What the daemon wrote.
+
+    def written(self, records: list[rec.Record]) -> None:
+        """A step became durable."""
+        for record in records:
+            self._trace.note("wrote", type(record).__name__, *_short(record))
+            self.shadow.apply(record)
+            self.on_written(record)
+            for code, text in self.claims.take(record):
+                self.accuse(code, text)
+            check = _CHECKS.get(type(record))
+            if check is not None:
+                check(self, record)
+
+    def forgotten(self, kept: list[rec.Record]) -> None:
+        """A power cut took the tail of the journal: what is left is what the daemon knows."""
+        self.tail_lost = True
+        self.claims, self.shadow = Claims(), Book()
+        for record in kept:
+            self.shadow.apply(record)
+            self.claims.take(record)
+
+    def compare(self, book: Book) -> None:
+        """I8: the live state is what the journal, read back, folds to."""
+        self.expect(book == self.shadow, "I8", "the live book is not the fold of the journal")
+        self.expect(book.position == self.claims.position, "I8", "the book's position is not its fills' sum")
+
+    # What the daemon sent.
+
+    def sent(self, request: OrderRequest, now_ms: int) -> None:
+        """An order leaves the process."""
+        cid = request.cid
+        self._trace.note("sends", cid, request.quantity, "at", request.limit_price)
+        self.expect(cid not in self.sends, "I4", f"order {cid} is sent twice")
+        claimed = self.claims.orders.get(cid)
+        if claimed is None:
+            self.accuse("I5", f"order {cid} is sent without a durable intent")
+            return
+        intent = claimed.intent
+        same = (intent.quantity, intent.limit_price, intent.reduce_only) == request[1:4]
+        self.expect(same, "I5", f"order {cid} is not what its intent says")
+        self._at_large = [other for other in self._at_large if not self._over(other)]
+        for other in self._at_large:
+            self.accuse("I6", f"order {cid} is sent while {other} may still trade")
+        self.sends[cid] = request
+        self._at_large.append(cid)
+        self._judge_direction(request)
+        self._judge_data(request, now_ms)
+        self._judge_target(request, intent)
+        if not request.reduce_only:
+            self._judge_rate(request, intent, now_ms)
+
+    def _over(self, cid: str) -> bool:
+        """Whether an order can trade no more, by the venue's word alone."""
+        if self._under_way(cid):
+            return self.claims.is_final(cid)  # it arrives after its window: `arrived` sees that it is refused
+        return all(not order.is_open for order in self._venue.orders.get(cid, ()))
+
+    def _judge_direction(self, request: OrderRequest) -> None:
+        position, quantity = self._venue.position, request.quantity
+        if position * quantity < ZERO:
+            self.expect(request.reduce_only, "I1", "a reduction is not reduce-only")
+            if position == self.claims.position:
+                self.expect(abs(quantity) <= abs(position), "I1", "a reduction would reverse the position")
+        elif position == self.claims.position:
+            self.expect(not request.reduce_only, "I1", "an increase is marked reduce-only")
+
+    def _judge_data(self, request: OrderRequest, now_ms: int) -> None:
+        """I9: nothing while halted; no increase on data that is not current, nor while something stops it."""
+        control = self.claims.control
+        self.expect(control is not rec.Control.HALTED, "I9", "an order is sent although the fund is halted")
+        if request.reduce_only:
+            return
+        self.expect(control is rec.Control.RUNNING, "I9", "an increase is sent although the fund is paused")
+        self.expect(not self.claims.breaches, "I9", f"an increase in spite of {sorted(self.claims.breaches)}")
+        seen = self.seen
+        if seen is None:
+            self.accuse("I9", "an increase without a mark")
+            return
+        self.expect(seen.trusted, "I9", "an increase although the feed is silent")
+        self.expect(
+            now_ms - seen.time_ms <= MAX_MARK_AGE_MS + _IN_TURN_MS, "I9", "an increase on a stale mark"
+        )
+        apart = abs(seen.price - seen.at_index) > LARGEST_BASIS * seen.at_index
+        self.expect(not apart, "I9", "an increase although mark and index contradict each other")
+
+    def _judge_target(self, request: OrderRequest, intent: rec.OrderIntended) -> None:
+        """I1: at the mark of its decision the order leads toward the frozen target, and not past it."""
+        episode, venue = self.claims.episode, self._venue
+        if episode is None:
+            self.accuse("I1", "an order without a rebalance")
+            return
+        if self.claims.position != venue.position or self.claims.unbooked_income(venue.income):
+            return  # the venue moved a moment ago, and the daemon cannot know yet
+        mark, after = intent.mark, venue.position + request.quantity
+        fee = abs(request.quantity) * mark * self._contract.taker_fee
+        value = venue.wallet + venue.position * mark - venue.cost - fee
+        exposure = abs(after) * mark
+        towards = (request.quantity > ZERO) == ((self._fund.sign > 0) == episode.increasing)
+        self.expect(towards, "I1", "an order leads away from its target")
+        if episode.increasing:
+            self.expect(exposure <= (episode.target + HARDLY) * value, "I1", "an order leads past its target")
+        elif value > ZERO:
+            self.expect(exposure >= (episode.target - HARDLY) * value, "I1", "an order leads past its target")
+
+    def _judge_rate(self, request: OrderRequest, intent: rec.OrderIntended, now_ms: int) -> None:
+        """I10: increases stay within what a fund may send in a minute and in an hour of market time."""
+        self.sent_ms.append((now_ms, abs(request.quantity) * intent.mark))
+        minute = [1 for time_ms, _ in self.sent_ms if time_ms // 60_000 == now_ms // 60_000]
+        self.expect(len(minute) <= MAX_ORDERS_PER_MINUTE, "I10", "too many increases in a minute")
+        hour = sum(
+            (size for time_ms, size in self.sent_ms if time_ms // 3_600_000 == now_ms // 3_600_000),
+            start=ZERO,
+        )
+        equity = self._venue.equity
+        if equity > ZERO:
+            self.expect(hour <= (MAX_HOURLY_NOTIONAL + 1) * equity, "I10", "too much notional in an hour")
+        self.sent_ms = [entry for entry in self.sent_ms if entry[0] > now_ms - 3_600_000]
+
+    # What the venue did.
+
+    def arrived(self, cid: str) -> None:
+        """The venue accepted an order."""
+        self.expect(len(self._venue.orders[cid]) == 1, "I4", f"the venue executed id {cid} twice")
+        if self.claims.is_final(cid):
+            self.accuse(
+                "I13", f"order {cid} is at the venue after it was declared {self.claims.orders[cid].end}"
+            )
+
+    # What each record claims, against the venue.
+
+    def filled_at_venue(self, cid: str) -> Decimal:
+        """What the venue filled of an order."""
+        return sum((order.filled for order in self._venue.orders.get(cid, ())), start=ZERO)
+
+    def trade_at_venue(self, number: str) -> VenueTrade | None:
+        """A trade of the venue, by its number."""
+        return next((trade for trade in reversed(self._venue.trades) if trade.number == number), None)
+
+    def at_rest(self, book: Book) -> None:
+        """When all is quiet: fills add up to the venue's position, and its wallet is the ledger's to the cent."""
+        venue, claims = self._venue, self.claims
+        self.expect(
+            claims.position == venue.position,
+            "I3",
+            f"fills add up to {claims.position}, the venue's position is {venue.position}",
+        )
+        booked = book.ledger.wallet + book.unallocated
+        off = abs(booked - venue.wallet)
+        self.expect(off < CENT, "I3", f"the wallet is {venue.wallet}, the ledger's {booked}")
+        for cid in self._at_large:
+            self.expect(self._over(cid), "I11", f"order {cid} is not resolved")
+        self.compare(book)
+
+
+def _advanced(judge: Judge, record: rec.OrderAdvanced) -> None:
+    """I7, I13: the venue's cumulative word only grows, and is the venue's."""
+    filled = judge.filled_at_venue(record.cid)
+    judge.expect(
+        record.filled <= filled, "I7", f"order {record.cid}: filled {record.filled} is more than {filled}"
+    )
+    if record.closed:
+        judge.expect(
+            record.filled == filled, "I7", f"order {record.cid} closed with {record.filled}, not {filled}"
+        )
+
+
+def _rejected(judge: Judge, record: rec.OrderRejected) -> None:
+    """I2: a refusal is definite only if the venue has, and will have, nothing of the order."""
+    judge.expect(
+        record.cid not in judge._venue.orders,  # noqa: SLF001 - the checks are the judge's own
+        "I2",
+        f"order {record.cid} is booked as refused, and is at the venue",
+    )
+
+
+def _dead(judge: Judge, record: rec.OrderDead) -> None:
+    """I2: an order is dead only if it never came, and no longer can."""
+    judge.expect(
+        record.cid not in judge._venue.orders,  # noqa: SLF001 - as above
+        "I2",
+        f"order {record.cid} is declared dead, and is at the venue",
+    )
+
+
+def _filled(judge: Judge, record: rec.Filled) -> None:
+    """I3, I7: each booked fill is a trade of the venue, to the digit, and of that order."""
+    trade = judge.trade_at_venue(record.trade_id)
+    if trade is None:
+        judge.accuse("I3", f"trade {record.trade_id} is booked, and the venue knows none")
+        return
+    same = (trade.quantity, trade.price, trade.fee) == (record.quantity, record.price, record.fee)
+    judge.expect(same, "I3", f"trade {record.trade_id} is booked as something else")
+    known = trade.cid is not None and trade.cid in judge.claims.orders
+    judge.expect(
+        record.cid == trade.cid or not known, "I3", f"trade {record.trade_id} is booked to another order"
+    )
+
+
+def _settled(judge: Judge, record: rec.SliceSettled) -> None:
+    """I2: a slice is over when the venue's order is, and all of its fills are booked."""
+    filled = judge.filled_at_venue(record.cid)
+    booked = judge.claims.orders[record.cid].booked
+    judge.expect(
+        booked == filled, "I2", f"order {record.cid} is settled with {booked} booked of {filled} filled"
+    )
+    still = any(order.is_open for order in judge._venue.orders.get(record.cid, ()))  # noqa: SLF001 - as above
+    judge.expect(not still, "I2", f"order {record.cid} is settled, and still open at the venue")
+
+
+def _reconciled(judge: Judge, record: rec.Reconciled) -> None:
+    """I3: who says that all agrees has booked all fills."""
+    judge.expect(
+        record.position == judge.claims.position, "I3", "reconciled at a position that is not booked"
+    )
+
+
+def _queued(judge: Judge, record: rec.DrawQueued) -> None:
+    """I14: what is committed to is what will be revealed."""
+    text = f"inband-1|{judge._fund.name}|{record.sequence}|{record.u}|{record.salt}"  # noqa: SLF001 - as above
+    judge.expect(
+        sha256(text.encode()).hexdigest() == record.commitment, "I14", "a commitment that does not open"
+    )
+
+
+def _started(judge: Judge, record: rec.RebalanceStarted) -> None:
+    """I14: the target of a band rebalance is the committed draw's, by the public law."""
+    if record.sequence is None:
+        return
+    u = judge.claims.draws.get(record.sequence)
+    if u is None:
+        judge.accuse("I14", f"rebalance {record.number} uses a draw that was never committed to")
+        return
+    low, high = judge._fund.target_range  # noqa: SLF001 - as above
+    lawful = low + round((high - low) * Decimal(u), 9)
+    judge.expect(
+        record.target == lawful, "I14", f"rebalance {record.number} has another target than was drawn for it"
+    )
+
+
+def _short(record: rec.Record) -> list[str]:
+    return [f"{name}={value}" for name, value in zip(record._fields[1:], record[1:], strict=True)]
+
+
+_CHECKS: dict[type, Callable[[Judge, Any], None]] = {
+    rec.OrderAdvanced: _advanced,
+    rec.OrderRejected: _rejected,
+    rec.OrderDead: _dead,
+    rec.Filled: _filled,
+    rec.SliceSettled: _settled,
+    rec.Reconciled: _reconciled,
+    rec.DrawQueued: _queued,
+    rec.RebalanceStarted: _started,
+}
+
+__all__ = ["Claimed", "Judge", "Violation"]

@@ -1,0 +1,73 @@
+"""An event loop in virtual time: nothing waits, and what is ready at one instant runs in a drawn order.
+
+Time starts at 0, where a float still tells nanoseconds apart; it jumps to the next timer as soon as nothing
+else is to be done. There are no sockets: whatever would wait for one would wait for ever, and is an error.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from heapq import heappop
+from typing import Any
+
+from bot.simulation.chance import Chance
+
+
+class NothingLeftError(RuntimeError):
+    """Everybody waits, and no timer is set: the simulated world has come to a standstill."""
+
+
+class VirtualLoop(asyncio.BaseEventLoop):
+    """`order` draws the order of what is ready at once; without it that is first come, first served."""
+
+    _ready: deque[asyncio.Handle]
+    _scheduled: list[asyncio.TimerHandle]
+
+    def __init__(self, order: Chance | None = None) -> None:
+        """Nothing runs yet."""
+        super().__init__()
+        self._now_s = 0.0
+        self._order = order
+        self.escaped: list[dict[str, Any]] = []
+        self.set_exception_handler(lambda _, context: self.escaped.append(context))
+
+    def time(self) -> float:
+        """Virtual seconds since the loop was made."""
+        return self._now_s
+
+    def _run_once(self) -> None:
+        """Move to the next instant at which something is to be done, and do all of it."""
+        ready, scheduled = self._ready, self._scheduled
+        while scheduled and scheduled[0].cancelled():
+            heappop(scheduled)
+        if not ready:
+            if not scheduled:
+                raise NothingLeftError("nothing is left to happen")
+            self._now_s = max(self._now_s, scheduled[0].when())
+        while scheduled and scheduled[0].when() <= self._now_s:
+            ready.append(heappop(scheduled))
+        count = len(ready)
+        order = self._order
+        for left in range(count, 0, -1):
+            if order is not None and left > 1:
+                ready.rotate(-int(order.unit() * left))
+            handle = ready.popleft()
+            if not handle.cancelled():
+                handle._run()  # noqa: SLF001 - what a loop is for
+
+    def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
+        """A cancelled timer is dropped when its time comes."""
+
+    def _write_to_self(self) -> None:
+        """There is no other thread to be woken by."""
+
+    def _process_events(self, _: object) -> None:
+        """There are no sockets."""
+
+    def run_in_executor(  # type: ignore[override] # typeshed ties the function's arguments together
+        self, _: Any, func: Callable[..., Any], *args: Any
+    ) -> asyncio.Future[Any]:
+        """There are no threads either: done at once."""
+        done = self.create_future()
+        done.set_result(func(*args))
+        return done

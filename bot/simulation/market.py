@@ -1,0 +1,73 @@
+"""The prices of a simulated world: a mark a second, with trends, crashes, spikes and a basis that strays."""
+
+from decimal import Decimal
+from math import exp
+from typing import NamedTuple
+
+from bot.simulation.chance import Chance
+
+_CENT = Decimal("0.01")
+
+
+class Prices(NamedTuple):
+    """Mark and index of one instant."""
+
+    mark: Decimal
+    at_index: Decimal
+
+
+class MarketPath:
+    """A random walk in logarithms, drawn once a second."""
+
+    def __init__(self, chance: Chance, start: float, sigma_bps: float) -> None:
+        """`sigma_bps`: deviation of one second's move."""
+        self._chance = chance
+        self._start = start
+        self._sigma = sigma_bps / 10_000
+        self._level = 0.0
+        self._drift = 0.0
+        self._drift_s = 0
+        self._spike = 0.0
+        self._spike_s = 0
+        self._apart = 0.0
+        self._apart_s = 0
+
+    def crash(self) -> None:
+        """A slide of a fifth or so within a minute or two, or as far up."""
+        size = self._chance.between(-0.35, 0.25)
+        self._drift_s = self._chance.whole(20, 120)
+        self._drift = size / self._drift_s
+
+    def spike(self) -> None:
+        """A price that is gone again after a few seconds."""
+        self._spike = self._chance.between(-0.15, 0.15)
+        self._spike_s = self._chance.whole(1, 6)
+
+    def stray(self) -> None:
+        """Mark and index part for a while."""
+        self._apart = self._chance.pick((-1, 1)) * self._chance.between(0.055, 0.12)
+        self._apart_s = self._chance.whole(5, 90)
+
+    def calm(self) -> None:
+        """From here on the price hardly moves."""
+        self._sigma = 0.000_02
+        self._drift = 0.0
+        self._drift_s = 1 << 30
+
+    def next(self) -> Prices:
+        """The prices of the next second."""
+        if self._drift_s <= 0:
+            self._drift_s = self._chance.whole(60, 1_200)
+            # A weak pull back keeps a long walk near where it began.
+            self._drift = self._sigma * self._chance.between(-0.12, 0.12) - self._level * 0.000_02
+        self._drift_s -= 1
+        self._level += self._drift + self._sigma * self._chance.bell()
+        level = self._level
+        if self._spike_s > 0:
+            self._spike_s -= 1
+            level += self._spike
+        mark = Decimal(round(self._start * exp(level) * 100)) * _CENT
+        if self._apart_s <= 0:
+            return Prices(mark, mark)
+        self._apart_s -= 1
+        return Prices(mark, (mark * Decimal(round(1 + self._apart, 4))).quantize(_CENT))

@@ -1,0 +1,94 @@
+"""One run of a simulation: from a seed to a verdict."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, MutableMapping
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import structlog
+
+from bot.simulation.chance import Chance
+from bot.simulation.faults import Fault, Faults, Script, ScriptedFaults
+from bot.simulation.judge import Violation
+from bot.simulation.life import Killed, own_tasks
+from bot.simulation.loop import VirtualLoop
+from bot.simulation.scenario import Scenario, scenario_of
+from bot.simulation.trace import Trace
+from bot.simulation.world import World
+
+
+class Outcome(NamedTuple):
+    """What came of a run. `digest`: the hash of its trace; `simulated_s`: with the quiet at the end."""
+
+    seed: int
+    seconds: float
+    simulated_s: float
+    digest: str
+    violation: Violation | None
+    struck: Counter[Fault]
+    transitions: Counter[str]
+    lives: int
+    orders: int
+    last_lines: tuple[str, ...]
+
+
+def simulate(
+    seed: int,
+    seconds: float,
+    *,
+    tell: Callable[[str], None] | None = None,
+    scenario: Scenario | None = None,
+    script: Script | None = None,
+    prepare: Callable[[World], None] | None = None,
+) -> Outcome:
+    """Run the world of `seed` for so many seconds, and then until it is at rest.
+
+    `tell` hears each line of the trace. `scenario` replaces the one that the seed draws; `script` replaces
+    its faults by the strikes that it names; `prepare` may arrange things in the world before it begins.
+    """
+    scenario = scenario if scenario is not None else scenario_of(seed)
+    faults = Faults(scenario.chances, Chance(seed, "faults")) if script is None else ScriptedFaults(script)
+    loop = VirtualLoop(Chance(seed, "order"))
+    loop.set_task_factory(own_tasks)
+    trace = Trace(loop, tell)
+    try:
+        with _logs_to(lambda _: None):
+            world = World(seed, scenario, faults, trace, loop)
+            if prepare is not None:
+                prepare(world)
+            loop.run_until_complete(world.run(seconds))
+        for context in loop.escaped:
+            error = context.get("exception")
+            if not isinstance(error, Killed):
+                world.judge.accuse("X", f"{context.get('message')}: {error!r}")
+    finally:
+        loop.close()
+    trace.note("end", world.judge.claims.position, world.venue.wallet)
+    return Outcome(
+        seed,
+        seconds,
+        loop.time(),
+        trace.digest,
+        world.judge.violation,
+        faults.struck,
+        world.transitions.counts,
+        world.lives,
+        len(world.judge.sends),
+        trace.last,
+    )
+
+
+@contextmanager
+def _logs_to(take: Callable[[MutableMapping[str, Any]], None]) -> Iterator[None]:
+    """Have the log's lines, and put the log back as it was."""
+
+    def processor(_: Any, __: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        take(fields)
+        raise structlog.DropEvent
+
+    before = structlog.get_config()
+    structlog.configure(processors=[processor], cache_logger_on_first_use=False)
+    try:
+        yield
+    finally:
+        structlog.configure(**before)
