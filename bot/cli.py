@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from bot import cli_compare, cli_control, cli_data, cli_examples, cli_flows, cli_study, cli_sweep
+from bot import (
+    cli_compare,
+    cli_control,
+    cli_data,
+    cli_examples,
+    cli_flows,
+    cli_simulate,
+    cli_study,
+    cli_sweep,
+)
 from bot.cli_errors import explain
 from bot.errors import UserError
 
@@ -251,6 +260,7 @@ app.command(epilog=cli_flows.FLOWS_EXAMPLE)(cli_flows.flows)
 app.command(epilog=cli_flows.CONSOLIDATE_EXAMPLE)(cli_flows.consolidate)
 app.command(epilog=cli_flows.SPLIT_EXAMPLE)(cli_flows.split)
 app.command(epilog=cli_study.BACKTEST_EXAMPLE)(cli_study.backtest)
+app.command(epilog=cli_simulate.SIMULATE_EXAMPLE)(cli_simulate.simulate)
 app.add_typer(cli_data.data, name="data")
 app.command(epilog=cli_compare.COMPARE_EXAMPLE)(cli_compare.compare)
 app.command(epilog=cli_sweep.SWEEP_EXAMPLE)(cli_sweep.sweep)

@@ -18,7 +18,7 @@ from bot.core.draws import Draw
 from bot.core.episode import Confirmation, OpenRebalance
 from bot.core.flow_records import FinalNav
 from bot.core.flows import Dealing, Flow, Receipt
-from bot.core.ledger import Ledger
+from bot.core.ledger import Basis, Ledger
 from bot.core.order_fold import now
 from bot.core.oversight import OVERSIGHT
 from bot.core.public import Public
@@ -41,6 +41,7 @@ class Book:
 
     created: rec.FundCreated | None = None
     ledger: Ledger = field(default=Ledger(ZERO))
+    basis: Basis = field(default=Basis())
     units: Decimal = ZERO
     unallocated: Usd = ZERO
     escrow: Usd = ZERO
@@ -269,6 +270,7 @@ def _reconciled(book: Book, record: rec.Reconciled) -> None:
     book.reconciled = record
     book.trades_cursor_ms = max(book.trades_cursor_ms, record.time_ms - _CLOCKS_APART_MS)
     book.recent_trades = book.recent_trades[-_REMEMBERED:]
+    book.basis = Basis(book.ledger.position, book.ledger.cost)
 
 
 def _state_changed(book: Book, record: rec.StateChanged) -> None:

@@ -53,6 +53,48 @@ class Ledger(NamedTuple):
         return self._replace(cash=self.cash + amount)
 
 
+class VenueFill(NamedTuple):
+    """One trade, as far as it moves the cost of a position: in the order of these, that is, of the venue."""
+
+    time_ms: int
+    digits: int
+    trade_id: str
+    quantity: Contracts
+    price: Price
+
+
+def venue_fill(trade_id: str, time_ms: int, quantity: Contracts, price: Price) -> VenueFill:
+    """A trade; of one instant the venue numbers them upward, and a longer number is a higher one."""
+    return VenueFill(time_ms, len(trade_id), trade_id, quantity, price)
+
+
+class Basis(NamedTuple):
+    """Position and cost when ledger and venue last agreed, and the trades since, in the venue's order.
+
+    Cash does not depend on the order of trades, but average cost does: a reduction realises what the position
+    had cost by then. News of trades may come out of order (somebody else's come last of all).
+    """
+
+    position: Contracts = ZERO
+    cost: Usd = ZERO
+    fills: tuple[VenueFill, ...] = ()
+
+    def with_trade(self, fill: VenueFill, ledger: Ledger) -> tuple["Basis", Ledger]:
+        """The basis with one more trade, and the `ledger` after it, its cost as the venue has it."""
+        if not self.fills or self.fills[-1] < fill:
+            return self._replace(fills=(*self.fills, fill)), ledger
+        after = self._replace(fills=tuple(sorted((*self.fills, fill))))
+        return after, ledger._replace(cost=after.cost_in_order())
+
+    def cost_in_order(self) -> Usd:
+        """What the position has cost after all trades, in the order in which the venue made them."""
+        position, cost = self.position, self.cost
+        for fill in self.fills:
+            cost = _cost_after(position, cost, fill.quantity, fill.price)
+            position += fill.quantity
+        return cost
+
+
 def _cost_after(position: Contracts, cost: Usd, quantity: Contracts, price: Price) -> Usd:
     """Average-cost basis: additions at their price, reductions in proportion, a reversal starts anew."""
     after = position + quantity

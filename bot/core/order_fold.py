@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from bot.core import flow_fold
 from bot.core import records as rec
 from bot.core.episode import OpenRebalance
+from bot.core.ledger import venue_fill
 from bot.core.orders import News, Order, OrderState
 from bot.core.units import ZERO, Contracts, Urgency
 
@@ -88,6 +89,8 @@ def _filled(book: "Book", record: rec.Filled) -> None:
     else:
         book.ledger = book.ledger.after_trade(record.quantity, record.price, record.fee)
     book.recent_trades = (*book.recent_trades, record.trade_id)
+    fill = venue_fill(record.trade_id, record.trade_ms, record.quantity, record.price)
+    book.basis, book.ledger = book.basis.with_trade(fill, book.ledger)
     if order is not None:
         size = abs(record.quantity)
         open_, notional = now(book), size * record.price

@@ -80,7 +80,6 @@ CHANCES: dict[Fault, float] = {
     Fault.COMMIT_FAILED: 0.001,
     Fault.COMMIT_UNSURE: 0.001,
     Fault.DISK_FULL: 0.0005,
-    Fault.TAIL_LOST: 0.1,
     Fault.KILLED_BEFORE_WRITE: 0.005,
     Fault.KILLED_AFTER_WRITE: 0.005,
     Fault.KILLED_BEFORE_SEND: 0.02,

@@ -24,6 +24,8 @@ MAX_MARK_AGE_MS = 10_000
 _IN_TURN_MS = 60
 """An order leaves in the turn that decides, or the next; a drawn order of turns takes no time at all."""
 MAX_ORDERS_PER_MINUTE = 60
+TRANSFER = "TRANSFER"
+"""What is paid in belongs to nobody in the fund until it is matched with a subscription."""
 MAX_HOURLY_NOTIONAL = 25
 LARGEST_BASIS = Decimal("0.05")
 
@@ -159,12 +161,12 @@ class Judge:
         return all(not order.is_open for order in self._venue.orders.get(cid, ()))
 
     def _judge_direction(self, request: OrderRequest) -> None:
-        position, quantity = self._venue.position, request.quantity
+        """I1: a reduction says so, and reverses nothing; by what the daemon can know of the position."""
+        position, quantity = self.claims.position, request.quantity
         if position * quantity < ZERO:
             self.expect(request.reduce_only, "I1", "a reduction is not reduce-only")
-            if position == self.claims.position:
-                self.expect(abs(quantity) <= abs(position), "I1", "a reduction would reverse the position")
-        elif position == self.claims.position:
+            self.expect(abs(quantity) <= abs(position), "I1", "a reduction would reverse the position")
+        else:
             self.expect(not request.reduce_only, "I1", "an increase is marked reduce-only")
 
     def _judge_data(self, request: OrderRequest, now_ms: int) -> None:
@@ -196,7 +198,8 @@ class Judge:
             return  # the venue moved a moment ago, and the daemon cannot know yet
         mark, after = intent.mark, venue.position + request.quantity
         fee = abs(request.quantity) * mark * self._contract.taker_fee
-        value = venue.wallet + venue.position * mark - venue.cost - fee
+        strangers = sum((item.amount for item in venue.income if item.kind == TRANSFER), start=ZERO)
+        value = venue.wallet - strangers + venue.position * mark - venue.cost - fee
         exposure = abs(after) * mark
         towards = (request.quantity > ZERO) == ((self._fund.sign > 0) == episode.increasing)
         self.expect(towards, "I1", "an order leads away from its target")
@@ -240,14 +243,14 @@ class Judge:
         return next((trade for trade in reversed(self._venue.trades) if trade.number == number), None)
 
     def at_rest(self, book: Book) -> None:
-        """When all is quiet: fills add up to the venue's position, and its wallet is the ledger's to the cent."""
+        """When all is quiet: fills add up to the position at the venue, and the wallet agrees to the cent."""
         venue, claims = self._venue, self.claims
         self.expect(
             claims.position == venue.position,
             "I3",
             f"fills add up to {claims.position}, the venue's position is {venue.position}",
         )
-        booked = book.ledger.wallet + book.unallocated
+        booked = book.wallet
         off = abs(booked - venue.wallet)
         self.expect(off < CENT, "I3", f"the wallet is {venue.wallet}, the ledger's {booked}")
         for cid in self._at_large:

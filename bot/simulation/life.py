@@ -17,7 +17,7 @@ class Life:
         """Alive."""
         self.number = number
         self.alive = True
-        self.tasks: set[asyncio.Task[Any]] = set()
+        self.tasks: dict[asyncio.Task[Any], None] = {}  # in order: a set's is that of addresses in memory
 
     def check(self) -> None:
         """The dead do nothing: every port asks first."""
@@ -27,7 +27,7 @@ class Life:
     def end(self) -> None:
         """Take every task along. What is on its way to the venue already stays on its way."""
         self.alive = False
-        for task in self.tasks:
+        for task in tuple(self.tasks):
             task.cancel()
 
 
@@ -44,6 +44,6 @@ def own_tasks(
     task = asyncio.Task(coroutine, loop=loop, **options)
     life = LIFE.get()
     if life is not None:
-        life.tasks.add(task)
-        task.add_done_callback(life.tasks.discard)
+        life.tasks[task] = None
+        task.add_done_callback(life.tasks.pop)
     return task

@@ -14,7 +14,7 @@ from decimal import Decimal
 from bot.core.book import Book, fold
 from bot.core.commands import FetchAccount
 from bot.core.engine import start
-from bot.core.events import AccountSeen, Mark, OrderReport, Park, TradesSeen
+from bot.core.events import AccountSeen, Controlled, Mark, OrderReport, Park, TradesSeen
 from bot.core.fund import Contract, Fund
 from bot.core.history import RebalanceHistory
 from bot.core.records import Control, Record
@@ -34,6 +34,7 @@ from bot.simulation.network import Network
 from bot.simulation.profile import Line, NoClient, SimulatedProfile, as_trade
 from bot.simulation.venue import Venue, VenueOrder, VenueTrade
 from bot.venue.account import AccountGateway
+from bot.venue.cash import ByHand
 from bot.venue.limiter import Limiter
 from bot.venue.profile import MarkFrame
 
@@ -136,8 +137,9 @@ class Process:
 
     def control(self, control: Control, why: str) -> None:
         """The operator's word, by HTTP or the command line."""
-        if self.runner is not None and self.alive and self.runner.failure is None:
-            self._inside(self._operations.control, self._around.fund.name, control, "operator", why)
+        runner = self.runner
+        if runner is not None and self.alive and runner.failure is None:
+            self._inside(runner.handle, Controlled(*runner.now(), control, "operator", why))
 
     def kill(self, why: Fault) -> None:
         """`kill -9`: between two turns of the loop. Nothing more happens in this process."""
@@ -179,7 +181,7 @@ class Process:
     async def _run(self) -> None:
         around = self._around
         client = NoClient()
-        gateway = AccountGateway(self._profile, client, around.contract, self._clock, self._limiter)
+        gateway = AccountGateway(self._profile, client, around.contract, self._clock, self._limiter, ByHand())
         book = fold(around.disk.records())
         wallet = ZERO if book.created is not None else await self._wallet(gateway)
         self._take_up(book, gateway, wallet)
@@ -200,7 +202,7 @@ class Process:
     async def _wallet(self, gateway: AccountGateway) -> Usd:
         while True:
             answer = await gateway.perform(FetchAccount(0))
-            if isinstance(answer, AccountSeen):
+            if isinstance(answer, AccountSeen) and answer.position == ZERO:
                 return answer.wallet
             await asyncio.sleep(5.0)
 

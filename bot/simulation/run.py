@@ -1,8 +1,9 @@
 """One run of a simulation: from a seed to a verdict."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import structlog
@@ -39,14 +40,17 @@ def simulate(
     tell: Callable[[str], None] | None = None,
     scenario: Scenario | None = None,
     script: Script | None = None,
-    prepare: Callable[[World], None] | None = None,
+    strikes: Mapping[Fault, Sequence[float]] | None = None,
 ) -> Outcome:
     """Run the world of `seed` for so many seconds, and then until it is at rest.
 
-    `tell` hears each line of the trace. `scenario` replaces the one that the seed draws; `script` replaces
-    its faults by the strikes that it names; `prepare` may arrange things in the world before it begins.
+    `tell` hears each line of the trace. `scenario` replaces the one that the seed draws. `script` replaces
+    its faults by the strikes that it names, and `strikes` gives those that have times of their own, in
+    seconds.
     """
     scenario = scenario if scenario is not None else scenario_of(seed)
+    if script is not None:
+        scenario = replace(scenario, rates={})
     faults = Faults(scenario.chances, Chance(seed, "faults")) if script is None else ScriptedFaults(script)
     loop = VirtualLoop(Chance(seed, "order"))
     loop.set_task_factory(own_tasks)
@@ -54,8 +58,9 @@ def simulate(
     try:
         with _logs_to(lambda _: None):
             world = World(seed, scenario, faults, trace, loop)
-            if prepare is not None:
-                prepare(world)
+            for fault, times_s in (strikes or {}).items():
+                for time_s in times_s:
+                    loop.call_at(time_s, world.strike, fault)
             loop.run_until_complete(world.run(seconds))
         for context in loop.escaped:
             error = context.get("exception")

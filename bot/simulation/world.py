@@ -201,7 +201,9 @@ class World:
         self._look_s = min(due)
 
     def strike(self, fault: Fault) -> None:
-        """Let a fault that has times of its own happen now."""
+        """Let a fault that has times of its own happen now, once there is a fund for it."""
+        if not self.disk.steps:
+            return
         self.faults.struck_at_its_time(fault)
         self._trace.note("fault:", fault)
         _STRIKES[fault](self)

@@ -1,10 +1,11 @@
 from decimal import Decimal
+from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.core.ledger import Ledger, real_leverage, target_position
+from bot.core.ledger import Basis, Ledger, real_leverage, target_position, venue_fill
 
 D = Decimal
 
@@ -233,3 +234,26 @@ def test_funding_and_other_income_change_cash_and_their_totals() -> None:
     fund = Ledger(D(100)).after_funding(D(-3)).after_other_income(D(5))
     assert (fund.cash, fund.funding, fund.other_income) == (D(102), D(-3), D(5))
     assert fund.wallet == 102
+
+
+venue_trades = st.lists(
+    st.tuples(st.integers(-500, 500).filter(bool), st.integers(9_000, 11_000)), min_size=1, max_size=12
+)
+
+
+@given(venue_trades, st.randoms())
+def test_the_cost_of_a_position_does_not_hang_on_the_order_of_news(
+    moves: list[tuple[int, int]], shuffle: Random
+) -> None:
+    """Trades that are heard of in any order leave the cost, and so the wallet, that the venue has."""
+    numbered = [(str(i + 1), i // 3, D(size) / 1000, D(price)) for i, (size, price) in enumerate(moves)]
+    at_venue = Ledger(D(0))
+    for _, _, quantity, price in numbered:
+        at_venue = at_venue.after_trade(quantity, price, D(0))
+    shuffle.shuffle(numbered)
+    heard, basis = Ledger(D(0)), Basis()
+    for trade_id, time_ms, quantity, price in numbered:
+        heard = heard.after_trade(quantity, price, D(0))
+        basis, heard = basis.with_trade(venue_fill(trade_id, time_ms, quantity, price), heard)
+    assert abs(heard.wallet - at_venue.wallet) < D("1e-9")
+    assert heard.position == at_venue.position

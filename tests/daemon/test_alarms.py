@@ -61,3 +61,15 @@ async def test_the_earliest_wake_is_the_least_that_is_wanted(desk: Desk) -> None
     runner = await desk.opened()
     assert earliest([Desk().runner()]) is None
     assert earliest([Desk().runner(), runner]) == runner.state.wake_ms
+
+
+async def test_a_fund_that_has_stopped_is_not_woken_any_more(desk: Desk) -> None:
+    """It does nothing when woken, so its time would be past for ever, and its alarm ring without end."""
+    runner = await desk.opened()
+    assert runner.state.wake_ms is not None
+    alarms = WallAlarms()
+    alarms.changed(runner)
+    runner.failure = "the disk is full"
+    alarms.changed(runner)
+    assert alarms._timers == {}
+    assert earliest([runner]) is None

@@ -32,7 +32,13 @@ BANS = (
     Ban(
         ("random.*", "numpy.random.*"),
         "bot.daemon.draws for secrets, a keyed hash for what must repeat",
-        ("bot/exchange/flow.py", "bot/exchange/prices/scenarios.py", "bot/study/simulate.py", "tests/*"),
+        (
+            "bot/exchange/flow.py",
+            "bot/exchange/prices/scenarios.py",
+            "bot/simulation/chance.py",
+            "bot/study/simulate.py",
+            "tests/*",
+        ),
     ),
     Ban(
         ("secrets.*", "os.urandom", "uuid.*"),
