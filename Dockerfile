@@ -1,12 +1,14 @@
 # Paper mode as it is; testnet or live by environment alone:
 #   docker build -t inband . && docker run --init -p 127.0.0.1:8080:8080 -v inband:/data inband
+# backtest, compare, sweep, data and leakage need more libraries: --build-arg LOCK=study
 ARG BASE=docker.io/library/python:3.13-slim
 
 FROM ${BASE} AS builder
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 RUN python3 -m venv /opt/venv
-COPY config/runtime.lock /build/runtime.lock
-RUN /opt/venv/bin/python -m pip install --no-deps --require-hashes -r /build/runtime.lock
+ARG LOCK=runtime
+COPY config/${LOCK}.lock /build/chosen.lock
+RUN /opt/venv/bin/python -m pip install --no-deps --require-hashes -r /build/chosen.lock
 COPY bot /app/bot
 COPY strategies /app/strategies
 COPY config /app/config

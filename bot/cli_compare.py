@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from bot.cli_study import Data, FundingFile, Json, study_errors
+from bot.cli_study import OUTPUT, Data, FundingFile, Json, study_errors
 
 COMPARE_EXAMPLE = "Example: python3 -m bot compare --data prices.csv.gz --funding funding.csv.gz"
 
@@ -27,7 +27,7 @@ def compare(  # noqa: PLR0913 - each argument is an option
     resamples: Annotated[int, typer.Option(help="Bootstrap paths of each kind.")] = 200,
     block_days: Annotated[float, typer.Option(help="Mean length of a bootstrap block, in days.")] = 10.0,
     seed: Annotated[int, typer.Option(help="Seed of everything random.", min=0)] = 0,
-    report: Annotated[Path, typer.Option(help="The report, one HTML file.")] = Path("data/compare.html"),
+    report: Annotated[Path, typer.Option(help="The report, one HTML file.")] = OUTPUT / "compare.html",
     as_json: Json = False,
 ) -> int:
     """Compare strategic with interval rebalancing, recenter and corridor, UP and DOWN, on the same data."""
@@ -37,11 +37,13 @@ def compare(  # noqa: PLR0913 - each argument is an option
         from bot.study.compare import compare as run
         from bot.study.contenders import Terms
         from bot.study.report.compare_page import compare_page
+        from bot.study.report.page import claim
         from bot.study.runs import load_series
 
         effort = Effort(target_seeds, starts, resamples, block_days, seed)
         terms = Terms(capital, fee_bps, slippage_bps, lot or None, band, target)
         series = load_series(data, funding)
+        claim(report)
         with step_by_step("comparing", effort.steps) as tell:
             found = run(series, terms, effort, tell)
         compare_page(found).write(report)

@@ -1,9 +1,11 @@
 """The study's commands: options in, results out. Each imports the study when it runs, and no more of it."""
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -19,6 +21,8 @@ Data = Annotated[
 FundingFile = Annotated[
     str | None, typer.Option(help="Funding rates: CSV, CSV.gz or Parquet with timestamp,rate.")
 ]
+OUTPUT = Path(os.environ.get("INBAND_DATA_DIR", "data"))
+"""Where reports go that are told no other place."""
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 BACKTEST_EXAMPLE = """Example: python3 -m bot backtest --data prices.csv.gz --band 1.5 3 --fee-bps 5 --json
@@ -111,7 +115,10 @@ def study_errors(command: str) -> Iterator[None]:
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in _LIBRARIES:
             raise
-        remedy = "install inband[study], or start from a clone by python3 -m bot"
+        remedy = (
+            "install inband[study], start from a clone by python3 -m bot, "
+            "or build the image with --build-arg LOCK=study"
+        )
         raise UserError(f"{command}: needs {error.name}, which is not installed; {remedy}") from error
     except UserError as error:
         name = getattr(error, "name", None)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from bot.cli_study import Json, study_errors
+from bot.cli_study import OUTPUT, Json, study_errors
 
 SWEEP_EXAMPLE = """Example: python3 -m bot sweep --data prices.csv.gz --grid target=1.8:2.6:5 --held-out 0.5
 
@@ -73,7 +73,7 @@ def sweep(  # noqa: PLR0913 - each argument is an option
     seed: Seed = 0,
     workers: Workers = None,
     scheduler: Scheduler = None,
-    out: Out = Path("data/sweep"),
+    out: Out = OUTPUT / "sweep",
     as_json: Json = False,
 ) -> int:
     """Try parameters over past or made-up prices; a sweep that was stopped goes on where it was."""

@@ -50,7 +50,15 @@ def test_packages_are_installed_by_hash() -> None:
     installs = [rest for word, rest in instructions() if word == "RUN" and "pip install" in rest]
     assert len(installs) == 1
     assert "--require-hashes" in installs[0]
-    assert "runtime.lock" in installs[0]
+    assert "-r /build/chosen.lock" in installs[0]
+    assert ("COPY", "config/${LOCK}.lock /build/chosen.lock") in instructions()
+
+
+def test_the_image_is_the_daemons_and_may_be_the_studys() -> None:
+    """Both locks exist; the argument is the remedy that `backtest` names in the small image."""
+    assert ("ARG", "LOCK=runtime") in instructions()
+    assert all((REPOSITORY / "config" / f"{lock}.lock").is_file() for lock in ("runtime", "study"))
+    assert "--build-arg LOCK=study" in (REPOSITORY / "bot" / "cli_study.py").read_text()
 
 
 def test_the_user_has_no_rights() -> None:

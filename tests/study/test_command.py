@@ -2,6 +2,8 @@
 
 import io
 import json
+import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ import pytest
 from bot.cli import invoke
 from tests.study.builders import MIDNIGHT_MS, MINUTE_MS, random_walk
 
+ROOT = Path(__file__).resolve().parents[2]
 OWN_STRATEGY = """
 from dataclasses import dataclass
 from typing import ClassVar
@@ -195,3 +198,31 @@ def test_a_bad_file_is_refused_by_its_line(tmp_path: Path, capsys: pytest.Captur
     file = tmp_path / "prices.csv"
     file.write_text(f"timestamp,close\n{MIDNIGHT_MS},100\n{MIDNIGHT_MS},101\n")
     assert "prices.csv line 3: timestamp" in refusal(capsys, "--data", str(file))
+
+
+@pytest.mark.parametrize(
+    ("library", "arguments"),
+    [
+        ("numpy", ["backtest", "--data", "prices.csv"]),
+        ("numba", ["compare", "--data", "prices.csv"]),
+        ("plotly", ["compare", "--data", "prices.csv"]),
+    ],
+)
+def test_an_environment_without_the_studys_libraries_says_so(
+    prices: str, library: str, arguments: list[str]
+) -> None:
+    """In one line with the remedies, the image's among them; the work is not begun."""
+    absent = f"import sys; sys.modules[{library!r}] = None; sys.argv = ['bot', *{arguments}]"
+    run = "import runpy; runpy.run_module('bot', run_name='__main__', alter_sys=True)"
+    result = subprocess.run(
+        [sys.executable, "-c", f"{absent}; {run}"],
+        cwd=Path(prices).parent,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )
+    assert result.returncode == 2
+    (line,) = result.stderr.splitlines()
+    assert library in line
+    assert "install inband[study]" in line

@@ -106,22 +106,34 @@ class Page:
 
     def write(self, path: Path) -> None:
         """Write the file, and its folder where that is missing. Raises StudyError."""
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(self.html(), "utf-8")
-        except OSError as error:
-            raise StudyError(
-                f"report {path}: cannot be written: {error.strerror or error}; name another file"
-            ) from error
+        claim(path)
+        path.write_text(self.html(), "utf-8")
+
+
+def claim(path: Path) -> None:
+    """See that a report can be written there, before the work for it is done. Raises StudyError."""
+    _plotly_folder()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a", encoding="utf-8"):
+            pass
+    except OSError as error:
+        raise StudyError(
+            f"report {path}: cannot be written: {error.strerror or error}; name another file"
+        ) from error
 
 
 def plotly_js() -> str:
     """The library that draws the charts, from the installed package; plotly itself is not imported."""
+    return (_plotly_folder() / "package_data" / "plotly.min.js").read_text("utf-8")
+
+
+def _plotly_folder() -> Path:
     found = find_spec("plotly")
     folders = found.submodule_search_locations if found else None
     if not folders:
         raise StudyError("report: plotly is not installed; install inband[study]")
-    return (Path(folders[0]) / "package_data" / "plotly.min.js").read_text("utf-8")
+    return Path(folders[0])
 
 
 def _js(value: object) -> str:
