@@ -9,6 +9,7 @@ from pathlib import Path
 from bot.journal.errors import DataDirUnusable
 from bot.journal.files import PRIVATE, sync_folder
 from bot.journal.lock import DataDirLock
+from bot.journal.mark import MARK_FILE
 
 
 def archive(data_dir: Path, names: Sequence[str], now: datetime) -> Path | None:
@@ -22,7 +23,8 @@ def archive(data_dir: Path, names: Sequence[str], now: datetime) -> Path | None:
         DataDirUnusable: they cannot be moved.
     """
     with DataDirLock(data_dir):
-        present = [data_dir / name for name in names if (data_dir / name).exists()]
+        # The mark goes first: it must never stay behind without the journal that it speaks of.
+        present = [data_dir / name for name in (MARK_FILE, *names) if (data_dir / name).exists()]
         if not present:
             return None
         folder = data_dir / "archive" / f"{now:%Y%m%dT%H%M%S}.{now.microsecond // 1000:03d}Z"

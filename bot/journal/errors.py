@@ -38,9 +38,24 @@ class JournalNewer(JournalError):
     """A newer version of Inband wrote this journal."""
 
 
+class JournalOlder(JournalError):
+    """An older version of Inband wrote this journal: `db upgrade` brings its tables up to date."""
+
+
 class JournalCorrupt(JournalError):
     """The stored bytes are not what was written."""
 
 
+class JournalRolledBack(JournalCorrupt):
+    """The journal lacks what was durable once: it is older than this data directory remembers, or gone."""
+
+
 class JournalUnavailable(JournalError):
-    """The disk refused a read or a write. After a refused write it stays shut."""
+    """The disk or the server refused a read or a write. After a refused write it stays shut."""
+
+
+class JournalLost(JournalUnavailable):
+    """The connection ended, or another process took the account over: nothing may be sent any more.
+
+    An append that ends so may yet be durable: only reading it back on a new connection tells.
+    """

@@ -13,6 +13,23 @@ class Identity(NamedTuple):
     venue: str
 
 
+class StoredProjection(NamedTuple):
+    """What a fund's records up to `position` folded to, as bytes; `version` names the code that folded."""
+
+    version: str
+    position: int
+    content: bytes
+
+
+class Owner(NamedTuple):
+    """Who sends for an account; times are wall time, `silent_s` how long ago it last showed that it lives."""
+
+    account: str
+    holder: str
+    since_ms: int
+    silent_s: float
+
+
 class JournalReader(Protocol):
     """Records, as far as they were durable when asked."""
 
@@ -23,14 +40,23 @@ class JournalReader(Protocol):
     def funds(self) -> tuple[str, ...]:
         """Names of the funds that have records, in alphabetical order."""
 
-    def read(self, fund: str) -> Iterator[Record]:
-        """The fund's records in the order they were appended.
+    def read(self, fund: str, after: int = 0) -> Iterator[Record]:
+        """The fund's records in the order they were appended, those after position `after`.
 
         Raises:
             JournalCorrupt: a record is not what was written.
             JournalNewer: a record is of a kind that this version does not know.
             JournalUnavailable: the store cannot be read now.
         """
+
+    def position(self, fund: str) -> int:
+        """Where the fund's last record stands; positions grow, and 0 is before the first."""
+
+    def projection(self, fund: str, name: str) -> StoredProjection | None:
+        """What `Journal.keep` kept; None if it kept nothing, or what is no longer sound."""
+
+    def owners(self) -> tuple[Owner, ...]:
+        """Who sends for which account, where several hosts may share the journal."""
 
     def close(self) -> None:
         """Let go of the store; may be called twice."""
@@ -47,3 +73,9 @@ class Journal(JournalReader, Protocol):
         Raises:
             JournalUnavailable: they may not be durable: send nothing. Every later append is refused.
         """
+
+    def keep(self, fund: str, name: str, projection: StoredProjection) -> None:
+        """Keep a projection in place of an earlier one of that name; it can always be made again."""
+
+    def owned(self) -> bool:
+        """Whether nobody else can have begun to send for the accounts: to be asked right before a send."""

@@ -1,35 +1,67 @@
-"""The tables of the SQLite journal, and how older ones become today's. All its data definition is here."""
+"""The tables of the journal, in both databases, by revision. All its data definition is here.
 
-import sqlite3
-from collections.abc import Sequence
+Alembic runs these statements (`bot/journal/migrations`); a new SQLite journal is made from them directly,
+because importing alembic takes longer than the whole rest of a first start may.
+"""
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (
-    (
-        "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
-        # time_ms: market time; wall_ms: wall time; body: JSON of open fields; sealed: the rest, encrypted;
-        # crc: CRC-32 of the row, because SQLite itself does not notice a changed byte inside one.
-        """CREATE TABLE record (seq INTEGER PRIMARY KEY, fund TEXT NOT NULL, kind TEXT NOT NULL,
-           time_ms INTEGER NOT NULL, wall_ms INTEGER NOT NULL, body TEXT NOT NULL, sealed BLOB,
-           crc INTEGER NOT NULL)""",
-        "CREATE INDEX record_by_fund ON record (fund)",
-        """CREATE TRIGGER record_is_never_updated BEFORE UPDATE ON record
-           BEGIN SELECT raise(ABORT, 'records are never changed'); END""",
-        """CREATE TRIGGER record_is_never_deleted BEFORE DELETE ON record
-           BEGIN SELECT raise(ABORT, 'records are never deleted'); END""",
-    ),
+from typing import Literal, TypeAlias
+
+Dialect: TypeAlias = Literal["sqlite", "postgresql"]
+
+VERSION_TABLE = "alembic_version"
+CREATE_VERSION_TABLE = f"CREATE TABLE {VERSION_TABLE} (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"
+
+_SQLITE_1 = (
+    "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+    # time_ms: market time; wall_ms: wall time; body: JSON of open fields; sealed: the rest, encrypted;
+    # crc: CRC-32 of the row, because SQLite itself does not notice a changed byte inside one.
+    """CREATE TABLE record (seq INTEGER PRIMARY KEY, fund TEXT NOT NULL, kind TEXT NOT NULL,
+       time_ms INTEGER NOT NULL, wall_ms INTEGER NOT NULL, body TEXT NOT NULL, sealed BLOB,
+       crc INTEGER NOT NULL)""",
+    "CREATE INDEX record_by_fund ON record (fund)",
+    """CREATE TRIGGER record_is_never_updated BEFORE UPDATE ON record
+       BEGIN SELECT raise(ABORT, 'records are never changed'); END""",
+    """CREATE TRIGGER record_is_never_deleted BEFORE DELETE ON record
+       BEGIN SELECT raise(ABORT, 'records are never deleted'); END""",
 )
-"""Statements by version: the first tuple leads from an empty file to version 1, the next to 2, and so on."""
 
+_SQLITE_2 = (
+    # What the records up to `position` fold to, sealed as a whole; `version` names the code that folded.
+    """CREATE TABLE projection (fund TEXT NOT NULL, name TEXT NOT NULL, version TEXT NOT NULL,
+       position INTEGER NOT NULL, sealed BLOB NOT NULL, PRIMARY KEY (fund, name))""",
+    # Programs from before alembic go by this number, and refuse a newer one.
+    "PRAGMA user_version = 2",
+)
 
-def version(connection: sqlite3.Connection) -> int:
-    """The version of the stored tables; 0 for an empty file."""
-    (stored,) = connection.execute("PRAGMA user_version").fetchone()
-    return int(stored)
+_POSTGRESQL_1 = (
+    "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
+    # As in SQLite, but for `number`: it counts each fund's own records, without gaps, because several hosts
+    # may write funds of their own. Two writers of one fund collide here, if all else should fail.
+    """CREATE TABLE record (fund TEXT NOT NULL, number BIGINT NOT NULL, kind TEXT NOT NULL,
+       time_ms BIGINT NOT NULL, wall_ms BIGINT NOT NULL, body TEXT NOT NULL, sealed BYTEA,
+       crc BIGINT NOT NULL, PRIMARY KEY (fund, number))""",
+    """CREATE FUNCTION record_is_permanent() RETURNS trigger LANGUAGE plpgsql AS
+       $$ BEGIN RAISE EXCEPTION 'records are never changed or deleted'; END $$""",
+    """CREATE TRIGGER record_is_never_changed BEFORE UPDATE OR DELETE OR TRUNCATE ON record
+       FOR EACH STATEMENT EXECUTE FUNCTION record_is_permanent()""",
+)
 
+_POSTGRESQL_2 = (
+    """CREATE TABLE projection (fund TEXT NOT NULL, name TEXT NOT NULL, version TEXT NOT NULL,
+       position BIGINT NOT NULL, sealed BYTEA NOT NULL, PRIMARY KEY (fund, name))""",
+    # Who may send for an account. `epoch` grows with each owner: an append names its own, and fails when
+    # there has been another since. `beat_at`: when the owner last showed that it lives, by this database's
+    # clock. backend_pid and backend_start: its session, which a successor ends.
+    """CREATE TABLE owner (account TEXT PRIMARY KEY, epoch BIGINT NOT NULL, holder TEXT NOT NULL,
+       backend_pid INTEGER NOT NULL, backend_start TIMESTAMPTZ NOT NULL, since TIMESTAMPTZ NOT NULL,
+       beat_at TIMESTAMPTZ NOT NULL) WITH (fillfactor = 50)""",
+)
 
-def migrate(connection: sqlite3.Connection, migrations: Sequence[Sequence[str]] = MIGRATIONS) -> None:
-    """Bring the tables up to date, in the caller's transaction. Newer ones are the caller's to refuse."""
-    for number, statements in enumerate(migrations[version(connection) :], version(connection) + 1):
-        for statement in statements:
-            connection.execute(statement)
-        connection.execute(f"PRAGMA user_version = {number}")
+STATEMENTS: dict[Dialect, dict[str, tuple[str, ...]]] = {
+    "sqlite": {"0001": _SQLITE_1, "0002": _SQLITE_2},
+    "postgresql": {"0001": _POSTGRESQL_1, "0002": _POSTGRESQL_2},
+}
+"""What leads from the revision before to each; in order."""
+
+REVISIONS = tuple(STATEMENTS["sqlite"])
+HEAD = REVISIONS[-1]

@@ -8,6 +8,7 @@ from bot.core.records import Record
 from bot.journal.journal import Identity
 from bot.journal.sqlite import SqliteJournal, open_journal
 from bot.testing import Lab
+from tests.support.postgres import PostgresServer
 
 PAPER = Identity("paper", "binanceusdm@paper")
 
@@ -16,6 +17,13 @@ PAPER = Identity("paper", "binanceusdm@paper")
 def data_dir(tmp_path: Path) -> Path:
     """A folder that does not exist yet."""
     return tmp_path / "data"
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL server for all tests of this process that need one."""
+    with PostgresServer() as server:
+        yield server
 
 
 @pytest.fixture

@@ -1,0 +1,389 @@
+"""The journal in PostgreSQL: a row per record, each append one statement, durable when it is answered."""
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+
+import psycopg
+
+from bot.core.records import Record
+from bot.journal import pg_owner, schema
+from bot.journal.errors import (
+    JournalError,
+    JournalKeyError,
+    JournalLost,
+    JournalMismatch,
+    JournalOlder,
+    NoJournal,
+)
+from bot.journal.journal import Identity, Owner, StoredProjection
+from bot.journal.keys import parse_key
+from bot.journal.lock import DataDirLock
+from bot.journal.mark import HighWaterMark
+from bot.journal.pg_owner import Lease
+from bot.journal.pg_session import Session, boot_s, shown, translated, unavailable
+from bot.journal.rows import Row, Wording, to_records, to_row
+from bot.journal.sealing import Sealer, SealError
+from bot.journal.sqlite_file import new_meta, refuse_other_key
+
+_PAGE = 5_000
+_PAGE_OF_ROWS = """SELECT number, convert_to(kind, 'UTF8'), time_ms, wall_ms, convert_to(body, 'UTF8'),
+                   sealed, crc FROM record WHERE fund = %s AND number > %s ORDER BY number LIMIT 5000"""
+_FUNDS = """WITH RECURSIVE known(name) AS (
+                SELECT min(fund) FROM record
+                UNION ALL SELECT (SELECT min(fund) FROM record WHERE fund > name) FROM known
+                WHERE name IS NOT NULL
+            ) SELECT name FROM known WHERE name IS NOT NULL"""
+# The account's row is taken before the record is written: an append waits for a successor that is taking the
+# account over, and then finds another epoch; a successor waits for an append, and then reads it.
+_APPEND = """
+    WITH mine AS (UPDATE owner SET beat_at = clock_timestamp() WHERE account = %s AND epoch = %s RETURNING 1)
+    INSERT INTO record (fund, number, kind, time_ms, wall_ms, body, sealed, crc)
+    SELECT %s, r.* FROM mine, unnest(%s::bigint[], %s::text[], %s::bigint[], %s::bigint[], %s::text[],
+                                     %s::bytea[], %s::bigint[]) AS r"""
+_KEEP = """INSERT INTO projection (fund, name, version, position, sealed) VALUES (%s, %s, %s, %s, %s)
+           ON CONFLICT (fund, name) DO UPDATE SET version = excluded.version, position = excluded.position,
+           sealed = excluded.sealed"""
+
+
+class PostgresReader:
+    """Reads a journal, beside its writers or without one. See `JournalReader`."""
+
+    def __init__(self, url: str, session: Session, sealer: Sealer, identity: Identity) -> None:
+        self._url = url
+        self._session = session
+        self._sealer = sealer
+        self._identity = identity
+
+    @property
+    def identity(self) -> Identity:
+        """The mode and venue the journal belongs to."""
+        return self._identity
+
+    def funds(self) -> tuple[str, ...]:
+        """Names of the funds that have records, in alphabetical order."""
+        with translated(self._url):
+            return tuple(sorted(name for (name,) in self._session.rows(_FUNDS)))
+
+    def read(self, fund: str, after: int = 0) -> Iterator[Record]:
+        """The fund's records in order; see `JournalReader.read`."""
+        yield from to_records(self._sealer, fund, self.rows(fund, after), wording(self._url))
+
+    def rows(self, fund: str, after: int = 0) -> Iterator[Row]:
+        """The fund's records as they are stored, unchecked but for their numbers, which leave none out."""
+        while True:
+            with translated(self._url), self._session.unhurried():
+                page = self._session.rows(_PAGE_OF_ROWS, (fund, after))
+            for number, *rest in page:
+                if number != after + 1:
+                    raise wording(self._url).corrupt(f"record {after + 1} of {fund} is missing")
+                after = number
+                yield Row(number, *rest)
+            if len(page) < _PAGE:
+                return
+
+    def position(self, fund: str) -> int:
+        """How many records the fund has."""
+        with translated(self._url):
+            found = self._session.row("SELECT max(number) FROM record WHERE fund = %s", (fund,))
+        return found[0] or 0
+
+    def projection(self, fund: str, name: str) -> StoredProjection | None:
+        """See `JournalReader.projection`."""
+        with translated(self._url):
+            found = self._session.row(
+                "SELECT version, position, sealed FROM projection WHERE fund = %s AND name = %s", (fund, name)
+            )
+        if not found:
+            return None
+        version, position, sealed = found
+        try:
+            content = self._sealer.unseal(sealed, fund, f"projection {name}", position)
+        except SealError:
+            return None
+        return StoredProjection(version, position, content)
+
+    def owners(self) -> tuple[Owner, ...]:
+        """Who sends for which account, or was the last to do so."""
+        with translated(self._url):
+            return pg_owner.owners(self._session)
+
+    def close(self) -> None:
+        """Let go of the session; may be called twice."""
+        self._session.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class PostgresJournal(PostgresReader):
+    """The one writer of its accounts, from `open_journal` until `close` or until they are lost."""
+
+    def __init__(
+        self, parts: "Waiting", lease: Lease, accounts: Mapping[str, str], before: tuple[Owner, ...]
+    ) -> None:
+        super().__init__(parts.url, parts.session, parts.sealer, parts.identity)
+        self.taken_from = before
+        self._parts = parts
+        self._lease = lease
+        self._accounts = accounts
+        self._failure: str | None = None
+        self._numbers = {fund: self.position(fund) for fund in accounts}
+
+    def append(self, fund: str, records: Sequence[Record], wall_ms: int) -> None:
+        """Append the records of one step, durably and all or none; see `Journal.append`."""
+        if self._failure is not None:
+            raise JournalLost(self._failure)
+        if not records:
+            return
+        first = self._numbers[fund] + 1
+        rows = [to_row(self._sealer, fund, record, wall_ms, first + i) for i, record in enumerate(records)]
+        account = self._accounts[fund]
+        columns = (
+            [row.position for row in rows],
+            [row.kind.decode() for row in rows],
+            [row.time_ms for row in rows],
+            [row.wall_ms for row in rows],
+            [row.body.decode() for row in rows],
+            [row.sealed for row in rows],
+            [row.crc for row in rows],
+        )
+        asked_s = boot_s()
+        try:
+            written = self._session.count(_APPEND, (account, self._lease.epochs[account], fund, *columns))
+        except psycopg.errors.UniqueViolation:
+            raise self._lost(f"another process has written records of {fund}") from None
+        except (psycopg.Error, OSError) as error:
+            # Nobody knows whether it was committed: a later start reads it back before anything is sent.
+            raise self._lost(unavailable(self._url, error)) from error
+        if written != len(rows):
+            raise self._lost(f"account {account} was taken over by another process")
+        self._numbers[fund] = rows[-1].position
+        self._lease.renewed(asked_s)
+        self._parts.mark.rise(fund, rows[-1].position, rows[-1].crc)
+
+    def _lost(self, why: str) -> JournalLost:
+        self._failure = why
+        self._session.close()
+        return JournalLost(why)
+
+    def keep(self, fund: str, name: str, projection: StoredProjection) -> None:
+        """Keep a projection; see `Journal.keep`."""
+        version, position, content = projection
+        sealed = self._sealer.seal(content, fund, f"projection {name}", position)
+        with translated(self._url):
+            self._session.count(_KEEP, (fund, name, version, position, sealed))
+
+    def owned(self) -> bool:
+        """Whether the lease lasts: nobody can have taken the accounts over."""
+        return self._failure is None and self._lease.valid()
+
+    @property
+    def failure(self) -> str | None:
+        """Why the accounts are lost; None while they are ours."""
+        return self._failure
+
+    def beat(self) -> None:
+        """Show that this process lives: to be called every `BEAT_EVERY_S`. Sets `failure` if that fails."""
+        if self._failure is not None:
+            return
+        try:
+            if not self._lease.beat():
+                self._lost("an account was taken over by another process")
+        except psycopg.Error as error:
+            self._lost(unavailable(self._url, error))
+
+    def fileno(self) -> int:
+        """The socket, which becomes readable when the server ends the session; -1 once it is closed."""
+        return -1 if self._session.closed else self._session.fileno()
+
+    def look(self) -> None:
+        """Take in what the server has said unasked, if only that the session is over."""
+        if self._failure is None:
+            try:
+                self._session.pgconn.consume_input()
+            except psycopg.Error as error:
+                self._lost(unavailable(self._url, error))
+
+    def close(self) -> None:
+        """Leave the accounts to whoever waits, and let go of everything; may be called twice."""
+        if not self._session.closed:
+            with contextlib.suppress(psycopg.Error):  # the session ends now, whatever comes of it
+                self._lease.resign()
+        self._parts.close()
+
+
+class Waiting:
+    """A journal of which the accounts may still belong to another process. See `open_journal`."""
+
+    def __init__(self, url: str, data_dir: Path, sealer: Sealer, accounts: Mapping[str, str]) -> None:
+        self.url = url
+        self.sealer = sealer
+        self.identity = Identity("", "")
+        self._accounts = accounts
+        self._holder = pg_owner.new_holder()
+        with contextlib.ExitStack() as undo:
+            self._lock = undo.enter_context(DataDirLock(data_dir))
+            self.mark = undo.enter_context(contextlib.closing(HighWaterMark(data_dir)))
+            self.session = Session.open(url, f"inband {self._holder}")
+            undo.pop_all()
+
+    def prepare(self, identity: Identity, wall_ms: int) -> None:
+        """Make a new journal in an empty database; refuse one that is not ours, or not sound."""
+        self.identity = identity
+        with translated(self.url):
+            stored = revision(self.session)
+            refuse_newer(self.url, stored)
+            if stored is None:
+                _begin(self.url, self.session, self.sealer, identity, wall_ms)
+            elif stored != schema.HEAD:
+                raise older(self.url)
+            meta = read_meta(self.url, self.session)
+        if meta.owner != identity:
+            raise _mismatch(self.url, meta.owner, identity)
+        refuse_other_key(self.sealer, meta.key_check, shown(self.url))
+
+    def claim(self) -> PostgresJournal | None:
+        """The journal, once all accounts are ours; None while another process has one of them.
+
+        Raises:
+            JournalCorrupt: it has lost records.
+            JournalUnavailable: the server is gone; this object is of no more use.
+        """
+        with translated(self.url):
+            claimed = pg_owner.claim(self.session, tuple(self._accounts.values()), self._holder)
+            self.before = claimed.before
+            if claimed.epochs is None:
+                return None
+            refuse_damaged(self.url, self.session)
+            self.mark.refuse_rolled_back(self._crc_at, shown(self.url))
+            lease = Lease(self.session, self._holder, claimed.epochs)
+        return PostgresJournal(self, lease, self._accounts, claimed.before)
+
+    def _crc_at(self, fund: str, position: int) -> int | None:
+        found = self.session.row("SELECT crc FROM record WHERE fund = %s AND number = %s", (fund, position))
+        return found[0] if found else None
+
+    def close(self) -> None:
+        """Let go of everything; may be called twice."""
+        self.session.close()
+        self.mark.close()
+        self._lock.release()
+
+
+def open_reader(url: str, key: str | None) -> PostgresReader:
+    """Open the journal for reading only, whoever writes it; raises as `sqlite.open_reader`."""
+    session = Session.open(url, "inband reader")
+    with contextlib.ExitStack() as undo, translated(url):
+        undo.callback(session.close)
+        session.count("SET default_transaction_read_only = on")
+        refuse_unreadable(url, revision(session))
+        meta = read_meta(url, session)
+        sealer = Sealer(key_of(key))
+        refuse_other_key(sealer, meta.key_check, shown(url))
+        undo.pop_all()
+    return PostgresReader(url, session, sealer, meta.owner)
+
+
+def key_of(key: str | None) -> bytes:
+    """The key that several hosts share. Raises `JournalKeyError` where none is given."""
+    if key is None:
+        raise JournalKeyError(
+            "INBAND_JOURNAL_KEY: not set, and a journal in PostgreSQL needs it; make one with "
+            "`openssl rand -hex 32`, and give it to every host"
+        )
+    return parse_key(key, "INBAND_JOURNAL_KEY")
+
+
+def revision(session: Session) -> str | None:
+    """The revision of the stored tables; None for a database without them."""
+    if session.row("SELECT to_regclass('alembic_version')") == (None,):
+        return None
+    found = session.row("SELECT version_num FROM alembic_version")
+    return str(found[0]) if found else None
+
+
+def refuse_damaged(url: str, session: Session) -> None:
+    """Raise `JournalCorrupt` where a record is missing between others."""
+    with session.unhurried():
+        gaps = session.rows(
+            "SELECT fund, count(*), max(number) FROM record GROUP BY fund HAVING count(*) <> max(number)"
+        )
+    for fund, count, last in gaps:
+        raise wording(url).corrupt(f"{last} records of {fund} were written, {count} are there")
+
+
+def refuse_unreadable(url: str, stored: str | None) -> None:
+    """Raise the error that a revision other than today's calls for."""
+    if stored is None:
+        raise NoJournal(f"no journal in {shown(url)} yet: start the daemon, or check INBAND_DATABASE_URL")
+    refuse_newer(url, stored)
+    if stored != schema.HEAD:
+        raise older(url)
+
+
+def refuse_newer(url: str, stored: str | None) -> None:
+    """Raise `JournalNewer` for a revision that this program does not know."""
+    if stored is not None and stored not in schema.REVISIONS:
+        raise wording(url).newer(f"its revision is {stored}, this program knows {schema.HEAD}")
+
+
+def older(url: str) -> JournalError:
+    """Its tables are to be brought up to date."""
+    return JournalOlder(
+        f"the journal in {shown(url)} is of an older version of Inband: stop every daemon on it, and bring "
+        "it up to date with `python3 -m bot db upgrade`"
+    )
+
+
+class Meta(NamedTuple):
+    """What a journal says of itself."""
+
+    owner: Identity
+    key_check: bytes
+
+
+def read_meta(url: str, session: Session) -> Meta:
+    """What the database says of itself."""
+    stored: dict[str, Any] = dict(session.rows("SELECT name, value FROM meta"))
+    try:
+        return Meta(Identity(stored["mode"], stored["venue"]), bytes.fromhex(stored["key_check"]))
+    except (KeyError, ValueError) as error:
+        raise wording(url).corrupt("it does not say what it belongs to") from error
+
+
+def sqlalchemy_url(url: str) -> str:
+    """The address as SQLAlchemy spells it."""
+    return "postgresql+psycopg://" + url.partition("://")[2]
+
+
+def _begin(url: str, session: Session, sealer: Sealer, identity: Identity, wall_ms: int) -> None:
+    from bot.journal.upgrade import upgrade_tables  # noqa: PLC0415 - alembic takes long to import
+
+    # Two first starts at once: the second waits here, and then finds everything made.
+    with session.unhurried(), session.transaction():
+        session.row("SELECT pg_advisory_xact_lock(hashtextextended('inband: making tables', 0))")
+        if revision(session) is None:
+            upgrade_tables(sqlalchemy_url(url), None, new_meta(sealer, identity, wall_ms))
+
+
+def _mismatch(url: str, owner: Identity, asked: Identity) -> JournalError:
+    return JournalMismatch(
+        f"the journal in {shown(url)} belongs to mode {owner.mode} on {owner.venue}, not to {asked.mode} on "
+        f"{asked.venue}: set another INBAND_DATABASE_URL"
+    )
+
+
+def wording(url: str) -> Wording:
+    """How errors name a database, and what they advise."""
+    return Wording(
+        f"the journal in {shown(url)}",
+        "stop every daemon on it, and put a backup back with `python3 -m bot db restore FILE`",
+    )

@@ -1,0 +1,109 @@
+"""A real PostgreSQL server from the system's packages, in a folder of its own, on a port of its own."""
+
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+import psycopg
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_PATIENCE_S = 60.0
+KEY = "22" * 32
+"""A journal key for tests: a journal in PostgreSQL needs one given."""
+
+
+def _newest(program: str) -> str:
+    """The program itself, below `/usr/lib/postgresql`: what is on the path may be a wrapper."""
+    found = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{program}"), key=lambda p: int(p.parts[-3]))
+    return str(found[-1])
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return int(taken.getsockname()[1])
+
+
+class PostgresServer:
+    """Started by `start`, ended by `stop` or `kill`; what it stored outlives both, until `__exit__`."""
+
+    def __init__(self) -> None:
+        """Make an empty cluster. PostgreSQL refuses to run as root, so root lends it another user."""
+        self.folder = Path(tempfile.mkdtemp(prefix="inband-pg-", dir="/tmp"))
+        self.port = _free_port()
+        self._as: Sequence[str] = ()
+        if os.geteuid() == 0:
+            user = pwd.getpwnam("postgres")
+            os.chown(self.folder, user.pw_uid, user.pw_gid)
+            self._as = ("runuser", "-u", "postgres", "--")
+        self._process: subprocess.Popen[bytes] | None = None
+        self._run(_newest("initdb"), "-D", str(self._data), "-U", "inband", "--auth=trust", "--no-sync")
+
+    @property
+    def _data(self) -> Path:
+        return self.folder / "data"
+
+    def url(self, database: str = "postgres", port: int | None = None) -> str:
+        """Where a database is, as INBAND_DATABASE_URL wants it."""
+        return f"postgresql://inband@127.0.0.1:{port or self.port}/{database}"
+
+    def start(self) -> None:
+        """Serve, and wait until it answers."""
+        log = (self.folder / "log").open("ab")
+        command = [*self._as, _newest("postgres"), "-D", str(self._data), "-p", str(self.port)]
+        command += ["-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={self.folder}"]
+        self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd="/", start_new_session=True)
+        log.close()
+        end_s = time.monotonic() + _PATIENCE_S
+        while True:
+            try:
+                psycopg.connect(self.url(), connect_timeout=2).close()
+            except psycopg.OperationalError:
+                assert self._process.poll() is None, (self.folder / "log").read_text()
+                assert time.monotonic() < end_s, "the server never answered"
+                time.sleep(0.05)
+            else:
+                return
+
+    def pid(self) -> int:
+        """The process of the server itself."""
+        return int((self._data / "postmaster.pid").read_text().splitlines()[0])
+
+    def stop(self) -> None:
+        """End every session at once, and the server in good order."""
+        self._end(signal.SIGINT)
+
+    def kill(self) -> None:
+        """As a power cut: nothing is said, and nothing is written any more."""
+        self._end(signal.SIGQUIT)
+
+    def _end(self, number: signal.Signals) -> None:
+        if self._process is not None:
+            os.kill(self.pid(), number)
+            self._process.wait(_PATIENCE_S)
+            self._process = None
+
+    def execute(self, statement: str, database: str = "postgres") -> list[tuple[object, ...]]:
+        """Run one statement as its administrator; its rows."""
+        with psycopg.connect(self.url(database), autocommit=True) as connection:
+            cursor = connection.execute(statement)
+            return list(cursor.fetchall()) if cursor.description else []
+
+    def _run(self, *command: str) -> None:
+        subprocess.run([*self._as, *command], check=True, capture_output=True, cwd="/")
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end(signal.SIGINT)
+        shutil.rmtree(self.folder, ignore_errors=True)
