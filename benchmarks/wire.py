@@ -24,7 +24,7 @@ from functools import partial
 from io import StringIO
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, Self
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -42,7 +42,7 @@ from bot.daemon.draws import SystemDraws
 from bot.daemon.operations import Operations
 from bot.daemon.redaction import Redactor
 from bot.daemon.runner import Runner
-from bot.journal.journal import Identity, Journal
+from bot.journal.journal import Identity, Journal, Owner, StoredProjection
 from bot.journal.sqlite import open_journal
 from bot.testing import Lab, a_fund
 from bot.venue.clock import ExchangeClock
@@ -120,14 +120,37 @@ class _NoJournal:
     def funds(self) -> tuple[str, ...]:
         return ()
 
-    def read(self, fund: str) -> Iterator[Record]:
-        del fund
+    def read(self, fund: str, after: int = 0) -> Iterator[Record]:
+        del fund, after
         yield from ()
+
+    def position(self, fund: str) -> int:
+        del fund
+        return 0
+
+    def projection(self, fund: str, name: str) -> StoredProjection | None:
+        del fund, name
+        return None
+
+    def owners(self) -> tuple[Owner, ...]:
+        return ()
+
+    def keep(self, fund: str, name: str, projection: StoredProjection) -> None:
+        """Keep nothing."""
+
+    def owned(self) -> bool:
+        return True
 
     def append(self, fund: str, records: Sequence[Record], wall_ms: int) -> None:
         """Take the records of one step, and forget them."""
 
     def close(self) -> None:
+        """Nothing is open."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         """Nothing is open."""
 
 

@@ -5,15 +5,21 @@ import sys
 from pathlib import Path
 
 from bot.cli_daemon import ask
-from bot.core.book import fold
-from bot.core.history import Json, RebalanceEntry, RebalanceHistory, with_hash
+from bot.core.history import Json, RebalanceEntry, with_hash
 from bot.core.verify import Verdict, verify_journal, verify_published
 from bot.daemon.flow_desk import flow_json
 from bot.daemon.status import FundStatus, fund_status, last_known_mark
 from bot.errors import RefusedError, UserError, did_you_mean
-from bot.journal.journal import JournalReader
-from bot.journal.sqlite import open_reader
+from bot.journal import projections
+from bot.journal.journal import JournalReader, Owner
+from bot.journal.projections import BOOK, HISTORY
+from bot.journal.stores import open_reader
 from bot.settings import Settings, load_settings
+
+
+def reader(settings: Settings) -> JournalReader:
+    """Open the journal of these settings for reading; raises JournalError where there is none to read."""
+    return open_reader(settings.data_dir, settings.database_url, settings.journal_key)
 
 
 def read_history(settings: Settings) -> list[Json]:
@@ -21,8 +27,9 @@ def read_history(settings: Settings) -> list[Json]:
 
     Raises JournalError where there is no journal, or none that can be read.
     """
-    with open_reader(settings.data_dir, settings.journal_key) as journal:
-        entries = [entry for fund in journal.funds() for entry in _entries(journal, fund)]
+    with reader(settings) as journal:
+        loaded = [projections.load(journal, fund, (HISTORY,)).values[0] for fund in journal.funds()]
+    entries = [entry for history in loaded for entry in history.entries()]
     entries.sort(key=lambda entry: entry.started_ms)
     return [_told(entry) for entry in entries]
 
@@ -67,7 +74,7 @@ def _lines(verdict: Verdict) -> list[str]:
 
 def _verify_journals(settings: Settings) -> list[Verdict]:
     """Verify the public record of every fund in the journal. Raises JournalError as `read_history` does."""
-    with open_reader(settings.data_dir, settings.journal_key) as journal:
+    with reader(settings) as journal:
         return [verify_journal(fund, journal.read(fund)) for fund in journal.funds()]
 
 
@@ -86,16 +93,23 @@ def _verify_file(name: str) -> list[Verdict]:
 def read_funds(settings: Settings) -> list[FundStatus]:
     """Give each enabled fund as CONTRACT's object with true figures.
 
-    They are the running daemon's own; without one, what the journal says at the last mark it holds. Raises
-    JournalError as `read_history` does.
+    They are the running daemon's own; without one, what the journal says at the last mark it holds. Where
+    hosts share the journal, `owner` says which of them sends for the fund. Raises JournalError as
+    `read_history` does.
     """
     live = ask(settings, "/api/v1/operator/funds")
-    if live is not None:
+    if live:
         return list(live)
-    with open_reader(settings.data_dir, settings.journal_key) as journal:
-        books = {fund.name: fold(journal.read(fund.name)) for fund in settings.funds}
+    with reader(settings) as journal:
+        books = {
+            fund.name: projections.load(journal, fund.name, (BOOK,)).values[0] for fund in settings.funds
+        }
+        owners = {owner.account: _owner(owner) for owner in journal.owners()}
     return [
-        fund_status(fund, books[fund.name], last_known_mark(books[fund.name]), settings.mode)
+        {
+            **fund_status(fund, books[fund.name], last_known_mark(books[fund.name]), settings.mode),
+            "owner": owners.get(fund.account),
+        }
         for fund in settings.funds
     ]
 
@@ -108,16 +122,13 @@ def read_flows(settings: Settings, fund: str) -> list[Json]:
     live = ask(settings, f"/api/v1/funds/{fund}/flows")
     if live is not None:
         return list(live)
-    with open_reader(settings.data_dir, settings.journal_key) as journal:
+    with reader(settings) as journal:
         if fund not in journal.funds():
             known = did_you_mean(fund, journal.funds())
             raise RefusedError(f"{fund}: the journal knows no such fund; {known}")
-        book = fold(journal.read(fund))
+        book = projections.load(journal, fund, (BOOK,)).values[0]
     return [flow_json(fund, flow) for flow in (*book.closed_flows, *book.flows)]
 
 
-def _entries(journal: JournalReader, fund: str) -> tuple[RebalanceEntry, ...]:
-    history = RebalanceHistory(fund)
-    for record in journal.read(fund):
-        history.apply(record)
-    return history.entries()
+def _owner(owner: Owner) -> dict[str, str | float]:
+    return {"holder": owner.holder, "silent_s": round(owner.silent_s, 1)}

@@ -189,12 +189,19 @@ class _Open(NamedTuple):
 class RebalanceHistory:
     """The rebalances of one fund, oldest first, as its records tell them."""
 
+    _fund: str
+    _entries: list[RebalanceEntry]
+    _draws: dict[int, rec.DrawQueued]
+    _open: _Open | None
+    _suspended: _Open | None
+    _foreign: _Fills
+
     def __init__(self, fund: str) -> None:
         self._fund = fund
-        self._entries: list[RebalanceEntry] = []
-        self._draws: dict[int, rec.DrawQueued] = {}
-        self._open: _Open | None = None
-        self._suspended: _Open | None = None
+        self._entries = []
+        self._draws = {}
+        self._open = None
+        self._suspended = None
         self._foreign = _Fills()
         self._public: list[bytes] = []
 

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from datetime import UTC, datetime
+from enum import Enum
 from typing import Any, TypeAlias
 
 import orjson
@@ -32,6 +33,7 @@ from bot.daemon.take_up import take_up_funds
 from bot.daemon.wiring import Embedded, World, judge, open_world
 from bot.errors import UserError
 from bot.journal.archive import archive
+from bot.journal.errors import JournalUnavailable
 from bot.journal.lock import LOCK_FILE, DataDirLock, refuse_unwritable
 from bot.journal.sqlite import JOURNAL_FILE
 from bot.settings import Settings
@@ -72,24 +74,58 @@ async def _run(settings: Settings, *, fresh: bool, adopt: bool, serve: Serve) ->
         redactor.watch(operations.unpublished)
         await stack.enter_async_context(serve(operations, listener))
         structlog.get_logger().info("serving", url=_url(listener))
-        supervisor = Supervisor()
-        stack.push_async_callback(supervisor.stop)
         if on_terminal:
+            watcher = Supervisor()
+            stack.push_async_callback(watcher.stop)
             table = LiveTable(Console(_header(settings, listener)), operations, notices)
             stack.callback(table.close)
-            supervisor.every(REFRESH_S, table.refresh)
+            watcher.every(REFRESH_S, table.refresh)
+        while await _live(settings, embedded, operations, stop, adopt=adopt) is _Ending.LOST:
+            operations.forget()
+    return 0
+
+
+class _Ending(Enum):
+    STOPPED = "stopped"
+    LOST = "lost"
+
+
+async def _live(
+    settings: Settings,
+    embedded: Embedded | None,
+    operations: Operations,
+    stop: asyncio.Event,
+    *,
+    adopt: bool,
+) -> _Ending:
+    """From the journal to the end, or until the accounts are lost to another process or with the database.
+
+    Whoever lost them knows nothing any more: the next life begins as every start does, with the journal.
+    """
+    world: World | None = None
+    supervisor = Supervisor()
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(supervisor.stop)
         opening = asyncio.create_task(_open(stack, settings, embedded, operations, supervisor, adopt=adopt))
         try:
             world = await _unless_stopped(opening, stop)
+            ours = world is None or await _until_done(world, stop, at_end=settings.paper.exit_at_end)
+            if not ours:
+                for runner in operations.runners:
+                    runner.cancel()
+                return _Ending.LOST
             if world is not None:
-                await _until_done(world, stop, exit_at_end=settings.paper.exit_at_end)
                 await _park(operations, world)
+        except JournalUnavailable:
+            if settings.database_url is None:
+                raise
+            return _Ending.LOST  # while it was read
         finally:
             await supervisor.stop()  # before the stack closes what the tasks would miss
         structlog.get_logger().info("stopping", parked=world is not None)
         if world is not None:
             _say_goodbye(settings, operations, world)
-    return 0
+    return _Ending.STOPPED
 
 
 async def _open(
@@ -104,7 +140,7 @@ async def _open(
     log = structlog.get_logger()
     for warning in settings.warnings:
         log.warning("setting_questionable", warning=warning)
-    world = await open_world(stack, settings, embedded)
+    world = await open_world(stack, settings, embedded, supervisor, operations.stand_by)
     operations.attach(world.alarms, world.pacer)
     measure(settings, world, operations, supervisor)
     if world.pacer is not None:
@@ -129,10 +165,14 @@ async def _unless_stopped(opening: asyncio.Task[World], stop: asyncio.Event) -> 
     return None
 
 
-async def _until_done(world: World, stop: asyncio.Event, *, exit_at_end: bool) -> None:
-    """Until a signal, the end of the replay if that is wished, or the failure of our own exchange."""
-    waits: list[asyncio.Task[object]] = [asyncio.create_task(stop.wait())]
-    if exit_at_end and world.pacer is not None:
+async def _until_done(world: World, stop: asyncio.Event, *, at_end: bool) -> bool:
+    """Until a signal, the end of the replay if that is wished, or the failure of our own exchange.
+
+    False if it was because the accounts are no longer ours.
+    """
+    lost = asyncio.create_task(world.ownership.lost.wait())
+    waits: list[asyncio.Task[object]] = [asyncio.create_task(stop.wait()), lost]
+    if at_end and world.pacer is not None:
         waits.append(asyncio.create_task(world.pacer.ended.wait()))
     if world.exchange is not None:
         waits.append(asyncio.create_task(paper.failure(world.exchange)))
@@ -141,6 +181,7 @@ async def _until_done(world: World, stop: asyncio.Event, *, exit_at_end: bool) -
         wait.cancel()
     for wait in done:
         wait.result()
+    return lost not in done
 
 
 async def _park(operations: Operations, world: World) -> None:
@@ -230,6 +271,11 @@ def _reserve_port(settings: Settings) -> socket.socket:
 
 
 def _start_afresh(settings: Settings) -> None:
+    if settings.database_url is not None:
+        raise UserError(
+            "--fresh archives files, and the journal is in PostgreSQL: make a new database and set "
+            "INBAND_DATABASE_URL to it"
+        )
     names = (JOURNAL_FILE, *paper.store_names())
     folder = archive(settings.data_dir, names, datetime.now(UTC))
     if folder is not None:
@@ -237,7 +283,7 @@ def _start_afresh(settings: Settings) -> None:
 
 
 def _secrets(settings: Settings) -> list[str]:
-    found = [settings.web.token, settings.journal_key]
+    found = [settings.web.token, settings.journal_key, settings.database_url]
     if settings.mode != "paper":
         for account in settings.accounts.values():
             found += [account.api_key, account.secret, account.password]

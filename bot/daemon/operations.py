@@ -81,6 +81,16 @@ class Operations:
         self.listeners: list[Listener] = []
         self._underlyings: dict[str, _Underlying] = {}
         self.public = PublicSide(mode, self.runners, self.histories)
+        self._standby: str | None = None
+
+    def forget(self) -> None:
+        """Nothing runs here any more: the accounts belong to another process, or to nobody yet."""
+        self.runners, self.histories, self._underlyings = [], {}, {}
+        self._alarms = self.pacer = self.reloader = None
+
+    def stand_by(self, reason: str | None) -> None:
+        """For whom this process waits before it may take the funds up; None once it need not."""
+        self._standby = reason
 
     def attach(self, alarms: Alarms, pacer: Pacer | None) -> None:
         """Wake funds through `alarms`; tell `pacer`, where there is one, of every mark that was taken in."""
@@ -219,7 +229,8 @@ class Operations:
 
     def unready(self) -> list[str]:
         """Why the daemon is not ready, one short reason each; empty when it is."""
-        reasons = [] if self.runners else ["starting: the venue is not reached yet"]
+        starting = self._standby or "starting: the venue is not reached yet"
+        reasons = [] if self.runners else [starting]
         oldest_s = time.monotonic() - _CURRENT_S
         for symbol, underlying in self._underlyings.items():
             if underlying.lost and underlying.seen_s < oldest_s:

@@ -20,6 +20,7 @@ from bot.core.turn import State
 from bot.core.units import Usd
 from bot.daemon.draws import DrawSource
 from bot.daemon.narration import Narrator
+from bot.journal.errors import JournalLost
 from bot.journal.journal import Journal
 from bot.venue.clock import Clock
 
@@ -150,6 +151,9 @@ class Runner:
         self._on_change(self, ())
 
     async def _carry_out(self, command: Command, carry: Carry) -> None:
+        if isinstance(command, SubmitOrder) and not self._journal.owned():
+            self._fail(JournalLost("the account may be another process's by now: the order was not sent"))
+            return
         try:
             answer = await carry()
         except Exception as error:  # noqa: BLE001 - a gateway must not raise; if it does, nobody knows the outcome

@@ -72,7 +72,7 @@ def _start(
     book, history = world.loaded[desk.fund.name]
     state = start(desk.fund, desk.contract, book)
     gateway: Gateway = desk.gateway
-    journal: Journal = world.journal()
+    journal: Journal = world.ownership.open()
     if operations.metrics is not None:
         gateway = MeteredGateway(gateway, operations.metrics.order_timer(desk.fund.name))
         journal = MeteredJournal(journal, operations.metrics.journal_timer)

@@ -13,16 +13,19 @@ import aiohttp
 import structlog
 
 from bot.core.book import Book
-from bot.core.fund import Fund
 from bot.core.history import RebalanceHistory
 from bot.daemon import paper
 from bot.daemon.alarms import Alarms, WallAlarms
 from bot.daemon.draws import DrawSource, SeededDraws, SystemDraws
+from bot.daemon.ownership import Ownership
 from bot.daemon.pacer import Pacer
+from bot.daemon.supervision import Supervisor
 from bot.errors import UserError
 from bot.exchange import Exchange, ExchangeConfig
+from bot.journal import projections
 from bot.journal.journal import Identity, Journal
-from bot.journal.sqlite import JOURNAL_FILE, open_journal
+from bot.journal.mark import MARK_FILE
+from bot.journal.sqlite import JOURNAL_FILE
 from bot.settings import Settings
 from bot.venue.cash import BySpot
 from bot.venue.clock import Clock, WallClock
@@ -41,11 +44,11 @@ DEFAULT_EXCHANGE = "binanceusdm"
 class World:
     """What the mode decides. `pacer` is there on a paper exchange, `exchange` where it runs in this process.
 
-    `loaded` is what the journal holds of each fund. `journal()` gives the journal, and makes a new one only
-    when it is first called: a start that is refused leaves nothing behind.
+    `loaded` is what the journal holds of each fund. `ownership.open()` gives the journal, and makes a new
+    file only when it is first called: a start that is refused leaves nothing behind.
     """
 
-    journal: Callable[[], Journal]
+    ownership: Ownership
     loaded: dict[str, tuple[Book, RebalanceHistory]]
     venue: Venue
     clock: Clock
@@ -76,19 +79,35 @@ def judge(settings: Settings) -> Embedded | None:
     return paper.exchange_config(settings) if settings.paper.url is None else None
 
 
-async def open_world(stack: AsyncExitStack, settings: Settings, embedded: Embedded | None) -> World:
-    """Open journal, market and venue; the stack closes them."""
+async def open_world(
+    stack: AsyncExitStack,
+    settings: Settings,
+    embedded: Embedded | None,
+    supervisor: Supervisor,
+    standing_by: Callable[[str | None], None],
+) -> World:
+    """Open journal, market and venue; the stack closes them.
+
+    `standing_by` hears for whom this process waits while the accounts belong to another one.
+    """
+    identity = Identity(settings.mode, f"{_exchange(settings)}@{settings.mode}")
+    ownership = Ownership(stack, settings, identity, WallClock())
+    if settings.database_url is not None:
+        await ownership.take(settings.database_url, supervisor, standing_by)
+    elif (settings.data_dir / JOURNAL_FILE).exists() or (settings.data_dir / MARK_FILE).exists():
+        ownership.open()
     if settings.mode == "paper":
-        return await _open_paper(stack, settings, embedded)
-    return await _open_real(stack, settings)
+        return await _open_paper(stack, settings, embedded, ownership)
+    return await _open_real(stack, settings, ownership)
 
 
-async def _open_paper(stack: AsyncExitStack, settings: Settings, embedded: Embedded | None) -> World:
+async def _open_paper(
+    stack: AsyncExitStack, settings: Settings, embedded: Embedded | None, ownership: Ownership
+) -> World:
     """The journal comes first: it knows how far market time had come."""
-    journal = _Journal(stack, settings, WallClock())
-    loaded = journal.load()
+    loaded = _load(settings, ownership.journal)
     if embedded is not None:
-        journal.open()  # its lock also keeps a second process off the exchange's store
+        ownership.open()  # its lock also keeps a second process off the exchange's store
     exchange = None if embedded is None else await paper.start_embedded(stack, embedded)
     url = exchange.url if exchange is not None else settings.paper.url or ""
     session = await stack.enter_async_context(aiohttp.ClientSession())
@@ -98,17 +117,17 @@ async def _open_paper(stack: AsyncExitStack, settings: Settings, embedded: Embed
     venue = await _open_venue(stack, settings, pacer.clock, url)
     seed = settings.paper.seed
     draws = SystemDraws() if seed is None else SeededDraws(seed)
-    return World(journal.open, loaded, venue, pacer.clock, pacer, draws, pacer, exchange)
+    return World(ownership, loaded, venue, pacer.clock, pacer, draws, pacer, exchange)
 
 
-async def _open_real(stack: AsyncExitStack, settings: Settings) -> World:
-    """A journal of another mode is refused first; a new one is made only once the venue is reached."""
+async def _open_real(stack: AsyncExitStack, settings: Settings, ownership: Ownership) -> World:
+    """A new journal file is made only once the venue is reached."""
     clock = WallClock()
-    journal = _Journal(stack, settings, clock)
     venue = await _open_venue(stack, settings, clock, None)
     for fund in settings.funds:
         venue.markets.contract(fund.underlying, 1)  # what it does not list is a mistake
-    return World(journal.open, journal.load(), venue, clock, WallAlarms(), SystemDraws())
+    loaded = _load(settings, ownership.journal)
+    return World(ownership, loaded, venue, clock, WallAlarms(), SystemDraws())
 
 
 async def _open_venue(stack: AsyncExitStack, settings: Settings, clock: Clock, url: str | None) -> Venue:
@@ -135,42 +154,18 @@ async def _open_venue(stack: AsyncExitStack, settings: Settings, clock: Clock, u
     return venue
 
 
-class _Journal:
-    """The journal in the data directory: opened at once if it is there, made only when it is asked for."""
-
-    def __init__(self, stack: AsyncExitStack, settings: Settings, clock: Clock) -> None:
-        self._stack = stack
-        self._settings = settings
-        self._clock = clock
-        self._journal: Journal | None = None
-        if (settings.data_dir / JOURNAL_FILE).exists():
-            self.open()
-
-    def open(self) -> Journal:
-        """The journal, open for writing until the stack ends."""
-        if self._journal is None:
-            settings = self._settings
-            identity = Identity(settings.mode, f"{_exchange(settings)}@{settings.mode}")
-            self._journal = open_journal(
-                settings.data_dir, identity, settings.journal_key, self._clock.wall_ms()
-            )
-            self._stack.callback(self._journal.close)
-        return self._journal
-
-    def load(self) -> dict[str, tuple[Book, RebalanceHistory]]:
-        """What it holds of each fund: of a journal that is not there yet, nothing."""
-        funds = self._settings.funds
-        if self._journal is None:
-            return {fund.name: (Book(), RebalanceHistory(fund.name)) for fund in funds}
-        return {fund.name: load_fund(self._journal, fund) for fund in funds}
+def _load(settings: Settings, journal: Journal | None) -> dict[str, tuple[Book, RebalanceHistory]]:
+    """What the journal holds of each fund: of a journal that is not there yet, nothing."""
+    if journal is None:
+        return {fund.name: (Book(), RebalanceHistory(fund.name)) for fund in settings.funds}
+    return {fund.name: load_fund(journal, fund.name) for fund in settings.funds}
 
 
-def load_fund(journal: Journal, fund: Fund) -> tuple[Book, RebalanceHistory]:
-    """A fund's durable state, and the history of its rebalances, from the journal."""
-    book, history = Book(), RebalanceHistory(fund.name)
-    for record in journal.read(fund.name):
-        book.apply(record)
-        history.apply(record)
+def load_fund(journal: Journal, fund: str) -> tuple[Book, RebalanceHistory]:
+    """A fund's durable state, and the history of its rebalances; what took long to fold is kept."""
+    loaded = projections.load(journal, fund)
+    projections.keep(journal, fund, loaded)
+    book, history = loaded.values
     return book, history
 
 

@@ -1,7 +1,8 @@
 """The port: what the daemon, `status` and `history` may ask of a journal, whatever it is stored in."""
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple, Protocol
+from types import TracebackType
+from typing import NamedTuple, Protocol, Self
 
 from bot.core.records import Record
 
@@ -59,7 +60,13 @@ class JournalReader(Protocol):
         """Who sends for which account, where several hosts may share the journal."""
 
     def close(self) -> None:
-        """Let go of the store; may be called twice."""
+        """Let go of the store; may be called twice. Leaving it as a context manager does it, too."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
 
 
 class Journal(JournalReader, Protocol):

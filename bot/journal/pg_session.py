@@ -50,11 +50,7 @@ class Session(psycopg.Connection[tuple[Any, ...]]):
 
     def wait(self, gen: PQGen[Any], interval: float = 0.1, timeout: float | None = None) -> Any:
         """Wait for an answer no longer than the deadline; after that the session is of no more use."""
-        try:
-            return super().wait(gen, interval, self.answer_within_s if timeout is None else timeout)
-        except psycopg.OperationalError:
-            self.close()  # what it may still say belongs to no question
-            raise
+        return super().wait(gen, interval, self.answer_within_s if timeout is None else timeout)
 
     def rows(self, query: str, params: Params = ()) -> list[tuple[Any, ...]]:
         """All rows of a query."""

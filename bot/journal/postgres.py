@@ -1,7 +1,7 @@
 """The journal in PostgreSQL: a row per record, each append one statement, durable when it is answered."""
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
@@ -22,7 +22,7 @@ from bot.journal.journal import Identity, Owner, StoredProjection
 from bot.journal.keys import parse_key
 from bot.journal.lock import DataDirLock
 from bot.journal.mark import HighWaterMark
-from bot.journal.pg_owner import Lease
+from bot.journal.pg_owner import BEAT_EVERY_S, Lease
 from bot.journal.pg_session import Session, boot_s, shown, translated, unavailable
 from bot.journal.rows import Row, Wording, to_records, to_row
 from bot.journal.sealing import Sealer, SealError
@@ -135,6 +135,8 @@ class PostgresJournal(PostgresReader):
         self._lease = lease
         self._accounts = accounts
         self._failure: str | None = None
+        self._beaten_s = 0.0
+        self.on_lost: Callable[[str], None] = lambda _why: None
         self._numbers = {fund: self.position(fund) for fund in accounts}
 
     def append(self, fund: str, records: Sequence[Record], wall_ms: int) -> None:
@@ -171,6 +173,7 @@ class PostgresJournal(PostgresReader):
 
     def _lost(self, why: str) -> JournalLost:
         self._failure = why
+        self.on_lost(why)
         self._session.close()
         return JournalLost(why)
 
@@ -194,11 +197,19 @@ class PostgresJournal(PostgresReader):
         """Show that this process lives: to be called every `BEAT_EVERY_S`. Sets `failure` if that fails."""
         if self._failure is not None:
             return
+        self._beaten_s = boot_s()
         try:
             if not self._lease.beat():
                 self._lost("an account was taken over by another process")
         except psycopg.Error as error:
             self._lost(unavailable(self._url, error))
+
+    def rows(self, fund: str, after: int = 0) -> Iterator[Row]:
+        """As a reader's; and a long read is no silence."""
+        for row in super().rows(fund, after):
+            if row.position % _PAGE == 0 and boot_s() > self._beaten_s + BEAT_EVERY_S:
+                self.beat()
+            yield row
 
     def fileno(self) -> int:
         """The socket, which becomes readable when the server ends the session; -1 once it is closed."""

@@ -81,7 +81,8 @@ class SqliteReader:
 
     def _rows(self, fund: str, after: int) -> Iterator[tuple[Any, ...]]:
         with translated(self._path):
-            yield from self._connection.execute(_SELECT, (fund, after))
+            for row in self._connection.execute(_SELECT, (fund, after)):  # noqa: UP028 - a cursor has no clean end
+                yield row
 
     def position(self, fund: str) -> int:
         """The place of the fund's last record in the whole journal."""

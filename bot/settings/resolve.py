@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from ipaddress import ip_address
 from pathlib import Path as FilePath
 from typing import Any
+from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
@@ -24,7 +25,6 @@ SHORTEST_TOKEN = 16
 
 def resolve(schema: Schema, given: Layer, directory: FilePath) -> tuple[dict[str, Any], dict[Path, object]]:
     """Judge the settings together; give the fields of `Settings`, and the defaults that were worked out."""
-    _check_reserved(schema, given)
     derived: dict[Path, object] = {("data_dir",): f"data/{schema.mode}"}
     funds = []
     for name, described in schema.funds.items():
@@ -42,6 +42,8 @@ def resolve(schema: Schema, given: Layer, directory: FilePath) -> tuple[dict[str
         "mode": schema.mode,
         "data_dir": directory / (schema.data_dir or f"data/{schema.mode}"),
         "journal_key": _journal_key(schema, given),
+        "database_url": _database_url(schema, given),
+        "least_free_mb": schema.least_free_mb,
         "accounts": {name: _account(name, schema) for name in schema.accounts},
         "funds": tuple(funds),
         "web": _web(schema, given),
@@ -63,10 +65,19 @@ def _reveal(secret: SecretStr | None) -> str | None:
     return secret.get_secret_value() if secret else None
 
 
-def _check_reserved(schema: Schema, given: Layer) -> None:
-    if schema.database_url is not None:
-        problem = "databases other than SQLite come with a later version"
-        raise fault(("database_url",), given, problem, "unset it: the journal is kept in INBAND_DATA_DIR")
+def _database_url(schema: Schema, given: Layer) -> str | None:
+    """The address of a journal in PostgreSQL, which hosts may share: so they share the key, too."""
+    url = _reveal(schema.database_url)
+    if url is None:
+        return None
+    if urlsplit(url).scheme not in ("postgresql", "postgres"):
+        remedy = "set for example postgresql://inband@127.0.0.1:5432/inband, or unset it for SQLite"
+        raise fault(("database_url",), given, "not an address of PostgreSQL", remedy)
+    if schema.journal_key is None:
+        problem = "not set, and a journal in PostgreSQL needs it given: its hosts share no key file"
+        remedy = "make one with `openssl rand -hex 32`, and give it to every host"
+        raise SettingsError("INBAND_JOURNAL_KEY", problem, remedy)
+    return url
 
 
 def _check_accounts(schema: Schema, funds: list[Fund], given: Layer) -> None:

@@ -339,13 +339,23 @@ class Schema(BaseSettings):
         min_length=1,
     )
     database_url: SecretStr | None = _setting(
-        None, "reserved: databases other than SQLite come with a later version", "...", "unset"
+        None,
+        "PostgreSQL for the journal, which hosts may share, such as postgresql://inband@db:5432/inband",
+        "postgresql://inband@127.0.0.1:5432/inband",
+        shown="SQLite in the data directory",
     )
     journal_key: SecretStr | None = _setting(
         None,
         "key that seals the journal's secrets: 32 bytes, hex or base64",
         "...",
-        shown="made at first start",
+        shown="made at first start; PostgreSQL needs it given",
+    )
+    least_free_mb: WholeNumber = _setting(
+        512,
+        "less free disk than this (in MB, where the journal is) stops increases; 0 for no such limit",
+        "512",
+        "200 or more",
+        ge=0,
     )
     accounts: dict[Name, AccountSettings] = {}
     funds: dict[Name, FundSettings] = {}

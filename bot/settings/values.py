@@ -72,6 +72,8 @@ class Settings:
     mode: Literal["paper", "testnet", "live"]
     data_dir: Path
     journal_key: str | None = field(repr=False)
+    database_url: str | None = field(repr=False)
+    least_free_mb: int
     accounts: dict[str, Account]
     funds: tuple[Fund, ...]
     web: Web

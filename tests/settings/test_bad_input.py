@@ -35,10 +35,15 @@ BAD: list[tuple[str, dict[str, str], tuple[str, ...]]] = [
     ),
     ("unknown mode", {"MODE": "papper"}, ("INBAND_MODE", '"papper" is no mode', "paper, testnet or live")),
     ("dry-run", {"MODE": "dry-run"}, ("INBAND_MODE", "comes with a later version", "use paper")),
-    ("database", {"DATABASE_URL": "x"}, ("INBAND_DATABASE_URL", "later version", "unset it")),
     ("management fee", {UP + "MANAGEMENT_FEE_DAILY": "1"}, ("MANAGEMENT_FEE_DAILY", "must be below 1")),
     ("flow fee", {UP + "REDEEM_FEE": "-0.1"}, ("REDEEM_FEE", "must be")),
     ("dealings", {UP + "DEALING_EVERY_S": "7000"}, ("DEALING_EVERY_S: 7000 s do not divide a day", "3600")),
+    ("database", {"DATABASE_URL": "x"}, ("INBAND_DATABASE_URL", "PostgreSQL", "unset it")),
+    (
+        "database without key",
+        {"DATABASE_URL": "postgresql://inband@db/inband"},
+        ("INBAND_JOURNAL_KEY", "PostgreSQL", "openssl rand -hex 32"),
+    ),
     (
         "reversed band",
         {UP + "BAND": "[3, 1.5]"},

@@ -49,6 +49,7 @@ class Desk:
     hurdle: Callable[[str, object], None] = lambda _what, _about: None
     listen: Callable[[Runner, tuple[Record, ...]], None] = lambda _runner, _records: None
     gate: asyncio.Event | None = None
+    ours: bool = True
     price: Decimal = Decimal(60_000)
     wrap_gateway: Callable[[Gateway], Gateway] = lambda gateway: gateway
     wrap_journal: Callable[[Any], Any] = lambda journal: journal
@@ -97,6 +98,10 @@ class Desk:
         """Take the records of a step, as a journal does."""
         self._note("append", tuple(records))
         self.records += records
+
+    def owned(self) -> bool:
+        """Whether the accounts are certainly ours, as a journal says."""
+        return self.ours
 
     def ready(self, command: cmd.Command) -> Carry:
         """Everything takes time here, but what the hurdle says."""
