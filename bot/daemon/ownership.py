@@ -6,22 +6,46 @@ everything that it knew is read back before it may send anew.
 """
 
 import asyncio
+import contextlib
+import os
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
 
 import structlog
 
 from bot.daemon.supervision import Supervisor
 from bot.journal.errors import JournalUnavailable
-from bot.journal.journal import Identity, Journal, Owner
+from bot.journal.journal import Identity, Journal
 from bot.journal.sqlite import open_journal
 from bot.settings import Settings
 from bot.venue.clock import Clock
+
+if TYPE_CHECKING:
+    from bot.journal.postgres import PostgresJournal
 
 _ASK_EVERY_S = 0.5
 _RECONNECT_EVERY_S = 1.0
 _RESIGNED_S = 1e9
 """Whoever resigns shows as silent since the beginning of time."""
+
+
+class _Watched:
+    """A socket that tells when there is something to read, until `close`.
+
+    The event loop watches a double of it: the driver closes its own whenever it finds the session ended, and
+    the number may then be another file's.
+    """
+
+    def __init__(self, descriptor: int, readable: Callable[[], None]) -> None:
+        self._double = os.dup(descriptor)
+        asyncio.get_running_loop().add_reader(self._double, readable)
+
+    def close(self) -> None:
+        if self._double >= 0:
+            asyncio.get_running_loop().remove_reader(self._double)
+            os.close(self._double)
+            self._double = -1
 
 
 class Ownership:
@@ -86,22 +110,23 @@ class Ownership:
                 await asyncio.sleep(_ASK_EVERY_S)
             undo.pop_all()
         self._stack.callback(journal.close)
-        loop = asyncio.get_running_loop()
-        loop.add_reader(journal.fileno(), journal.look)
+        watched = self._stack.enter_context(contextlib.closing(_Watched(journal.fileno(), journal.look)))
 
         def lost(why: str) -> None:
-            loop.remove_reader(journal.fileno())
+            watched.close()
             self._log.error("ownership_lost", reason=why, trading="nothing is sent until it is ours again")
             self.lost.set()
 
         journal.on_lost = lost
         supervisor.every(BEAT_EVERY_S, journal.beat)
-        self._tell(journal.taken_from)
+        self._tell(journal)
         self.journal = journal
 
-    def _tell(self, before: tuple[Owner, ...]) -> None:
-        """Who was the owner before; one that did not resign was taken over."""
-        dead = [owner for owner in before if owner.silent_s < _RESIGNED_S]
+    def _tell(self, journal: "PostgresJournal") -> None:
+        """Who was the owner before: one that did not resign, and was not this very process, was taken over."""
+        process = journal.holder.rpartition(":")[0] + ":"
+        others = (owner for owner in journal.taken_from if not owner.holder.startswith(process))
+        dead = [owner for owner in others if owner.silent_s < _RESIGNED_S]
         if dead:
             self.taken_from = ", ".join(sorted({owner.holder for owner in dead}))
             silent_s = round(max(owner.silent_s for owner in dead), 1)

@@ -131,6 +131,7 @@ class PostgresJournal(PostgresReader):
     ) -> None:
         super().__init__(parts.url, parts.session, parts.sealer, parts.identity)
         self.taken_from = before
+        self.holder = lease.holder
         self._parts = parts
         self._lease = lease
         self._accounts = accounts
@@ -212,8 +213,8 @@ class PostgresJournal(PostgresReader):
             yield row
 
     def fileno(self) -> int:
-        """The socket, which becomes readable when the server ends the session; -1 once it is closed."""
-        return -1 if self._session.closed else self._session.fileno()
+        """The socket, which becomes readable when the server ends the session."""
+        return self._session.fileno()
 
     def look(self) -> None:
         """Take in what the server has said unasked, if only that the session is over."""

@@ -1,5 +1,6 @@
 import shutil
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,9 @@ from bot.journal.sqlite import SqliteJournal, open_journal
 from bot.testing import Lab
 from tests.support.postgres import PostgresServer
 
-PAPER = Identity("paper", "binanceusdm@paper")
+from .stores import PAPER, PostgresStore, SqliteStore, Store
+
+__all__ = ["PAPER"]
 
 
 @pytest.fixture
@@ -24,6 +27,21 @@ def postgres() -> Iterator[PostgresServer]:
     """A PostgreSQL server for all tests of this process that need one."""
     with PostgresServer() as server:
         yield server
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.needs("postgresql"))])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    """A place for a journal, in each kind of store in turn."""
+    if request.param == "sqlite":
+        made: Store = SqliteStore(tmp_path / "data")
+    else:
+        server: PostgresServer = request.getfixturevalue("postgres")
+        made = PostgresStore(tmp_path, server, f"journal_{next(_NUMBERS)}")
+    yield made
+    made.close()
+
+
+_NUMBERS = count(1)
 
 
 @pytest.fixture

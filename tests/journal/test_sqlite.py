@@ -5,14 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from bot.core.book import fold
 from bot.core.records import DrawQueued, FundCreated, RebalanceStarted, Record, Sampled
 from bot.core.units import ONE
 from bot.journal.errors import (
     DataDirUnusable,
     JournalKeyError,
     JournalMismatch,
-    JournalNewer,
     JournalUnavailable,
     NoJournal,
 )
@@ -26,59 +24,6 @@ from .conftest import PAPER
 
 Opener = Callable[..., SqliteJournal]
 OTHER_KEY = "11" * 32
-
-
-def test_records_come_back_in_order(opened: Opener, story: tuple[Record, ...]) -> None:
-    """What was appended, step by step, is read back the same and in order."""
-    journal = opened()
-    for index in range(0, len(story), 3):
-        journal.append("BTCUP", story[index : index + 3], wall_ms=index)
-
-    assert tuple(journal.read("BTCUP")) == story
-
-
-def test_records_outlive_the_process(opened: Opener, story: tuple[Record, ...]) -> None:
-    """A fund folded from a reopened journal is the fund that was written."""
-    with opened() as journal:
-        journal.append("BTCUP", story, wall_ms=1)
-
-    assert fold(opened().read("BTCUP")) == fold(story)
-
-
-def test_funds_do_not_mix(opened: Opener) -> None:
-    """Each fund reads its own records only, and the journal knows which funds it holds."""
-    journal = opened()
-    journal.append("BTCUP", [Sampled(1, ONE, None)], 1)
-    journal.append("BTCDOWN", [Sampled(2, ONE, None)], 1)
-    journal.append("BTCUP", [Sampled(3, ONE, None)], 1)
-
-    assert journal.funds() == ("BTCDOWN", "BTCUP")
-    assert [record.time_ms for record in journal.read("BTCUP")] == [1, 3]
-    assert list(journal.read("ETHUP")) == []
-
-
-def test_an_empty_journal_has_no_funds(opened: Opener) -> None:
-    """A new journal holds nothing."""
-    assert opened().funds() == ()
-
-
-def test_a_step_without_records_is_free(opened: Opener) -> None:
-    """Appending nothing writes nothing."""
-    journal = opened()
-    journal.append("BTCUP", [], 1)
-
-    assert journal.funds() == ()
-
-
-def test_records_cannot_be_changed_or_deleted(opened: Opener, data_dir: Path) -> None:
-    """The store itself refuses to rewrite history."""
-    opened().append("BTCUP", [Sampled(1, ONE, None)], 1)
-
-    with sqlite3.connect(data_dir / JOURNAL_FILE) as outsider:
-        for statement in ("UPDATE record SET time_ms = 2", "DELETE FROM record"):
-            with pytest.raises(sqlite3.IntegrityError, match="never"):
-                outsider.execute(statement)
-    outsider.close()
 
 
 def test_every_commit_is_flushed(opened: Opener) -> None:
@@ -195,16 +140,6 @@ def test_a_journal_serves_one_mode_and_venue(opened: Opener, data_dir: Path, oth
     opened().close()
 
 
-def test_another_key_is_refused_at_once(opened: Opener, data_dir: Path) -> None:
-    """A key that did not seal the journal is refused before anything is read or written."""
-    opened().close()
-
-    with pytest.raises(JournalKeyError, match="another key"):
-        opened(key=OTHER_KEY)
-    with pytest.raises(JournalKeyError, match="another key"):
-        open_reader(data_dir, OTHER_KEY)
-
-
 def test_a_lost_key_is_never_replaced(opened: Opener, data_dir: Path) -> None:
     """Without its key file an existing journal is refused, and no new key is made in its place."""
     opened().close()
@@ -224,19 +159,6 @@ def test_a_given_key_serves_without_a_file(opened: Opener, data_dir: Path) -> No
 
     assert not (data_dir / KEY_FILE).exists()
     assert list(opened(key=OTHER_KEY).read("BTCUP")) == [draw]
-
-
-def test_a_newer_journal_is_refused(opened: Opener, data_dir: Path) -> None:
-    """A journal whose tables are of a later version is left alone, by writer and reader."""
-    opened().close()
-    with sqlite3.connect(data_dir / JOURNAL_FILE) as future:
-        future.execute("UPDATE alembic_version SET version_num = '9999'")
-    future.close()
-
-    with pytest.raises(JournalNewer, match="newer version"):
-        opened()
-    with pytest.raises(JournalNewer, match="newer version"):
-        open_reader(data_dir, None)
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
