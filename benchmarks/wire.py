@@ -17,14 +17,14 @@ import sqlite3
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from io import StringIO
 from pathlib import Path
 from statistics import median
-from typing import Any, Self
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -42,7 +42,7 @@ from bot.daemon.draws import SystemDraws
 from bot.daemon.operations import Operations
 from bot.daemon.redaction import Redactor
 from bot.daemon.runner import Runner
-from bot.journal.journal import Identity, Journal, Owner, StoredProjection
+from bot.journal.journal import Appender, Identity
 from bot.journal.sqlite import open_journal
 from bot.testing import Lab, a_fund
 from bot.venue.clock import ExchangeClock
@@ -115,43 +115,12 @@ class _TimedProtocol(ResponseHandler):
 class _NoJournal:
     """Keeps nothing: the path of an order without its disk."""
 
-    identity = _IDENTITY
-
-    def funds(self) -> tuple[str, ...]:
-        return ()
-
-    def read(self, fund: str, after: int = 0) -> Iterator[Record]:
-        del fund, after
-        yield from ()
-
-    def position(self, fund: str) -> int:
-        del fund
-        return 0
-
-    def projection(self, fund: str, name: str) -> StoredProjection | None:
-        del fund, name
-        return None
-
-    def owners(self) -> tuple[Owner, ...]:
-        return ()
-
-    def keep(self, fund: str, name: str, projection: StoredProjection) -> None:
-        """Keep nothing."""
-
-    def owned(self) -> bool:
-        return True
-
     def append(self, fund: str, records: Sequence[Record], wall_ms: int) -> None:
         """Take the records of one step, and forget them."""
 
-    def close(self) -> None:
-        """Nothing is open."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Nothing is open."""
+    def owned(self) -> bool:
+        """Nobody else could have it."""
+        return True
 
 
 class _Bench:
@@ -171,7 +140,7 @@ class _Bench:
         self._time_sign()
 
     async def orders(
-        self, journal: Journal, count: int, ours: "_Times", beside: Callable[[], Awaitable[None]]
+        self, journal: Appender, count: int, ours: "_Times", beside: Callable[[], Awaitable[None]]
     ) -> None:
         """Time `count` orders, from a frame to the signed order and its bytes; call `beside` after each."""
         watch, start = self._stopwatch, self._lab.state
@@ -249,7 +218,7 @@ class _Bench:
         self._time_ms += 1
         await self._server.send_mark(_SYMBOL, next(self._prices), self._time_ms)
 
-    def _runner(self, journal: Journal) -> Runner:
+    def _runner(self, journal: Appender) -> Runner:
         """A runner on `journal`, which the marks go to from now on."""
         gateway = self._venue.gateway(self.client, self._lab.contract)
         self._operations, self._alarms = Operations("paper"), WallAlarms()

@@ -1,6 +1,6 @@
 """Journal and gateway with a stopwatch: what they do is unchanged, how long it took is observed."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -11,29 +11,16 @@ from bot.core.limits import SubmitOrder
 if TYPE_CHECKING:
     from bot.core.records import Record
     from bot.daemon.runner import Carry, Gateway
-    from bot.journal.journal import Identity, Journal
+    from bot.journal.journal import Appender
 
 
 class MeteredJournal:
     """A journal whose appends are timed."""
 
-    def __init__(self, journal: "Journal", observe: Callable[[float], None]) -> None:
+    def __init__(self, journal: "Appender", observe: Callable[[float], None]) -> None:
         """`observe` hears how many seconds each append took, also one that failed."""
         self._journal = journal
         self._observe = observe
-
-    @property
-    def identity(self) -> "Identity":
-        """The mode and venue the journal belongs to."""
-        return self._journal.identity
-
-    def funds(self) -> tuple[str, ...]:
-        """Names of the funds that have records."""
-        return self._journal.funds()
-
-    def read(self, fund: str) -> "Iterator[Record]":
-        """The fund's records in order."""
-        return self._journal.read(fund)
 
     def append(self, fund: str, records: "Sequence[Record]", wall_ms: int) -> None:
         """Append the records of one step; see `Journal.append`."""
@@ -43,9 +30,9 @@ class MeteredJournal:
         finally:
             self._observe(perf_counter() - began_s)
 
-    def close(self) -> None:
-        """Let go of the store."""
-        self._journal.close()
+    def owned(self) -> bool:
+        """Whether nobody else can have begun to send; see `Appender.owned`."""
+        return self._journal.owned()
 
 
 class MeteredGateway:

@@ -85,7 +85,9 @@ class Operations:
 
     def forget(self) -> None:
         """Nothing runs here any more: the accounts belong to another process, or to nobody yet."""
-        self.runners, self.histories, self._underlyings = [], {}, {}
+        self.runners.clear()  # in place: the public side and the flows' desk look at these very ones
+        self.histories.clear()
+        self._underlyings.clear()
         self._alarms = self.pacer = self.reloader = None
 
     def stand_by(self, reason: str | None) -> None:

@@ -123,7 +123,7 @@ class Ownership:
         self.journal = journal
 
     def _tell(self, journal: "PostgresJournal") -> None:
-        """Who was the owner before: one that did not resign, and was not this very process, was taken over."""
+        """Who was the owner before; one that did not resign, nor was this process itself, was taken over."""
         process = journal.holder.rpartition(":")[0] + ":"
         others = (owner for owner in journal.taken_from if not owner.holder.startswith(process))
         dead = [owner for owner in others if owner.silent_s < _RESIGNED_S]

@@ -21,7 +21,7 @@ from bot.core.units import Usd
 from bot.daemon.draws import DrawSource
 from bot.daemon.narration import Narrator
 from bot.journal.errors import JournalLost
-from bot.journal.journal import Journal
+from bot.journal.journal import Appender
 from bot.venue.clock import Clock
 
 
@@ -44,7 +44,7 @@ class Runner:
         self,
         state: State,
         gateway: Gateway,
-        journal: Journal,
+        journal: Appender,
         clock: Clock,
         draws: DrawSource,
         on_change: Callable[["Runner", tuple[Record, ...]], None],

@@ -24,7 +24,7 @@ from bot.venue.errors import Unreachable
 from bot.venue.profile import CcxtClient, Credentials
 
 if TYPE_CHECKING:
-    from bot.journal.journal import Journal
+    from bot.journal.journal import Appender
 
 _RETRY_S = 5.0
 
@@ -72,7 +72,7 @@ def _start(
     book, history = world.loaded[desk.fund.name]
     state = start(desk.fund, desk.contract, book)
     gateway: Gateway = desk.gateway
-    journal: Journal = world.ownership.open()
+    journal: Appender = world.ownership.open()
     if operations.metrics is not None:
         gateway = MeteredGateway(gateway, operations.metrics.order_timer(desk.fund.name))
         journal = MeteredJournal(journal, operations.metrics.journal_timer)

@@ -69,8 +69,8 @@ class JournalReader(Protocol):
     ) -> None: ...
 
 
-class Journal(JournalReader, Protocol):
-    """The one writer."""
+class Appender(Protocol):
+    """What a fund at work needs of its journal."""
 
     def append(self, fund: str, records: Sequence[Record], wall_ms: int) -> None:
         """Append the records of one step, all or none, durable on return. No records: nothing happens.
@@ -81,8 +81,12 @@ class Journal(JournalReader, Protocol):
             JournalUnavailable: they may not be durable: send nothing. Every later append is refused.
         """
 
-    def keep(self, fund: str, name: str, projection: StoredProjection) -> None:
-        """Keep a projection in place of an earlier one of that name; it can always be made again."""
-
     def owned(self) -> bool:
         """Whether nobody else can have begun to send for the accounts: to be asked right before a send."""
+
+
+class Journal(JournalReader, Appender, Protocol):
+    """The one writer."""
+
+    def keep(self, fund: str, name: str, projection: StoredProjection) -> None:
+        """Keep a projection in place of an earlier one of that name; it can always be made again."""

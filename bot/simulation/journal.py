@@ -62,6 +62,10 @@ class MemoryJournal:
         """The records on the disk."""
         return self._disk.records()
 
+    def owned(self) -> bool:
+        """No other process is simulated."""
+        return True
+
     def append(self, fund: str, records: Sequence[Record], wall_ms: int) -> None:  # noqa: ARG002 - as above
         """Append the records of one step, all or none."""
         self._life.check()
