@@ -89,8 +89,9 @@ class Ownership:
         self, url: str, supervisor: Supervisor, standing_by: Callable[[str | None], None]
     ) -> None:
         # The driver weighs as much as the whole journal; SQLite does without.
+        from bot.journal.pg_database import key_of  # noqa: PLC0415
         from bot.journal.pg_owner import BEAT_EVERY_S  # noqa: PLC0415
-        from bot.journal.postgres import Waiting, key_of  # noqa: PLC0415
+        from bot.journal.postgres import Waiting  # noqa: PLC0415
         from bot.journal.sealing import Sealer  # noqa: PLC0415
 
         settings = self._settings

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 from bot.journal import postgres, sqlite
 from bot.journal.errors import JournalBusy
 from bot.journal.journal import Identity, Journal, JournalReader
+from bot.journal.pg_database import key_of
 from bot.journal.sealing import Sealer
 from bot.journal.sqlite_file import connect_writer
 from tests.support.postgres import KEY, PostgresServer
@@ -88,7 +89,7 @@ class PostgresStore:
         """Open it for writing."""
         self._hosts += not same_host
         folder = self.folder / f"host-{self._hosts}"
-        waiting = postgres.Waiting(self.url, folder, Sealer(postgres.key_of(key)), ACCOUNTS)
+        waiting = postgres.Waiting(self.url, folder, Sealer(key_of(key)), ACCOUNTS)
         self._closings.append(waiting.close)
         waiting.prepare(identity, 1_700_000_000_000)
         journal = waiting.claim()

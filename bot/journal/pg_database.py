@@ -1,0 +1,117 @@
+"""The PostgreSQL database itself: its tables, what it says of itself, and its errors."""
+
+from typing import Any, NamedTuple
+
+from bot.journal import schema
+from bot.journal.errors import (
+    JournalError,
+    JournalKeyError,
+    JournalMismatch,
+    JournalOlder,
+    NoJournal,
+)
+from bot.journal.journal import Identity
+from bot.journal.keys import parse_key
+from bot.journal.pg_session import Session, shown
+from bot.journal.rows import Wording
+from bot.journal.sealing import Sealer
+from bot.journal.sqlite_file import new_meta
+
+
+def key_of(key: str | None) -> bytes:
+    """The key that several hosts share. Raises `JournalKeyError` where none is given."""
+    if key is None:
+        raise JournalKeyError(
+            "INBAND_JOURNAL_KEY: not set, and a journal in PostgreSQL needs it; make one with "
+            "`openssl rand -hex 32`, and give it to every host"
+        )
+    return parse_key(key, "INBAND_JOURNAL_KEY")
+
+
+def revision(session: Session) -> str | None:
+    """The revision of the stored tables; None for a database without them."""
+    if session.row("SELECT to_regclass('alembic_version')") == (None,):
+        return None
+    found = session.row("SELECT version_num FROM alembic_version")
+    return str(found[0]) if found else None
+
+
+def refuse_damaged(url: str, session: Session) -> None:
+    """Raise `JournalCorrupt` where a record is missing between others."""
+    with session.unhurried():
+        gaps = session.rows(
+            "SELECT fund, count(*), max(number) FROM record GROUP BY fund HAVING count(*) <> max(number)"
+        )
+    for fund, count, last in gaps:
+        raise wording(url).corrupt(f"{last} records of {fund} were written, {count} are there")
+
+
+def refuse_unreadable(url: str, stored: str | None) -> None:
+    """Raise the error that a revision other than today's calls for."""
+    if stored is None:
+        raise NoJournal(f"no journal in {shown(url)} yet: start the daemon, or check INBAND_DATABASE_URL")
+    refuse_newer(url, stored)
+    if stored != schema.HEAD:
+        raise older(url)
+
+
+def refuse_newer(url: str, stored: str | None) -> None:
+    """Raise `JournalNewer` for a revision that this program does not know."""
+    if stored is not None and stored not in schema.REVISIONS:
+        raise wording(url).newer(f"its revision is {stored}, this program knows {schema.HEAD}")
+
+
+def older(url: str) -> JournalError:
+    """Its tables are to be brought up to date."""
+    return JournalOlder(
+        f"the journal in {shown(url)} is of an older version of Inband: stop every daemon on it, and bring "
+        "it up to date with `python3 -m bot db upgrade`"
+    )
+
+
+class Meta(NamedTuple):
+    """What a journal says of itself."""
+
+    owner: Identity
+    key_check: bytes
+
+
+def read_meta(url: str, session: Session) -> Meta:
+    """What the database says of itself."""
+    stored: dict[str, Any] = dict(session.rows("SELECT name, value FROM meta"))
+    try:
+        return Meta(Identity(stored["mode"], stored["venue"]), bytes.fromhex(stored["key_check"]))
+    except (KeyError, ValueError) as error:
+        raise wording(url).corrupt("it does not say what it belongs to") from error
+
+
+def sqlalchemy_url(url: str) -> str:
+    """The address as SQLAlchemy spells it."""
+    return "postgresql+psycopg://" + url.partition("://")[2]
+
+
+def make_tables(url: str, session: Session, sealer: Sealer, identity: Identity, wall_ms: int) -> None:
+    """Today's tables in an empty database."""
+    from bot.journal.upgrade import upgrade_tables  # noqa: PLC0415 - alembic takes long to import
+
+    # Two first starts at once: the second waits here, and then finds everything made.
+    with session.unhurried(), session.transaction():
+        session.row("SELECT pg_advisory_xact_lock(hashtextextended('inband: making tables', 0))")
+        if revision(session) is None:
+            upgrade_tables(sqlalchemy_url(url), None, new_meta(sealer, identity, wall_ms))
+
+
+def mismatch(url: str, owner: Identity, asked: Identity) -> JournalError:
+    """It belongs to another mode or venue."""
+    return JournalMismatch(
+        f"the journal in {shown(url)} belongs to mode {owner.mode} on {owner.venue}, not to {asked.mode} on "
+        f"{asked.venue}: set another INBAND_DATABASE_URL"
+    )
+
+
+def wording(url: str) -> Wording:
+    """How errors name a database, and what they advise."""
+    return Wording(
+        f"the journal in {shown(url)}",
+        "stop every daemon on it, and put a backup back with `python3 -m bot db restore FILE`",
+    )
