@@ -26,6 +26,7 @@ from bot.daemon.collector import settle_collector
 from bot.daemon.console import Console
 from bot.daemon.fitting import measure, obey
 from bot.daemon.live_table import REFRESH_S, LiveTable
+from bot.daemon.nav import NavRecorder
 from bot.daemon.operations import Operations
 from bot.daemon.redaction import Redactor
 from bot.daemon.supervision import Supervisor
@@ -35,6 +36,7 @@ from bot.errors import UserError
 from bot.journal.archive import archive
 from bot.journal.errors import JournalUnavailable
 from bot.journal.lock import LOCK_FILE, DataDirLock, refuse_unwritable
+from bot.journal.nav_store import NAV_FILE, NavStore
 from bot.journal.sqlite import JOURNAL_FILE
 from bot.settings import Settings
 
@@ -146,11 +148,23 @@ async def _open(
     if world.pacer is not None:
         supervisor.keep("pacing", world.pacer.run)
     await take_up_funds(settings, world, operations, supervisor, adopt=adopt)
+    if operations.runners:
+        _record_nav(stack, settings, operations, supervisor)
     supervisor.every(_RECONCILE_EVERY_S, operations.reconcile)
     obey(settings, operations, supervisor)
     settle_collector()
     log.info("running", funds=[runner.name for runner in operations.runners])
     return world
+
+
+def _record_nav(
+    stack: AsyncExitStack, settings: Settings, operations: Operations, supervisor: Supervisor
+) -> None:
+    store = NavStore(settings.data_dir / NAV_FILE)
+    stack.callback(store.close)
+    recorder = operations.public.recorder = NavRecorder(store)
+    stack.callback(recorder.close)
+    supervisor.keep("nav history", recorder.run)
 
 
 async def _unless_stopped(opening: asyncio.Task[World], stop: asyncio.Event) -> World | None:
@@ -276,7 +290,7 @@ def _start_afresh(settings: Settings) -> None:
             "--fresh archives files, and the journal is in PostgreSQL: make a new database and set "
             "INBAND_DATABASE_URL to it"
         )
-    names = (JOURNAL_FILE, *paper.store_names())
+    names = (JOURNAL_FILE, NAV_FILE, *paper.store_names())
     folder = archive(settings.data_dir, names, datetime.now(UTC))
     if folder is not None:
         structlog.get_logger().info("archived", folder=str(folder))

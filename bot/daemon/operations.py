@@ -171,6 +171,7 @@ class Operations:
             self.pacer.clock.advance(mark.time_ms)
         for runner in underlying.runners:
             runner.handle(mark)
+            self.public.taken(runner, mark)
         if self.pacer is not None:
             self.pacer.saw(symbol, mark.time_ms)
 

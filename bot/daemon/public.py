@@ -6,8 +6,10 @@ it to anybody.
 
 from collections.abc import Sequence
 
+from bot.core.events import Mark
 from bot.core.history import RebalanceHistory
 from bot.core.public_view import PublicFund, public_fund
+from bot.daemon.nav import NavRecorder, Stretch
 from bot.daemon.runner import Runner
 
 
@@ -19,6 +21,7 @@ class PublicSide:
         self._mode = mode
         self._runners = runners
         self._histories = histories
+        self.recorder: NavRecorder | None = None
 
     def funds(self) -> list[PublicFund]:
         """Every fund's public figures at its latest mark."""
@@ -34,6 +37,21 @@ class PublicSide:
         if history is None:
             return None
         return history.public_records()[after : after + limit]
+
+    async def bars(
+        self, name: str, interval: str, start_ms: int, end_ms: int, limit: int
+    ) -> tuple[bytes, bytes] | None:
+        """A fund's bars as two JSON lists, of NAV and of what goes with it; None if there is no such fund."""
+        if name not in self._histories:
+            return None
+        if self.recorder is None:
+            return b"[]", b"[]"
+        return await self.recorder.rows(name, Stretch(interval, start_ms, end_ms, limit))
+
+    def taken(self, runner: Runner, mark: Mark) -> None:
+        """A fund has taken a mark in."""
+        if self.recorder is not None:
+            self.recorder.take(runner, mark)
 
     def _fund(self, runner: Runner) -> PublicFund:
         state = runner.state

@@ -6,8 +6,13 @@ from aiohttp import web
 
 from bot.web.access import public
 from bot.web.answers import only, public_json, whole
+from bot.web.errors import BadFieldError
 
 MOST_RECORDS = 10_000
+MOST_BARS = 50_000
+"""Bars in one answer: five years of hours."""
+INTERVALS = ("1m", "5m", "1h", "1d")
+LATEST_MS = 10**14
 
 
 class PublicRecord(Protocol):
@@ -23,6 +28,12 @@ class PublicRecord(Protocol):
 
     def rebalances(self, name: str, after: int, limit: int) -> list[bytes] | None:
         """Public records after the first `after`, oldest first, as JSON; None without such a fund."""
+        ...
+
+    async def bars(
+        self, name: str, interval: str, start_ms: int, end_ms: int, limit: int
+    ) -> tuple[bytes, bytes] | None:
+        """Bars that start in [start_ms, end_ms), the newest `limit`: rows of NAV, and what goes with them."""
         ...
 
 
@@ -47,6 +58,28 @@ def add_routes(app: web.Application, record: PublicRecord) -> None:
         records = found(record.rebalances(name_of(request), after, limit))
         return public_json(request, b"[" + b",".join(records) + b"]")
 
+    async def bars(request: web.Request, part: int) -> web.Response:
+        only(request, "interval", "from", "to", "limit")
+        interval = request.query.get("interval", "1h")
+        if interval not in INTERVALS:
+            raise BadFieldError("interval", f"one of {', '.join(INTERVALS)} is needed")
+        start_ms = whole(request, "from", 0, low=0, high=LATEST_MS)
+        end_ms = whole(request, "to", LATEST_MS, low=0, high=LATEST_MS)
+        limit = whole(request, "limit", MOST_BARS, low=1, high=MOST_BARS)
+        return public_json(
+            request, found(await record.bars(name_of(request), interval, start_ms, end_ms, limit))[part]
+        )
+
+    @public
+    async def nav(request: web.Request) -> web.Response:
+        return await bars(request, 0)
+
+    @public
+    async def series(request: web.Request) -> web.Response:
+        return await bars(request, 1)
+
+    app.router.add_get("/api/v1/funds/{fund}/nav", nav)
+    app.router.add_get("/api/v1/funds/{fund}/series", series)
     app.router.add_get("/api/v1/funds", funds)
     app.router.add_get("/api/v1/funds/{fund}", fund)
     app.router.add_get("/api/v1/funds/{fund}/rebalances", rebalances)

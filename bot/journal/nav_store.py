@@ -1,0 +1,156 @@
+"""The history of each fund's NAV in one SQLite file of its own, beside the journal.
+
+Marks are not journaled, so this is primary data: it is written every few seconds, and a process that is
+killed loses the updates since then, not the history. Rows are kept as the JSON in which they are asked for; a
+full stretch of them is one compressed chunk, so that years take little space and are read in milliseconds.
+What the public sees instead of a bar stands beside it until the reveal.
+"""
+
+import contextlib
+import sqlite3
+import zlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from threading import Lock
+from typing import NamedTuple
+
+from bot.journal.files import create_private
+
+NAV_FILE = "nav.sqlite"
+
+ROWS_OF_A_CHUNK = 1_440
+_LEVEL = 6
+_TABLES = (
+    """CREATE TABLE IF NOT EXISTS bar (fund TEXT, interval TEXT, t INTEGER, nav TEXT NOT NULL,
+       rest TEXT NOT NULL, shown_nav TEXT, shown_rest TEXT, PRIMARY KEY (fund, interval, t)) WITHOUT ROWID""",
+    """CREATE TABLE IF NOT EXISTS chunk (fund TEXT, interval TEXT, t INTEGER, nav BLOB NOT NULL,
+       rest BLOB NOT NULL, PRIMARY KEY (fund, interval, t)) WITHOUT ROWID""",
+)
+_UPSERT = "INSERT OR REPLACE INTO bar VALUES (?, ?, ?, ?, ?, ?, ?)"
+
+
+class Row(NamedTuple):
+    """One bar as JSON, in two parts; `shown_*` is what the public sees meanwhile, if that is not the same."""
+
+    fund: str
+    interval: str
+    start_ms: int
+    nav: str
+    rest: str
+    shown_nav: str | None = None
+    shown_rest: str | None = None
+
+
+class NavStore:
+    """Writes and reads bars; may be used from any thread, by one at a time."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the file, or make it."""
+        create_private(path)
+        self._lock = Lock()
+        self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self._connection.execute("PRAGMA journal_mode = WAL")
+        self._connection.execute("PRAGMA synchronous = NORMAL")
+        for table in _TABLES:
+            self._connection.execute(table)
+
+    def write(self, rows: Sequence[Row], lengths_ms: dict[str, int], hidden_since: dict[str, int]) -> None:
+        """Write bars over older ones of the same time; full stretches that are not hidden become chunks.
+
+        `hidden_since`: of each fund that hides something, since when (UTC ms).
+        """
+        with self._lock, self._transaction():
+            self._connection.executemany(_UPSERT, rows)
+            begun = (r for r in rows if r.start_ms % (lengths_ms[r.interval] * ROWS_OF_A_CHUNK) == 0)
+            for fund, interval in dict.fromkeys((row.fund, row.interval) for row in begun):
+                self._compress(fund, interval, lengths_ms[interval], hidden_since.get(fund))
+
+    def latest(self, fund: str, interval: str) -> Row | None:
+        """The last bar of a fund; None without any that is not in a chunk."""
+        with self._lock:
+            found = self._connection.execute(
+                "SELECT * FROM bar WHERE fund = ? AND interval = ? ORDER BY t DESC LIMIT 1", (fund, interval)
+            ).fetchone()
+        return None if found is None else Row(*found)
+
+    def read(
+        self,
+        fund: str,
+        interval: str,
+        length_ms: int,
+        start_ms: int,
+        end_ms: int,
+        hidden_since_ms: int | None,
+    ) -> tuple[list[str], list[str]]:
+        """Both parts of the bars that start in [start_ms, end_ms), as the public may see them: JSON rows."""
+        with self._lock:
+            chunks, bars = self._select(fund, interval, length_ms, start_ms, end_ms)
+        nav, rest = [], []
+        for _, packed_nav, packed_rest in chunks:
+            nav += zlib.decompress(packed_nav).decode().split("\n")
+            rest += zlib.decompress(packed_rest).decode().split("\n")
+        if chunks and chunks[0][0] < start_ms:
+            skipped = sum(1 for row in nav[:ROWS_OF_A_CHUNK] if int(row[1 : row.index(",")]) < start_ms)
+            nav, rest = nav[skipped:], rest[skipped:]
+        while nav and int(nav[-1][1 : nav[-1].index(",")]) >= end_ms:
+            nav.pop()
+            rest.pop()
+        for time_ms, row, other, shown_row, shown_other in bars:
+            hidden = hidden_since_ms is not None and time_ms + length_ms > hidden_since_ms
+            nav.append(shown_row if hidden and shown_row is not None else row)
+            rest.append(shown_other if hidden and shown_other is not None else other)
+        return nav, rest
+
+    def close(self) -> None:
+        """Let go of the file; may be called twice."""
+        self._connection.close()
+
+    def _select(
+        self, fund: str, interval: str, length_ms: int, start_ms: int, end_ms: int
+    ) -> tuple[list[tuple[int, bytes, bytes]], list[tuple[int, str, str, str | None, str | None]]]:
+        span_ms = length_ms * ROWS_OF_A_CHUNK
+        key = (fund, interval)
+        chunks = self._connection.execute(
+            "SELECT t, nav, rest FROM chunk WHERE fund = ? AND interval = ? AND t > ? AND t < ? ORDER BY t",
+            (*key, start_ms - span_ms, end_ms),
+        ).fetchall()
+        bars = self._connection.execute(
+            "SELECT t, nav, rest, shown_nav, shown_rest FROM bar "
+            "WHERE fund = ? AND interval = ? AND t >= ? AND t < ? ORDER BY t",
+            (*key, start_ms, end_ms),
+        ).fetchall()
+        return chunks, bars
+
+    def _compress(self, fund: str, interval: str, length_ms: int, hidden_since_ms: int | None) -> None:
+        """Make a chunk of each stretch that is over, and of which nothing is hidden."""
+        ends = "SELECT min(t), max(t) FROM bar WHERE fund = ? AND interval = ?"
+        oldest_ms, newest_ms = self._connection.execute(ends, (fund, interval)).fetchone()
+        last_ms = newest_ms if hidden_since_ms is None else min(newest_ms, hidden_since_ms - length_ms)
+        span_ms = length_ms * ROWS_OF_A_CHUNK
+        start_ms = oldest_ms // span_ms * span_ms
+        while start_ms + span_ms <= last_ms:
+            self._chunk(fund, interval, start_ms, start_ms + span_ms)
+            start_ms += span_ms
+
+    def _chunk(self, fund: str, interval: str, start_ms: int, end_ms: int) -> None:
+        key = (fund, interval, start_ms, end_ms)
+        where = "WHERE fund = ? AND interval = ? AND t >= ? AND t < ?"
+        found = self._connection.execute(f"SELECT nav, rest FROM bar {where} ORDER BY t", key).fetchall()  # noqa: S608 - no value of ours is in the text
+        if not found:
+            return
+        nav, rest = ("\n".join(column).encode() for column in zip(*found, strict=True))
+        packed = (zlib.compress(nav, _LEVEL), zlib.compress(rest, _LEVEL))
+        self._connection.execute(
+            "INSERT OR REPLACE INTO chunk VALUES (?, ?, ?, ?, ?)", (fund, interval, start_ms, *packed)
+        )
+        self._connection.execute(f"DELETE FROM bar {where}", key)  # noqa: S608 - as above
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._connection.execute("COMMIT")
+        finally:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")

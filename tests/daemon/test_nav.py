@@ -1,0 +1,127 @@
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.core.bars import Bar, Closed
+from bot.daemon.nav import NavRecorder, Stretch, _row
+from bot.daemon.runner import Runner
+from bot.journal.nav_store import NAV_FILE, NavStore
+from tests.support.desk import Desk
+
+ALL = 10**14
+
+
+class Recorded:
+    """A fund at work whose NAV is recorded."""
+
+    def __init__(self, desk: Desk, runner: Runner, folder: Path) -> None:
+        self.desk, self.runner, self.folder = desk, runner, folder
+        self.begin()
+
+    def begin(self) -> None:
+        """A process begins to record."""
+        self.store = NavStore(self.folder / NAV_FILE)
+        self.recorder = NavRecorder(self.store)
+
+    def end(self) -> None:
+        """It stops."""
+        self.recorder.close()
+        self.store.close()
+
+    async def mark(self, time_ms: int, price: str) -> None:
+        """A mark comes, and is recorded."""
+        self.desk.mark(self.runner, time_ms, price)
+        await self.runner.wait_quiet()
+        mark = self.runner.state.mark
+        assert mark is not None
+        self.recorder.take(self.runner, mark)
+
+    async def rows(self, interval: str = "1m", start: int = 0, end: int = ALL, limit: int = 100) -> Any:
+        """Bars as the public sees them."""
+        nav, _ = await self.recorder.rows("BTCUP", Stretch(interval, start, end, limit))
+        return json.loads(nav)
+
+    @property
+    def true_nav(self) -> float:
+        """What a unit is worth at the last mark."""
+        book = self.runner.state.book
+        return float(book.ledger.value(self.desk.price) / book.units)
+
+    async def settled(self) -> None:
+        """Let the rebalance under way end; what happens meanwhile is recorded."""
+        while self.runner.state.book.rebalance is not None or not self.runner.state.book.opened:
+            wake_ms = self.runner.state.wake_ms or self.desk.clock.market_ms() + 1_000
+            await self.mark(wake_ms, str(self.desk.price))
+
+
+@pytest.fixture
+async def recorded(tmp_path: Path) -> AsyncIterator[Recorded]:
+    """BTCUP, which is secretly opening."""
+    desk = Desk()
+    recorded = Recorded(desk, await desk.opened(), tmp_path)
+    yield recorded
+    recorded.end()
+    recorded.runner.cancel()
+
+
+async def test_while_it_opens_in_secret_the_public_sees_nav_one(recorded: Recorded) -> None:
+    """And at the reveal the history is filled in with the truth, closed bars and those under way."""
+    await recorded.mark(2_000, "60000")
+    await recorded.settled()
+    ended_ms = recorded.desk.clock.market_ms()
+    await recorded.mark(ended_ms + 60_000, "63000")
+    assert {row[4] for row in await recorded.rows()} == {"1"}
+    assert {row[4] for row in await recorded.rows("1d")} == {"1"}
+    hidden, true = await recorded.rows(), recorded.true_nav
+    assert true > 1.05
+
+    await recorded.mark(ended_ms + 3_600_000, "63000")
+    rows = await recorded.rows()
+    assert [row[0] for row in rows[:-1]] == [row[0] for row in hidden]
+    assert float(rows[len(hidden) - 1][4]) == pytest.approx(true, rel=1e-9)
+    (day,) = await recorded.rows("1d")
+    assert float(day[2]) == pytest.approx(true, rel=1e-9)
+    assert float(day[3]) < 1
+    assert day[5] == sum(row[5] for row in rows)
+
+
+async def test_a_new_process_goes_on_where_the_last_one_ended(recorded: Recorded) -> None:
+    """Bars that are under way are continued, hidden ones stay hidden."""
+    await recorded.mark(2_000, "60000")
+    await recorded.settled()
+    at_ms = recorded.desk.clock.market_ms() // 60_000 * 60_000 + 60_000
+    await recorded.mark(at_ms + 1_000, "60600")
+    before = await recorded.rows("1h")
+    recorded.end()
+    recorded.begin()
+    await recorded.mark(at_ms + 2_000, "61000")
+    (hour,) = await recorded.rows("1h")
+    assert hour[5] == before[0][5] + 1
+    assert {row[2] for row in await recorded.rows()} == {"1"}
+    assert (await recorded.rows())[-1][5] == 2
+
+
+async def test_a_stretch_and_a_limit_choose_the_bars(recorded: Recorded) -> None:
+    """`limit` gives the newest; a fund that was never seen has none; old marks are no updates."""
+    for minute in range(1, 6):
+        await recorded.mark(minute * 60_000, "60000")
+    starts = [minute * 60_000 for minute in range(1, 6)]
+    assert [row[0] for row in await recorded.rows()] == starts
+    assert [row[0] for row in await recorded.rows(limit=2)] == starts[-2:]
+    assert [row[0] for row in await recorded.rows(start=120_000, end=240_000)] == starts[1:3]
+    assert [row[0] for row in await recorded.rows(end=240_000, limit=1)] == [180_000]
+    assert await recorded.recorder.rows("NONE", Stretch("1m", 0, ALL, 9)) == (b"[]", b"[]")
+    mark = recorded.runner.state.mark
+    assert mark is not None
+    recorded.recorder.take(recorded.runner, mark)
+    assert (await recorded.rows())[-1][5] == 1
+
+
+def test_numbers_are_decimal_strings_without_exponents() -> None:
+    """A NAV that ran down to nearly nothing, too; what is undefined is null."""
+    row = _row("BTCDOWN", Closed("1m", Bar(0, 5e-05, 1e-12, 0.1, 1234567.891, 3, 6e4, None), None))
+    assert row.nav == '[0,"0.00005","0.000000000001","0.1","1234567.891",3]'
+    assert row.rest == '[0,"60000",null,null]'
