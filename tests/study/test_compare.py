@@ -4,34 +4,16 @@ import math
 import numpy as np
 import pytest
 
-from bot.study import Funding, Prices
+from bot.study import Prices
 from bot.study.compare import CLAIMS, DETAILS, Comparison, Effort, compare
 from bot.study.contenders import MATCHED, PARTS, STRATEGIC, Terms
 from bot.study.errors import BadParameterError, StudyError
 from bot.study.evidence import Row, blocks_of, resampled, spread
 from bot.study.report.compare_page import compare_page
 from bot.study.runs import Series, series
-from bot.study.simulate import Jumps, paths
 
 HOUR_MS = 3_600_000
 KEYS = {STRATEGIC, "daily", "moves", "both", "recenter", "corridor", MATCHED}
-
-
-@pytest.fixture(scope="module")
-def market() -> Series:
-    """Two months of hours with jumps, funding and volumes."""
-    bars = 24 * 60
-    path = next(paths(Jumps(0.9, jumps_per_year=60), bars, HOUR_MS, range(1), seed=1))
-    times = 1_600_041_600_000 + np.arange(bars, dtype=np.int64) * HOUR_MS
-    funding = Funding(times[7::8].copy(), np.full(len(times[7::8]), 0.0001))
-    prices = Prices(times, path.closes * 100, HOUR_MS, volume=np.full(bars, 5_000.0))
-    return series(prices, funding, "made-up.csv")
-
-
-@pytest.fixture(scope="module")
-def found(market: Series) -> Comparison:
-    """Compared with little effort."""
-    return compare(market, Terms(capital=1e6), Effort(target_seeds=3, starts=4, resamples=6))
 
 
 def test_all_contenders_are_compared_on_both_sides(found: Comparison) -> None:

@@ -10,7 +10,7 @@ from bot.study.report.page import Page
 from bot.study.spec import Side
 
 COLOURS = {
-    STRATEGIC: "#1f5fbf",
+    STRATEGIC: "#2f74d8",
     "daily": "#d9772b",
     "moves": "#8c564b",
     "both": "#c23b3b",
@@ -19,7 +19,7 @@ COLOURS = {
     "corridor": "#8a5cc2",
 }
 PART_COLOURS = {"level": "#4c78a8", "path": "#e0a33e", "trading": "#c23b3b", "funding": "#72b7a1"}
-_BAND = "rgba(31,95,191,0.09)"
+_BAND = "rgba(64,128,224,0.12)"
 
 
 def founding(page: Page, found: Founding) -> None:
@@ -27,7 +27,7 @@ def founding(page: Page, found: Founding) -> None:
     days = [f"day {day}" for day in found.days]
     returns = {"type": "bar", "x": days[1:], "y": [100 * value for value in found.returns]}
     page.chart(
-        [returns | {"name": "underlying", "marker": {"color": "#4a5468"}}],
+        [returns | {"name": "underlying", "marker": {"color": "#6b7690"}}],
         "1. Daily returns of the underlying, per cent. Our path and our chart.",
         yaxis={"ticksuffix": " %"},
     )
@@ -66,7 +66,7 @@ def underlying(page: Page, found: Comparison) -> None:
     days = [iso(time) for time in found.sides["long"]["courses"][STRATEGIC]["times_ms"][1:]]
     returns = [100 * value for value in found.underlying]
     page.chart(
-        [{"type": "bar", "x": days, "y": returns, "name": "underlying", "marker": {"color": "#4a5468"}}],
+        [{"type": "bar", "x": days, "y": returns, "name": "underlying", "marker": {"color": "#6b7690"}}],
         "1. Daily returns of the underlying, per cent (UTC days). Charts by Inband, from the data given.",
         yaxis={"ticksuffix": " %"},
     )
@@ -115,7 +115,7 @@ def growth(page: Page, found: Comparison, side: Side) -> None:
         for part in PARTS
     ]
     total = [_percent(table[key]["growth_per_year"]) for key in reversed(table)]
-    marker = {"color": "#1d2330", "size": 9, "symbol": "diamond"}
+    marker = {"color": "#1d2330", "size": 9, "symbol": "diamond", "line": {"color": "#ffffff", "width": 1.5}}
     traces.append(
         {"type": "scatter", "mode": "markers", "name": "growth", "y": labels, "x": total, "marker": marker}
     )

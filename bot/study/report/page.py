@@ -14,13 +14,30 @@ _CONFIG = {"responsive": True, "displaylogo": False, "modeBarButtonsToRemove": [
 _LAYOUT: dict[str, Any] = {
     "autosize": True,
     "margin": {"l": 58, "r": 14, "t": 10, "b": 40},
-    "paper_bgcolor": "#ffffff",
-    "plot_bgcolor": "#ffffff",
+    "paper_bgcolor": "rgba(0,0,0,0)",
+    "plot_bgcolor": "rgba(0,0,0,0)",
     "font": {"family": "system-ui, Segoe UI, Roboto, Arial, sans-serif", "size": 12, "color": "#1d2330"},
     "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
     "hovermode": "x unified",
 }
 _AXIS = {"gridcolor": "#e8ebf0", "zerolinecolor": "#c3cad6", "linecolor": "#c3cad6", "automargin": True}
+
+# Charts know no style sheet: in the dark, and when that changes, they are told the colours of the page.
+_PAINT = """
+const dark = matchMedia("(prefers-color-scheme: dark)");
+function paint() {
+  const style = getComputedStyle(document.documentElement);
+  const ink = style.getPropertyValue("--ink").trim(), line = style.getPropertyValue("--line").trim();
+  for (const chart of document.querySelectorAll(".chart")) {
+    const change = {"font.color": ink};
+    for (const axis of Object.keys(chart.layout).filter(name => /^[xy]axis/.test(name)))
+      for (const part of ["gridcolor", "zerolinecolor", "linecolor"]) change[axis + "." + part] = line;
+    Plotly.relayout(chart, change);
+  }
+}
+if (dark.matches) paint();
+dark.addEventListener("change", paint);
+"""
 
 
 @dataclass
@@ -101,7 +118,7 @@ class Page:
             f"<title>{escape(self.title)}</title><style>{style}</style>"
             f"<script>{plotly_js()}</script></head>\n<body><main>\n"
             + "\n".join(self._body)
-            + f"\n</main><script>{''.join(self._charts)}</script></body></html>\n"
+            + f"\n</main><script>{''.join(self._charts)}{_PAINT}</script></body></html>\n"
         )
 
     def write(self, path: Path) -> None:
