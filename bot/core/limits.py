@@ -19,7 +19,9 @@ from bot.core.units import BPS, ONE, ZERO, Contracts, Leverage, Price, Usd
 MOST_OF_PLAN = Decimal(2)
 """A rebalance trades at most so many times the notional that it was decided to trade.
 
-The market may move, and the quantity with it; but orders that go out must answer to what was decided.
+Orders that go out must answer to what was decided; but the market moves, and the quantity with it: what leads
+from nothing to the emergency leverage is never too much. (In a replay of 12 March 2020 a short fund rightly
+traded 2.7 times its plan, while the price fell by 16 % in the 43 minutes that this took.)
 """
 
 _SEAL = object()
@@ -214,8 +216,8 @@ def _cap_problem(notional: Usd, exposure: Usd, value: Usd, conditions: Condition
         return Refusal("the position would be larger than POSITION_NOTIONAL", OVER_CAP)
     if exposure > conditions.max_leverage * value:
         return Refusal("leverage after the order would exceed the emergency leverage", OVER_CAP)
-    if conditions.planned is not None and conditions.traded + notional > MOST_OF_PLAN * max(
-        conditions.planned, value * _SLICES_OF_VALUE
+    if conditions.planned is not None and conditions.traded + notional > max(
+        MOST_OF_PLAN * conditions.planned, conditions.max_leverage * value
     ):
         return Refusal("the rebalance would trade far more than it was to", BEYOND_PLAN)
     return None
@@ -223,6 +225,3 @@ def _cap_problem(notional: Usd, exposure: Usd, value: Usd, conditions: Condition
 
 _OPEN_LOSS = Decimal(100) / BPS
 """Loss between mark and fill that the margin of an increase must bear."""
-
-_SLICES_OF_VALUE = Decimal("0.25")
-"""A plan smaller than this share of fund value counts as so much: one slice may be as large."""

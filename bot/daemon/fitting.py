@@ -2,7 +2,6 @@
 
 from shutil import disk_usage
 
-from bot.daemon.kill_switch import arm_kill_switch
 from bot.daemon.metrics import Metrics
 from bot.daemon.operations import Operations
 from bot.daemon.reload import Reloader, reload_on_hangup
@@ -23,10 +22,9 @@ def measure(settings: Settings, world: World, operations: Operations, supervisor
     supervisor.keep("loop watch", metrics.watch_loop)
 
 
-def obey(settings: Settings, operations: Operations, supervisor: Supervisor) -> None:
-    """Once the funds are at work: listen to operators, by token, file and signal."""
+def obey(settings: Settings, operations: Operations) -> None:
+    """Once the funds are at work: listen to operators, by token and signal."""
     if operations.runners:
         operations.operator_token = operator_token(settings.data_dir, settings.web.token)
-    arm_kill_switch(settings.data_dir, operations, supervisor)
     operations.reloader = Reloader(settings, load_settings, operations)
     reload_on_hangup(operations)

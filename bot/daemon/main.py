@@ -25,6 +25,7 @@ from bot.daemon import logs, paper
 from bot.daemon.collector import settle_collector
 from bot.daemon.console import Console
 from bot.daemon.fitting import measure, obey
+from bot.daemon.kill_switch import arm_kill_switch
 from bot.daemon.live_table import REFRESH_S, LiveTable
 from bot.daemon.nav import NavRecorder
 from bot.daemon.operations import Operations
@@ -142,6 +143,7 @@ async def _open(
     log = structlog.get_logger()
     for warning in settings.warnings:
         log.warning("setting_questionable", warning=warning)
+    arm_kill_switch(settings.data_dir, operations, supervisor)  # first of all: what follows may take hours
     world = await open_world(stack, settings, embedded, supervisor, operations.stand_by)
     operations.attach(world.alarms, world.pacer)
     measure(settings, world, operations, supervisor)
@@ -151,7 +153,7 @@ async def _open(
     if operations.runners:
         _record_nav(stack, settings, operations, supervisor)
     supervisor.every(_RECONCILE_EVERY_S, operations.reconcile)
-    obey(settings, operations, supervisor)
+    obey(settings, operations)
     settle_collector()
     log.info("running", funds=[runner.name for runner in operations.runners])
     return world

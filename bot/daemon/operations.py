@@ -80,6 +80,7 @@ class Operations:
         self.redactor = Redactor()
         self.listeners: list[Listener] = []
         self._underlyings: dict[str, _Underlying] = {}
+        self._pulled: tuple[str, str] | None = None
         self.public = PublicSide(mode, self.runners, self.histories)
         self._standby: str | None = None
 
@@ -225,10 +226,15 @@ class Operations:
         return [{"name": e.name, "value": e.value, "origin": e.origin} for e in effective]
 
     def halt_all(self, author: str, why: str) -> None:
-        """The kill switch: every fund stops sending, whatever its state."""
+        """The kill switch: every fund stops sending, whatever its state, and so do those still to begin."""
+        self._pulled = (author, why)
         for runner in self.runners:
-            if runner.state.book.control is not Control.HALTED:
-                runner.handle(Controlled(*runner.now(), Control.HALTED, author, why))
+            _halt(runner, author, why)
+
+    def begun(self, runner: Runner) -> None:
+        """A fund was taken up: it does nothing if the kill switch was pulled meanwhile, or before."""
+        if self._pulled is not None:
+            _halt(runner, *self._pulled)
 
     def unready(self) -> list[str]:
         """Why the daemon is not ready, one short reason each; empty when it is."""
@@ -270,3 +276,8 @@ class Operations:
         state = runner.state
         mark = state.mark.price if state.mark is not None else None
         return fund_status(state.fund, state.book, mark, self.mode, seen=state.mark, region=state.region)
+
+
+def _halt(runner: Runner, author: str, why: str) -> None:
+    if runner.state.book.control is not Control.HALTED:
+        runner.handle(Controlled(*runner.now(), Control.HALTED, author, why))

@@ -11,6 +11,7 @@ from bot.core.events import AccountSeen, Reconfigured, TouchSeen
 from bot.core.fund import Contract, Fund
 from bot.core.units import ZERO, Usd
 from bot.daemon.capital import refuse_small_capital
+from bot.daemon.clock_watch import ClockWatch
 from bot.daemon.fallback import MarkFallback
 from bot.daemon.metering import MeteredGateway, MeteredJournal
 from bot.daemon.operations import Operations
@@ -81,6 +82,8 @@ def _start(
     stream = world.venue.order_stream(desk.client, desk.contract.symbol, runner.heard, runner.missed_news)
     supervisor.keep(f"order stream of {desk.fund.name}", stream.run)
     runner.begin(desk.wallet, adopt=adopt)
+    operations.begun(runner)
+    supervisor.keep(f"clock watch of {desk.fund.name}", ClockWatch(runner, desk.gateway.skew_ms).run)
     return runner
 
 

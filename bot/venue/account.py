@@ -163,6 +163,10 @@ class AccountGateway:
         """Set the account up for `fund`; see `bot.venue.preparation.prepare`. Returns the venue leverage."""
         return await prepare(self._profile, self._requests, self._hosts, self._symbol, fund)
 
+    async def skew_ms(self) -> int:
+        """By how much our clock is ahead of the venue's; timestamps are corrected. Raises `RequestFailed`."""
+        return await self._requests.synchronise()
+
     def _report(self, state: "OrderState") -> OrderReport:
         return OrderReport(*self._now(), state.cid, state.venue_id, state.filled, state.closed)
 

@@ -12,12 +12,13 @@ from bot.venue.requests import stream_trouble
 if TYPE_CHECKING:
     from decimal import Decimal
 
-    from bot.venue.clock import Clock
     from bot.venue.markets import Markets
-    from bot.venue.profile import CcxtClient, Profile
+    from bot.venue.profile import CcxtClient, MarkFrame, Profile
 
 OnMark: TypeAlias = Callable[[str, Mark], None]
 OnLost: TypeAlias = Callable[[str, str], None]
+Stamp: TypeAlias = "Callable[[str, MarkFrame], Mark]"
+"""Makes a symbol's frame an event, by our clocks."""
 
 SILENCE_S = 10.0
 _FIRST_PAUSE_S = 0.25
@@ -51,7 +52,7 @@ class MarkFeed:
         client: "CcxtClient",
         markets: "Markets",
         symbols: Sequence[str],
-        clock: "Clock",
+        stamp: "Stamp",
         on_mark: OnMark,
         on_lost: OnLost,
         *,
@@ -59,7 +60,7 @@ class MarkFeed:
     ) -> None:
         self._profile = profile
         self._client = client
-        self._clock = clock
+        self._stamp = stamp
         self._on_mark = on_mark
         self._on_lost = on_lost
         self._silence_s = silence_s
@@ -157,11 +158,7 @@ class MarkFeed:
         if frame.time_ms == watched.time_ms and frame.price == watched.price and not watched.lost:
             return
         watched.time_ms, watched.price, watched.lost = frame.time_ms, frame.price, False
-        wall_ms = self._clock.wall_ms()
-        mark = Mark(
-            frame.time_ms, wall_ms, frame.price, frame.next_funding_ms, frame.funding_rate, frame.index_price
-        )
-        self._on_mark(watched.symbol, mark)
+        self._on_mark(watched.symbol, self._stamp(watched.symbol, frame))
 
     async def _watch_for_silence(self) -> None:
         """A half-open socket, or a symbol that the venue stopped sending, shows in nothing but silence."""

@@ -90,10 +90,10 @@ class Requests:
         await self._limiter.acquire(1, order=True, patience_s=ORDER_PATIENCE_S)
         return await self._call(getattr(self._client, method)(dict(params)))
 
-    async def synchronise(self) -> None:
-        """Measure the difference between our clock and the venue's, which ccxt then applies to timestamps."""
+    async def synchronise(self) -> int:
+        """Measure by how many ms our clock is ahead of the venue's; ccxt then applies that to timestamps."""
         await self._limiter.acquire(1, patience_s=READ_PATIENCE_S)
-        await self._once(self._client.load_time_difference({}))
+        return int(await self._once(self._client.load_time_difference({})))
 
     async def _call(self, request: Awaitable[Any]) -> Any:
         try:

@@ -11,6 +11,7 @@ from bot.venue.ccxt_client import new_session
 from bot.venue.feed import SILENCE_S, MarkFeed
 from bot.venue.limiter import Limiter
 from bot.venue.markets import Markets
+from bot.venue.movement import Movement
 from bot.venue.order_stream import RENEW_EVERY_S, OrderStream
 from bot.venue.profile import Door, Environment
 from bot.venue.requests import Requests
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from bot.venue.clock import Clock
     from bot.venue.feed import OnLost, OnMark
     from bot.venue.order_stream import OnEvent, OnGap
-    from bot.venue.profile import CcxtClient, Credentials, Profile
+    from bot.venue.profile import CcxtClient, Credentials, MarkFrame, Profile
 
 _CLOSE_WITHIN_S = 3.0
 _TLS_GOODBYE_S = 0.25
@@ -52,6 +53,7 @@ class Venue:
         paper = environment is Environment.PAPER
         self._door = Door(environment, new_session(encrypted=not paper), paper_url)
         self._limiter = Limiter() if paper else Limiter(profile.weight_per_s, profile.weight_per_s * 10)
+        self._movement = Movement()
         self._clients: list[CcxtClient] = []
         self._public = self._client(None)
         self.hosts = profile.hosts(self._public)
@@ -96,13 +98,21 @@ class Venue:
     async def mark(self, symbol: str) -> Mark:
         """The present mark by REST, for while its stream is lost. Raises `RequestFailed`."""
         frame = await self.profile.mark(Requests(self.profile, self._public, self._limiter), symbol)
+        return self._stamped(symbol, frame)
+
+    def _stamped(self, symbol: str, frame: "MarkFrame") -> Mark:
+        """The mark as an event. Where the market has a time of its own, it comes when it says."""
+        clock = self._clock
+        clock.advance(frame.time_ms)
         return Mark(
             frame.time_ms,
-            self._clock.wall_ms(),
+            clock.wall_ms(),
             frame.price,
             frame.next_funding_ms,
             frame.funding_rate,
             frame.index_price,
+            clock.market_ms() - frame.time_ms,
+            self._movement.still_ms(symbol, frame),
         )
 
     def mark_feed(
@@ -114,7 +124,7 @@ class Venue:
             self._public,
             self.markets,
             symbols,
-            self._clock,
+            self._stamped,
             on_mark,
             on_lost,
             silence_s=silence_s,

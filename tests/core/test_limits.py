@@ -178,14 +178,14 @@ def test_a_cap_is_inclusive_and_beyond_it_lies_a_breach(caps: Caps, reason: str 
     ("planned", "traded", "allowed"),
     [
         (None, "1000000", True),
-        ("60000", "114000", True),
-        ("60000", "114001", False),
-        ("10", "44000", True),
-        ("10", "44001", False),
+        ("200000", "394000", True),
+        ("200000", "394001", False),
+        ("10", "344000", True),
+        ("10", "344001", False),
     ],
 )
 def test_orders_answer_to_what_was_decided(planned: str | None, traded: str, *, allowed: bool) -> None:
-    """Twice the plan and no more, and a plan counts as a quarter of fund value at least."""
+    """Twice the plan, or what leads to the emergency leverage of 3.5 at a value of 100,000, and no more."""
     conditions = FINE._replace(planned=None if planned is None else D(planned), traded=D(traded))
     answer = approve(buy(), a_contract(), LONG, conditions)
     assert isinstance(answer, SubmitOrder) is allowed

@@ -161,6 +161,31 @@ async def test_the_kill_switch_halts_every_fund_once(desk: Desk, tmp_path: Path)
     assert operations.status()[0]["state"] == "halted"
 
 
+async def test_a_kill_switch_that_was_pulled_before_the_funds_begin_halts_them(
+    desk: Desk, tmp_path: Path
+) -> None:
+    """Before its first order, and before it is known whether anything may be sent at all."""
+    operations, supervisor = Operations("paper"), Supervisor()
+    (tmp_path / HALT_FILE).touch()
+    arm_kill_switch(tmp_path, operations, supervisor)
+    runner = desk.runner()
+    operations.add(runner, RebalanceHistory(runner.name))
+    runner.begin(desk.fund.capital, adopt=False)
+    operations.begun(runner)
+    desk.mark(runner, 1_000)
+    await runner.wait_quiet()
+    await supervisor.stop()
+    assert runner.state.book.control is Control.HALTED
+    assert desk.venue.sent == []
+
+
+async def test_a_fund_that_begins_is_not_halted_by_itself(desk: Desk) -> None:
+    """Nobody pulled the switch."""
+    operations, runner = Operations("paper"), await desk.opened()
+    operations.begun(runner)
+    assert runner.state.book.control is Control.RUNNING
+
+
 async def test_a_signal_is_a_kill_switch(desk: Desk, tmp_path: Path) -> None:
     """SIGUSR1 halts what runs; without file or signal nothing is halted."""
     runner = await desk.opened()

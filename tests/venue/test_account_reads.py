@@ -28,6 +28,8 @@ from bot.core.events import (
     TradesSeen,
     VolumeSeen,
 )
+from bot.venue.clock import WallClock
+from bot.venue.errors import RequestFailed
 from tests.support.venue_orders import CID
 from tests.support.venue_stub import Answer, VenueStub, error_answer, json_answer, text_answer
 from tests.venue.conftest import NOW_MS, SECRET, Account
@@ -393,6 +395,15 @@ async def test_the_margin_that_is_available_comes_with_the_account(stub: VenueSt
 
     assert isinstance(event, AccountSeen)
     assert event.available == Decimal("42.25")
+
+
+async def test_the_clocks_are_compared(stub: VenueStub, account: Account) -> None:
+    """Ours ahead of a venue that lags; an answer that is none fails without a word of ours."""
+    stub.answers["GET /fapi/v1/time"] = json_answer({"serverTime": WallClock().wall_ms() - 5_000})
+    assert 5_000 <= await account.gateway.skew_ms() < 6_000
+    stub.answers["GET /fapi/v1/time"] = text_answer("{}", 200)
+    with pytest.raises(RequestFailed):
+        await account.gateway.skew_ms()
 
 
 async def test_a_command_may_ask_to_wait_first(stub: VenueStub, account: Account) -> None:

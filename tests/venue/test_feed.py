@@ -69,7 +69,7 @@ async def test_a_frame_becomes_an_exact_mark(stub: VenueStub, venue: Venue) -> N
 
     symbol, seen_mark = seen.marks[0]
     assert symbol == "BTCUSDT"
-    assert seen_mark._replace(wall_ms=0) == Mark(
+    assert seen_mark._replace(wall_ms=0, lag_ms=0) == Mark(
         1000, 0, Decimal("50000.12345678"), 28_800_000, Decimal("0.00012345"), Decimal("50000.12345678")
     )
 
