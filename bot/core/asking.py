@@ -84,7 +84,7 @@ def repeated(turn: Turn, event: Request) -> bool:
     return turn.book.request(event.request_id) is not None
 
 
-def note(turn: Turn, what: str, event: Request, leverage: Leverage | None = None) -> None:
+def note(turn: Turn, what: str, event: Request | ev.RescaleAsked, leverage: Leverage | None = None) -> None:
     """Put the request on record."""
     turn.record(
         OperatorAsked(turn.now_ms, what, event.author, event.why, event.request_id, event.content, leverage)

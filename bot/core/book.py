@@ -135,10 +135,13 @@ class Book:
 
     @property
     def backed(self) -> Ledger:
-        """The ledger with the money that backs the trade of a flow under way, which its fills bring in."""
-        if self.dealing is None or self.dealing.nav is None:
+        """The ledger with the money that a flow's trade brings in, or has taken out: what sizes its slices.
+
+        So a slice is the same share of the fund at the end of the trade as at its beginning.
+        """
+        if self.dealing is None or self.rebalance is None or self.rebalance.kind is not rec.Kind.FLOW:
             return self.ledger
-        return self.ledger.with_cash(self.dealing.pot.cash)
+        return self.ledger.with_cash(self.dealing.pot.cash + self.dealing.pot.received)
 
     @property
     def position(self) -> Contracts:

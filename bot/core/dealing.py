@@ -3,8 +3,8 @@
     strike -> price -> cross -> trade (a rebalance of kind `flow`) -> in cash what cannot be traded -> settle
 
 The mark is that of a fixed grid of time, whether a rebalance runs or not. The flow's trade comes between two
-slices of a rebalance under way, which then goes on: a flow in proportion moves no leverage, so neither has to
-know of the other. An emergency goes first. docs/funds.md has the rules in words.
+slices of a patient rebalance under way, which then goes on: a flow in proportion moves no leverage, so
+neither has to know of the other. Delevering goes first. docs/funds.md has the rules in words.
 """
 
 from decimal import Decimal
@@ -26,11 +26,11 @@ from bot.core.ledger import real_leverage
 from bot.core.records import Ending, FundState, Kind, RebalanceStarted
 from bot.core.trust import contradicts
 from bot.core.turn import Region, Turn
-from bot.core.units import ZERO, Contracts, Price, Urgency
+from bot.core.units import ZERO, Contracts, Urgency
 from bot.core.upkeep import emergency
 
 STALLED_MS = 60_000
-"""A flow's trade that is not done after this market time makes way, and is taken up again."""
+"""A flow's trade without a slice for this market time makes way, and is taken up again."""
 
 
 def due_ms(turn: Turn) -> int | None:
@@ -52,10 +52,8 @@ def attend(turn: Turn, mark: Mark) -> None:
     dealing = turn.book.dealing
     if dealing is None or _must_wait(turn, mark, dealing):
         return
-    if dealing.nav is not None:
-        _trade(turn, mark, mark.price)
-    elif _priced(turn, mark, dealing):
-        _trade(turn, mark, dealing.mark)
+    if dealing.nav is not None or _priced(turn, mark, dealing):
+        _trade(turn, mark)
 
 
 def progress(turn: Turn, mark: Mark) -> None:
@@ -64,10 +62,10 @@ def progress(turn: Turn, mark: Mark) -> None:
     if open_ is None or open_.order is not None:
         return
     left = _left(turn, mark)
-    if left == ZERO or _stopped(turn):
+    if left == ZERO or _stopped(turn, mark):
         execution.finish(turn, mark, Ending.DONE)
-        _settle(turn, mark.price)
-    elif _blocked(turn, mark) or turn.now_ms - open_.started_ms > STALLED_MS:
+        _settle(turn, mark)
+    elif _blocked(turn, mark) or turn.now_ms - open_.next_slice_ms > STALLED_MS:
         execution.finish(turn, mark, Ending.SUPERSEDED)
     else:
         execution.carry_on(turn, mark, left)
@@ -95,15 +93,14 @@ def _takes_part(turn: Turn, mark: Mark, flow: Flow, dealing_ms: int) -> bool:
 
 
 def _must_wait(turn: Turn, mark: Mark, dealing: Dealing) -> bool:
-    """What the dealing's mark found under way is booked first; an emergency and its retry time too."""
+    """What the dealing's mark found under way is booked first, and delevering goes first."""
     open_ = turn.book.rebalance
     return (
-        (open_ is not None and (open_.order is not None or open_.kind is Kind.FLOW))
-        or (open_ is not None and open_.urgency is Urgency.EMERGENCY)
+        (open_ is not None and (open_.order is not None or open_.urgency is not Urgency.PATIENT))
         or turn.live.funding_pending_ms is not None
         or not fees.charged(turn, dealing.dealing_ms)
         or turn.now_ms < dealing.retry_ms
-        or emergency(turn, mark)
+        or _must_delever(turn, mark)
     )
 
 
@@ -139,11 +136,11 @@ def _now(turn: Turn) -> Dealing:
     return turn.book.dealing
 
 
-def _trade(turn: Turn, mark: Mark, price: Price) -> None:
-    """Begin the trade of what is left in the pot; where nothing can be traded, settle in cash at `price`."""
+def _trade(turn: Turn, mark: Mark) -> None:
+    """Begin the trade of what is left in the pot, or settle where nothing can be traded."""
     left = _left(turn, mark)
-    if left == ZERO or _stopped(turn):
-        _settle(turn, price)
+    if left == ZERO or _stopped(turn, mark):
+        _settle(turn, mark)
         return
     if _blocked(turn, mark):
         return
@@ -172,26 +169,40 @@ def _left(turn: Turn, mark: Mark) -> Contracts:
     return shares.quantity_to_trade(books, _now(turn).pot, mark.price, turn.contract)
 
 
-def _stopped(turn: Turn) -> bool:
-    """Whether subscriptions can go no further, for the fund is no longer active: the rest is returned."""
-    pot = _now(turn).pot
-    return pot.cash > ZERO and turn.book.state is not FundState.ACTIVE
+def _stopped(turn: Turn, mark: Mark) -> bool:
+    """Whether subscriptions can go no further, so that the rest of their money is returned.
+
+    The fund is no longer active; or positions may not be increased, and others wait for the next dealing.
+    """
+    dealing = _now(turn)
+    if dealing.pot.units or dealing.pot.cash <= ZERO:
+        return False
+    late = mark.time_ms >= turn.fund.terms.dealing_after(dealing.dealing_ms)
+    refused = late and turn.increases_refused(mark) is not None
+    return refused or turn.book.state is not FundState.ACTIVE
 
 
 def _blocked(turn: Turn, mark: Mark) -> bool:
-    """Whether the trade may not be made now: an emergency goes first, and increases may be stopped."""
+    """Whether the trade may not be made now: delevering goes first, and increases may be stopped."""
     redeems = _now(turn).pot.units > ZERO
-    return emergency(turn, mark) or (not redeems and turn.increases_refused(mark) is not None)
+    return _must_delever(turn, mark) or (not redeems and turn.increases_refused(mark) is not None)
 
 
-def _settle(turn: Turn, price: Price) -> None:
-    """What could not be traded goes in or out as cash, at `price`; then every flow gets its portion."""
+def _must_delever(turn: Turn, mark: Mark) -> bool:
+    """Whether leverage is above its band, or at the emergency level."""
+    leverage = real_leverage(turn.book.ledger, mark.price)
+    above = turn.fund.uses_band and leverage is not None and leverage > turn.fund.band[1]
+    return above or emergency(turn, mark)
+
+
+def _settle(turn: Turn, mark: Mark) -> None:
+    """What could not be traded goes in or out as cash, at this mark; then every flow gets its portion."""
     book, pot = turn.book, _now(turn).pot
-    if (pot.units or pot.cash) and not _stopped(turn) and book.ledger.value(price) > ZERO:
+    if (pot.units or pot.cash) and not _stopped(turn, mark) and book.ledger.value(mark.price) > ZERO:
         kind = FlowKind.REDEEM if pot.units else FlowKind.SUBSCRIBE
         books = shares.Shares(book.ledger, book.units)
-        units, amount = shares.in_cash(books, pot, price, turn.contract.taker_fee)
-        turn.record(FlowsInCash(turn.now_ms, kind, price, units, amount))
+        units, amount = shares.in_cash(books, pot, mark.price, turn.contract.taker_fee)
+        turn.record(FlowsInCash(turn.now_ms, kind, mark.price, units, amount))
     _settle_flows(turn, _now(turn).pot)
     turn.record(DealingClosed(turn.now_ms))
 

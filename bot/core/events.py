@@ -296,6 +296,8 @@ class RescaleAsked(NamedTuple):
     denominator: int
     author: str
     why: str
+    request_id: str = ""
+    content: str = ""
 
 
 class CashMoved(NamedTuple):

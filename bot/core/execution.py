@@ -178,7 +178,7 @@ def _propose(
     law = how.slice_share
     share = None if law is None else draws.share(*law, drawn.size)
     most = _most(turn, mark, how)
-    quantity = plan.slice_quantity(left, book.ledger, mark.price, contract, share, law=law, most=most)
+    quantity = plan.slice_quantity(left, book.backed, mark.price, contract, share, law=law, most=most)
     price = _price(turn, mark, open_, how, quantity, posts=posts)
     proposal = limits.Proposal(drawn.cid, quantity, price, goal, posts)
     verdict = limits.approve(proposal, contract, book.backed, turn.conditions(mark))

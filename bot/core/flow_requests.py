@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from bot.core import draws
-from bot.core.asking import RequestIdReusedError
+from bot.core.asking import RequestIdReusedError, note
 from bot.core.commands import FetchIncome
 from bot.core.events import FlowAsked, RescaleAsked
 from bot.core.flow_records import FlowKind, FlowRequested, UnitsRescaled
@@ -33,6 +33,8 @@ class Rescaling(NamedTuple):
     denominator: int
     author: str
     why: str
+    request_id: str = ""
+    content: str = ""
 
 
 class Objection(NamedTuple):
@@ -49,7 +51,12 @@ def refusal(state: State, event: FlowAsked | RescaleAsked) -> Objection | None:
     """
     turn = Turn(state, event)
     if isinstance(event, RescaleAsked):
-        return next(_against_rescaling(turn, event), None)
+        before = turn.book.request(event.request_id)
+        if before is None:
+            return next(_against_rescaling(turn, event), None)
+        if before.content != event.content:
+            raise RequestIdReusedError
+        return None
     known = turn.book.receipts.get(event.request_id)
     if known is not None:
         if (known.kind, known.amount) != (event.kind, event.amount):
@@ -73,7 +80,8 @@ def asked(turn: Turn, event: FlowAsked) -> None:
 
 def rescale_asked(turn: Turn, event: RescaleAsked) -> None:
     """Consolidate or split the units: everybody's alike, at one instant, so that nothing else changes."""
-    if next(_against_rescaling(turn, event), None) is None:
+    if turn.book.request(event.request_id) is None and next(_against_rescaling(turn, event), None) is None:
+        note(turn, f"{event.numerator} units for {event.denominator}", event)
         turn.record(UnitsRescaled(turn.now_ms, event.numerator, event.denominator, event.author, event.why))
 
 

@@ -46,7 +46,7 @@ class FlowDesk:
         runner = self._runner(fund)
         if runner is None:
             return None
-        event = RescaleAsked(*runner.now(), wanted.numerator, wanted.denominator, wanted.author, wanted.why)
+        event = RescaleAsked(*runner.now(), **wanted._asdict())
         self._judge(runner, event)
         runner.handle(event)
         return {"fund": fund, "units": decimal_text(runner.state.book.units)}

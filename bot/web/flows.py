@@ -61,7 +61,7 @@ def add_routes(app: web.Application, desk: Desk) -> None:
         if ratio is None or ratio != ratio.to_integral_value():
             raise BadFieldError("ratio", "a whole number is needed")
         pair = (1, int(ratio)) if request.match_info["way"] == "consolidate" else (int(ratio), 1)
-        wanted = Rescaling(*pair, word.author, word.why)
+        wanted = Rescaling(*pair, *word)
         return _answer("ratio", lambda: desk.rescale(request.match_info["fund"], wanted))
 
     async def listed(request: web.Request) -> web.Response:
