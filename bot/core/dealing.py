@@ -9,7 +9,7 @@ neither has to know of the other. Delevering goes first. docs/funds.md has the r
 
 from decimal import Decimal
 
-from bot.core import execution, fees, plan, shares
+from bot.core import execution, fees, flow_fold, plan, shares
 from bot.core.events import Mark
 from bot.core.flow_records import (
     DealingClosed,
@@ -28,6 +28,9 @@ from bot.core.trust import contradicts
 from bot.core.turn import Region, Turn
 from bot.core.units import ZERO, Contracts, Urgency
 from bot.core.upkeep import emergency
+
+STRIKE_WITHIN_MS = 60_000
+"""A dealing whose first trusted mark comes later than this is one for redemptions only."""
 
 STALLED_MS = 60_000
 """A flow's trade without a slice for this market time makes way, and is taken up again."""
@@ -86,10 +89,18 @@ def strike(turn: Turn, mark: Mark) -> bool:
 
 
 def _takes_part(turn: Turn, mark: Mark, flow: Flow, dealing_ms: int) -> bool:
-    """Whether a flow is dealt now. Subscriptions wait while positions may not be increased."""
+    """Whether a flow is dealt now.
+
+    A subscription waits for the next dealing where positions may not be increased, or where this one's first
+    mark came late: it can wait, and who leaves need not.
+    """
     if flow.nav is not None or flow.ready_ms is None or flow.ready_ms >= dealing_ms:
         return False
-    return flow.kind is FlowKind.REDEEM or turn.increases_refused(mark) is None
+    if flow.kind is FlowKind.REDEEM:
+        return True
+    struck = turn.book.dealing
+    in_time = struck is not None or mark.time_ms - dealing_ms <= STRIKE_WITHIN_MS
+    return in_time and turn.increases_refused(mark) is None
 
 
 def _must_wait(turn: Turn, mark: Mark, dealing: Dealing) -> bool:
@@ -123,17 +134,10 @@ def _priced(turn: Turn, mark: Mark, dealing: Dealing) -> bool:
     for flow in batch:
         fee = shares.up(flow.amount * rate) if flow.kind is FlowKind.SUBSCRIBE else ZERO
         turn.record(FlowPriced(turn.now_ms, flow.reference, nav, fee))
-    units, paid, received = shares.cross(_now(turn).pot, nav)
+    units, paid, received = shares.cross(flow_fold.now(turn.book).pot, nav)
     if units > ZERO:
         turn.record(FlowsCrossed(turn.now_ms, units, paid, received))
     return True
-
-
-def _now(turn: Turn) -> Dealing:
-    """The dealing under way."""
-    if turn.book.dealing is None:
-        raise ValueError("no dealing is open")
-    return turn.book.dealing
 
 
 def _trade(turn: Turn, mark: Mark) -> None:
@@ -151,7 +155,7 @@ def _trade(turn: Turn, mark: Mark) -> None:
             turn.now_ms,
             book.rebalances + 1,
             Kind.FLOW,
-            "redemptions" if _now(turn).pot.units else "subscriptions",
+            "redemptions" if flow_fold.now(turn.book).pot.units else "subscriptions",
             Urgency.PROMPT,
             None,
             leverage if leverage is not None else ZERO,
@@ -166,7 +170,7 @@ def _trade(turn: Turn, mark: Mark) -> None:
 def _left(turn: Turn, mark: Mark) -> Contracts:
     """The signed quantity that the pot still has to trade at this mark."""
     books = shares.Shares(turn.book.ledger, turn.book.units)
-    return shares.quantity_to_trade(books, _now(turn).pot, mark.price, turn.contract)
+    return shares.quantity_to_trade(books, flow_fold.now(turn.book).pot, mark.price, turn.contract)
 
 
 def _stopped(turn: Turn, mark: Mark) -> bool:
@@ -174,7 +178,7 @@ def _stopped(turn: Turn, mark: Mark) -> bool:
 
     The fund is no longer active; or positions may not be increased, and others wait for the next dealing.
     """
-    dealing = _now(turn)
+    dealing = flow_fold.now(turn.book)
     if dealing.pot.units or dealing.pot.cash <= ZERO:
         return False
     late = mark.time_ms >= turn.fund.terms.dealing_after(dealing.dealing_ms)
@@ -184,7 +188,7 @@ def _stopped(turn: Turn, mark: Mark) -> bool:
 
 def _blocked(turn: Turn, mark: Mark) -> bool:
     """Whether the trade may not be made now: delevering goes first, and increases may be stopped."""
-    redeems = _now(turn).pot.units > ZERO
+    redeems = flow_fold.now(turn.book).pot.units > ZERO
     return _must_delever(turn, mark) or (not redeems and turn.increases_refused(mark) is not None)
 
 
@@ -197,13 +201,13 @@ def _must_delever(turn: Turn, mark: Mark) -> bool:
 
 def _settle(turn: Turn, mark: Mark) -> None:
     """What could not be traded goes in or out as cash, at this mark; then every flow gets its portion."""
-    book, pot = turn.book, _now(turn).pot
+    book, pot = turn.book, flow_fold.now(turn.book).pot
     if (pot.units or pot.cash) and not _stopped(turn, mark) and book.ledger.value(mark.price) > ZERO:
         kind = FlowKind.REDEEM if pot.units else FlowKind.SUBSCRIBE
         books = shares.Shares(book.ledger, book.units)
         units, amount = shares.in_cash(books, pot, mark.price, turn.contract.taker_fee)
         turn.record(FlowsInCash(turn.now_ms, kind, mark.price, units, amount))
-    _settle_flows(turn, _now(turn).pot)
+    _settle_flows(turn, flow_fold.now(turn.book).pot)
     turn.record(DealingClosed(turn.now_ms))
 
 

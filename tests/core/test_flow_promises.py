@@ -1,5 +1,6 @@
 """What flows may never do, whatever the order of marks, trades, funding, fees, flows and restarts."""
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -19,8 +20,9 @@ from bot.core.flow_records import (
 )
 from bot.core.fund import Fund
 from bot.core.ledger import real_leverage
+from bot.core.public_records import PublicationScheduled
 from bot.core.reconcile import DIFFERENCE
-from bot.core.records import Control, Filled, IncidentOpened, IncomeBooked, Kind, Record
+from bot.core.records import Control, Filled, IncidentOpened, IncomeBooked, Kind, RebalanceStarted, Record
 from bot.core.terms import FlowTerms
 from bot.testing import Lab, a_fund
 from strategies.strategic import Strategic
@@ -132,8 +134,6 @@ class Auditor(Lab):
 
 def a_dealing_fund(side: Any = "long") -> Fund:
     """With terms, a management fee, and a delay before it leverages up."""
-    from dataclasses import replace
-
     fund = a_fund(side=side, strategy=Strategic(confirmation_s=300))
     return replace(fund, terms=TERMS, management_fee_daily=D("0.0005"))
 
@@ -206,3 +206,101 @@ def test_units_times_nav_is_fund_value_and_nobody_pays_for_others(
         lab.settle()
     lab.send(ev.ReconcileDue(*lab.now))
     lab.reconciled()
+
+
+class Killed(Exception):  # noqa: N818 - it is no error
+    """The process ended here."""
+
+
+class Mortal(Auditor):
+    """An auditor that can be killed before a step is durable, after it, and after each command."""
+
+    moments = 0
+    fatal: int | None = None
+
+    def take(self, event: ev.Event) -> tuple[Command, ...]:
+        """One step, if the process lives that long."""
+        self._moment()
+        commands = super().take(event)
+        self._moment()
+        return commands
+
+    def carry_out(self, command: Command) -> ev.Event:
+        """Carry a command out; the answer may never come."""
+        answer = super().carry_out(command)
+        self._moment()
+        return answer
+
+    def fork(self) -> "Mortal":
+        """Another one that has seen the same."""
+        twin = super().fork()
+        twin.shadow, twin.register = self.shadow.copy(), self.register.copy()
+        return twin
+
+    def _moment(self) -> None:
+        self.moments += 1
+        if self.moments == self.fatal:
+            self.fatal = None
+            raise Killed
+
+    def survive(self, what: str, how: Any) -> None:
+        """Let one thing happen, in this process or the next; who gets no receipt asks again."""
+        try:
+            self._do(what, how)
+        except Killed:
+            self.restart()
+            if what in ("subscribe", "redeem"):
+                self._do(what, how)
+
+    def _do(self, what: str, how: Any) -> None:
+        if what in ("subscribe", "redeem"):
+            self.send(ev.FlowAsked(*self.now, FlowKind(what), D(how), f"{what} {how}"))
+        else:
+            act(self, what, how)
+
+    def day(self) -> None:
+        """Flows on both sides and a dealing in the middle of a rise that makes the fund leverage up."""
+        for what, how in (
+            ("subscribe", "30000"),
+            ("redeem", "4000"),
+            ("move", 0.07),
+            ("wait", 301),
+            ("outcome", "half"),
+            ("wait", 250),
+            ("outcome", "lose filled"),
+            ("outcome", "lose"),
+            ("wait", 60),
+            ("wait", 60),
+            ("redeem", "25000"),
+            ("wait", 600),
+        ):
+            self.survive(what, how)
+        for _ in range(60):
+            self.survive("wait", 30)
+
+
+def test_killed_at_any_moment_every_flow_ends_and_no_cash_moves_twice() -> None:
+    """Every moment of a day with flows is enumerated, dealings during a patient rebalance among them."""
+    fund = replace(
+        a_fund(band=("1.9", "2.3"), target=("2.0", "2.2"), start_leverage="2"),
+        terms=TERMS,
+        management_fee_daily=D("0.0005"),
+    )
+    first = Mortal(fund, slippage_bps=D(3))
+    first.settle()
+    whole = first.fork()
+    whole.day()
+    kinds = [record.kind for record in whole.records if isinstance(record, RebalanceStarted)]
+    assert kinds == [Kind.OPEN, Kind.BAND, Kind.FLOW, Kind.FLOW]
+    ended = [record.number for record in whole.of(PublicationScheduled)]
+    assert ended == [1, 3, 4, 2], "both flows were traded in the middle of the rebalance"
+    for moment in range(first.moments + 1, whole.moments + 1):
+        lab = first.fork()
+        lab.fatal = moment
+        lab.day()
+        assert lab.state.book.flows == ()
+        transfers = [item.amount for item in lab.venue.income if item.kind == "TRANSFER"]
+        assert sum(amount > 0 for amount in transfers) == 1
+        assert sum(amount < 0 for amount in transfers) == 2
+        lab.send(ev.ReconcileDue(*lab.now))
+        lab.reconciled()
