@@ -190,7 +190,7 @@ def test_a_flow_under_way_makes_way_for_a_delever_and_is_taken_up_again() -> Non
     lab.until_dealing()
     assert kinds(lab)[-1] is Kind.FLOW
     lab.mark("52500", after_s=3)
-    assert lab.of(RebalanceFinished)[-1].ending is Ending.SUPERSEDED
+    assert lab.of(RebalanceFinished)[1].ending is Ending.SUPERSEDED
     assert kinds(lab)[-1] is Kind.BAND
     lab.settle()
     lab.wait(1)
