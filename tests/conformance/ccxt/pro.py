@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import ccxt
 import ccxt.pro
 
+from tests.conformance.ccxt.offered import of_sockets, offered
 from tests.conformance.harness import case, expect, run
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ def client(url: str, key: str, secret: str) -> Any:
         "fapiPrivate": f"{url}/fapi/v1",
         "fapiPrivateV2": f"{url}/fapi/v2",
         "fapiPrivateV3": f"{url}/fapi/v3",
+        "sapi": f"{url}/sapi/v1",
         "ws": {"linear": f"{ws}/ws", "ws-api": {"linear": f"{ws}/ws-fapi/v1"}},
     }
     options = {"fetchCurrencies": False}
@@ -33,12 +35,24 @@ def client(url: str, key: str, secret: str) -> Any:
     return made
 
 
+class Noted:
+    """A client that notes which of its methods have been called."""
+
+    def __init__(self, wrapped: Any) -> None:
+        self.wrapped = wrapped
+        self.called: set[str] = set()
+
+    def __getattr__(self, name: str) -> Any:
+        self.called.add(name)
+        return getattr(self.wrapped, name)
+
+
 class Pro:
     """Two clients: the one that is looked at, and another account that trades beside it."""
 
     def __init__(self, url: str) -> None:
-        self.api = client(url, "up-key", "up-secret")
-        self.other = client(url, "down-key", "down-secret")
+        self.api = Noted(client(url, "up-key", "up-secret"))
+        self.other = Noted(client(url, "down-key", "down-secret"))
 
     async def told(self, watch: Callable[[], Awaitable[Any]], act: Callable[[], Awaitable[Any]]) -> Any:
         """Return what a watch gives after something was done while it waited."""
@@ -159,15 +173,45 @@ async def watch_bids_asks(pro: Pro) -> None:
 @case
 async def watch_liquidations(pro: Pro) -> None:
     """The liquidation of somebody else."""
-
-    async def bet() -> None:
-        await pro.other.load_markets()
-        await pro.other.set_leverage(20, LEAPING)
-        mark = (await pro.other.fetch_mark_price(LEAPING))["markPrice"]
-        await pro.other.create_order(LEAPING, "market", "buy" if mark > 130 else "sell", 2_000)
-
-    (row, *_) = await pro.told(lambda: pro.api.watch_liquidations(LEAPING), bet)
+    (row, *_) = await pro.told(lambda: pro.api.watch_liquidations(LEAPING), lambda: bet(pro.other))
     expect(row["symbol"] == LEAPING and row["contracts"] > 0 and row["price"] > 0, row)
+
+
+@case
+async def watch_liquidations_for_symbols(pro: Pro) -> None:
+    """The same, with other symbols beside it."""
+    (row, *_) = await pro.told(
+        lambda: pro.api.watch_liquidations_for_symbols([SYMBOL, LEAPING]), lambda: bet(pro.other)
+    )
+    expect(row["symbol"] == LEAPING, row)
+
+
+@case
+async def watch_my_liquidations(pro: Pro) -> None:
+    """An own one, by both methods."""
+    # ccxt breaks (KeyError) on an update of an account whose balance it has not watched.
+    await pro.told(pro.other.watch_balance, lambda: deposit(pro.other))
+    for watch in (
+        lambda: pro.other.watch_my_liquidations(LEAPING),
+        lambda: pro.other.watch_my_liquidations_for_symbols([LEAPING]),
+    ):
+        (row, *_) = await pro.told(watch, lambda: bet(pro.other))
+        expect(row["symbol"] == LEAPING, row)
+
+
+async def deposit(account: Any) -> None:
+    """Bring fresh money."""
+    await account.sapi_post_asset_transfer({"type": "MAIN_UMFUTURE", "asset": "USDT", "amount": "20000"})
+
+
+async def bet(account: Any) -> None:
+    """With fresh money, hold so much of what leaps that the next leap liquidates it."""
+    await account.load_markets()
+    await deposit(account)
+    free = (await account.fetch_balance())["USDT"]["free"]
+    await account.set_leverage(20, LEAPING)
+    mark = (await account.fetch_mark_price(LEAPING))["markPrice"]
+    await account.create_order(LEAPING, "market", "buy" if mark > 130 else "sell", int(free / 40))
 
 
 @case
@@ -179,6 +223,12 @@ async def un_watch(pro: Pro) -> None:
     await pro.api.un_watch_ticker(SYMBOL)
     await pro.api.un_watch_mark_prices([SYMBOL, OTHER])
     await pro.api.un_watch_bids_asks([SYMBOL])
+    await pro.api.watch_mark_price(SYMBOL)
+    await pro.api.un_watch_mark_price(SYMBOL)
+    await pro.api.un_watch_tickers([OTHER])
+    await pro.api.un_watch_ohlcv_for_symbols([[SYMBOL, "1m"], [OTHER, "5m"]])
+    await pro.api.un_watch_order_book_for_symbols([SYMBOL, OTHER])
+    await pro.api.un_watch_trades_for_symbols([SYMBOL, OTHER])
 
 
 # --- account ------------------------------------------------------------------------------------------
@@ -229,6 +279,15 @@ async def create_order_ws(pro: Pro) -> None:
     except ccxt.InsufficientFunds:
         return
     raise AssertionError("900 BTC were bought")
+
+
+@case
+async def create_orders_ws_by_their_short_names(pro: Pro) -> None:
+    """A limit order and a market order."""
+    resting = await pro.api.create_limit_order_ws(SYMBOL, "buy", 0.01, 50_000)
+    expect(resting["price"] == 50_000, resting)
+    taken = await pro.api.create_market_order_ws(SYMBOL, "buy", 0.01)
+    expect(taken["id"], taken)
 
 
 @case
@@ -299,6 +358,13 @@ async def fetch_ticker_ws(pro: Pro) -> None:
     expect(price["last"], price)
     book = await pro.api.fetch_ticker_ws(SYMBOL, {"method": "ticker.book"})
     expect(book["bid"] < book["ask"], book)
+
+
+@case
+async def every_method_has_been_called(pro: Pro) -> None:
+    """What ccxt.pro says it has for this venue is called above, or named with the reason why it is not."""
+    missing = of_sockets(offered(pro.api.wrapped)) - pro.api.called - pro.other.called
+    expect(not missing, sorted(missing))
 
 
 async def make(url: str) -> Pro:

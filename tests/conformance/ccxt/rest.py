@@ -10,6 +10,7 @@ from typing import Any
 import ccxt
 import ccxt.async_support
 
+from tests.conformance.ccxt.offered import of_sockets, offered
 from tests.conformance.harness import case, expect, run
 
 SYMBOL = "BTC/USDT:USDT"
@@ -34,9 +35,11 @@ class Api:
         # Off the venue's own hosts ccxt knows the errors of futures only by this.
         client.exceptions["exact"].update(client.exceptions["linear"]["exact"])
         self.client = client
+        self.called: set[str] = set()
 
     async def __call__(self, method: str, *arguments: Any, **parameters: Any) -> Any:
         """Call a method and return its answer."""
+        self.called.add(method)
         answer = getattr(self.client, method)(*arguments, **parameters)
         return await answer if inspect.isawaitable(answer) else answer
 
@@ -418,6 +421,62 @@ async def errors_have_their_class(api: Api) -> None:
     twice = (SYMBOL, "limit", "buy", 0.01, 58_000, {"newClientOrderId": "twice"})
     expect("-4116" in await api.refused(ccxt.InvalidOrder, "create_order", *twice), "client id")
     await api.flatten()
+
+
+@case
+async def orders_by_their_short_names(api: Api) -> None:
+    """Each of ccxt's ways to say the same."""
+    for name, *price in (("limit", 58_000), ("market",)):
+        for side in ("buy", "sell") if name == "market" else ("buy",):
+            order = await api(f"create_{name}_{side}_order", SYMBOL, 0.01, *price)
+            expect(order["side"] == side, order)
+        await api(f"create_{name}_order", SYMBOL, "buy", 0.01, *price)
+    resting = await api("create_limit_sell_order", SYMBOL, 0.01, 62_000)
+    expect(resting["status"] == "open", resting)
+    posted = await api("create_post_only_order", SYMBOL, "limit", "buy", 0.01, 58_000)
+    expect(posted["postOnly"], posted)
+    stops = [
+        await api("create_stop_order", SYMBOL, "market", "sell", 0.01, None, 57_000),
+        await api("create_stop_market_order", SYMBOL, "sell", 0.01, 57_100),
+        await api("create_stop_limit_order", SYMBOL, "sell", 0.01, 57_000, 57_200),
+    ]
+    expect([row["triggerPrice"] for row in stops] == [57_000, 57_100, 57_200], stops)
+    await api("cancel_all_orders", SYMBOL, {"trigger": True})
+    await api.flatten()
+
+
+@case
+async def orders_that_ended_and_ranks(api: Api) -> None:
+    """Orders that are no longer open, and places in the queue for deleveraging."""
+    order = await api("create_market_buy_order", SYMBOL, 0.01)
+    ended = await api("fetch_canceled_and_closed_orders", SYMBOL)
+    expect(order["id"] in {row["id"] for row in ended}, ended)
+    (listed,) = await api("fetch_positions_adl_rank", [SYMBOL])
+    for rank in (listed, await api("fetch_position_adl_rank", SYMBOL)):
+        expect(rank["symbol"] == SYMBOL and rank["rank"] is not None, rank)
+    expect((await api("fetch_adl_rank", SYMBOL))["rating"] == "low", "risk of the symbol")
+    await api.flatten()
+
+
+@case
+async def the_market_by_other_names(api: Api) -> None:
+    """What has a method of its own beside a general one."""
+    for price in ("mark", "index", "premium_index"):
+        rows = await api(f"fetch_{price}_ohlcv", SYMBOL, "5m", None, 3)
+        expect(len(rows) == 3, rows)
+    book = await api("fetch_l2_order_book", SYMBOL, 5)
+    expect(len(book["bids"]) == 5, book)
+    expect((await api("fetch_funding_interval", "ETH/USDT:USDT"))["interval"] == "4h", "interval")
+    tiers = await api("fetch_market_leverage_tiers", SYMBOL)
+    expect(tiers[0]["maxLeverage"] == 150, tiers)
+    expect(SYMBOL in {row["symbol"] for row in await api("fetch_markets")}, "markets")
+
+
+@case
+async def every_method_has_been_called(api: Api) -> None:
+    """What ccxt says it has for this venue is called above, or named with the reason why it is not."""
+    missing = offered(api.client) - of_sockets(offered(api.client)) - api.called
+    expect(not missing, sorted(missing))
 
 
 def make(url: str) -> Api:
