@@ -3,10 +3,16 @@
 The server is `python -m bot exchange` in a process of its own, on one core; the clients are in this process,
 on another. Orders are limit orders, immediate or cancel, that fill: bought and sold in turn, so that no
 position grows. The market runs at 60 times real time, where the venue's rate limits are off.
+
+The canned venue, which round trips are compared with, is an aiohttp application that reads the body and
+answers: what somebody would write who wants an answer and no exchange. Trips to the two alternate in blocks.
+The memory of a million orders is that of an exchange in one process with its client, without sockets
+(`order_flood`).
 """
 
 import asyncio
 import hmac
+import json
 import os
 import subprocess
 import sys
@@ -33,15 +39,15 @@ TRIP_LIMIT = 1.3
 ORDERS_LIMIT_PER_S = 1_000.0
 MEMORY_LIMIT_MB = 8.0
 CONNECTIONS = 16
-BATCHES = 500
+BATCHES = 100
 BLOCK = 50  # trips to one server before those to the other
 REST_S = 0.1  # what a server does after its replies must not slow down the other
 _CLIENT_CORE, _SERVER_CORE = 0, 1
 
 
 def measure(*, tiny: bool = False) -> None:
-    """Round trips by ccxt, then as many orders as the server takes, watching its memory on the way."""
-    trips, orders = (10, 200) if tiny else (3_000, 1_000_000)
+    """Round trips by ccxt, then as many orders as the server takes, then its memory over a million."""
+    trips, orders, kept = (10, 200, 1_000) if tiny else (3_000, 100_000, 1_000_000)
     cores = os.sched_getaffinity(0)
     try:
         os.sched_setaffinity(0, {min(cores)})
@@ -49,6 +55,8 @@ def measure(*, tiny: bool = False) -> None:
             _trips(Path(name), max(cores), trips)
         with tempfile.TemporaryDirectory() as name:
             _flood(Path(name), max(cores), orders)
+        with tempfile.TemporaryDirectory() as name:
+            _keep(Path(name), kept)
     finally:
         os.sched_setaffinity(0, cores)
 
@@ -84,6 +92,10 @@ def _trips(folder: Path, core: int, count: int) -> None:
         median(canned),
         *(sorted(found)[len(found) // 10] for found in (ours, canned)),
     )
+    blocks = [
+        median(ours[start : start + BLOCK]) / median(canned[start : start + BLOCK])
+        for start in range(0, len(ours), BLOCK)
+    ]
     report(
         "exchange",
         "ccxt order round trip",
@@ -92,6 +104,7 @@ def _trips(folder: Path, core: int, count: int) -> None:
         limit=TRIP_LIMIT * base,
         baseline=base,
         ratio_of_best_tenths=round(best_ours / best_base, 2),
+        ratio_of_blocks=[round(edge, 2) for edge in (min(blocks), median(blocks), max(blocks))],
     )
 
 
@@ -152,9 +165,8 @@ def _ccxt(started: dict[str, Any], url: str) -> Any:
 
 def _flood(folder: Path, core: int, orders: int) -> None:
     rates, spent = [], []
-    resident: list[float] = []
     with _exchange(folder, core) as (exchange, started):
-        for rate, cpu_us in uvloop.run(_send_batches(exchange, started, orders, resident)):
+        for rate, cpu_us in uvloop.run(_send_batches(exchange, started, orders)):
             rates.append(rate)
             spent.append(cpu_us)
     report(
@@ -167,23 +179,29 @@ def _flood(folder: Path, core: int, orders: int) -> None:
         connections=CONNECTIONS,
     )
     report("exchange", "server's processor time for an order", spent, "us")
+
+
+def _keep(folder: Path, orders: int) -> None:
+    """Place orders in a process of its own; what it holds in the last third is compared with the first."""
+    script = str(REPOSITORY / "benchmarks" / "order_flood.py")
+    command = [sys.executable, script, str(orders), str(folder)]
+    done = subprocess.run(command, check=True, capture_output=True)  # noqa: S603 - our own script
+    resident = json.loads(done.stdout)["resident_mb"]
     settled = resident[len(resident) // 10 :]  # the first tenth fills caches and the allocator
     third = max(1, len(settled) // 3)
-    growth = sum(settled[-third:]) / third - sum(settled[:third]) / third
+    first, last = (sum(part) / third for part in (settled[:third], settled[-third:]))
     report(
         "exchange",
         "memory after all orders",
-        settled,
+        settled[-third:],
         "MB",
-        limit=sum(settled[:third]) / third + MEMORY_LIMIT_MB,
+        limit=first + MEMORY_LIMIT_MB,
         orders=orders,
-        growth_mb=round(growth, 2),
+        growth_mb=round(last - first, 2),
     )
 
 
-async def _send_batches(
-    exchange: Daemon, started: dict[str, Any], orders: int, resident: list[float]
-) -> list[tuple[float, float]]:
+async def _send_batches(exchange: Daemon, started: dict[str, Any], orders: int) -> list[tuple[float, float]]:
     """Send the orders in equal batches: orders a second and server microseconds an order, of each."""
     found = []
     connector = aiohttp.TCPConnector(limit=CONNECTIONS)
@@ -197,7 +215,6 @@ async def _send_batches(
             count = each * len(senders)
             passed_s = time.perf_counter() - begun
             found.append((count / passed_s, max(1e6 * (exchange.cpu_s() - cpu_s) / count, 1.0)))
-            resident.append(exchange.resident_mb())
     return found
 
 

@@ -23,7 +23,7 @@ from dataclasses import dataclass, replace
 HALF_LIFE_MS = 5_700  # fitted by `calibration`
 PERMANENT_BPS = 0.02  # per million USDT of net notional in the largest market
 FORGOTTEN = 0.5  # lots
-MOST_PAST = 20_000
+MOST_PAST = 5_000
 
 
 @dataclass(slots=True)
@@ -59,7 +59,7 @@ class Impact:
 class PastImpact:
     """What the impact was before, so that a trade is told at the same price whenever somebody asks.
 
-    The latest ten to twenty thousand states are kept.
+    The latest 2,500 to 5,000 states are kept.
     """
 
     def __init__(self) -> None:

@@ -107,6 +107,11 @@ class Exchange:
         """Where it listens, such as http://127.0.0.1:8899."""
         return f"http://{self._config.host}:{self.port}"
 
+    def protocol(self) -> asyncio.Protocol:
+        """Return the server's side of a new connection, for a client in this process that needs no socket."""
+        assert self._runner.server is not None  # noqa: S101 - it listens
+        return self._runner.server()
+
     @property
     def now_ms(self) -> int:
         """Market time, UTC ms."""
