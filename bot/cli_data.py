@@ -4,12 +4,15 @@ import json
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bot.cli_study import Json, study_errors
 from bot.errors import UserError
+
+if TYPE_CHECKING:
+    from bot.study.files import Download
 
 data = typer.Typer(help="Market data for the study: download, verify, info.", rich_markup_mode=None)
 File = Annotated[str, typer.Argument(help="Prices or funding: CSV, CSV.gz, Parquet; - for stdin.")]
@@ -76,8 +79,13 @@ def download(
     with study_errors("data download"):
         import asyncio
 
-        rows = asyncio.run(fetch(out, symbol, (first_ms, last_ms), (kind, timeframe), (exchange, paper_url)))
-    sys.stderr.write(f"{out}: {rows} rows\n")
+        file = asyncio.run(fetch(out, symbol, (first_ms, last_ms), (kind, timeframe), (exchange, paper_url)))
+        from bot.study import inspection
+
+        findings = len(inspection.verify(out)) if file.rows > 1 else 0
+    came = f"{_moment(file.first_ms)} to {_moment(file.last_ms)}"
+    odd = f"; {findings} findings, which `data verify {out}` names" if findings else ""
+    sys.stderr.write(f"{out}: {file.rows} rows, {came}{odd}\n")
     return 0
 
 
@@ -91,8 +99,8 @@ _COLUMNS = {
 
 async def fetch(
     out: Path, symbol: str, span: tuple[int, int | None], what: tuple[str, str], where: tuple[str, str | None]
-) -> int:
-    """Fetch `what` (kind, timeframe) from `where` (exchange, paper URL) to `out`; give the number of rows.
+) -> "Download":
+    """Fetch `what` (kind, timeframe) from `where` (exchange, paper URL) to `out`.
 
     `span`: first instant and the one before which to end, UTC ms; None is now.
     """
@@ -105,23 +113,23 @@ async def fetch(
     (since_ms, until_ms), (kind, timeframe), (exchange, paper_url) = span, what, where
     name = "".join(c if c.isalnum() else "-" for c in f"{exchange}-{symbol}-{kind}-{timeframe}")
     file = Download(out, name, _COLUMNS[kind])
-    async with Past(exchange, paper_url=paper_url) as past:
-        now_ms = await past.now_ms()
-        end_ms = now_ms if until_ms is None else min(until_ms, now_ms)
-        start_ms = since_ms
-        if file.last_ms is not None:
-            start_ms = file.last_ms + (1 if kind == "funding" else past.spacing_ms(timeframe))
-        pages = past.pages(symbol, kind, timeframe, start_ms, end_ms)
-        with Progress(console=Console(stderr=True)) as progress:
-            task = progress.add_task(f"{symbol} {kind}", total=max(1, end_ms - since_ms))
-            async for page in pages:
-                file.add(page)
-                progress.update(task, completed=page[-1][0] - since_ms)
-            progress.update(task, completed=end_ms - since_ms)
+    try:
+        async with Past(exchange, kind, timeframe, paper_url=paper_url) as past:
+            now_ms = await past.now_ms()
+            end_ms = now_ms if until_ms is None else min(until_ms, now_ms)
+            start_ms = since_ms if file.last_ms is None else file.last_ms + past.spacing_ms
+            with Progress(console=Console(stderr=True)) as progress:
+                task = progress.add_task(f"{symbol} {kind}", total=max(1, end_ms - since_ms))
+                async for page in past.pages(symbol, start_ms, end_ms):
+                    file.add(page)
+                    progress.update(task, completed=page[-1][0] - since_ms)
+                progress.update(task, completed=end_ms - since_ms)
+    finally:
+        file.abandon()
     if not file.rows:
         raise UserError(f"{exchange} has no {kind} of {symbol} in that time; look at --since and --until")
     file.finish()
-    return file.rows
+    return file
 
 
 def _time_ms(option: str, text: str) -> int:

@@ -23,6 +23,7 @@ EXIT_CODES = {
     "bot.journal.errors.JournalError": FAILED,
     "bot.venue.errors.UnknownExchange": USAGE,
     "bot.venue.errors.UnknownSymbol": USAGE,
+    "bot.venue.errors.NotOffered": USAGE,
     "bot.venue.errors.BadKey": USAGE,
     "bot.venue.errors.AccountRefused": USAGE,
     "bot.venue.errors.VenueError": FAILED,

@@ -26,20 +26,25 @@ class Download:
         self._out = out
         self._part = out.with_name(f"{out.name}.{what}.part")
         self._header = ",".join(("timestamp", *columns)) + "\n"
-        self.rows, self.last_ms = 0, None if not self._part.exists() else self._resume()
-        if self.last_ms is None:
-            try:
-                out.parent.mkdir(parents=True, exist_ok=True)
-                self._part.write_text(self._header)
-            except OSError as error:
-                problem = error.strerror or str(error)
-                raise StudyError(
-                    f"--out {out}: cannot be written ({problem}); choose another folder"
-                ) from error
+        self.rows = 0
+        self.first_ms: int | None = None
+        self.last_ms: int | None = None
+        try:
+            out.parent.mkdir(parents=True, exist_ok=True)
+            if self._part.exists():
+                self._resume()
+            with self._part.open("a"):
+                pass
+        except OSError as error:
+            problem = error.strerror or str(error)
+            raise StudyError(f"--out {out}: cannot be written ({problem}); choose another folder") from error
 
     def add(self, page: Sequence[Row]) -> None:
         """Append rows; they are on disk when this returns."""
         with self._part.open("a") as file:
+            if self.first_ms is None:
+                file.write(self._header)
+                self.first_ms = page[0][0]
             file.writelines(f"{time_ms},{','.join(cells)}\n" for time_ms, cells in page)
         self.rows += len(page)
         self.last_ms = page[-1][0]
@@ -63,13 +68,19 @@ class Download:
             return
         self._part.unlink()
 
-    def _resume(self) -> int | None:
+    def abandon(self) -> None:
+        """Leave nothing behind where nothing came."""
+        if not self.rows:
+            self._part.unlink(missing_ok=True)
+
+    def _resume(self) -> None:
         text = self._part.read_text()
         whole = text[: text.rfind("\n") + 1]
         if not whole.startswith(self._header) or len(whole) == len(self._header):
-            return None
+            whole = ""
         if whole != text:
             self._part.write_text(whole)
-        lines = whole.splitlines()
-        self.rows = len(lines) - 1
-        return int(lines[-1].partition(",")[0])
+        lines = whole.splitlines()[1:]
+        if lines:
+            self.rows = len(lines)
+            self.first_ms, self.last_ms = (int(lines[row].partition(",")[0]) for row in (0, -1))

@@ -17,6 +17,10 @@ class UnknownSymbol(VenueError):
     """The settings name a symbol that the exchange does not list."""
 
 
+class NotOffered(VenueError):
+    """The exchange has no such data, or ccxt cannot read them from it."""
+
+
 class BadKey(VenueError):
     """The exchange does not accept the account's key, secret or permissions."""
 

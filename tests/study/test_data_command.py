@@ -2,9 +2,13 @@
 
 import asyncio
 import json
+import os
+import sys
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,8 +21,11 @@ from bot.study import load_funding, load_prices
 from bot.study.errors import StudyError
 from bot.study.files import Download
 from bot.study.inspection import verify
-from bot.venue.errors import UnknownExchange, UnknownSymbol
+from bot.venue import past as past_module
+from bot.venue.errors import UnknownExchange, UnknownSymbol, Unreachable, VenueError
+from bot.venue.past import Past
 
+ROOT = Path(__file__).resolve().parents[2]
 START_MS = 1_704_067_200_000
 HOUR_MS = 3_600_000
 
@@ -109,7 +116,8 @@ async def exchange(tmp_path: Path) -> AsyncIterator[Exchange]:
 async def download(exchange: Exchange, out: Path, kind: str, hours: tuple[int, int] = (1, 90)) -> Path:
     """Fetch hours of market time, as the command does."""
     span = (START_MS + hours[0] * HOUR_MS, START_MS + hours[1] * HOUR_MS)
-    await fetch(out, "BTCUSDT", span, (kind, "1h"), ("binanceusdm", exchange.url))
+    file = await fetch(out, "BTCUSDT", span, (kind, "1h"), ("binanceusdm", exchange.url))
+    assert file.rows > 1
     return out
 
 
@@ -152,6 +160,108 @@ async def test_a_killed_download_goes_on(exchange: Exchange, tmp_path: Path) -> 
     again = (await download(exchange, tmp_path / "again.csv", "last")).read_text().splitlines(keepends=True)
     assert again == marked + lines[40:]
     assert not part.exists()
+
+
+async def test_a_download_that_is_killed_by_force_goes_on(exchange: Exchange, tmp_path: Path) -> None:
+    """The command, `kill -9` after its first page, and the command again: the same file as without a kill."""
+    await until(exchange, 91)
+    whole = tmp_path / "whole.csv"
+    span = (START_MS, START_MS + 90 * HOUR_MS)
+    await fetch(whole, "BTCUSDT", span, ("last", "1m"), ("binanceusdm", exchange.url))
+    out = tmp_path / "killed.csv"
+    since, end = (datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M") for ms in span)
+    command = [sys.executable, "-m", "bot", "data", "download", "BTCUSDT", "--timeframe", "1m"]
+    command += ["--since", since, "--until", end, "--out", str(out), "--paper-url", exchange.url]
+
+    async def started() -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_exec(*command, cwd=ROOT, stderr=asyncio.subprocess.PIPE)
+
+    first = await started()
+    part = tmp_path / "killed.csv.binanceusdm-BTCUSDT-last-1m.part"
+    async with asyncio.timeout(30):
+        while not (part.exists() and part.stat().st_size):  # noqa: ASYNC110 - a file has no event for it
+            await asyncio.sleep(0.001)
+    first.kill()
+    await first.wait()
+    assert part.exists()
+    assert not out.exists()
+    second = await started()
+    _, told = await second.communicate()
+    assert second.returncode == 0, told
+    assert out.read_text() == whole.read_text()
+    assert b"5400 rows" in told
+    assert not part.exists()
+
+
+class Sparse:
+    """An exchange that looks no further than one page, and lists its symbol late; what `Past` asks of one."""
+
+    def __init__(self, listed_ms: int) -> None:
+        """Hours from `listed_ms` on."""
+        self.listed_ms, self.asked = listed_ms, 0
+        self.markets: dict[str, Any] = {"X": {}}
+        self.markets_by_id: dict[str, Any] = {}
+
+    def parse_timeframe(self, _timeframe: str) -> int:
+        """One hour, in seconds."""
+        return 3_600
+
+    async def fetch_ohlcv(
+        self, _symbol: str, _timeframe: str, since_ms: int, limit: int, _: Any
+    ) -> list[Any]:
+        """The bars of the page that begins at `since_ms`."""
+        self.asked += 1
+        page = range(since_ms, since_ms + limit * HOUR_MS, HOUR_MS)
+        return [[ms, 1.0, 1.0, 1.0, 1.0, 1.0] for ms in page if ms >= self.listed_ms]
+
+    async def fetch_funding_rate_history(self, _symbol: str, since_ms: int, limit: int) -> list[Any]:
+        """The same for funding, every eight hours."""
+        self.asked += 1
+        page = range(-(-since_ms // (8 * HOUR_MS)) * 8 * HOUR_MS, since_ms + 40 * 24 * HOUR_MS, 8 * HOUR_MS)
+        found = [ms for ms in page if ms >= self.listed_ms][:limit]
+        return [{"timestamp": ms, "fundingRate": 0.0001} for ms in found]
+
+
+@pytest.mark.parametrize(("kind", "spacing_ms"), [("last", HOUR_MS), ("funding", 8 * HOUR_MS)])
+async def test_a_symbol_that_was_listed_late_is_found(kind: str, spacing_ms: int) -> None:
+    """Empty pages are passed over until the end is reached."""
+    first_ms = START_MS // (8 * HOUR_MS) * 8 * HOUR_MS
+    past, sparse = Past("binanceusdm", kind, "1h"), Sparse(first_ms + 2_504 * HOUR_MS)
+    past._client = sparse
+    rows = [row async for page in past.pages("X", first_ms, first_ms + 4_000 * HOUR_MS) for row in page]
+    assert [row[0] for row in rows] == list(range(sparse.listed_ms, first_ms + 4_000 * HOUR_MS, spacing_ms))
+    assert sparse.asked < 20
+
+
+@pytest.mark.parametrize(
+    ("exchange_name", "what", "named"),
+    [
+        ("deribit", ("mark", "1h"), "deribit has no past mark"),
+        ("binanceusdm", ("last", "7m"), "has no bars of '7m'; choose --timeframe from 1s"),
+        ("binanceusd", ("last", "1h"), "did you mean binanceusdm"),
+    ],
+)
+async def test_what_an_exchange_does_not_have_is_refused_by_name(
+    tmp_path: Path, exchange_name: str, what: tuple[str, str], named: str
+) -> None:
+    """Before it is reached, and with nothing written."""
+    with pytest.raises(VenueError, match=named):
+        await fetch(tmp_path / "a.csv", "BTCUSDT", (START_MS, None), what, (exchange_name, None))
+    assert os.listdir(tmp_path) == []  # noqa: PTH208 - a pathlib call would be said to block
+
+
+async def test_an_exchange_out_of_reach_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With what to do about it."""
+    monkeypatch.setattr(past_module, "_TRIES", 1)
+    with pytest.raises(Unreachable, match=r"cannot reach http://127.0.0.1:9: .*run the same command again"):
+        await fetch(
+            tmp_path / "a.csv",
+            "BTCUSDT",
+            (START_MS, None),
+            ("last", "1h"),
+            ("binanceusdm", "http://127.0.0.1:9"),
+        )
+    assert os.listdir(tmp_path) == []  # noqa: PTH208 - a pathlib call would be said to block
 
 
 async def test_what_is_not_listed_is_refused(exchange: Exchange, tmp_path: Path) -> None:
