@@ -109,6 +109,7 @@ async def _live(
     supervisor = Supervisor()
     async with AsyncExitStack() as stack:
         stack.push_async_callback(supervisor.stop)
+        supervisor.keep("public feed", operations.feed.run)
         opening = asyncio.create_task(_open(stack, settings, embedded, operations, supervisor, adopt=adopt))
         try:
             world = await _unless_stopped(opening, stop)
@@ -164,8 +165,10 @@ def _record_nav(
 ) -> None:
     store = NavStore(settings.data_dir / NAV_FILE)
     stack.callback(store.close)
-    recorder = operations.public.recorder = NavRecorder(store)
+    recorder = NavRecorder(store)
     stack.callback(recorder.close)
+    operations.public.recorder = recorder
+    stack.callback(setattr, operations.public, "recorder", None)
     supervisor.keep("nav history", recorder.run)
 
 

@@ -20,11 +20,13 @@ from bot.daemon.alarms import Alarms
 from bot.daemon.flow_desk import FlowDesk
 from bot.daemon.pacer import Pacer
 from bot.daemon.public import PublicSide
+from bot.daemon.public_feed import PublicFeed
 from bot.daemon.redaction import Redactor, unpublished
 from bot.daemon.runner import Runner
 from bot.daemon.status import FundStatus, fund_status
 from bot.errors import RefusedError
 from bot.settings import Settings
+from bot.venue.clock import WallClock
 
 if TYPE_CHECKING:
     from bot.daemon.metrics import Metrics
@@ -82,6 +84,7 @@ class Operations:
         self._underlyings: dict[str, _Underlying] = {}
         self._pulled: tuple[str, str] | None = None
         self.public = PublicSide(mode, self.runners, self.histories)
+        self.feed = PublicFeed(self.public, WallClock().wall_ms)
         self._standby: str | None = None
 
     def forget(self) -> None:

@@ -6,6 +6,7 @@ it to anybody.
 
 from collections.abc import Sequence
 
+from bot.core.book import Book
 from bot.core.events import Mark
 from bot.core.history import RebalanceHistory
 from bot.core.public_view import PublicFund, public_fund
@@ -22,6 +23,14 @@ class PublicSide:
         self._runners = runners
         self._histories = histories
         self.recorder: NavRecorder | None = None
+
+    def names(self) -> list[str]:
+        """The funds that run, by name."""
+        return [runner.name for runner in self._runners]
+
+    def book(self, name: str) -> Book:
+        """A fund's book: for who looks at what is public in it."""
+        return next(runner.state.book for runner in self._runners if runner.name == name)
 
     def funds(self) -> list[PublicFund]:
         """Every fund's public figures at its latest mark."""

@@ -6,8 +6,9 @@ from socket import socket
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-MOST_CONNECTIONS = 256
-"""Each open page holds one or two; whoever comes when it is full is told so, and closed."""
+MOST_CONNECTIONS = 2_500
+"""Each open page holds one or two, each reader of the stream one; whoever comes when it is full is told so,
+and closed."""
 FIRST_REQUEST_WITHIN_S = 10.0
 KEPT_ALIVE_S = 75.0
 

@@ -12,13 +12,14 @@ from typing import Any, Protocol
 from aiohttp import web
 
 from bot.errors import RefusedError
-from bot.web import control, flows, record, session
+from bot.web import control, flows, record, session, stream
 from bot.web.access import Access, public
 from bot.web.connections import KEPT_ALIVE_S, Door
 from bot.web.control import Controls, Reloads
 from bot.web.errors import errors_as_json
 from bot.web.guard import LARGEST_BODY, add_headers, guard
 from bot.web.record import PublicRecord
+from bot.web.stream import Feed
 
 
 class Operations(Controls, Reloads, Protocol):
@@ -48,6 +49,11 @@ class Operations(Controls, Reloads, Protocol):
 
     def incidents(self) -> list[dict[str, Any]]:
         """Open incidents."""
+        ...
+
+    @property
+    def feed(self) -> Feed:
+        """What changes in public."""
         ...
 
     @property
@@ -94,6 +100,7 @@ def make_app(
     _add_health(app, operations)
     _add_figures(app, operations)
     record.add_routes(app, operations.public)
+    stream.add_routes(app, operations.feed)
     session.add_routes(app, access)
     control.add_routes(app, operations)
     control.add_daemon_routes(app, operations)

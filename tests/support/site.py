@@ -13,6 +13,7 @@ from bot.core.asking import RequestIdReusedError, Wanted
 from bot.core.flow_records import FlowKind
 from bot.core.flow_requests import Rescaling
 from bot.daemon.public import PublicSide
+from bot.daemon.public_feed import PublicFeed
 from bot.errors import AmountRefusedError, RefusedError, UserError
 from bot.web.server import serve
 
@@ -35,6 +36,11 @@ class Figures:
     said: list[Wanted] = field(default_factory=list)
     known: dict[str, str] = field(default_factory=dict)
     public: PublicSide = field(default_factory=lambda: PublicSide("paper", [], {}))
+
+    def __post_init__(self) -> None:
+        """The stream is fed from the public side; a test makes it look."""
+        self.feed = PublicFeed(self.public, lambda: 0)
+
     taken: list[tuple[FlowKind, Decimal, str]] = field(default_factory=list)
     rescaled: list[Rescaling] = field(default_factory=list)
 
