@@ -29,6 +29,7 @@ class Fault(StrEnum):
     REFUSED = "refused"
     NOT_FOUND_YET = "not found yet"
     TRADES_LATE = "trades late"
+    UNSEEN = "not found for long"
     THIN_BOOK = "thin book"
     NEWS_LOST = "news lost"
     NEWS_TWICE = "news twice"
@@ -72,14 +73,15 @@ CHANCES: dict[Fault, float] = {
     Fault.REFUSED: 0.04,
     Fault.NOT_FOUND_YET: 0.15,
     Fault.TRADES_LATE: 0.1,
+    Fault.UNSEEN: 0.05,
     Fault.THIN_BOOK: 0.1,
     Fault.NEWS_LOST: 0.1,
     Fault.NEWS_TWICE: 0.1,
     Fault.NEWS_LATE: 0.1,
     Fault.STREAM_BROKEN: 0.02,
-    Fault.COMMIT_FAILED: 0.001,
-    Fault.COMMIT_UNSURE: 0.001,
-    Fault.DISK_FULL: 0.0005,
+    Fault.COMMIT_FAILED: 0.004,
+    Fault.COMMIT_UNSURE: 0.004,
+    Fault.DISK_FULL: 0.002,
     Fault.KILLED_BEFORE_WRITE: 0.005,
     Fault.KILLED_AFTER_WRITE: 0.005,
     Fault.KILLED_BEFORE_SEND: 0.02,
@@ -99,8 +101,8 @@ PER_HOUR: dict[Fault, float] = {
     Fault.APART: 1.0,
     Fault.CRASH: 0.4,
     Fault.MAINTENANCE: 0.5,
-    Fault.PAUSED: 0.7,
-    Fault.HALTED: 0.4,
+    Fault.PAUSED: 2.0,
+    Fault.HALTED: 2.0,
 }
 """At times of their own."""
 

@@ -111,13 +111,15 @@ class Process:
 
     def watch_for_silence(self) -> None:
         """What the watchdog of the real feed does."""
-        silent = self._around.loop.time() - self._mark_s > _SILENCE_S
-        if self.runner is not None and self.alive and silent and not self._lost:
+        if self._around.loop.time() - self._mark_s > _SILENCE_S:
+            self.lose_feed(f"silent for {_SILENCE_S:g} s")
+
+    def lose_feed(self, reason: str) -> None:
+        """The mark stream is lost, and whoever watches it says so, once."""
+        if self.runner is not None and self.alive and not self._lost:
             self._lost = True
             self._around.judge.feed_lost()
-            self._inside(
-                self._operations.feed_lost, self._around.contract.symbol, f"silent for {_SILENCE_S:g} s"
-            )
+            self._inside(self._operations.feed_lost, self._around.contract.symbol, reason)
 
     def news(self, order: VenueOrder, filled: Decimal, trade: VenueTrade | None, *, closed: bool) -> None:
         """A frame of the order stream: `filled` and `closed` as they were when it was sent."""

@@ -249,7 +249,9 @@ class World:
             self.venue.trade_by_hand(-part)
 
     def gap(self) -> None:
-        """The mark stream is silent."""
+        """The mark stream is silent; half of the time because its socket broke, which shows at once."""
+        if self._chance.happens(0.5):
+            self.process.lose_feed("the stream broke")
         self._gap_until_s = self._loop.time() + self._chance.pick((3.0, 12.0, 30.0, 120.0))
 
     def freeze(self) -> None:
