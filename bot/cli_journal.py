@@ -3,8 +3,10 @@
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 from bot.cli_daemon import ask
+from bot.core.execution_report import EXECUTION, execution
 from bot.core.history import Json, RebalanceEntry, with_hash
 from bot.core.verify import Verdict, verify_journal, verify_published
 from bot.daemon.flow_desk import flow_json
@@ -22,7 +24,7 @@ def reader(settings: Settings) -> JournalReader:
     return open_reader(settings.data_dir, settings.database_url, settings.journal_key)
 
 
-def read_history(settings: Settings) -> list[Json]:
+def read_history(settings: Settings) -> list[dict[str, Any]]:
     """Read every fund's rebalances as CONTRACT's objects, oldest first.
 
     Raises JournalError where there is no journal, or none that can be read.
@@ -34,12 +36,14 @@ def read_history(settings: Settings) -> list[Json]:
     return [_told(entry) for entry in entries]
 
 
-def _told(entry: RebalanceEntry) -> Json:
-    """What is public is told as it was published, so that it can be verified."""
+def _told(entry: RebalanceEntry) -> dict[str, Any]:
+    """What is public is told as it was published, so that it can be verified; execution is for operators."""
+    added = {EXECUTION: execution(entry)}
     if entry.public is None or entry.hash is None:
-        return entry.to_json()
+        return {**entry.to_json(), **added}
     told: Json = json.loads(with_hash(entry.public, entry.hash))
-    return {name: told[name] for name in (*(n for n in entry.to_json() if n in told), *told)}
+    names = (*(name for name in entry.to_json() if name in told), *told)
+    return {**{name: told[name] for name in names}, **added}
 
 
 def verify_record(file: str | None, heads: list[str], *, as_json: bool) -> int:

@@ -4,6 +4,8 @@ Leverage is frozen, not quantity: before each slice what remains is computed ane
 is proposed here; only `limits` can make an order of it, and the intent is recorded before anything is sent.
 """
 
+from decimal import Decimal
+
 from bot.core import draws, limits, plan, publication, resting
 from bot.core.commands import FetchTouch, FetchVolume
 from bot.core.episode import OpenRebalance
@@ -32,6 +34,7 @@ _UNFILLED = "unfilled delever"
 _OVERDUE = "overdue rebalance"
 _DEFERRAL_MS = 1_000
 _VOLUME_AGE_MS = 60_000
+_VOLUME_GRID = Decimal("0.000001")
 _TOUCH_AGE_MS = 2_000
 """Best bid and ask are good for a post-only order for this market time."""
 
@@ -197,6 +200,7 @@ def _propose(
             mark.price,
             turn.wall_ms + ORDER_LIFETIME_MS,
             _rests_until_ms(turn, open_, how) if posts else None,
+            _market_per_s(turn),
         )
     )
     turn.commands.append(verdict)
@@ -212,6 +216,13 @@ def _most(turn: Turn, mark: Mark, how: plan.Manner) -> Contracts | None:
         return most
     part = plan.most_of_market(seen.volume, seen.span_ms, how.gap_s, caps.participation)
     return part if most is None else min(most, part)
+
+
+def _market_per_s(turn: Turn) -> Contracts | None:
+    seen = turn.live.volume
+    if seen is None or not seen.volume:
+        return None
+    return (seen.volume * 1000 / seen.span_ms).quantize(_VOLUME_GRID)
 
 
 def _volume_awaited(turn: Turn) -> bool:

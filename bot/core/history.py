@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple, TypeAlias
 
 from bot.core import records as rec
+from bot.core.measures import MEASURED, Measures, completion
 from bot.core.public_records import Revealed
 from bot.core.units import BPS, ZERO, Contracts, Leverage, Price, Urgency, Usd
 
@@ -68,6 +69,8 @@ class RebalanceEntry:
     previous_hash: str | None = None
     hash: str | None = None
     public: str | None = None
+    measures: Measures | None = None
+    completion: Decimal | None = None
 
     def to_json(self) -> Json:
         """CONTRACT's rebalance object, and its target range. Decimals and times are text, unknown is null."""
@@ -195,6 +198,7 @@ class RebalanceHistory:
     _open: _Open | None
     _suspended: _Open | None
     _foreign: _Fills
+    _out_ms: int | None
 
     def __init__(self, fund: str) -> None:
         self._fund = fund
@@ -203,6 +207,7 @@ class RebalanceHistory:
         self._open = None
         self._suspended = None
         self._foreign = _Fills()
+        self._out_ms = None
         self._public: list[bytes] = []
 
     def apply(self, record: rec.Record) -> None:
@@ -220,6 +225,8 @@ class RebalanceHistory:
                 self._change(urgency=record.urgency)
             case rec.Filled():
                 self._filled(record)
+            case rec.ConfirmationStarted() | rec.ConfirmationCancelled():
+                self._out_ms = record.time_ms if isinstance(record, rec.ConfirmationStarted) else None
             case rec.RebalanceParked():
                 self._change(state=EntryState.PARKED)
             case rec.RebalanceResumed():
@@ -232,6 +239,8 @@ class RebalanceHistory:
                 self._revealed(record)
             case _:
                 pass  # the other records are no facts of a rebalance
+        if type(record) in MEASURED:
+            self._measure(record)
 
     def entries(self) -> tuple[RebalanceEntry, ...]:
         """All rebalances so far, the one under way included, in the order in which they started."""
@@ -240,6 +249,11 @@ class RebalanceHistory:
     def public_records(self) -> list[bytes]:
         """The public records so far, oldest first, each as the JSON that is published."""
         return self._public
+
+    def _measure(self, record: rec.Record) -> None:
+        taken = None if self._open is None else self._entries[self._open.place].measures
+        if taken is not None:
+            self._change(measures=taken.after(record))
 
     def _started(self, record: rec.RebalanceStarted) -> None:
         draw = None if record.sequence is None else self._draws.pop(record.sequence, None)
@@ -260,8 +274,10 @@ class RebalanceHistory:
                 leverage_before=record.leverage,
                 tolerance=record.tolerance,
                 mark_at_decision=record.mark,
+                measures=Measures(record.mark, record.time_ms if self._out_ms is None else self._out_ms),
             )
         )
+        self._out_ms = None
 
     def _now(self) -> _Open:
         if self._open is None:
@@ -289,7 +305,12 @@ class RebalanceHistory:
 
     def _finished(self, record: rec.RebalanceFinished) -> None:
         now = self._now()
+        taken = self._entries[now.place].measures
+        done = None
+        if taken is not None and now.started.kind is not rec.Kind.FLOW:
+            done = completion(taken, record, now.started.target)
         self._change(
+            completion=done,
             state=EntryState.DONE if record.ending is rec.Ending.DONE else EntryState.SUPERSEDED,
             finished_ms=record.time_ms,
             position_after=record.position,

@@ -123,6 +123,7 @@ class OrderIntended(NamedTuple):
     """An order may be sent from now on, exactly once. The venue can accept it until `expires_wall_ms`.
 
     With `rests_until_ms` it is post-only and rests until then; without, it fills at once or not at all.
+    `market_per_s`: what the market traded a second, as far as is known.
     """
 
     time_ms: int
@@ -133,6 +134,7 @@ class OrderIntended(NamedTuple):
     mark: Price
     expires_wall_ms: int
     rests_until_ms: int | None = None
+    market_per_s: Contracts | None = None
 
 
 class OrderCancelAsked(NamedTuple):
@@ -191,12 +193,16 @@ class Filled(NamedTuple):
 
 
 class SliceSettled(NamedTuple):
-    """The order is closed and all its trades are booked; the next slice is not before `next_slice_ms`."""
+    """The order is closed and all its trades are booked; the next slice is not before `next_slice_ms`.
+
+    `out_of_band`: whether leverage is, at the latest mark; None where there is none.
+    """
 
     time_ms: int
     cid: str
     filled: Contracts
     next_slice_ms: int
+    out_of_band: bool | None = None
 
 
 class SliceDeferred(NamedTuple):

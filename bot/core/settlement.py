@@ -19,6 +19,7 @@ from bot.core.commands import (
     QueryOrder,
 )
 from bot.core.episode import OpenRebalance
+from bot.core.ledger import real_leverage
 from bot.core.orders import News, Order, OrderState
 from bot.core.records import (
     ExternalChange,
@@ -210,12 +211,18 @@ def settle(turn: Turn, order: Order | None) -> None:
     if order is None:
         return
     open_ = _open(turn)
-    turn.record(
-        SliceSettled(turn.now_ms, order.cid, order.filled, turn.now_ms + _pause_ms(turn, open_, order))
-    )
+    next_ms = turn.now_ms + _pause_ms(turn, open_, order)
+    turn.record(SliceSettled(turn.now_ms, order.cid, order.filled, next_ms, _out_of_band(turn)))
     turn.live = turn.live._replace(missing=0, proving=None, trade_tries=0, touch=None, touch_asked=False)
     if not turn.live.reconciled:
         turn.reconcile()
+
+
+def _out_of_band(turn: Turn) -> bool | None:
+    if turn.mark is None:
+        return None
+    leverage = real_leverage(turn.book.ledger, turn.mark.price)
+    return leverage is None or not turn.fund.band[0] <= leverage <= turn.fund.band[1]
 
 
 def read_failed(turn: Turn, event: ev.ReadFailed) -> None:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from bot.core import draws
 from bot.core.book import Book
+from bot.core.execution_report import EXECUTION
 from bot.core.history import RebalanceEntry, RebalanceHistory, canonical
 from bot.core.records import DrawQueued, Kind, RebalanceStarted, Record
 
@@ -101,7 +102,7 @@ def _verify_fund(fund: str, records: Sequence[PublicRecord]) -> Verdict:
             problems.append(f"{name}: record {fund}-{count} is missing, or out of place")
         if record.get("previous_hash") != head:
             problems.append(f"{name}: previous_hash is not the hash of the record before")
-        body = {key: value for key, value in record.items() if key != "hash"}
+        body = {key: value for key, value in record.items() if key not in ("hash", EXECUTION)}
         head = sha256(canonical(body).encode()).hexdigest()
         hashes.append(head)
         if record["hash"] != head:

@@ -17,7 +17,7 @@ TELLING = {
     "quantity", "limit_price", "reduce_only", "price", "fee", "filled", "position", "position_before",
     "leverage", "wallet", "value", "amount", "unallocated", "detail", "variance", "content",
     "nav", "units", "paid", "received", "returned",
-    "low", "high", "due_ms", "text",
+    "low", "high", "due_ms", "text", "out_of_band",
 }  # fmt: skip
 """Fields from which a target, or a position and so a target, could be worked out."""
 
@@ -54,7 +54,7 @@ def test_every_field_is_judged(kind: type[rec.Record]) -> None:
         "trade_ms", "ending", "income_id", "income_ms", "state", "remedy", "stops_increases", "how",
         "rests_until_ms", "would_take", "control", "author", "why", "what", "digest", "request_id",
         "reference", "dealing_ms", "daily", "from_ms", "until_ms", "numerator", "denominator",
-        "hash", "rate", "wall_ms",
+        "hash", "rate", "wall_ms", "market_per_s",
     }  # fmt: skip
     assert set(kind._fields) <= harmless | TELLING
 
