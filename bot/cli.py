@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from bot import (
+    cli_alerts,
     cli_compare,
     cli_control,
     cli_data,
@@ -262,6 +263,7 @@ app.command(epilog=cli_flows.SPLIT_EXAMPLE)(cli_flows.split)
 app.command(epilog=cli_study.BACKTEST_EXAMPLE)(cli_study.backtest)
 app.command(epilog=cli_simulate.SIMULATE_EXAMPLE)(cli_simulate.simulate)
 app.add_typer(cli_data.data, name="data")
+app.add_typer(cli_alerts.alert, name="alert")
 app.command(epilog=cli_compare.COMPARE_EXAMPLE)(cli_compare.compare)
 app.command(epilog=cli_sweep.SWEEP_EXAMPLE)(cli_sweep.sweep)
 

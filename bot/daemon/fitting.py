@@ -1,13 +1,21 @@
 """Fitting out a daemon for the people who run it: what it measures, and whom it obeys."""
 
+from collections.abc import Callable
+from contextlib import AsyncExitStack
 from shutil import disk_usage
+from socket import gethostname
 
+from bot.daemon.alerts.messages import takeover
+from bot.daemon.alerts.office import PostOffice
+from bot.daemon.alerts.sender import send
+from bot.daemon.alerts.watch import LOOK_EVERY_S, Heartbeat, Lookout
 from bot.daemon.metrics import Metrics
 from bot.daemon.operations import Operations
 from bot.daemon.reload import Reloader, reload_on_hangup
 from bot.daemon.supervision import Supervisor
 from bot.daemon.token import operator_token
 from bot.daemon.wiring import World
+from bot.journal.outbox import OUTBOX_FILE, Outbox
 from bot.settings import Settings, load_settings
 
 
@@ -22,9 +30,56 @@ def measure(settings: Settings, world: World, operations: Operations, supervisor
     supervisor.keep("loop watch", metrics.watch_loop)
 
 
+def speak(
+    stack: AsyncExitStack, settings: Settings, world: World, operations: Operations, supervisor: Supervisor
+) -> PostOffice:
+    """Once the funds are at work: tell people, from what the last process may not have told on."""
+    office = PostOffice(
+        Outbox(settings.data_dir / OUTBOX_FILE),
+        settings.alerts,
+        send,
+        wall_ms=world.clock.wall_ms,
+        redactor=operations.redactor,
+        metrics=operations.metrics,
+    )
+    stack.callback(office.close)
+    stack.push_async_callback(office.finish)
+    operations.office = office
+    journal = world.ownership.open()
+    for runner in operations.runners:
+        again = office.catch_up(runner.name, journal)
+        if again:
+            before = world.ownership.taken_from
+            office.tell([takeover(runner.name, gethostname(), before, world.clock.wall_ms())])
+    operations.listeners.append(office.take)
+    if operations.metrics is not None:
+        operations.metrics.gauge("alerts_queued", "Alerts that wait.", lambda: office.waiting)
+    supervisor.keep("alerts", office.run)
+    supervisor.every(LOOK_EVERY_S, Lookout(operations, office, world.clock.wall_ms).look)
+    if settings.alerts.heartbeat_url is not None:
+        heartbeat = Heartbeat(
+            settings.alerts.heartbeat_url,
+            settings.alerts.heartbeat_every_s,
+            lambda: not operations.unready(),
+            operations.metrics,
+        )
+        supervisor.keep("heartbeat", heartbeat.run)
+    return office
+
+
 def obey(settings: Settings, operations: Operations) -> None:
     """Once the funds are at work: listen to operators, by token and signal."""
     if operations.runners:
         operations.operator_token = operator_token(settings.data_dir, settings.web.token)
-    operations.reloader = Reloader(settings, load_settings, operations)
+    operations.reloader = Reloader(settings, load_settings, operations, _taker(operations))
     reload_on_hangup(operations)
+
+
+def _taker(operations: Operations) -> Callable[[Settings], None]:
+    """New routes and thresholds apply to what is told from now on."""
+
+    def take(settings: Settings) -> None:
+        if operations.office is not None:
+            operations.office.settings = settings.alerts
+
+    return take

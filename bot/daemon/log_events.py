@@ -6,6 +6,8 @@
 import sys
 
 EVENTS = {
+    "alert_not_delivered": "a route did not take an alert; it is tried again",
+    "alerts_delivered_again": "a route takes alerts again",
     "archived": "`run --fresh` put the stores of before aside",
     "command_failed": "a request to the venue failed in a way that nobody expected; its outcome is looked up",
     "commitment_published": "a draw was fixed, and its commitment is public",
@@ -27,6 +29,7 @@ EVENTS = {
     "fund_state_changed": "a fund entered another state of its life",
     "fund_stopped": "a fund is not driven any more: repair the cause and restart",
     "fund_taken_up": "a process has taken a fund up",
+    "heartbeat_failed": "the dead-man service did not answer",
     "incident_acknowledged": "an operator looks after an incident",
     "incident_closed": "what an incident was about is over",
     "incident_opened": "something needs an operator's eye",

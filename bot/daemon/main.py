@@ -24,7 +24,7 @@ from bot.core.history import time_text
 from bot.daemon import logs, paper
 from bot.daemon.collector import settle_collector
 from bot.daemon.console import Console
-from bot.daemon.fitting import measure, obey
+from bot.daemon.fitting import measure, obey, speak
 from bot.daemon.kill_switch import arm_kill_switch
 from bot.daemon.live_table import REFRESH_S, LiveTable
 from bot.daemon.nav import NavRecorder
@@ -38,6 +38,7 @@ from bot.journal.archive import archive
 from bot.journal.errors import JournalUnavailable
 from bot.journal.lock import LOCK_FILE, DataDirLock, refuse_unwritable
 from bot.journal.nav_store import NAV_FILE, NavStore
+from bot.journal.outbox import OUTBOX_FILE
 from bot.journal.sqlite import JOURNAL_FILE
 from bot.settings import Settings
 
@@ -154,6 +155,7 @@ async def _open(
     if operations.runners:
         _record_nav(stack, settings, operations, supervisor)
     supervisor.every(_RECONCILE_EVERY_S, operations.reconcile)
+    speak(stack, settings, world, operations, supervisor)
     obey(settings, operations)
     settle_collector()
     log.info("running", funds=[runner.name for runner in operations.runners])
@@ -295,7 +297,7 @@ def _start_afresh(settings: Settings) -> None:
             "--fresh archives files, and the journal is in PostgreSQL: make a new database and set "
             "INBAND_DATABASE_URL to it"
         )
-    names = (JOURNAL_FILE, NAV_FILE, *paper.store_names())
+    names = (JOURNAL_FILE, NAV_FILE, OUTBOX_FILE, *paper.store_names())
     folder = archive(settings.data_dir, names, datetime.now(UTC))
     if folder is not None:
         structlog.get_logger().info("archived", folder=str(folder))
@@ -306,4 +308,5 @@ def _secrets(settings: Settings) -> list[str]:
     if settings.mode != "paper":
         for account in settings.accounts.values():
             found += [account.api_key, account.secret, account.password]
+    found += [settings.alerts.heartbeat_url, *(route.url for route in settings.alerts.routes)]
     return [secret for secret in found if secret]

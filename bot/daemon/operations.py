@@ -14,7 +14,7 @@ import structlog
 from bot.core import asking
 from bot.core.asking import RequestIdReusedError, Wanted
 from bot.core.events import Controlled, FeedLost, Mark, ReconcileDue
-from bot.core.history import RebalanceHistory
+from bot.core.history import RebalanceHistory, time_text
 from bot.core.records import Control, Record
 from bot.daemon.alarms import Alarms
 from bot.daemon.flow_desk import FlowDesk
@@ -29,6 +29,7 @@ from bot.settings import Settings
 from bot.venue.clock import WallClock
 
 if TYPE_CHECKING:
+    from bot.daemon.alerts.office import PostOffice
     from bot.daemon.metrics import Metrics
 
 _CURRENT_S = 15.0
@@ -79,6 +80,7 @@ class Operations:
         self.pacer: Pacer | None = None
         self.reloader: Reloader | None = None
         self.metrics: Metrics | None = None
+        self.office: PostOffice | None = None
         self.redactor = Redactor()
         self.listeners: list[Listener] = []
         self._underlyings: dict[str, _Underlying] = {}
@@ -92,7 +94,8 @@ class Operations:
         self.runners.clear()  # in place: the public side and the flows' desk look at these very ones
         self.histories.clear()
         self._underlyings.clear()
-        self._alarms = self.pacer = self.reloader = None
+        self.listeners.clear()
+        self._alarms = self.pacer = self.reloader = self.metrics = self.office = None
 
     def stand_by(self, reason: str | None) -> None:
         """For whom this process waits before it may take the funds up; None once it need not."""
@@ -272,6 +275,19 @@ class Operations:
             }
             for r in self.runners
             if r.failure is not None
+        ]
+        troubles = () if self.office is None else self.office.troubles
+        found += [
+            {
+                "fund": None,
+                "code": t.code,
+                "since": time_text(t.since_ms),
+                "detail": t.detail,
+                "remedy": t.remedy,
+                "stops_increases": False,
+                "acknowledged": None,
+            }
+            for t in troubles
         ]
         return found
 

@@ -2,12 +2,14 @@
 
 from bot.settings.errors import SettingsError
 from bot.settings.load import load_settings
-from bot.settings.values import Account, EffectiveValue, Paper, Settings, Web, paper_key
+from bot.settings.values import Account, Alerting, EffectiveValue, Paper, Route, Settings, Web, paper_key
 
 __all__ = [
     "Account",
+    "Alerting",
     "EffectiveValue",
     "Paper",
+    "Route",
     "Settings",
     "SettingsError",
     "Web",

@@ -34,7 +34,7 @@ def _leaves(group: BaseModel, above: Path) -> list[tuple[Path, Any]]:
         path = (*above, name)
         if isinstance(value, BaseModel):
             leaves += _leaves(value, path)
-        elif isinstance(value, dict) and name in ("accounts", "funds"):
+        elif isinstance(value, dict) and name in ("accounts", "funds", "routes"):
             for member, settings in value.items():
                 leaves += _leaves(settings, (*path, member.lower()))
         else:
@@ -51,6 +51,8 @@ def _text(value: object) -> str | None:
             text = MASK
         case bool():
             text = str(value).lower()
+        case tuple() if all(isinstance(part, str) for part in value):
+            text = ", ".join(value)
         case tuple():
             text = f"[{', '.join(f'{part:f}' for part in value)}]"
         case dict():

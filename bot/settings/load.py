@@ -110,7 +110,7 @@ def _first(error: ValidationError, given: Layer) -> SettingsError:
     parts = [str(part).lower() for part in fault["loc"]]
     path = next(tuple(parts[:size]) for size in range(len(parts), 0, -1) if _is_name(tuple(parts[:size])))
     if general(path) not in KNOWN:
-        kind = "fund" if path[0] == "funds" else "account"
+        kind = path[0].removesuffix("s")
         problem = f'"{path[1].upper()}" is no name for a {kind}'
         return SettingsError(
             variable(path), problem, "use up to 16 letters, digits and single _, a letter first"
@@ -133,12 +133,14 @@ def _first(error: ValidationError, given: Layer) -> SettingsError:
 
 
 def _is_name(path: Path) -> bool:
-    return general(path) in KNOWN or (len(path) == 2 and path[0] in ("funds", "accounts"))
+    return general(path) in KNOWN or (len(path) == 2 and path[0] in ("funds", "accounts", "routes"))
 
 
 def _missing(path: Path, given: Layer, example: str) -> SettingsError:
     """Tell a fund that is not described from a fund whose name is mistyped."""
     remedy = f"set for example {variable(path)}={example}"
+    if path[0] == "routes":
+        return SettingsError(variable(path), f"not set, and route {path[1].upper()} needs it", remedy)
     described = {other[1] for other in given if other[0] == "funds" and other[-1] == "underlying"}
     if path[1] not in described:
         funds = [("funds", name) for name in sorted(described)]

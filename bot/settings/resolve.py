@@ -18,7 +18,7 @@ from bot.settings.funds import build_fund, fund_warnings
 from bot.settings.layers import Given, Layer
 from bot.settings.names import KNOWN, Path, general, variable
 from bot.settings.schema import Schema
-from bot.settings.values import Account, Log, Paper, Web, paper_key
+from bot.settings.values import Account, Alerting, Log, Paper, Route, Web, paper_key
 
 SHORTEST_TOKEN = 16
 
@@ -47,6 +47,7 @@ def resolve(schema: Schema, given: Layer, directory: FilePath) -> tuple[dict[str
         "accounts": {name: _account(name, schema) for name in schema.accounts},
         "funds": tuple(funds),
         "web": _web(schema, given),
+        "alerts": _alerting(schema),
         "log": Log(schema.log.level, schema.log.format),
         "paper": _paper(schema),
         "live_confirm": confirmed,
@@ -175,6 +176,22 @@ def _web(schema: Schema, given: Layer) -> Web:
         )
     names = tuple(name.strip() for name in (web.allowed_hosts or "").split(",") if name.strip())
     return Web(web.host, web.port, _reveal(web.token), (web.host, *names))
+
+
+def _alerting(schema: Schema) -> Alerting:
+    alerts = schema.alerts
+    hour, _, minute = alerts.summary_at.partition(":")
+    return Alerting(
+        routes=tuple(
+            Route(name, route.url.get_secret_value(), route.events, route.severity, route.feed)
+            for name, route in schema.routes.items()
+        ),
+        repeat_s=float(alerts.repeat_s),
+        trigger_distance=alerts.trigger_distance,
+        summary_at=None if alerts.summary_at == "off" else (int(hour), int(minute)),
+        heartbeat_url=_reveal(alerts.heartbeat_url),
+        heartbeat_every_s=float(alerts.heartbeat_every_s),
+    )
 
 
 def _is_loopback(host: str) -> bool:

@@ -256,6 +256,59 @@ class WebSettings(_Group):
     )
 
 
+def _names(value: object) -> object:
+    """Read "halt, emergency" as names."""
+    if isinstance(value, str):
+        return tuple(part.strip().lower() for part in value.split(",") if part.strip())
+    return tuple(value) if isinstance(value, list) else value
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
+Clock = Annotated[str, Field(pattern=r"^(([01]\d|2[0-3]):[0-5]\d|off)$")]
+
+
+class RouteSettings(_Group):
+    """INBAND_ROUTES__<NAME>__..."""
+
+    url: SecretStr = _setting(
+        ...,
+        "where alerts go, as an apprise address",
+        "tgram://token/chat",
+        "in the environment or as a secret",
+    )
+    events: Names = _setting(
+        (), "the events it takes, comma-separated; all of its severity without", "halt, emergency"
+    )
+    severity: Annotated[Literal["info", "warning", "critical"], BeforeValidator(_lower)] = _setting(
+        "warning", "least severity that it takes, where EVENTS is not set", "critical"
+    )
+    feed: Annotated[Literal["operator", "public"], BeforeValidator(_lower)] = _setting(
+        "operator", "`public`: reveals alone, for everybody", "public"
+    )
+
+
+class AlertSettings(_Group):
+    """INBAND_ALERTS__..."""
+
+    repeat_s: Number = _setting(
+        Decimal(600), "the same trouble is told again after this many seconds at the earliest", "600", ge=0
+    )
+    trigger_distance: Number = _setting(
+        Decimal("0.02"),
+        "alert when the mark is nearer to a trigger than this fraction; 0: never",
+        "0.02",
+        ge=0,
+        lt=1,
+    )
+    summary_at: Clock = _setting("00:00", "UTC time of the daily summary, or `off`", "06:30")
+    heartbeat_url: SecretStr | None = _setting(
+        None,
+        "asked for as long as the daemon is ready, for a dead-man service",
+        "https://hc.example.org/uuid",
+    )
+    heartbeat_every_s: Number = _setting(Decimal(60), "how often, in seconds", "60", ge=1)
+
+
 class LogSettings(_Group):
     """INBAND_LOG__..."""
 
@@ -361,4 +414,6 @@ class Schema(BaseSettings):
     funds: dict[Name, FundSettings] = {}
     web: WebSettings = WebSettings()
     log: LogSettings = LogSettings()
+    alerts: AlertSettings = AlertSettings()
+    routes: dict[Name, RouteSettings] = {}
     paper: PaperSettings = PaperSettings()

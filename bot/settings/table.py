@@ -36,6 +36,8 @@ def _default(setting: FieldInfo) -> str:
             text = "must be set"
         case None:
             text = "not set"
+        case ():
+            text = "not set"
         case tuple() as pair:
             text = f"`[{', '.join(f'{part:f}' for part in pair)}]`"
         case bool() as value:

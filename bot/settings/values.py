@@ -1,6 +1,7 @@
 """The settings as the rest of the program sees them: frozen values, independent of where they came from."""
 
 from dataclasses import dataclass, field
+from decimal import Decimal
 from hashlib import sha256
 from pathlib import Path
 from typing import Literal
@@ -41,6 +42,29 @@ class Log:
 
 
 @dataclass(frozen=True, slots=True)
+class Route:
+    """Where alerts go: an apprise address, and which of them it takes."""
+
+    name: str
+    url: str = field(repr=False)
+    events: tuple[str, ...]
+    severity: Literal["info", "warning", "critical"]
+    feed: Literal["operator", "public"]
+
+
+@dataclass(frozen=True, slots=True)
+class Alerting:
+    """What people are told of. `summary_at`: hour and minute UTC; `trigger_distance`: 0 for never."""
+
+    routes: tuple[Route, ...] = ()
+    repeat_s: float = 600.0
+    trigger_distance: Decimal = Decimal(0)
+    summary_at: tuple[int, int] | None = None
+    heartbeat_url: str | None = field(default=None, repr=False)
+    heartbeat_every_s: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
 class Paper:
     """The paper market. With `url` the exchange runs elsewhere; with `replay` the scenario is not used.
 
@@ -78,6 +102,7 @@ class Settings:
     funds: tuple[Fund, ...]
     web: Web
     log: Log
+    alerts: Alerting
     paper: Paper
     live_confirm: tuple[str, ...]
     warnings: tuple[str, ...]

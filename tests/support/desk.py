@@ -1,7 +1,7 @@
 """One runner between fakes that write down, in one list, what happens in which order."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import partial
@@ -102,6 +102,14 @@ class Desk:
     def owned(self) -> bool:
         """Whether the accounts are certainly ours, as a journal says."""
         return self.ours
+
+    def position(self, fund: str) -> int:  # noqa: ARG002 - it has one fund
+        """Where the last record stands, as a journal says."""
+        return len(self.records)
+
+    def read(self, fund: str, after: int = 0) -> Iterator[Record]:  # noqa: ARG002 - as above
+        """The records after a place, as a journal gives them."""
+        return iter(self.records[after:])
 
     def ready(self, command: cmd.Command) -> Carry:
         """Everything takes time here, but what the hurdle says."""

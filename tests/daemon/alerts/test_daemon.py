@@ -1,0 +1,63 @@
+"""The alerts of a real daemon: delivered over a kill, tried by hand, shown while they wait."""
+
+import json
+import signal
+from pathlib import Path
+
+from tests.support.inband import Inband
+from tests.support.receiver import Receiver
+
+
+def alerting(folder: Path, receiver: Receiver) -> Inband:
+    """A daemon that tells everything to the receiver, and the reveals to everybody."""
+    return Inband(
+        folder,
+        PAPER__SPEED="600",
+        PAPER__SCENARIO="calm",
+        PAPER__SEED="7",
+        FUNDS__BTCDOWN__ENABLED="false",
+        ROUTES__PHONE__URL=receiver.url,
+        ROUTES__PHONE__SEVERITY="info",
+        ROUTES__WORLD__URL=receiver.url,
+        ROUTES__WORLD__FEED="public",
+    )
+
+
+def test_a_kill_loses_no_alert_and_doubles_none(tmp_path: Path) -> None:
+    """What happened before `kill -9`, undelivered, arrives after it, once; reveals go to the public feed."""
+    with Receiver() as receiver:
+        run = alerting(tmp_path, receiver)
+        receiver.fail = True
+        with run.start() as process:
+            process.until_said("running")
+            process.until_said("alert_not_delivered")
+            process.signal(signal.SIGKILL)
+        waiting = json.loads(run.run("alert", "list", "--json").stdout)
+        assert waiting
+        receiver.fail = False
+        with run.start() as process:
+            process.until(lambda: "BTCUP: rebalance over" in receiver.titles, what="the end was told")
+            process.until(lambda: "BTCUP: rebalance 1 revealed" in receiver.titles, what="it was revealed")
+            assert process.signal(signal.SIGTERM) == 0
+        assert run.run("alert", "list").stdout == "nothing waits\n"
+    for title in ("BTCUP: rebalance 1 began", "BTCUP: rebalance over", "BTCUP: rebalance 1 revealed"):
+        assert receiver.titles.count(title) == 1
+    assert "BTCUP: taken up" in receiver.titles
+
+
+def test_routes_can_be_tried_without_a_daemon(tmp_path: Path) -> None:
+    """All or one; exit code 1 where one does not take it, 2 where there is none of this name."""
+    with Receiver() as receiver:
+        run = alerting(tmp_path, receiver)
+        done = run.run("alert", "test")
+        assert (done.returncode, done.stdout) == (0, "PHONE: delivered\nWORLD: delivered\n")
+        assert receiver.titles == ["Inband paper: test"] * 2
+        receiver.fail = True
+        done = run.run("alert", "test", "phone", "--json")
+        assert done.returncode == 1
+        (told,) = json.loads(done.stdout)
+        assert (told["route"], told["delivered"]) == ("PHONE", False)
+        assert receiver.address not in done.stdout + done.stderr
+        assert run.run("alert", "test", "PHNOE").returncode == 2
+        assert "did you mean PHONE?" in run.run("alert", "test", "PHNOE").stderr
+    assert Inband(tmp_path).run("alert", "test").returncode == 2
