@@ -3,15 +3,15 @@
 The form is judged here, one value at a time; what several settings say together is judged in `resolve`.
 """
 
-import json
-from decimal import Decimal, InvalidOperation
-from typing import Annotated, Any, Literal
+from decimal import Decimal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
-from pydantic.config import JsonDict  # noqa: TC002 - beside what it belongs to
+from pydantic import BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from bot.core.caps import USUAL_CAPS
+from bot.settings.forms import Group, Name, Number, Pair, Parameters, WholeNumber, lower, number, setting
+from bot.settings.schema_alerts import AlertSettings, LogSettings, RouteSettings
 
 Mode = Literal["paper", "dry-run", "testnet", "live"]
 
@@ -19,98 +19,42 @@ SCENARIOS = ("calm", "crash", "squeeze", "whipsaw", "founding")
 """The names that the paper exchange knows; a test holds them equal to its own list."""
 
 
-def _lower(value: object) -> object:
-    return value.lower() if isinstance(value, str) else value
-
-
-def _upper(value: object) -> object:
-    return value.upper() if isinstance(value, str) else value
-
-
-def _number(value: object) -> object:
-    """Refuse what pydantic would take for a number although nobody means it as one."""
-    if isinstance(value, bool):
-        raise ValueError(f"{json.dumps(value)} is not a number")  # noqa: TRY004 - pydantic wants a ValueError
-    return value
-
-
-def _pair(value: object) -> object:
-    """Read "[1.5, 3]" or "1.5, 3" as two exact numbers."""
-    if not isinstance(value, str):
-        return value
-    parts = value.strip().removeprefix("[").removesuffix("]").split(",")
-    try:
-        return tuple(Decimal(part.strip()) for part in parts)
-    except InvalidOperation:
-        raise ValueError(f'"{value}" is not a pair of numbers') from None
-
-
-def _object(value: object) -> object:
-    """Read a JSON object."""
-    if not isinstance(value, str):
-        return value
-    try:
-        read = json.loads(value)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"'{value}' is not JSON ({error.msg.lower()})") from None
-    if not isinstance(read, dict):
-        raise ValueError(f"'{value}' is not a JSON object")  # noqa: TRY004 - pydantic wants a ValueError
-    return read
-
-
-Number = Annotated[Decimal, BeforeValidator(_number)]
-Pair = Annotated[tuple[Number, Number], BeforeValidator(_pair)]
-Parameters = Annotated[dict[str, Any], BeforeValidator(_object)]
-Name = Annotated[str, BeforeValidator(_upper), Field(pattern=r"^[A-Z][A-Z0-9]*(_[A-Z0-9]+)*$", max_length=16)]
-WholeNumber = Annotated[int, BeforeValidator(_number)]
-
-
-def _setting(default: Any, meaning: str, example: str, safe: str = "", shown: str = "", **limits: Any) -> Any:
-    """One setting. `safe` is its safe range in words; `shown` the default where that is worked out later."""
-    words: JsonDict = {"safe": safe, "shown": shown}
-    return Field(default, description=meaning, examples=[example], json_schema_extra=words, **limits)
-
-
-class _Group(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-
-class AccountSettings(_Group):
+class AccountSettings(Group):
     """INBAND_ACCOUNTS__<NAME>__..."""
 
-    exchange: Annotated[str, BeforeValidator(_lower)] = _setting(
+    exchange: Annotated[str, BeforeValidator(lower)] = setting(
         "binanceusdm", "the exchange, by its ccxt name", "binanceusdm"
     )
-    api_key: SecretStr | None = _setting(
+    api_key: SecretStr | None = setting(
         None, "API key; paper mode has keys of its own", "...", "no withdrawal permission; bound to your IP"
     )
-    secret: SecretStr | None = _setting(None, "API secret", "...", "by environment or secrets folder")
-    password: SecretStr | None = _setting(None, "API passphrase, where the exchange has one", "...")
+    secret: SecretStr | None = setting(None, "API secret", "...", "by environment or secrets folder")
+    password: SecretStr | None = setting(None, "API passphrase, where the exchange has one", "...")
 
 
-class LimitSettings(_Group):
+class LimitSettings(Group):
     """INBAND_FUNDS__<NAME>__LIMITS__... in the words of `bot.core.caps.Caps`, whose defaults they have."""
 
-    order_notional: Number | None = _setting(
+    order_notional: Number | None = setting(
         None, "largest order, in USDT; larger slices are cut to it", "50000", "a few slices or more", gt=0
     )
-    position_notional: Number | None = _setting(
+    position_notional: Number | None = setting(
         None, "largest position, in USDT, that an order may lead to", "500000", "above the band's top", gt=0
     )
-    orders_per_minute: WholeNumber = _setting(
+    orders_per_minute: WholeNumber = setting(
         USUAL_CAPS.orders_per_minute, "most orders in a minute that raise leverage", "60", "10 or more", gt=0
     )
-    hourly_notional: Number = _setting(
+    hourly_notional: Number = setting(
         USUAL_CAPS.hourly_notional,
         "most notional in an hour sent to raise leverage, in fund values",
         "25",
         "10 or more",
         gt=0,
     )
-    daily_turnover: Number = _setting(
+    daily_turnover: Number = setting(
         USUAL_CAPS.daily_turnover, "most turnover in a day, in fund values", "50", "10 or more", gt=0
     )
-    daily_loss: Number = _setting(
+    daily_loss: Number = setting(
         USUAL_CAPS.daily_loss,
         "largest loss of a day, as a fraction of fund value, after which leverage is still raised",
         "0.75",
@@ -118,14 +62,14 @@ class LimitSettings(_Group):
         gt=0,
         le=1,
     )
-    daily_costs: Number = _setting(
+    daily_costs: Number = setting(
         USUAL_CAPS.daily_costs,
         "most that a day's fills may cost against the mark, fees included, as a fraction of fund value",
         "0.05",
         "0.02 or more",
         gt=0,
     )
-    collar: Number = _setting(
+    collar: Number = setting(
         USUAL_CAPS.collar,
         "how far from mark and index the price of an increase may lie, as a fraction",
         "0.05",
@@ -133,10 +77,10 @@ class LimitSettings(_Group):
         gt=0,
         lt=1,
     )
-    participation: Number = _setting(
+    participation: Number = setting(
         USUAL_CAPS.participation, "largest share of the market's volume in a slice's time", "0.1", gt=0, le=1
     )
-    frozen_s: WholeNumber = _setting(
+    frozen_s: WholeNumber = setting(
         USUAL_CAPS.frozen_ms // 1000,
         "a mark that does not move for so many seconds raises no leverage",
         "300",
@@ -145,34 +89,34 @@ class LimitSettings(_Group):
     )
 
 
-class FundSettings(_Group):
+class FundSettings(Group):
     """INBAND_FUNDS__<NAME>__..."""
 
-    enabled: bool = _setting(default=True, meaning="false leaves a fund of the file out", example="false")
-    underlying: Annotated[Name, Field(max_length=32)] = _setting(
+    enabled: bool = setting(default=True, meaning="false leaves a fund of the file out", example="false")
+    underlying: Annotated[Name, Field(max_length=32)] = setting(
         ..., "the perpetual future, by the exchange's own symbol", "BTCUSDT"
     )
-    side: Annotated[Literal["long", "short"], BeforeValidator(_lower)] = _setting(
+    side: Annotated[Literal["long", "short"], BeforeValidator(lower)] = setting(
         ..., "`long` for an UP token, `short` for a DOWN token", "long"
     )
-    account: Name = _setting(..., "the account it trades on", "UP", "one fund per account")
-    strategy: str = _setting(
+    account: Name = setting(..., "the account it trades on", "UP", "one fund per account")
+    strategy: str = setting(
         "strategic", "a strategy's name, or the import path of your own", "strategic", min_length=1
     )
-    parameters: Parameters = _setting({}, "the strategy's parameters, as JSON", '{"confirmation_s": 600}')
-    band: Pair = _setting(
+    parameters: Parameters = setting({}, "the strategy's parameters, as JSON", '{"confirmation_s": 600}')
+    band: Pair = setting(
         (Decimal("1.5"), Decimal(3)),
         "real leverage within which nothing is traded",
         "[1.5, 3]",
         "UP above 1, DOWN above 0",
     )
-    target: Pair = _setting(
+    target: Pair = setting(
         (Decimal("1.8"), Decimal("2.6")),
         "where the secret target lies, inside the band",
         "[1.8, 2.6]",
         "0.2 or more from each edge",
     )
-    emergency: Number | None = _setting(
+    emergency: Number | None = setting(
         None,
         "leverage from which the fund delevers at once",
         "3.5",
@@ -180,10 +124,10 @@ class FundSettings(_Group):
         shown="3.5 long, 4 short; the strategy's own limit if it ignores the band",
         gt=0,
     )
-    capital: Number = _setting(
+    capital: Number = setting(
         ..., "what the fund starts with, in USDT", "100000", "ten minimum orders or more", gt=0
     )
-    start_leverage: Number | None = _setting(
+    start_leverage: Number | None = setting(
         None,
         "leverage it opens at",
         "2",
@@ -191,26 +135,26 @@ class FundSettings(_Group):
         shown="2, or the middle of a target range without 2; its own target if it ignores the band",
         gt=0,
     )
-    management_fee_daily: Number = _setting(
+    management_fee_daily: Number = setting(
         Decimal(0), "fee per day as a fraction of fund value", "0.0001", "0.001 or less", ge=0, lt=1
     )
-    subscribe_fee: Number = _setting(
+    subscribe_fee: Number = setting(
         Decimal(0), "fee of a subscription, a fraction of its amount", "0.001", "0.01 or less", ge=0, lt=1
     )
-    redeem_fee: Number = _setting(
+    redeem_fee: Number = setting(
         Decimal(0), "fee of a redemption, a fraction of its proceeds", "0.001", "0.01 or less", ge=0, lt=1
     )
-    min_subscribe: Number = _setting(Decimal(10), "smallest subscription, in USDT", "10", gt=0)
-    min_redeem: Number = _setting(
+    min_subscribe: Number = setting(Decimal(10), "smallest subscription, in USDT", "10", gt=0)
+    min_redeem: Number = setting(
         Decimal(10), "smallest redemption, by its worth in USDT, unless it is of all units", "10", gt=0
     )
-    daily_subscribe: Number | None = _setting(
+    daily_subscribe: Number | None = setting(
         None, "subscriptions taken per UTC day, in USDT", "100000", shown="no limit", gt=0
     )
-    daily_redeem: Number | None = _setting(
+    daily_redeem: Number | None = setting(
         None, "redemptions taken per UTC day, by their worth in USDT", "100000", shown="no limit", gt=0
     )
-    capacity: Number | None = _setting(
+    capacity: Number | None = setting(
         None,
         "fund value up to which subscriptions are taken, in USDT",
         "200000",
@@ -218,7 +162,7 @@ class FundSettings(_Group):
         shown="twice the capital",
         gt=0,
     )
-    dealing_every_s: WholeNumber = _setting(
+    dealing_every_s: WholeNumber = setting(
         3600,
         "seconds from one dealing to the next, from 00:00 UTC on; they divide a day",
         "3600",
@@ -229,103 +173,39 @@ class FundSettings(_Group):
     limits: LimitSettings = LimitSettings()
 
 
-class WebSettings(_Group):
+class WebSettings(Group):
     """INBAND_WEB__..."""
 
-    host: str = _setting(
+    host: str = setting(
         "127.0.0.1", "address to serve on", "127.0.0.1", "loopback, or behind TLS", min_length=1
     )
-    port: WholeNumber = _setting(8080, "port to serve on; 0 takes any free one", "8080", ge=0, le=65535)
-    token: SecretStr | None = _setting(
+    port: WholeNumber = setting(8080, "port to serve on; 0 takes any free one", "8080", ge=0, le=65535)
+    token: SecretStr | None = setting(
         None,
         "the operator's token",
         "...",
         "16 characters or more",
         shown="made at first start",
     )
-    allowed_hosts: str | None = _setting(
+    allowed_hosts: str | None = setting(
         None,
         "names under which the page is asked for, comma-separated, beside localhost and addresses",
         "funds.example.org",
         "only names that you control",
     )
-    make_token: bool = _setting(
+    make_token: bool = setting(
         default=False,
         meaning="make a token at first start also where HOST is not loopback, as the container image does",
         example="true",
     )
 
 
-def _names(value: object) -> object:
-    """Read "halt, emergency" as names."""
-    if isinstance(value, str):
-        return tuple(part.strip().lower() for part in value.split(",") if part.strip())
-    return tuple(value) if isinstance(value, list) else value
-
-
-Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
-Clock = Annotated[str, Field(pattern=r"^(([01]\d|2[0-3]):[0-5]\d|off)$")]
-
-
-class RouteSettings(_Group):
-    """INBAND_ROUTES__<NAME>__..."""
-
-    url: SecretStr = _setting(
-        ...,
-        "where alerts go, as an apprise address",
-        "tgram://token/chat",
-        "in the environment or as a secret",
-    )
-    events: Names = _setting(
-        (), "the events it takes, comma-separated; all of its severity without", "halt, emergency"
-    )
-    severity: Annotated[Literal["info", "warning", "critical"], BeforeValidator(_lower)] = _setting(
-        "warning", "least severity that it takes, where EVENTS is not set", "critical"
-    )
-    feed: Annotated[Literal["operator", "public"], BeforeValidator(_lower)] = _setting(
-        "operator", "`public`: reveals alone, for everybody", "public"
-    )
-
-
-class AlertSettings(_Group):
-    """INBAND_ALERTS__..."""
-
-    repeat_s: Number = _setting(
-        Decimal(600), "the same trouble is told again after this many seconds at the earliest", "600", ge=0
-    )
-    trigger_distance: Number = _setting(
-        Decimal("0.02"),
-        "alert when the mark is nearer to a trigger than this fraction; 0: never",
-        "0.02",
-        ge=0,
-        lt=1,
-    )
-    summary_at: Clock = _setting("00:00", "UTC time of the daily summary, or `off`", "06:30")
-    heartbeat_url: SecretStr | None = _setting(
-        None,
-        "asked for as long as the daemon is ready, for a dead-man service",
-        "https://hc.example.org/uuid",
-    )
-    heartbeat_every_s: Number = _setting(Decimal(60), "how often, in seconds", "60", ge=1)
-
-
-class LogSettings(_Group):
-    """INBAND_LOG__..."""
-
-    level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)] = _setting(
-        "info", "least important lines that are written: debug, info, warning or error", "warning"
-    )
-    format: Annotated[Literal["json", "console"], BeforeValidator(_lower)] = _setting(
-        "json", "lines of JSON for programs, or of words for people (console)", "console"
-    )
-
-
 def _speed(value: object) -> object:
     if isinstance(value, str) and value.lower() == "max":
         return 0.0
-    number = _number(value)
+    given = number(value)
     try:
-        factor = float(number)  # type: ignore[arg-type]  # whatever it is, it is judged here
+        factor = float(given)  # type: ignore[arg-type]  # whatever it is, it is judged here
     except (TypeError, ValueError):
         raise ValueError(f'"{value}" is neither a factor nor max') from None
     if not 0 < factor <= 1_000_000:
@@ -333,27 +213,27 @@ def _speed(value: object) -> object:
     return factor
 
 
-class PaperSettings(_Group):
+class PaperSettings(Group):
     """INBAND_PAPER__..."""
 
-    url: str | None = _setting(
+    url: str | None = setting(
         None,
         "a paper exchange elsewhere, instead of the embedded one",
         "http://127.0.0.1:8090",
         pattern=r"^https?://[^/\s]+/?$",
     )
-    replay: str | None = _setting(
+    replay: str | None = setting(
         None,
         "file of prices to replay (CSV, CSV.gz, Parquet, - for standard input); beats SCENARIO",
         "prices.csv.gz",
     )
-    funding: str | None = _setting(
+    funding: str | None = setting(
         None, "file of funding rates", "funding.csv.gz", shown="0.0001 every 8 hours"
     )
     scenario: Annotated[
-        Literal["calm", "crash", "squeeze", "whipsaw", "founding"], BeforeValidator(_lower)
-    ] = _setting("whipsaw", f"made-up market: {', '.join(SCENARIOS)}", "crash")
-    seed: WholeNumber | None = _setting(
+        Literal["calm", "crash", "squeeze", "whipsaw", "founding"], BeforeValidator(lower)
+    ] = setting("whipsaw", f"made-up market: {', '.join(SCENARIOS)}", "crash")
+    seed: WholeNumber | None = setting(
         None,
         "makes a paper run repeat exactly; its secrets are then predictable",
         "7",
@@ -361,10 +241,10 @@ class PaperSettings(_Group):
         ge=0,
         lt=2**63,
     )
-    speed: Annotated[float, BeforeValidator(_speed)] = _setting(
+    speed: Annotated[float, BeforeValidator(_speed)] = setting(
         60.0, "market time per wall time: a factor, or max", "60"
     )
-    exit_at_end: bool = _setting(default=False, meaning="end when the replay ends", example="true")
+    exit_at_end: bool = setting(default=False, meaning="end when the replay ends", example="true")
 
 
 class Schema(BaseSettings):
@@ -374,36 +254,36 @@ class Schema(BaseSettings):
         extra="forbid", frozen=True, hide_input_in_errors=True, validate_default=False
     )
 
-    mode: Annotated[Mode, BeforeValidator(_lower)] = _setting(
+    mode: Annotated[Mode, BeforeValidator(lower)] = setting(
         "paper", "`paper`, `testnet` or `live` (`dry-run` comes with a later version)", "paper", "paper"
     )
-    config: str | None = _setting(None, "TOML file of settings", "my.toml", shown="`config/<mode>.toml`")
-    secrets_dir: str | None = _setting(
+    config: str | None = setting(None, "TOML file of settings", "my.toml", shown="`config/<mode>.toml`")
+    secrets_dir: str | None = setting(
         None, "folder of files named like settings, such as INBAND_WEB__TOKEN", "/run/secrets"
     )
-    live_confirm: str | None = _setting(
+    live_confirm: str | None = setting(
         None, "second key to live: the accounts that may trade, comma-separated", "UP,DOWN"
     )
-    data_dir: str | None = _setting(
+    data_dir: str | None = setting(
         None,
         "folder for the journal, keys and the operator's token",
         "data",
         shown="`data/<mode>`",
         min_length=1,
     )
-    database_url: SecretStr | None = _setting(
+    database_url: SecretStr | None = setting(
         None,
         "PostgreSQL for the journal, which hosts may share, such as postgresql://inband@db:5432/inband",
         "postgresql://inband@127.0.0.1:5432/inband",
         shown="SQLite in the data directory",
     )
-    journal_key: SecretStr | None = _setting(
+    journal_key: SecretStr | None = setting(
         None,
         "key that seals the journal's secrets: 32 bytes, hex or base64",
         "...",
         shown="made at first start; PostgreSQL needs it given",
     )
-    least_free_mb: WholeNumber = _setting(
+    least_free_mb: WholeNumber = setting(
         512,
         "less free disk than this (in MB, where the journal is) stops increases; 0 for no such limit",
         "512",
