@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from aiohttp import web
 
 from bot.errors import RefusedError
-from bot.web import control, flows, record, session, stream
+from bot.web import control, flows, openapi, record, session, stream
 from bot.web.access import Access, public
 from bot.web.connections import KEPT_ALIVE_S, Door
 from bot.web.control import Controls, Reloads
@@ -101,6 +101,7 @@ def make_app(
     _add_figures(app, operations)
     record.add_routes(app, operations.public)
     stream.add_routes(app, operations.feed)
+    openapi.add_routes(app)
     session.add_routes(app, access)
     control.add_routes(app, operations)
     control.add_daemon_routes(app, operations)
