@@ -12,7 +12,7 @@ import orjson
 from bot.exchange.errors import RequestError, illegal, invalid, missing
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping
     from enum import StrEnum
 
 T = TypeVar("T", bound="StrEnum")
@@ -109,12 +109,12 @@ class Params:
             raise illegal(name, _CLIENT_ID.pattern)
         return value
 
-    def member(self, name: str, kind: type[T], refusal: RequestError) -> T:
-        """Return a member of an enumeration, or raise `refusal`."""
+    def member(self, name: str, kind: type[T], refusal: Callable[[], RequestError]) -> T:
+        """Return a member of an enumeration, or raise what `refusal` gives."""
         try:
             return kind(self.text(name))
         except ValueError:
-            raise refusal from None
+            raise refusal() from None
 
     def json_list(self, name: str) -> list[Any]:
         """Return a mandatory JSON array."""

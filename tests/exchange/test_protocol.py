@@ -109,7 +109,7 @@ async def test_query_and_body_are_one_request(start: Start, split: int) -> None:
         ("GET", "/fapi/v1/nothing", -5000),
         ("GET", "/", -5000),
         ("PATCH", "/fapi/v1/order", -5000),
-        ("GET", "/sapi/v1/capital/config/getall", -5000),
+        ("GET", "/sapi/v1/capital/withdraw/apply", -5000),
         ("GET", "/fapi/v1/depth", -1102),
         ("GET", "/fapi/v1/depth?symbol=", -1102),
         ("GET", "/fapi/v1/depth?symbol=nope", -1121),

@@ -38,7 +38,7 @@ def order_request(params: Params, account: Account) -> OrderRequest:
     _refuse(params, NOT_OF_MARKET if kind is OrderType.MARKET else ALGO_ONLY)
     force = TimeInForce.IOC  # what the book cannot fill of a market order expires
     if kind is OrderType.LIMIT:
-        force = params.member("timeInForce", TimeInForce, _bad_force())
+        force = params.member("timeInForce", TimeInForce, _bad_force)
         if force is TimeInForce.GTE_GTC:
             raise _bad_force()
     match = price_match_of(params)
@@ -64,7 +64,7 @@ def algo_request(params: Params, account: Account) -> AlgoRequest:
     if params.text("algoType") != "CONDITIONAL":
         raise invalid("algoType")
     symbol, side = params.symbol(), side_of(params)
-    kind = params.member("type", AlgoType, RequestError(-1116, "Invalid orderType."))
+    kind = params.member("type", AlgoType, _bad_type)
     trails = kind is AlgoType.TRAILING_STOP_MARKET
     closing = params.flag("closePosition", default=False)
     match = price_match_of(params)
@@ -76,7 +76,7 @@ def algo_request(params: Params, account: Account) -> AlgoRequest:
     _refuse(params, unwanted)
     force = TimeInForce.GTC
     if "timeInForce" in params:
-        force = params.member("timeInForce", TimeInForce, _bad_force())
+        force = params.member("timeInForce", TimeInForce, _bad_force)
     priced = kind.has_price and match is PriceMatch.NONE
     return AlgoRequest(
         symbol=symbol,
@@ -102,21 +102,21 @@ def algo_request(params: Params, account: Account) -> AlgoRequest:
 
 def side_of(params: Params) -> Side:
     """Return the mandatory side."""
-    return params.member("side", Side, RequestError(-1117, "Invalid side."))
+    return params.member("side", Side, lambda: RequestError(-1117, "Invalid side."))
 
 
 def position_side_of(params: Params) -> PositionSide:
     """Return the position side; BOTH unless it is given."""
     if "positionSide" not in params:
         return PositionSide.BOTH
-    return params.member("positionSide", PositionSide, RequestError(-4060, "Invalid position side."))
+    return params.member("positionSide", PositionSide, lambda: RequestError(-4060, "Invalid position side."))
 
 
 def price_match_of(params: Params) -> PriceMatch:
     """Return how the price is to be taken from the book; a price beside it does not belong."""
     if "priceMatch" not in params:
         return PriceMatch.NONE
-    match = params.member("priceMatch", PriceMatch, RequestError(-5037, "Invalid price match."))
+    match = params.member("priceMatch", PriceMatch, lambda: RequestError(-5037, "Invalid price match."))
     if match is not PriceMatch.NONE:
         _refuse(params, ["price"])
     return match
@@ -131,7 +131,7 @@ def _order_type(text: str) -> OrderType:
             -4120,
             "Order type not supported for this endpoint. Please use the Algo Order API endpoints instead.",
         )
-    raise RequestError(-1116, "Invalid orderType.")
+    raise _bad_type()
 
 
 def _self_trade(params: Params) -> SelfTradePrevention:
@@ -142,12 +142,15 @@ def _self_trade(params: Params) -> SelfTradePrevention:
             -4402,
             "Dear user, as per our Terms of Use and compliance regulations, this feature is not available.",
         )
-    refusal = RequestError(-5039, "Invalid self trade prevention mode.")
-    return params.member("selfTradePreventionMode", SelfTradePrevention, refusal)
+    return params.member(
+        "selfTradePreventionMode",
+        SelfTradePrevention,
+        lambda: RequestError(-5039, "Invalid self trade prevention mode."),
+    )
 
 
 def _member(params: Params, name: str, default: WorkingType) -> WorkingType:
-    return params.member(name, type(default), invalid(name)) if name in params else default
+    return params.member(name, type(default), lambda: invalid(name)) if name in params else default
 
 
 def _optional(params: Params, name: str) -> Decimal:
@@ -164,6 +167,10 @@ def _refuse(params: Params, names: Sequence[str]) -> None:
     for name in names:
         if name in params and params.text(name) != "false":
             raise RequestError(-1106, f"Parameter '{name}' sent when not required.")
+
+
+def _bad_type() -> RequestError:
+    return RequestError(-1116, "Invalid orderType.")
 
 
 def _bad_force() -> RequestError:

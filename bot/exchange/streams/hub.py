@@ -151,6 +151,11 @@ class Streams:
 
     def send_user_events(self, events: Sequence[Event]) -> None:
         """Send events to the user data streams of their accounts."""
+        if not self._broadcasts:
+            for event in events:
+                if isinstance(event, OrderEvent) and event.trade:
+                    self.sources.liquidations.note(event.order)
+            return
         touched: dict[Connection, None] = {}
         now = self._market.now
         heard = {account for account in {event.account for event in events} if self._is_heard(account)}
