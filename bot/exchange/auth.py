@@ -56,7 +56,7 @@ class Signer:
         """Whether a signature is the account's own, of this text."""
         expected = self._hmac.copy()
         expected.update(text.encode())
-        return hmac.compare_digest(expected.hexdigest().encode(), signature.lower().encode())
+        return signature.isascii() and hmac.compare_digest(expected.hexdigest(), signature.lower())
 
 
 class Keyring:
@@ -77,6 +77,8 @@ class Keyring:
 
 def _without_signature(text: str) -> str:
     """Return the text that was signed; clients put the signature last, as a rule."""
+    if not text:
+        return text
     head, found, tail = text.rpartition("&signature=")
     if found and "&" not in tail and "signature=" not in head:
         return head

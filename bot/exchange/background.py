@@ -32,7 +32,7 @@ _HALF_WAY_BPS = (*((a + b) / 2 for a, b in pairwise(_OFFSETS_BPS)), _OFFSETS_BPS
 LEVELS = len(_OFFSETS_BPS)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # so that its hash, looked up for each ladder, is quick
 class Shape:
     """The parameters of a background book, in units of a symbol's `depth_usd` where they are sizes.
 

@@ -16,7 +16,7 @@ from bisect import bisect_right
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from bot.exchange.background import Ladder, build_ladder, half_spread_bps, noise, touch_ticks
+from bot.exchange.background import BUCKET_MS, Ladder, build_ladder, half_spread_bps, noise, touch_ticks
 from bot.exchange.flow import SECOND_MS, MarketOrder, orders_in
 from bot.exchange.impact import PERMANENT_BPS, Impact, PastImpact
 from bot.exchange.resting import RestingOrder, RestingOrders
@@ -82,6 +82,7 @@ class Matching:
         self._ladders = [NO_LADDER, NO_LADDER]
         self._depths = [UNSEEN, UNSEEN]  # up to how many lots
         self._missing = [0, 0]
+        self._noise_of, self._noise = -1, b""
 
     # --- time -----------------------------------------------------------------------------------------
 
@@ -138,9 +139,11 @@ class Matching:
         own = self._taken.get(account) if account is not None else None
         gone = self._missing[side] + own[side] if own else self._missing[side]
         if self._depths[side] < gone + lots:
-            draws = noise(self._key, self.now)
-            half = len(draws) // 2
-            part = draws[half:] if side == ASKS else draws[:half]
+            bucket = self.now // BUCKET_MS
+            if bucket != self._noise_of:
+                self._noise_of, self._noise = bucket, noise(self._key, self.now)
+            half = len(self._noise) // 2
+            part = self._noise[half:] if side == ASKS else self._noise[:half]
             depth = self._depths[side] = gone + lots if is_first_look else math.inf
             self._ladders[side] = build_ladder(
                 self._strained(), self.mid, self.turmoil, sign, part, lots=depth
@@ -149,6 +152,8 @@ class Matching:
 
     def _strained(self) -> Symbol:
         """Return the symbol with the depth it has now."""
+        if not self.strains:
+            return self.symbol
         share = math.prod(strain.share for strain in self.strains if strain.holds(self.now))
         return replace(self.symbol, depth_usd=self.symbol.depth_usd * share) if share != 1 else self.symbol
 
@@ -357,7 +362,7 @@ class Matching:
         impact = self.impact
         return {
             "impact": [impact.time_ms, impact.asks, impact.bids, impact.recent, impact.net],
-            "taken": self._taken,
+            "taken": {account: taken.copy() for account, taken in self._taken.items()},
             "made": self._made,
             "at": self.now,
             "resting": self.resting.stored(),

@@ -13,7 +13,7 @@ from bot.exchange.entities import (
     TimeInForce,
 )
 from bot.exchange.errors import RequestError
-from bot.exchange.margin import account_margin, admits, initial_margin, position_margin
+from bot.exchange.margin import account_margin, admits, initial_margin
 from bot.exchange.settlement import TAKER_FEE
 
 if TYPE_CHECKING:
@@ -141,23 +141,23 @@ def check_margin(
     price = request.price
     if request.type is OrderType.MARKET:
         price = mark * (1 + request.side.sign * TAKER_FEE)
-    part = position_margin(account, symbol, mark, request.position_side)
-    notional = request.quantity * (price if buys else max(price, mark))
-    bids = part.bids + notional if buys else part.bids
-    asks = part.asks if buys else part.asks + notional
-    if replaced is not None:
-        bids -= replaced.remaining * replaced.price if buys else ZERO
-        asks -= ZERO if buys else replaced.remaining * replaced.price
+    position = account.position(symbol.name, request.position_side)
+    held, bids, asks = position.quantity * mark, position.bids, position.asks
     leverage = account.leverage_of(symbol.name)
-    extra = initial_margin(part.notional, bids, asks, leverage) - part.initial
+    before = initial_margin(held, bids, asks, leverage)
+    if buys:
+        bids += request.quantity * price - (replaced.remaining * replaced.price if replaced else ZERO)
+    else:
+        asks += request.quantity * max(price, mark)
+        asks -= replaced.remaining * replaced.price if replaced else ZERO
+    extra = initial_margin(held, bids, asks, leverage) - before
     if extra <= 0:
         return
-    if not admits(symbol, leverage, max(abs(part.notional + bids), abs(part.notional - asks))):
+    if not admits(symbol, leverage, max(abs(held + bids), abs(held - asks))):
         raise RequestError(-2027, "Exceeded the maximum allowable position at current leverage.")
     loss = price - mark if buys else mark - price
     if loss > 0:
-        held = account.position(symbol.name, request.position_side).reducible(request.side)
-        loss *= max(ZERO, request.quantity - held)
+        loss *= max(ZERO, request.quantity - position.reducible(request.side))
     else:
         loss = ZERO
     if extra + loss > account_margin(account, market.symbols, market.marks).available:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 Entry = tuple[str, "Sequence[Sequence[Any]]"]
-"""The name of a table, and rows of it, in which Decimals and members of enumerations may be as they are."""
+"""The name of a table, and rows of it; Decimals, members of enumerations and JSON values are as they are."""
 
 
 class RedoLog:

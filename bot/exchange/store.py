@@ -165,8 +165,8 @@ class Store(History):
         Raises OSError if the disk takes nothing more; the changes are kept then.
         """
         changes, market, accounts = venue.changes, venue.market, venue.accounts
-        noted = [("market_time_ms", str(market.now)), *facts]
-        noted += [(MARKET + name, orjson.dumps(market.state(name)).decode()) for name in market.changed()]
+        noted: list[tuple[str, Any]] = [("market_time_ms", str(market.now)), *facts]
+        noted += [(MARKET + name, market.state(name)) for name in market.changed()]
         if venue.fund != self._fund:
             self._fund = venue.fund
             noted.append((FUND, str(venue.fund)))
@@ -205,7 +205,8 @@ class Store(History):
                 merged.setdefault(name, []).extend(rows)
         for name, rows in merged.items():
             if name in _PUT_STATE:
-                yield _PUT_STATE[name], {tuple(row[:-1]): row for row in rows}.values()
+                latest = {tuple(row[:-1]): row[-1] for row in rows}
+                yield _PUT_STATE[name], [(*key, _text(state)) for key, state in latest.items()]
             else:
                 yield _TABLES[name].write(rows)
 
@@ -232,16 +233,20 @@ def _decoded(entry: Entry) -> Entry:
     return (name, [table.read(tuple(row)) for row in rows]) if table is not None else entry
 
 
-def _account_state(account: Account) -> str:
-    state = {
+def _text(state: Any) -> str:
+    """Return a state as the database keeps it."""
+    return state if isinstance(state, str) else orjson.dumps(state).decode()
+
+
+def _account_state(account: Account) -> dict[str, Any]:
+    return {
         "slot": account.slot,
         "wallet": str(account.wallet),
         "hedge": account.hedge,
-        "counters": account.counters,
-        "countdowns": account.countdowns,
+        "counters": account.counters.copy(),
+        "countdowns": account.countdowns.copy(),
         "called": sorted(account.called),
     }
-    return orjson.dumps(state).decode()
 
 
 def _decode_account(name: str, state: dict[str, Any]) -> Account:
@@ -256,12 +261,12 @@ def _decode_account(name: str, state: dict[str, Any]) -> Account:
     )
 
 
-def _holding_state(holding: Holding) -> str:
-    state = {
+def _holding_state(holding: Holding) -> dict[str, Any]:
+    return {
         "leverage": holding.leverage,
-        "margin_type": holding.margin_type.value,
+        "margin_type": holding.margin_type,
         "positions": {
-            side.value: [
+            side._value_: [
                 str(item.quantity),
                 str(item.cost),
                 str(item.realised_total),
@@ -272,7 +277,6 @@ def _holding_state(holding: Holding) -> str:
             for side, item in holding.positions.items()
         },
     }
-    return orjson.dumps(state).decode()
 
 
 def _decode_holding(state: dict[str, Any]) -> Holding:

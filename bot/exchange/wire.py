@@ -65,7 +65,8 @@ def average_price(item: Order) -> str:
 
 def order(item: Order, *, placed: bool = False) -> Json:
     """Return an order as in a query, or as in the answer to placing or cancelling it."""
-    filled = plain(item.filled.quantize(item.quantity))
+    quantity = plain(item.quantity)
+    filled = quantity if item.filled == item.quantity else plain(item.filled.quantize(item.quantity))
     row: Json = {
         "orderId": item.id,
         "symbol": item.symbol,
@@ -73,7 +74,7 @@ def order(item: Order, *, placed: bool = False) -> Json:
         "clientOrderId": item.client_id,
         "price": plain(item.price),
         "avgPrice": average_price(item),
-        "origQty": plain(item.quantity),
+        "origQty": quantity,
         "executedQty": filled,
         "cumQuote": quoted(item),
         "timeInForce": time_in_force(item),
