@@ -22,6 +22,7 @@ from bot.core.fund import Contract, Fund
 from bot.core.ledger import Ledger, real_leverage
 from bot.core.limits import SubmitOrder
 from bot.core.records import Record
+from bot.core.recovery_events import IdentityDrawn, ListedOrder, OrdersSeen
 from bot.core.strategy import Strategy
 from bot.core.turn import State
 from bot.core.units import BPS, ZERO, Leverage, Side
@@ -101,6 +102,7 @@ class InstantVenue:
         self.orders: dict[str, tuple[str, Decimal]] = {}
         self.sent: list[SubmitOrder] = []
         self.resting: set[str] = set()
+        self.listed: list[ListedOrder] = []
 
     def submit(self, order: SubmitOrder, now: tuple[int, int], mark: Decimal) -> ev.Event:
         """Carry an order out, as the script says."""
@@ -125,6 +127,7 @@ class InstantVenue:
     def _fill(self, order: SubmitOrder, size: Decimal, time_ms: int, mark: Decimal) -> None:
         venue_id = str(len(self.orders) + 1)
         self.orders[order.cid] = (venue_id, size)
+        self.listed.append(ListedOrder(order.cid, time_ms, order.cid in self.resting))
         if size:
             self.trade(size if order.quantity > ZERO else -size, time_ms, mark, venue_id)
 
@@ -261,7 +264,7 @@ class Lab:
             venue.trades.copy(),
         )
         venue.orders, venue.sent = venue.orders.copy(), venue.sent.copy()
-        venue.resting = venue.resting.copy()
+        venue.resting, venue.listed = venue.resting.copy(), venue.listed.copy()
         return twin
 
     def of(self, kind: type[_Record]) -> list[_Record]:
@@ -282,6 +285,9 @@ class Lab:
         asked = cmd.DrawSecrets | cmd.FetchTouch | cmd.FetchVolume | cmd.FetchDayMark | cmd.MoveCash
         if isinstance(command, asked):
             return self._answer(command)
+        if isinstance(command, cmd.DrawIdentity):
+            number = command.number
+            return IdentityDrawn(*self.now, number, f"{number:064x}", f"lab {number}")
         self.wall_ms += int(command.delay_s * 1000)
         return self._read(command)
 
@@ -301,7 +307,13 @@ class Lab:
         return ev.TouchSeen(*self.now, self.price, self.price)
 
     def _read(
-        self, command: cmd.QueryOrder | cmd.CancelOrder | cmd.FetchTrades | cmd.FetchIncome | cmd.FetchAccount
+        self,
+        command: cmd.QueryOrder
+        | cmd.CancelOrder
+        | cmd.FetchTrades
+        | cmd.FetchIncome
+        | cmd.FetchOrders
+        | cmd.FetchAccount,
     ) -> ev.Event:
         if isinstance(command, cmd.QueryOrder):
             return self.venue.look_up(command.cid, self.now)
@@ -313,6 +325,8 @@ class Lab:
             return ev.TradesSeen(*self.now, tuple(t for t in trades if t.time_ms >= command.since_ms))
         if isinstance(command, cmd.FetchIncome):
             return ev.IncomeSeen(*self.now, self._income(command.since_ms))
+        if isinstance(command, cmd.FetchOrders):
+            return OrdersSeen(*self.now, tuple(self.venue.listed))
         ledger = self.venue.ledger
         income = self._income(command.income_since_ms)
         return ev.AccountSeen(*self.now, ledger.wallet, ledger.position, income)

@@ -10,7 +10,7 @@ from decimal import Decimal
 from math import sqrt
 from typing import Any, get_args
 
-from bot.core import flow_fold, order_fold
+from bot.core import flow_fold, order_fold, recovery_fold
 from bot.core import records as rec
 from bot.core.basket import Basket
 from bot.core.disclosure import AFTERWARDS, DISCLOSURE, FUNDING, TRANSFER
@@ -22,6 +22,7 @@ from bot.core.ledger import Basis, Ledger
 from bot.core.order_fold import now
 from bot.core.oversight import OVERSIGHT
 from bot.core.public import Public
+from bot.core.recovery_records import Reincarnated
 from bot.core.traffic import Day, Traffic
 from bot.core.units import ZERO, Contracts, Price, Usd
 
@@ -78,6 +79,8 @@ class Book:
     failures: int = 0
     starts: int = 0
     taken_up_wall_ms: int = 0
+    recent_orders: tuple[str, ...] = ()
+    last_order_ms: int = 0
     recent_trades: tuple[str, ...] = ()
     recent_income: tuple[str, ...] = ()
     dead_orders: tuple[str, ...] = ()
@@ -86,6 +89,8 @@ class Book:
     sample: rec.Sampled | None = None
     volatility: float | None = None
     reconciled: rec.Reconciled | None = None
+    life: Reincarnated | None = None
+    restored: bool = False
     public: Public = field(default=Public(Basket(0, ZERO, ZERO, ZERO)))
     last_time_ms: int = 0
 
@@ -100,7 +105,19 @@ class Book:
     @property
     def key(self) -> str:
         """The fund's sealed key for timing and slice draws."""
-        return self.created.key if self.created else ""
+        identity = self.life or self.created
+        return "" if identity is None else identity.key
+
+    @property
+    def incarnation(self) -> str:
+        """What makes the fund's order ids differ from those of any earlier life."""
+        identity = self.life or self.created
+        return "" if identity is None else identity.incarnation
+
+    @property
+    def lives(self) -> int:
+        """How often the fund got a new identity after its first."""
+        return 0 if self.life is None else self.life.number
 
     @property
     def breaches(self) -> tuple[str, ...]:
@@ -319,6 +336,7 @@ _APPLY: dict[type, Callable[[Book, Any], None]] = {
     **order_fold.APPLY,
     **OVERSIGHT,
     **flow_fold.APPLY,
+    **recovery_fold.APPLY,
 }
 
 _CHANGES: dict[type, tuple[Callable[[Book, Any], None], ...]] = {

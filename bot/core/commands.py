@@ -74,6 +74,18 @@ class MoveCash(NamedTuple):
     delay_s: float = 0.0
 
 
+class FetchOrders(NamedTuple):
+    """List the account's latest orders, closed ones included; answer with OrdersSeen."""
+
+    delay_s: float = 0.0
+
+
+class DrawIdentity(NamedTuple):
+    """Draw key and incarnation for a fund's life `number`; answer with IdentityDrawn."""
+
+    number: int
+
+
 class DrawSecrets(NamedTuple):
     """Draw `u` and salt for a sequence number; answer with Drawn."""
 
@@ -91,5 +103,7 @@ Command: TypeAlias = (
     | FetchDayMark
     | MoveCash
     | FetchVolume
+    | FetchOrders
+    | DrawIdentity
     | DrawSecrets
 )

@@ -18,6 +18,7 @@ from bot.core import (
     flow_requests,
     publication,
     reconcile,
+    recovery,
     settlement,
     upkeep,
 )
@@ -38,6 +39,7 @@ from bot.core.records import (
     RebalanceResumed,
     Record,
 )
+from bot.core.recovery_events import IdentityDrawn, OrdersSeen, StorageSeen
 from bot.core.trust import MAX_SKEW_MS
 from bot.core.turn import State, Turn
 
@@ -82,7 +84,7 @@ def _drive(turn: Turn) -> None:
     settlement.attend(turn)
     cash.attend(turn)
     mark = turn.mark
-    if mark is None or not turn.live.reconciled:
+    if mark is None or not turn.live.reconciled or not turn.live.scanned or turn.book.restored:
         return
     upkeep.sample(turn, mark)
     if turn.book.control is Control.HALTED:
@@ -144,6 +146,7 @@ def _resumed(turn: Turn, event: ev.Resumed) -> None:
         _rearm(turn, "adopted by the operator")
     if not settlement.resolve_outstanding(turn):
         turn.reconcile()
+    recovery.taken_up(turn, event)
 
 
 def _marked(turn: Turn, event: ev.Mark) -> None:
@@ -250,6 +253,9 @@ _TAKE: dict[type, Callable[[Turn, Any], None]] = {
     ev.VolumeSeen: _volume_seen,
     ev.ClockSeen: _clock_seen,
     ev.Park: _park,
+    OrdersSeen: recovery.orders_seen,
+    IdentityDrawn: recovery.identity_drawn,
+    StorageSeen: recovery.storage_seen,
     ev.ReconcileDue: _reconcile_due,
     ev.Controlled: _controlled,
     ev.RebalanceAsked: asking.rebalance_asked,

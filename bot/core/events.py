@@ -10,6 +10,7 @@ from typing import NamedTuple, TypeAlias
 from bot.core.flow_records import FlowKind
 from bot.core.fund import Fund
 from bot.core.records import Control
+from bot.core.recovery_events import IdentityDrawn, OrdersSeen, StorageSeen
 from bot.core.units import Contracts, Leverage, Price, Usd
 
 
@@ -52,11 +53,15 @@ class Opened(NamedTuple):
 
 
 class Resumed(NamedTuple):
-    """A process has taken the fund up. `adopt`: the operator accepts what happened outside, and rearms it."""
+    """A process has taken the fund up. `adopt`: the operator accepts what happened outside, and rearms it.
+
+    `taken_from`: the process that had the account before and did not leave it by itself.
+    """
 
     time_ms: int
     wall_ms: int
     adopt: bool = False
+    taken_from: str | None = None
 
 
 class Drawn(NamedTuple):
@@ -337,6 +342,9 @@ Event: TypeAlias = (
     | Wake
     | Opened
     | Resumed
+    | IdentityDrawn
+    | OrdersSeen
+    | StorageSeen
     | Drawn
     | OrderReport
     | OrderRefused

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 _REMEMBERED = 1_000
 """Orders that never arrived and are recognised should they turn up."""
 
+_RECENT = 100
+"""Orders by whose ids those of the last minutes are recognised in the venue's list; no fund sends more."""
+
 
 def now(book: "Book") -> OpenRebalance:
     """The rebalance under way."""
@@ -45,6 +48,8 @@ def _order_intended(book: "Book", record: rec.OrderIntended) -> None:
     if not record.reduce_only:
         content = (record.quantity, record.limit_price, book.ledger.position)
         book.traffic = book.traffic.after(record.time_ms, abs(record.quantity) * record.mark, content)
+    book.recent_orders = (*book.recent_orders, record.cid)[-_RECENT:]
+    book.last_order_ms = record.time_ms
     counts = (open_.orders + 1, open_.slices, open_.misses, open_.rejects)
     book.rebalance = OpenRebalance(*open_[:12], *counts, order, open_.parked)
 

@@ -42,8 +42,7 @@ def next_slice(book: Book, open_: OpenRebalance) -> NextSlice:
 
 
 def _slice(book: Book, rebalance: int, slice_: int, order: int) -> NextSlice:
-    incarnation = book.created.incarnation if book.created is not None else ""
     return NextSlice(
         draws.unit(book.key, "slice", rebalance, slice_),
-        draws.client_order_id(incarnation, str(rebalance), order),
+        draws.client_order_id(book.incarnation, str(rebalance), order),
     )

@@ -9,8 +9,8 @@ from enum import StrEnum
 from typing import NamedTuple, TypeAlias
 
 from bot.core.flow_records import FlowRecord
-from bot.core.process_records import PutDown, TakenUp
 from bot.core.public_records import FundingImputed, PublicationScheduled, Revealed
+from bot.core.recovery_records import RecoveryRecord, Reincarnated
 from bot.core.units import Contracts, Leverage, Price, Side, Urgency, Usd
 
 
@@ -378,14 +378,13 @@ Record: TypeAlias = (
     | StateChanged
     | IncidentOpened
     | IncidentClosed
-    | TakenUp
-    | PutDown
     | ControlChanged
     | OperatorAsked
     | IncidentAcknowledged
     | Configured
     | Sampled
     | FlowRecord
+    | RecoveryRecord
 )
 
 SEALED: dict[type[Record], frozenset[str]] = {
@@ -395,6 +394,7 @@ SEALED: dict[type[Record], frozenset[str]] = {
     RebalanceStarted: frozenset({"target", "low", "high"}),
     SliceSettled: frozenset({"next_slice_ms"}),
     OperatorAsked: frozenset({"content", "leverage"}),
+    Reincarnated: frozenset({"key"}),
     PublicationScheduled: frozenset({"due_ms"}),
 }
 """The fields that the journal encrypts: what must stay secret until it is revealed."""

@@ -12,6 +12,7 @@ from bot.core.commands import (
     FetchAccount,
     FetchDayMark,
     FetchIncome,
+    FetchOrders,
     FetchTouch,
     FetchTrades,
     FetchVolume,
@@ -239,6 +240,8 @@ def read_failed(turn: Turn, event: ev.ReadFailed) -> None:
         _look_up_again(turn, order)
     elif event.what == FetchIncome.__name__:
         upkeep.await_funding(turn)
+    elif event.what == FetchOrders.__name__:
+        turn.commands.append(FetchOrders(delay_s=1.0))
     elif event.what == FetchAccount.__name__:
         turn.reconcile(delay_s=2.0)
     elif event.what == FetchTouch.__name__:

@@ -62,6 +62,8 @@ class Live(NamedTuple):
     day_asked: int = 0
     settings: Reconfigured | None = None
     skew_ms: int = 0
+    scanned: bool = True
+    adopting: bool = False
     withheld: Usd = ZERO
 
 

@@ -20,8 +20,8 @@ class FundSecrets(NamedTuple):
 class DrawSource(Protocol):
     """Secrets of funds and of their band rebalances."""
 
-    def fund(self, fund: str) -> FundSecrets:
-        """The secrets of a new fund."""
+    def fund(self, fund: str, life: int = 0) -> FundSecrets:
+        """The secrets of a new fund, or of its `life`-th after the first."""
         ...
 
     def band(self, fund: str, sequence: int) -> tuple[str, str]:
@@ -32,7 +32,7 @@ class DrawSource(Protocol):
 class SystemDraws:
     """From the operating system's CSPRNG; nothing can repeat or foresee them."""
 
-    def fund(self, fund: str) -> FundSecrets:  # noqa: ARG002 - no two calls give the same, whatever the fund
+    def fund(self, fund: str, life: int = 0) -> FundSecrets:  # noqa: ARG002 - no two calls give the same
         """The secrets of a new fund."""
         return FundSecrets(secrets.token_hex(32), secrets.token_hex(16))
 
@@ -48,9 +48,10 @@ class SeededDraws:
         """Derive everything from `seed`."""
         self._seed = seed
 
-    def fund(self, fund: str) -> FundSecrets:
-        """The secrets of a new fund."""
-        return FundSecrets(self._hex("key", fund), self._hex("incarnation", fund)[:32])
+    def fund(self, fund: str, life: int = 0) -> FundSecrets:
+        """The secrets of a new fund, or of one of its later lives."""
+        which = (fund, life) if life else (fund,)
+        return FundSecrets(self._hex("key", *which), self._hex("incarnation", *which)[:32])
 
     def band(self, fund: str, sequence: int) -> tuple[str, str]:
         """`u` and salt of one band rebalance."""

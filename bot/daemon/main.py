@@ -24,6 +24,7 @@ from bot.core.history import time_text
 from bot.daemon import logs, paper
 from bot.daemon.collector import settle_collector
 from bot.daemon.console import Console
+from bot.daemon.disk import DiskWatch
 from bot.daemon.fitting import measure, obey, speak
 from bot.daemon.kill_switch import arm_kill_switch
 from bot.daemon.live_table import REFRESH_S, LiveTable
@@ -156,6 +157,7 @@ async def _open(
         _record_nav(stack, settings, operations, supervisor)
     supervisor.every(_RECONCILE_EVERY_S, operations.reconcile)
     speak(stack, settings, world, operations, supervisor)
+    DiskWatch(settings.data_dir, settings.least_free_mb, operations).watch(supervisor)
     obey(settings, operations)
     settle_collector()
     log.info("running", funds=[runner.name for runner in operations.runners])

@@ -12,10 +12,11 @@ from typing import Protocol, TypeAlias
 import structlog
 
 from bot.core import events as ev
-from bot.core.commands import Command, DrawSecrets
+from bot.core.commands import Command, DrawIdentity, DrawSecrets
 from bot.core.engine import step
 from bot.core.limits import SubmitOrder
 from bot.core.records import Record
+from bot.core.recovery_events import IdentityDrawn
 from bot.core.turn import State
 from bot.core.units import Usd
 from bot.daemon.draws import DrawSource
@@ -76,13 +77,13 @@ class Runner:
         """Market and wall time, as events carry them."""
         return self._clock.market_ms(), self._clock.wall_ms()
 
-    def begin(self, wallet: Usd, *, adopt: bool) -> None:
+    def begin(self, wallet: Usd, *, adopt: bool, taken_from: str | None = None) -> None:
         """Take the fund up: open it if its journal is empty, else resume it."""
         if self.state.book.created is None:
             secrets = self._draws.fund(self.name)
             self.handle(ev.Opened(*self.now(), secrets.key, secrets.incarnation, wallet))
         else:
-            self.handle(ev.Resumed(*self.now(), adopt))
+            self.handle(ev.Resumed(*self.now(), adopt, taken_from))
 
     def handle(self, event: ev.Event) -> None:
         """Take one event in, and everything that follows from it at once."""
@@ -107,6 +108,9 @@ class Runner:
             if isinstance(command, DrawSecrets):
                 u, salt = self._draws.band(self.name, command.sequence)
                 answers.append(ev.Drawn(*self.now(), command.sequence, u, salt))
+            elif isinstance(command, DrawIdentity):
+                key, incarnation = self._draws.fund(self.name, command.number)
+                answers.append(IdentityDrawn(*self.now(), command.number, key, incarnation))
             else:
                 self._start(command)
         if changed:

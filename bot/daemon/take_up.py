@@ -81,7 +81,7 @@ def _start(
     operations.add(runner, history)
     stream = world.venue.order_stream(desk.client, desk.contract.symbol, runner.heard, runner.missed_news)
     supervisor.keep(f"order stream of {desk.fund.name}", stream.run)
-    runner.begin(desk.wallet, adopt=adopt)
+    runner.begin(desk.wallet, adopt=adopt, taken_from=world.ownership.taken_from)
     operations.begun(runner)
     supervisor.keep(f"clock watch of {desk.fund.name}", ClockWatch(runner, desk.gateway.skew_ms).run)
     return runner

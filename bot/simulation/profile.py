@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from bot.core.events import Income, Trade
+from bot.core.recovery_events import ListedOrder
 from bot.simulation.clock import world_ms
 from bot.simulation.venue import OrderRequest, Venue, VenueOrder, VenueTrade
 from bot.venue.binanceusdm import BinanceUsdm
@@ -120,6 +121,12 @@ class SimulatedProfile(BinanceUsdm):
         venue = self._line().venue
         found = await self._read("trades", 5, lambda now: venue.trades_of(venue_order_id, since_ms, now))
         return tuple(as_trade(trade) for trade in found)
+
+    async def orders(self, requests: "Requests", symbol: str) -> tuple[ListedOrder, ...]:  # noqa: ARG002 - as above
+        """The latest orders, as far as they show."""
+        venue = self._line().venue
+        found = await self._read("orders", 5, venue.listed)
+        return tuple(ListedOrder(o.request.cid, o.arrived_ms, o.is_open) for o in found)
 
     async def income(self, requests: "Requests", since_ms: int, now_ms: int) -> tuple[Income, ...]:  # noqa: ARG002 - as above
         """Income since a time."""

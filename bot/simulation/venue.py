@@ -160,6 +160,12 @@ class Venue:
             raise Refusal("-2013", "Order does not exist.")
         return known[-1]
 
+    def listed(self, now_ms: int) -> list[VenueOrder]:
+        """The latest thousand orders that show."""
+        known = (order for orders in self.orders.values() for order in orders)
+        showing = [order for order in known if now_ms >= order.visible_ms]
+        return sorted(showing, key=lambda order: order.arrived_ms)[-1_000:]
+
     def trades_of(self, order: str | None, since_ms: int, now_ms: int) -> list[VenueTrade]:
         """The trades of one order, or all since a time, as far as they show."""
         if order is not None:

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 from bot.core.commands import (
     CancelOrder,
+    DrawIdentity,
     DrawSecrets,
     FetchAccount,
     FetchDayMark,
     FetchIncome,
+    FetchOrders,
     FetchTouch,
     FetchTrades,
     FetchVolume,
@@ -31,6 +33,7 @@ from bot.core.events import (
     VolumeSeen,
 )
 from bot.core.limits import SubmitOrder
+from bot.core.recovery_events import OrdersSeen
 from bot.venue.errors import RequestFailed
 from bot.venue.preparation import prepare
 from bot.venue.requests import Requests
@@ -127,10 +130,12 @@ class AccountGateway:
                 return DayMarkSeen(*self._now(), day_ms, await profile.mark_at(requests, symbol, day_ms))
             case MoveCash(amount=amount):
                 return CashMoved(*self._now(), amount, await self._cash.move(requests, amount))
+            case FetchOrders():
+                return OrdersSeen(*self._now(), await profile.orders(requests, symbol))
             case FetchVolume():
                 volume = await profile.volume(requests, symbol)
                 return VolumeSeen(*self._now(), volume.quantity, volume.span_ms)
-            case DrawSecrets() | SubmitOrder():
+            case DrawSecrets() | DrawIdentity() | SubmitOrder():
                 raise TypeError(f"{type(command).__name__} is not a read of the venue")
 
     async def _cancel(self, cid: str) -> "Event":

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from bot.core.events import Income, Trade
 from bot.core.fund import Contract
+from bot.core.recovery_events import ListedOrder
 from bot.core.trust import contradicts
 from bot.core.units import Price
 from bot.venue import binanceusdm_cash as cash
@@ -213,6 +214,14 @@ class BinanceUsdm:
                 page = await self._trades_page(requests, {**base, "fromId": following}, found)
             break
         return tuple(sorted(found.values(), key=lambda trade: int(trade.trade_id)))
+
+    async def orders(self, requests: "Requests", symbol: str) -> tuple[ListedOrder, ...]:
+        """GET /fapi/v1/allOrders: the latest ones of the last seven days."""
+        answer = await requests.read("fapiPrivateGetAllOrders", {"symbol": symbol, "limit": _PAGE}, weight=5)
+        return tuple(
+            ListedOrder(text(row, "clientOrderId"), integer(row, "time"), text(row, "status") not in _CLOSED)
+            for row in rows_of(answer)
+        )
 
     async def _trades_page(
         self, requests: "Requests", params: dict[str, Any], found: dict[str, Trade]

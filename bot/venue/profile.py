@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from bot.core.events import Income, Trade
     from bot.core.fund import Contract
     from bot.core.limits import SubmitOrder
+    from bot.core.recovery_events import ListedOrder
     from bot.venue.requests import Requests
 
 CcxtClient: TypeAlias = Any
@@ -187,6 +188,10 @@ class Profile(Protocol):
         self, requests: "Requests", symbol: str, venue_order_id: str | None, since_ms: int, now_ms: int
     ) -> "tuple[Trade, ...]":
         """All trades of one order, or all since a market time, inclusive."""
+        ...
+
+    async def orders(self, requests: "Requests", symbol: str) -> "tuple[ListedOrder, ...]":
+        """The account's latest orders, up to a thousand, closed ones included."""
         ...
 
     async def income(self, requests: "Requests", since_ms: int, now_ms: int) -> "tuple[Income, ...]":

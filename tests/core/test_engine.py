@@ -10,6 +10,7 @@ from bot.core.engine import start, step
 from bot.core.execution import progress
 from bot.core.limits import SubmitOrder
 from bot.core.orders import Order
+from bot.core.recovery_events import OrdersSeen
 from bot.core.settlement import refused, settle
 from bot.core.turn import Turn
 from bot.core.units import Urgency
@@ -45,6 +46,8 @@ def test_nothing_is_decided_before_ledger_and_venue_were_compared() -> None:
     lab.mark("30500")
     assert len(lab.records) == count
     lab.send(ev.AccountSeen(*lab.now, lab.venue.ledger.wallet, lab.venue.ledger.position, ()))
+    assert lab.of(rec.RebalanceStarted)[-1] not in lab.records[count:]
+    lab.send(OrdersSeen(*lab.now, tuple(lab.venue.listed)))
     assert lab.of(rec.RebalanceStarted)[-1] in lab.records[count:]
 
 

@@ -14,6 +14,7 @@ from bot.core.engine import start
 from bot.core.fund import Fund
 from bot.core.limits import SubmitOrder
 from bot.core.records import Record
+from bot.core.recovery_events import OrdersSeen
 from bot.daemon.draws import SeededDraws
 from bot.daemon.runner import Carry, Gateway, Runner
 from bot.testing import InstantVenue, a_contract, a_fund
@@ -134,7 +135,7 @@ class Desk:
         self.happened.append(("changed", records))
         self.listen(runner, records)
 
-    def _answer(self, command: cmd.Command) -> ev.Event:  # noqa: PLR0911 - one answer for each command
+    def _answer(self, command: cmd.Command) -> ev.Event:  # noqa: C901, PLR0911 - one answer for each command
         now = (self.clock.market_ms(), self.clock.wall_ms())
         match command:
             case SubmitOrder():
@@ -150,6 +151,8 @@ class Desk:
                 return ev.IncomeSeen(*now, ())
             case cmd.FetchAccount():
                 return ev.AccountSeen(*now, self.venue.ledger.wallet, self.venue.ledger.position, ())
+            case cmd.FetchOrders():
+                return OrdersSeen(*now, tuple(self.venue.listed))
             case cmd.FetchVolume():
                 return ev.VolumeSeen(*now, None)
             case cmd.FetchTouch():
@@ -158,5 +161,5 @@ class Desk:
                 return ev.DayMarkSeen(*now, day_ms, None)
             case cmd.MoveCash(amount=amount):
                 return ev.CashMoved(*now, amount, None)
-            case cmd.DrawSecrets():
+            case cmd.DrawSecrets() | cmd.DrawIdentity():
                 raise AssertionError("draws are not the venue's business")

@@ -11,6 +11,7 @@ from bot.core.commands import (
     Command,
     FetchAccount,
     FetchIncome,
+    FetchOrders,
     FetchTouch,
     FetchTrades,
     FetchVolume,
@@ -28,6 +29,7 @@ from bot.core.events import (
     TradesSeen,
     VolumeSeen,
 )
+from bot.core.recovery_events import ListedOrder, OrdersSeen
 from bot.venue.clock import WallClock
 from bot.venue.errors import RequestFailed
 from tests.support.venue_orders import CID
@@ -36,7 +38,7 @@ from tests.venue.conftest import NOW_MS, SECRET, Account
 
 ORDER, TRADES, INCOME = "GET /fapi/v1/order", "GET /fapi/v1/userTrades", "GET /fapi/v1/income"
 ACCOUNT, TOUCH = "GET /fapi/v3/account", "GET /fapi/v1/ticker/bookTicker"
-KLINES = "GET /fapi/v1/klines"
+KLINES, ALL_ORDERS = "GET /fapi/v1/klines", "GET /fapi/v1/allOrders"
 FOUND = {"clientOrderId": CID, "orderId": 4711, "executedQty": "0.004", "status": "EXPIRED"}
 DAY_MS = 86_400_000
 
@@ -471,3 +473,28 @@ async def test_a_failed_read_reveals_no_key_or_signature(
         assert "signature=" not in text
     sent = next(params for route, params in stub.seen if route in {ORDER, TRADES, INCOME, ACCOUNT})
     assert sent["signature"] not in repr(event)
+
+
+async def test_the_latest_orders_are_listed_whoever_sent_them(stub: VenueStub, account: Account) -> None:
+    """Ids, times, and whether they rest: what a restart compares with its journal."""
+    row = {"orderId": 7, "executedQty": "0.1", "time": 1_700_000_000_123}
+    stub.answers[ALL_ORDERS] = json_answer(
+        [
+            {**row, "clientOrderId": "ib01", "status": "FILLED"},
+            {**row, "clientOrderId": "web_1", "status": "NEW"},
+        ]
+    )
+
+    event = await account.gateway.perform(FetchOrders())
+
+    assert isinstance(event, OrdersSeen)
+    assert event.orders == (
+        ListedOrder("ib01", 1_700_000_000_123, is_open=False),
+        ListedOrder("web_1", 1_700_000_000_123, is_open=True),
+    )
+
+
+async def test_an_order_list_that_cannot_be_read_fails_the_read(stub: VenueStub, account: Account) -> None:
+    """It is asked for again, and proves nothing."""
+    stub.answers[ALL_ORDERS] = json_answer([{"clientOrderId": "ib01", "status": "NEW", "time": "soon"}])
+    assert isinstance(await account.gateway.perform(FetchOrders()), ReadFailed)
