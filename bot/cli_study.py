@@ -46,7 +46,9 @@ def backtest(  # noqa: PLR0913 - each argument is an option
     emergency: Annotated[float | None, typer.Option(help="Leverage from which it delevers at once.")] = None,
     lot: Annotated[float | None, typer.Option(help="Smallest step of a quantity; any size without.")] = None,
     min_notional: Annotated[float, typer.Option(help="Smallest increase that is traded.")] = 0.0,
-    management_fee: Annotated[float, typer.Option(help="Fraction of value taken at each 00:00 UTC.")] = 0.0,
+    management_fee: Annotated[
+        float, typer.Option(help="Fraction of value a day, taken at each 00:00 UTC.")
+    ] = 0.0,
     fee_bps: Annotated[float, typer.Option(help="Fee in bps of the traded notional.")] = 5.0,
     slippage_bps: Annotated[float, typer.Option(help="How much worse than the mark trades fill.")] = 0.0,
     impact: Annotated[

@@ -12,11 +12,14 @@ DAY_MS = 86_400_000
 
 
 class Happening(NamedTuple):
-    """At `point`, before its decision: funding at `rate` of the notional, or a fee at `rate` of the value."""
+    """At `point`, before its decision: funding at `rate` of the notional.
+
+    Or, where `fee_ms` is not zero, the management fee at the daily `rate` of the value for so long.
+    """
 
     point: int
     rate: float
-    is_funding: bool
+    fee_ms: int = 0
 
 
 class Calendar(NamedTuple):
@@ -29,7 +32,7 @@ class Calendar(NamedTuple):
 def calendar_of(
     prices: Prices, points: Points, funding: Funding | None, management_fee_daily: float
 ) -> Calendar:
-    """Place each payment at the first point at or after it, and the fee at the first at or after 00:00 UTC.
+    """Place each payment at the first point at or after it, the fee at the first at or after each 00:00 UTC.
 
     Payments before the first bar opens or after the last point are outside. At one point funding comes first.
     """
@@ -41,14 +44,14 @@ def calendar_of(
         inside = (funding.times_ms >= prices.times_ms[0] - prices.bar_ms) & (at < end)
         outside = int(len(funding) - inside.sum())
         rates = funding.rates[inside].tolist()
-        happenings += [
-            Happening(point, rate, is_funding=True)
-            for point, rate in zip(at[inside].tolist(), rates, strict=True)
-        ]
+        happenings += [Happening(point, rate) for point, rate in zip(at[inside].tolist(), rates, strict=True)]
     if management_fee_daily:
         first, last = int(points.times_ms[0]), int(points.times_ms[-1])
         midnights = np.arange((first // DAY_MS + 1) * DAY_MS, last + 1, DAY_MS, dtype=np.int64)
-        days = points.at_or_after(midnights).tolist()
-        happenings += [Happening(point, management_fee_daily, is_funding=False) for point in days]
-        happenings.sort(key=lambda happening: (happening.point, not happening.is_funding))
+        accrued = np.diff(midnights, prepend=first).tolist()  # the first day begins when the fund does
+        happenings += [
+            Happening(point, management_fee_daily, fee_ms)
+            for point, fee_ms in zip(points.at_or_after(midnights).tolist(), accrued, strict=True)
+        ]
+        happenings.sort(key=lambda happening: (happening.point, happening.fee_ms > 0))
     return Calendar(happenings, outside)

@@ -12,6 +12,7 @@ from math import inf
 from typing import NamedTuple
 
 from bot.core import draws
+from bot.core.fees import management_fee
 from bot.core.fund import Fund
 from bot.core.ledger import Ledger, real_leverage, target_position
 from bot.core.records import Kind
@@ -247,12 +248,12 @@ class FundRun:
 
     def _befall(self, happening: Happening, mark: Decimal) -> None:
         rate = Decimal(repr(happening.rate))
-        if happening.is_funding:
+        if not happening.fee_ms:
             received = -self._ledger.position * mark * rate
             self.course.funding += float(received)
             self._ledger = self._ledger.after_funding(received)
         else:
-            fee = max(self._ledger.value(mark), ZERO) * rate
+            fee = management_fee(self._ledger.value(mark), rate, happening.fee_ms)
             self.course.management_fees += float(fee)
             self._ledger = self._ledger.after_other_income(-fee)
         self._note(happening.point)

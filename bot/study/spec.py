@@ -61,10 +61,10 @@ class FundSpec:
     `band`, `target_range`, `emergency` and `start_leverage` are real leverages; `capital` is in the quote
     currency. `lot` (base units) is None for quantities of any size; trades are rounded to it toward zero.
     An increase of less than `min_notional` (quote currency) is not made. `management_fee_daily` is the
-    fraction of fund value taken at each 00:00 UTC. `emergency` None: 3.5 for a long fund and 4 for a short
-    one, or where the band reaches as far, 6.7 % of price beyond its upper edge; a strategy that ignores the
-    band has its own `max_leverage`. `brackets` None: LARGEST where the path walks inside bars, else no
-    liquidation; () for none.
+    fraction of fund value that a day costs, taken at each 00:00 UTC for the time since the last, or since the
+    start. `emergency` None: 3.5 for a long fund, 4 for a short one, or where the band reaches as far, 6.7 %
+    of price beyond its upper edge; a strategy that ignores the band has its own `max_leverage`. `brackets`
+    None: LARGEST where the path walks inside bars, else no liquidation; () for none.
     """
 
     side: Side = "long"

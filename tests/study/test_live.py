@@ -1,6 +1,7 @@
 """The same prices live: the engine that trades decides as the backtest does."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from decimal import Decimal
 from hashlib import sha256
 from typing import Literal
 
@@ -9,6 +10,7 @@ import pytest
 from bot.core import commands as cmd
 from bot.core import draws
 from bot.core import events as ev
+from bot.core.flow_records import FeeCharged
 from bot.core.records import (
     ConfirmationCancelled,
     ConfirmationStarted,
@@ -83,12 +85,14 @@ def both(
     *,
     target: tuple[str, str] = ("2.2", "2.2"),
     emergency: str | None = None,
+    fee_daily: str = "0",
     bar_ms: int = DAY_MS,
 ) -> Pair:
     """Run a fund without fees through the same prices both ways, from its target on."""
     literal: Literal["long", "short"] = "long" if side == "long" else "short"
     name, start = {"long": "BTCUP", "short": "BTCDOWN"}[side], target[1]
     fund = a_fund(side=literal, strategy=strategy, target=target, start_leverage=start, emergency=emergency)
+    fund = replace(fund, management_fee_daily=Decimal(fee_daily))
     Twin.key = sha256(f"inband|0|key|{name}".encode()).hexdigest()
     contract = a_contract(taker_fee="0", lot="0.000001", min_notional="0.1")
     lab = Twin(fund, contract, start=str(walk[0]), key=Twin.key)
@@ -103,6 +107,7 @@ def both(
         start_leverage=float(start),
         target_range=(float(target[0]), float(target[1])),
         emergency=None if emergency is None else float(emergency),
+        management_fee_daily=float(fee_daily),
     )
     return Pair(lab, opened, backtest(closes(*walk, start_ms=start_ms, bar_ms=bar_ms), spec, strategy))
 
@@ -177,6 +182,22 @@ def test_a_target_beyond_the_emergency_leverage_is_denied_by_both(side: str) -> 
     ] * 2
     (warning,) = pair.found.warnings
     assert warning.startswith("2 decisions wanted a target at the emergency leverage ")
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_the_management_fee_is_the_same(side: str) -> None:
+    """At the same mark of each day, the same share of the fund's value, the first day by its hours."""
+    walk = tuple(round(price, 1) for price in random_walk(3, 20, 0.01, 60_000.0))
+    pair = both(walk, Strategic(0), side, target=("2", "2"), fee_daily="0.001", bar_ms=6 * HOUR_MS)
+    charged = pair.live.of(FeeCharged)
+    assert len(charged) == 4
+    for record in charged[1:]:
+        assert record.until_ms - record.from_ms == DAY_MS
+    first = charged[0]
+    opening_ms = int(pair.found.times_ms[0]) - first.from_ms  # which a backtest does not have
+    paid = float(sum(record.amount for record in charged))
+    paid -= float(first.amount) * opening_ms / (first.until_ms - first.from_ms)
+    assert paid == pytest.approx(pair.found.management_fees, rel=5e-5)
 
 
 @pytest.mark.parametrize("side", SIDES)

@@ -168,11 +168,13 @@ def test_an_increase_below_the_minimum_is_not_made() -> None:
 
 
 def test_the_management_fee_is_taken_at_midnight() -> None:
-    """At the first close at or after each 00:00 UTC, of the fund's value there."""
-    prices = closes(*[100.0] * 49, start_ms=MIDNIGHT_MS + HOUR_MS, bar_ms=HOUR_MS)
+    """At the first close at or after each 00:00 UTC, of the value there; the first day by its hours."""
+    prices = closes(*[100.0] * 49, start_ms=MIDNIGHT_MS + 6 * HOUR_MS, bar_ms=HOUR_MS)
     found = backtest(prices, FundSpec(capital=100.0, management_fee_daily=0.01))
-    assert found.final_value == pytest.approx(100 * 0.99**2)
-    assert found.management_fees == pytest.approx(100 - 100 * 0.99**2)
+    assert found.nav[17] == 1.0
+    assert found.nav[18] == pytest.approx(1 - 0.01 * 18 / 24)
+    assert found.final_value == pytest.approx(100 * (1 - 0.01 * 18 / 24) * 0.99)
+    assert found.management_fees == pytest.approx(100 - found.final_value)
 
 
 @pytest.mark.parametrize("side", ["long", "short"])
