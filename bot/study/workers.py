@@ -8,6 +8,7 @@ import multiprocessing
 import os
 import signal
 import threading
+import warnings
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -92,6 +93,10 @@ def _give_up_on(tasks: Sequence[Task], deaths: Counter[str]) -> None:
             )
 
 
+def _same(shared: Any) -> Any:
+    return shared
+
+
 def on_cluster(
     work: Work, shared: Any, tasks: Sequence[Task], address: str, *, patience_s: float = 5.0
 ) -> Iterator[tuple[Task, Done]]:
@@ -108,7 +113,10 @@ def on_cluster(
         remedy = "start one by `dask scheduler`, and workers by `dask worker`"
         raise BadParameterError("scheduler", f"{address} does not answer ({error})", remedy) from error
     with client:
-        common = client.scatter(shared, broadcast=True, hash=False)
+        # A task and not scattered data, which are lost with the workers that hold them.
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Sending large graph")
+            common = client.submit(_same, shared, pure=False, retries=DEATHS_MAX)
         by_key = {str(task["id"]): task for task in tasks}
         futures = [
             client.submit(work, common, task, key=f"inband-{key}", pure=False, retries=DEATHS_MAX)

@@ -1,10 +1,14 @@
 """`sweep` as it is typed."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -33,6 +37,51 @@ def test_it_leaves_parquet_and_a_report(data: Path) -> None:
     assert (told["points"], told["rows"]) == (2, 4)
     assert (data / told["parquet"]).read_bytes().startswith(b"PAR1")
     assert (data / told["report"]).stat().st_size > 1_000_000
+
+
+LONG = ["--model", "gbm", "--paths", "60", "--bars", "150000", "--bar-minutes", "1", "--workers", "2"]
+LONG += ["--grid", "model.volatility=0.3:1.4:12"]
+
+
+def test_killed_workers_and_a_killed_sweep_cost_only_what_was_under_way(tmp_path: Path) -> None:
+    """A worker dies by `kill -9`, then the sweep itself: the same command again ends with the same rows."""
+    assert sweep(*LONG, "--out", "whole", where=tmp_path).returncode == 0
+    command = [sys.executable, "-m", "bot", "sweep", *LONG, "--out", "killed"]
+    environment = {"PYTHONPATH": str(REPOSITORY), "PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
+    with subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.DEVNULL) as running:
+        parts = tmp_path / "killed" / "parts"
+        first = wait_for(parts, 1)
+        worker = max(workers_of(running.pid))
+        os.kill(worker, signal.SIGKILL)
+        wait_for(parts, len(first) + 1)  # others go on without it
+        orphans = workers_of(running.pid)
+        running.kill()
+    done = {file.name: file.stat().st_mtime_ns for file in parts.glob("*.json")}
+    assert 1 < len(done) < 12
+    deadline = time.monotonic() + 20
+    while any(Path(f"/proc/{pid}").exists() for pid in orphans):  # they end with their parent
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    assert sweep(*LONG, "--out", "killed", where=tmp_path).returncode == 0
+    assert done.items() <= {file.name: file.stat().st_mtime_ns for file in parts.glob("*.json")}.items()
+    whole, resumed = (pl.read_parquet(tmp_path / name / "sweep.parquet") for name in ("whole", "killed"))
+    assert whole.height == 24
+    assert whole.equals(resumed)
+
+
+def wait_for(parts: Path, count: int) -> list[Path]:
+    """The finished parts, once there are so many."""
+    deadline = time.monotonic() + 60
+    while len(found := list(parts.glob("*.json"))) < count:
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+    return found
+
+
+def workers_of(pid: int) -> list[int]:
+    """The child processes that do the work (a watcher of shared resources is another child)."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [int(child) for child in children if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
 
 
 @pytest.mark.parametrize(

@@ -196,6 +196,14 @@ def test_a_cluster_finds_the_same(cluster: str, sweep: Sweep, finished: Finished
 
 
 @pytest.mark.filterwarnings("default")
+def test_a_worker_of_a_cluster_that_dies_does_not_end_the_sweep(cluster: str, tmp_path: Path) -> None:
+    """Its nanny starts another, and the task is done again."""
+    found = list(on_cluster(die_once, str(tmp_path), TASKS, cluster))
+    assert (tmp_path / "t3").exists()
+    assert sorted(task["id"] for task, _ in found) == [task["id"] for task in TASKS]
+
+
+@pytest.mark.filterwarnings("default")
 def test_a_scheduler_that_does_not_answer_is_named() -> None:
     """With how to start one."""
     with pytest.raises(UserError, match="dask scheduler"):
