@@ -25,6 +25,12 @@ OUTPUT = Path(os.environ.get("INBAND_DATA_DIR", "data"))
 """Where reports go that are told no other place."""
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="A parameter of the strategy, key=value; more may follow, or --set again."),
+]
+More = Annotated[list[str] | None, typer.Argument(hidden=True, metavar="KEY=VALUE")]
+
 BACKTEST_EXAMPLE = """Example: python3 -m bot backtest --data prices.csv.gz --band 1.5 3 --fee-bps 5 --json
 
 Several funds: --fund "UP side=long" --fund "DOWN side=short strategy=interval set.at=00:00"
@@ -32,6 +38,7 @@ Several funds: --fund "UP side=long" --fund "DOWN side=short strategy=interval s
 
 
 def backtest(  # noqa: PLR0913 - each argument is an option
+    more: More = None,
     *,
     data: Data,
     funding: FundingFile = None,
@@ -63,9 +70,7 @@ def backtest(  # noqa: PLR0913 - each argument is an option
         typer.Option("--liquidation/--no-liquidation", help="By brackets; on where the path walks."),
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of secret targets and delays.", min=0)] = 0,
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", help="A parameter of the strategy, as key=value; repeatable.")
-    ] = None,
+    settings: Settings = None,
     fund: Annotated[
         list[str] | None, typer.Option(help='One of several funds: "NAME key=value ..."; repeatable.')
     ] = None,
@@ -87,7 +92,7 @@ def backtest(  # noqa: PLR0913 - each argument is an option
             min_notional=min_notional,
             management_fee=management_fee,
             liquidation=liquidation,
-            parameters=parameters_of(settings or []),
+            parameters=parameters_of([*(settings or []), *(more or [])]),
         )
         funds = funds_of(shared, fund or [])
         fills = None if book is None else _paper_book(book, seed)

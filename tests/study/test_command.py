@@ -84,6 +84,14 @@ def test_options_reach_the_fund(prices: str, capsys: pytest.CaptureFixture[str])
     assert not 1.9 <= first["leverage_before"] <= 2.1
 
 
+def test_one_set_takes_several_parameters(prices: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """As well as one --set for each; what is no key=value is named."""
+    both = ["--set", "at=12:00", "--set", "move=0"], ["--set", "at=12:00", "move=0"]
+    once, again = (answer(capsys, "--data", prices, "--strategy", "interval", *each) for each in both)
+    assert once == again
+    assert '"oops" is no key=value' in refusal(capsys, "--data", prices, "--set", "at=12:00", "oops")
+
+
 def test_several_funds_are_an_object_by_name(prices: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Each as it would be alone; the prices are read once."""
     up, down = "UP side=long", "DOWN side=short strategy=interval target=2,2 set.at= set.move=0.05"
