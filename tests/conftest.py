@@ -76,7 +76,7 @@ def soak(pytestconfig: pytest.Config) -> bool:
     return pytestconfig.stash[_SOAK]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def shared_data(request: pytest.FixtureRequest) -> Path:
     """The folder of real market data beside the checkout; skips the test where it is absent."""
     _need(request.config, "shared")

@@ -192,6 +192,9 @@ def _created(book: Book, record: rec.FundCreated) -> None:
     book.last_rebalance_ms = record.time_ms
     book.trades_cursor_ms = record.time_ms
     book.income_cursor_ms = record.time_ms + 1  # what came before is in the wallet that it began with
+    if record.known_income is not None:
+        book.income_cursor_ms = record.time_ms - _CLOCKS_APART_MS
+        book.recent_income = tuple(filter(None, record.known_income.split(",")))
 
 
 def _draw_queued(book: Book, record: rec.DrawQueued) -> None:

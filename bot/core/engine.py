@@ -132,6 +132,7 @@ def _opened(turn: Turn, event: ev.Opened) -> None:
             unallocated=event.wallet - fund.capital,
             incarnation=event.incarnation,
             key=event.key,
+            known_income=None if event.known_income is None else ",".join(event.known_income),
         )
     )
     turn.reconcile()

@@ -42,7 +42,7 @@ class Opened(NamedTuple):
     """The fund starts for the first time, on an account that holds `wallet` and no position.
 
     `key` (hex) keys its timing and slice draws; `incarnation` makes its order ids differ from those of any
-    earlier journal on the same account.
+    earlier journal on the same account. `known_income`: ids of recent income that `wallet` contains.
     """
 
     time_ms: int
@@ -50,6 +50,7 @@ class Opened(NamedTuple):
     key: str
     incarnation: str
     wallet: Usd
+    known_income: tuple[str, ...] | None = None
 
 
 class Resumed(NamedTuple):

@@ -51,7 +51,11 @@ class Control(StrEnum):
 
 
 class FundCreated(NamedTuple):
-    """A fund began, flat, at NAV 1. `unallocated`: what its account holds beyond the fund's capital."""
+    """A fund began, flat, at NAV 1. `unallocated`: what its account holds beyond the fund's capital.
+
+    `known_income`: ids, comma-separated, of the income of the last minutes that its wallet contains already;
+    any other is still to be booked. None: all of it up to this instant is in the wallet.
+    """
 
     time_ms: int
     fund: str
@@ -61,6 +65,7 @@ class FundCreated(NamedTuple):
     unallocated: Usd
     incarnation: str
     key: str
+    known_income: str | None = None
 
 
 class DrawQueued(NamedTuple):

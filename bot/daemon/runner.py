@@ -77,11 +77,21 @@ class Runner:
         """Market and wall time, as events carry them."""
         return self._clock.market_ms(), self._clock.wall_ms()
 
-    def begin(self, wallet: Usd, *, adopt: bool, taken_from: str | None = None) -> None:
-        """Take the fund up: open it if its journal is empty, else resume it."""
+    def begin(
+        self,
+        wallet: Usd,
+        *,
+        adopt: bool,
+        taken_from: str | None = None,
+        known_income: tuple[str, ...] | None = None,
+    ) -> None:
+        """Take the fund up: open it if its journal is empty, else resume it.
+
+        A new fund begins on `wallet`, which contains the income of these ids.
+        """
         if self.state.book.created is None:
             secrets = self._draws.fund(self.name)
-            self.handle(ev.Opened(*self.now(), secrets.key, secrets.incarnation, wallet))
+            self.handle(ev.Opened(*self.now(), secrets.key, secrets.incarnation, wallet, known_income))
         else:
             self.handle(ev.Resumed(*self.now(), adopt, taken_from))
 

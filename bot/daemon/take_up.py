@@ -9,7 +9,7 @@ from bot.core.commands import FetchAccount, FetchTouch
 from bot.core.engine import start
 from bot.core.events import AccountSeen, Reconfigured, TouchSeen
 from bot.core.fund import Contract, Fund
-from bot.core.units import ZERO, Usd
+from bot.core.units import ZERO
 from bot.daemon.capital import refuse_small_capital
 from bot.daemon.clock_watch import ClockWatch
 from bot.daemon.fallback import MarkFallback
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from bot.journal.journal import Appender
 
 _RETRY_S = 5.0
+_RECENT_MS = 300_000
+"""Income that is older than this, in market time, is not read again."""
 
 
 async def take_up_funds(
@@ -47,13 +49,13 @@ async def take_up_funds(
 
 
 class _Desk(NamedTuple):
-    """A fund and the account that is ready for it; `wallet` is what a new fund begins on."""
+    """A fund and what is ready for it; `account` is what a new fund begins on."""
 
     fund: Fund
     contract: Contract
     client: CcxtClient
     gateway: AccountGateway
-    wallet: Usd
+    account: AccountSeen | None
 
 
 async def _prepare(fund: Fund, account: Account, world: World) -> _Desk:
@@ -63,8 +65,8 @@ async def _prepare(fund: Fund, account: Account, world: World) -> _Desk:
     contract = venue.markets.contract(fund.underlying, leverage)
     gateway = venue.gateway(client, contract)
     book, _ = world.loaded[fund.name]
-    wallet = await _wallet_of_new_fund(fund, contract, gateway) if book.created is None else ZERO
-    return _Desk(fund, contract, client, gateway, wallet)
+    found = await _account_of_new_fund(fund, contract, gateway) if book.created is None else None
+    return _Desk(fund, contract, client, gateway, found)
 
 
 def _start(
@@ -81,7 +83,13 @@ def _start(
     operations.add(runner, history)
     stream = world.venue.order_stream(desk.client, desk.contract.symbol, runner.heard, runner.missed_news)
     supervisor.keep(f"order stream of {desk.fund.name}", stream.run)
-    runner.begin(desk.wallet, adopt=adopt, taken_from=world.ownership.taken_from)
+    account = desk.account
+    if account is None:
+        runner.begin(ZERO, adopt=adopt, taken_from=world.ownership.taken_from)
+    else:
+        since_ms = account.time_ms - _RECENT_MS
+        known = tuple(item.income_id for item in account.income if item.time_ms >= since_ms)
+        runner.begin(account.wallet, adopt=adopt, known_income=known)
     operations.begun(runner)
     supervisor.keep(f"clock watch of {desk.fund.name}", ClockWatch(runner, desk.gateway.skew_ms).run)
     return runner
@@ -99,8 +107,8 @@ async def _when_reached(gateway: AccountGateway, fund: Fund) -> int:
             await asyncio.sleep(_RETRY_S)
 
 
-async def _wallet_of_new_fund(fund: Fund, contract: Contract, gateway: AccountGateway) -> Usd:
-    """The account's wallet balance, once it is clear that the fund can begin on it: flat, and rich enough."""
+async def _account_of_new_fund(fund: Fund, contract: Contract, gateway: AccountGateway) -> AccountSeen:
+    """The account, once it is clear that the fund can begin on it: flat, and rich enough."""
     account, touch = await gateway.perform(FetchAccount(0)), await gateway.perform(FetchTouch())
     if not isinstance(account, AccountSeen):
         raise RefusedError(
@@ -119,4 +127,4 @@ async def _wallet_of_new_fund(fund: Fund, contract: Contract, gateway: AccountGa
             f"INBAND_FUNDS__{fund.name}__ACCOUNT={fund.account}: a fund starts flat, but the account holds "
             f"{account.position} {contract.symbol}; close the position or name another account"
         )
-    return account.wallet
+    return account

@@ -1,0 +1,148 @@
+"""Real prices and funding, holders who come and go, a daemon that is killed: books agree to the cent."""
+
+import gzip
+import time
+from collections.abc import Iterator
+from decimal import Decimal
+from itertools import islice
+from pathlib import Path
+from signal import SIGKILL
+from typing import Any, NamedTuple
+
+import pytest
+
+from bot.core import flow_records as flow
+from bot.core.book import Book, fold
+from bot.core.fees import DAY_MS
+from bot.core.flows import FlowState
+from bot.core.records import IncidentOpened, IncomeBooked, Kind, RebalanceStarted, Record
+from tests.acceptance.conftest import NARROW_BAND, REPEATABLE
+from tests.support.audit import differences
+from tests.support.customers import Customers, free_port
+from tests.support.inband import Inband
+
+FUNDS = {"BTCUP": "UP", "BTCDOWN": "DOWN"}
+FEES = {
+    f"FUNDS__{fund}__{name}": value
+    for fund in FUNDS
+    for name, value in (
+        ("MANAGEMENT_FEE_DAILY", "0.0001"),
+        ("SUBSCRIBE_FEE", "0.001"),
+        ("REDEEM_FEE", "0.001"),
+        ("CAPACITY", "400000"),
+    )
+}
+KILLS = 3
+
+
+class Season(NamedTuple):
+    """A finished run, and those who asked for flows in it."""
+
+    inband: Inband
+    customers: Customers
+    records: dict[str, tuple[Record, ...]]
+    books: dict[str, Book]
+
+
+@pytest.fixture(scope="module")
+def season(tmp_path_factory: pytest.TempPathFactory, shared_data: Path) -> Season:
+    """Ten days in less than a minute, with flows every other market hour, and kills in the middle of it."""
+    port = free_port()
+    folder = tmp_path_factory.mktemp("season")
+    prices = ten_days(shared_data / "BTCUSDT_perp_5m_2025-03-06_2025-04-13.csv.gz", folder / "prices.csv")
+    inband = Inband(
+        folder,
+        **{**REPEATABLE, "PAPER__SPEED": "20000"},
+        **NARROW_BAND,
+        **FEES,
+        PAPER__REPLAY=str(prices),
+        PAPER__FUNDING=str(shared_data / "BTCUSDT_funding_8h_2025-03-06_2025-06-03.csv.gz"),
+        WEB__PORT=str(port),
+    )
+    customers = Customers(inband, port)
+    for kill in range(KILLS + 1):
+        with inband.start() as process:
+            customers.until_served()
+            assert customers.ask_all_again() == len(customers.receipts)
+            for _ in asking(process, None if kill == KILLS else 7):
+                customers.come_or_go()
+            if process.running:
+                process.signal(SIGKILL)
+            else:
+                assert process.wait() == 0, process.stderr
+    records = {fund: inband.records(fund) for fund in FUNDS}
+    return Season(inband, customers, records, {fund: fold(records[fund]) for fund in FUNDS})
+
+
+def ten_days(prices: Path, file: Path) -> Path:
+    """The beginning of a file of five-minute bars."""
+    with gzip.open(prices, "rt") as lines:
+        file.write_text("".join(islice(lines, 1 + 10 * 288)))
+    return file
+
+
+def asking(process: Any, seconds: float | None) -> Iterator[None]:
+    """Each turn is one moment to ask at, until the time is over or the process has ended."""
+    end_s = None if seconds is None else time.monotonic() + seconds
+    while process.running and (end_s is None or time.monotonic() < end_s):
+        yield
+        time.sleep(0.3)
+
+
+@pytest.mark.needs("shared")
+def test_the_books_agree_with_the_exchange_to_the_cent(season: Season) -> None:
+    """Wallet and position of both funds, after everything; and nothing ever stopped increases for it."""
+    assert differences(season.inband, FUNDS) == []
+    for records in season.records.values():
+        assert [r.code for r in records if isinstance(r, IncidentOpened) and r.stops_increases] == []
+
+
+@pytest.mark.needs("shared")
+def test_flows_of_every_kind_happened(season: Season) -> None:
+    """Dozens of them, some in cash and some by a trade; funding and the fees of each day too."""
+    for records in season.records.values():
+        assert count(records, flow.FlowSettled) > 20
+        assert count(records, flow.FlowPaid) > 5
+        assert count(records, flow.FlowsInCash) > 5
+        assert sum(isinstance(r, RebalanceStarted) and r.kind is Kind.FLOW for r in records) > 5
+        assert sum(isinstance(r, IncomeBooked) and r.kind == "FUNDING_FEE" for r in records) > 25
+        midnights = [r for r in records if isinstance(r, flow.FeeCharged) and r.until_ms % DAY_MS == 0]
+        assert len({r.until_ms for r in midnights}) == len(midnights) in {9, 10}
+
+
+@pytest.mark.needs("shared")
+def test_every_receipt_is_on_record_once(season: Season) -> None:
+    """Whatever was killed: who has a receipt has a flow, and nobody has two for one request."""
+    booked = [r for records in season.records.values() for r in records if isinstance(r, flow.FlowRequested)]
+    assert len({r.request_id for r in booked}) == len(booked)
+    references = {r.reference for r in booked}
+    assert {receipt["reference"] for receipt in season.customers.receipts.values()} <= references
+
+
+@pytest.mark.needs("shared")
+def test_units_and_cash_of_all_flows_add_up(season: Season) -> None:
+    """Units = capital + made - burned; every deposit and payment on the account belongs to a flow."""
+    for fund, records in season.records.items():
+        book = season.books[fund]
+        made = burned = paid = returned = Decimal(0)
+        for record in records:
+            if isinstance(record, flow.FlowSettled) and record.amount:
+                burned += record.units
+            elif isinstance(record, flow.FlowSettled):
+                made, returned = made + record.units, returned + record.returned
+            elif isinstance(record, flow.FlowPaid):
+                paid += record.amount
+        assert book.created is not None
+        assert abs(book.created.capital + made - burned - book.units) < Decimal("0.00001")
+        moves = [r.amount for r in records if isinstance(r, IncomeBooked) and r.kind == "TRANSFER"]
+        assert -sum(amount for amount in moves if amount < 0) == paid
+        asked = {r.reference: r.amount for r in records if isinstance(r, flow.FlowRequested)}
+        funded = [asked[r.reference] for r in records if isinstance(r, flow.FlowFunded)]
+        assert sum(amount for amount in moves if amount > 0) == sum(funded) + book.unallocated - returned
+        waiting = [f.amount for f in book.flows if f.state is FlowState.FUNDED]
+        assert book.escrow == sum(waiting, Decimal(0)) or book.dealing is not None
+
+
+def count(records: tuple[Record, ...], kind: type[Record]) -> int:
+    """Records of one class."""
+    return sum(isinstance(record, kind) for record in records)
