@@ -12,8 +12,8 @@ from bot.core import events as ev
 from bot.core.events import Mark
 from bot.core.fund import Fund
 from bot.core.ledger import real_leverage
+from bot.core.process_records import Configured
 from bot.core.records import (
-    Configured,
     Control,
     FundState,
     IncidentAcknowledged,

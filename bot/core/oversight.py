@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from bot.core import records as rec
 from bot.core.breaches import REARM
-from bot.core.process_records import PutDown, TakenUp
+from bot.core.process_records import Configured, PutDown, TakenUp
 
 if TYPE_CHECKING:
     from bot.core.book import Book
@@ -50,7 +50,7 @@ def _incident_acknowledged(book: "Book", record: rec.IncidentAcknowledged) -> No
     book.acknowledged[record.code] = record
 
 
-def _configured(book: "Book", record: rec.Configured) -> None:
+def _configured(book: "Book", record: Configured) -> None:
     book.settings_digest = record.digest
 
 
@@ -62,5 +62,5 @@ OVERSIGHT: dict[type, Callable[["Book", Any], None]] = {
     PutDown: _put_down,
     rec.ControlChanged: _control_changed,
     rec.OperatorAsked: _operator_asked,
-    rec.Configured: _configured,
+    Configured: _configured,
 }

@@ -14,3 +14,12 @@ class PutDown(NamedTuple):
     """A process that was told to stop leaves the fund: what comes next is no crash."""
 
     time_ms: int
+
+
+class Configured(NamedTuple):
+    """From here on the fund runs by other settings, of which `digest` is the fingerprint."""
+
+    time_ms: int
+    digest: str
+    author: str
+    why: str

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import NamedTuple, TypeAlias
 
 from bot.core.flow_records import FlowRecord
+from bot.core.process_records import Configured
 from bot.core.public_records import FundingImputed, PublicationScheduled, Revealed
 from bot.core.recovery_records import RecoveryRecord, Reincarnated
 from bot.core.units import Contracts, Leverage, Price, Side, Urgency, Usd
@@ -333,15 +334,6 @@ class IncidentAcknowledged(NamedTuple):
 
     time_ms: int
     code: str
-    author: str
-    why: str
-
-
-class Configured(NamedTuple):
-    """From here on the fund runs by other settings, of which `digest` is the fingerprint."""
-
-    time_ms: int
-    digest: str
     author: str
     why: str
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from bot.core import flow_records as flows
 from bot.core import records as rec
 from bot.core.book import Book
-from bot.core.process_records import PutDown, TakenUp
+from bot.core.process_records import Configured, PutDown, TakenUp
 from bot.core.public_records import Revealed
 
 
@@ -62,7 +62,7 @@ _LINES: dict[type, tuple[str, str, tuple[str, ...]]] = {
     rec.ControlChanged: ("warning", "control_changed", ("control", "author", "why")),
     rec.OperatorAsked: ("warning", "operator_asked", ("what", "author", "why")),
     rec.IncidentAcknowledged: ("info", "incident_acknowledged", ("code", "author", "why")),
-    rec.Configured: ("warning", "settings_changed", ("digest", "author", "why")),
+    Configured: ("warning", "settings_changed", ("digest", "author", "why")),
     rec.IncidentClosed: ("info", "incident_closed", ("code", "how")),
 }
 """Records that are absent (fills, order reports, samples) are routine and in the journal."""

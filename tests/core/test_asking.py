@@ -12,6 +12,7 @@ from bot.core import records as rec
 from bot.core.asking import WORDS, Wanted, event, refusal
 from bot.core.engine import start, step
 from bot.core.limits import SubmitOrder
+from bot.core.process_records import Configured
 from bot.core.records import Control, FundState, Kind
 from bot.testing import Lab, a_fund
 from strategies.interval import Interval
@@ -277,7 +278,7 @@ def test_new_settings_are_taken_at_once_by_a_fund_at_rest() -> None:
     for _ in range(2):
         lab.send(ev.Reconfigured(*lab.now, narrow, "d1", *WHO))
     assert lab.state.fund is narrow
-    assert [record.digest for record in lab.of(rec.Configured)] == ["d1"]
+    assert [record.digest for record in lab.of(Configured)] == ["d1"]
     lab.mark("57000")
     assert lab.of(rec.RebalanceStarted)[-1].kind is Kind.BAND
 
@@ -290,13 +291,13 @@ def test_new_settings_wait_for_the_end_of_a_rebalance() -> None:
     narrow = replace(old, band=(Decimal("1.5"), Decimal("2.1")), target_range=(Decimal(2), Decimal(2)))
     lab.send(ev.Reconfigured(*lab.now, narrow, "d1", *WHO))
     assert lab.state.fund is old
-    assert lab.of(rec.Configured) == []
+    assert lab.of(Configured) == []
     while lab.state.fund is old:
         assert lab.state.book.rebalance is not None
         assert lab.state.book.rebalance.target == target
         lab.mark("60000", after_s=5)
     finished = lab.of(rec.RebalanceFinished)[-1]
-    assert (finished.ending, lab.of(rec.Configured)[-1].digest) == ("done", "d1")
+    assert (finished.ending, lab.of(Configured)[-1].digest) == ("done", "d1")
     assert finished.leverage is not None
     assert abs(finished.leverage - target) < Decimal("0.02")
     lab.settle()

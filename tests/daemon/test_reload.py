@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bot.core.history import RebalanceHistory
-from bot.core.records import Configured
+from bot.core.process_records import Configured
 from bot.daemon.operations import Operations
 from bot.daemon.reload import Reloader, reload_on_hangup
 from bot.daemon.runner import Runner
