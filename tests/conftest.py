@@ -22,6 +22,7 @@ PARTS: dict[str, Callable[[], bool]] = {
     "git": lambda: shutil.which("git") is not None,
     "prometheus": lambda: shutil.which("promtool") is not None,
     "postgresql": lambda: any(Path("/usr/lib/postgresql").glob("*/bin/postgres")),
+    "systemd": lambda: shutil.which("systemd-analyze") is not None,
     "shared": SHARED_DATA.is_dir,
 }
 """System parts by name, each with what finds it."""

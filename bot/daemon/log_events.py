@@ -62,6 +62,7 @@ EVENTS = {
     "request_failed": "a request to our own API failed by our fault",
     "running": "every fund is at work",
     "serving": "the HTTP port is open",
+    "service_manager_unreachable": "systemd's socket takes nothing; it is not spoken to again",
     "setting_questionable": "a setting is allowed and yet unwise",
     "settings_changed": "a fund runs by other settings from here on",
     "slice_deferred": "the limits refused a slice; it is tried again",

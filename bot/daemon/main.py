@@ -29,6 +29,7 @@ from bot.daemon.fitting import measure, obey, speak
 from bot.daemon.kill_switch import arm_kill_switch
 from bot.daemon.live_table import REFRESH_S, LiveTable
 from bot.daemon.nav import NavRecorder
+from bot.daemon.notify import ServiceManager
 from bot.daemon.operations import Operations
 from bot.daemon.redaction import Redactor
 from bot.daemon.supervision import Supervisor
@@ -79,6 +80,13 @@ async def _run(settings: Settings, *, fresh: bool, adopt: bool, serve: Serve) ->
         redactor.watch(operations.unpublished)
         await stack.enter_async_context(serve(operations, listener))
         structlog.get_logger().info("serving", url=_url(listener))
+        manager = ServiceManager()
+        manager.ready(f"mode {settings.mode}, serving {_url(listener)}")
+        pulse = Supervisor()
+        stack.push_async_callback(pulse.stop)
+        if manager.watchdog_s is not None:
+            pulse.every(manager.watchdog_s / 2, manager.alive)
+        operations.service_manager = manager
         if on_terminal:
             watcher = Supervisor()
             stack.push_async_callback(watcher.stop)
@@ -209,6 +217,7 @@ async def _until_done(world: World, stop: asyncio.Event, *, at_end: bool) -> boo
 
 async def _park(operations: Operations, world: World) -> None:
     """Send nothing more, await what is under way, and leave every fund where the next start goes on."""
+    operations.service_manager.stopping()
     if world.pacer is not None:
         world.pacer.hold()
     for runner in operations.runners:

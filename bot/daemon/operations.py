@@ -18,6 +18,7 @@ from bot.core.history import RebalanceHistory, time_text
 from bot.core.records import Control, Record
 from bot.daemon.alarms import Alarms
 from bot.daemon.flow_desk import FlowDesk
+from bot.daemon.notify import ServiceManager
 from bot.daemon.pacer import Pacer
 from bot.daemon.public import PublicSide
 from bot.daemon.public_feed import PublicFeed
@@ -82,6 +83,7 @@ class Operations:
         self.metrics: Metrics | None = None
         self.office: PostOffice | None = None
         self.redactor = Redactor()
+        self.service_manager = ServiceManager({})
         self.listeners: list[Listener] = []
         self._underlyings: dict[str, _Underlying] = {}
         self._pulled: tuple[str, str] | None = None
@@ -224,7 +226,11 @@ class Operations:
         """Read the settings again and run by them; see `Reloader.reload`."""
         if self.reloader is None:
             raise RefusedError("the daemon is still starting; try again in a moment")
-        return self.reloader.reload(author, why)
+        self.service_manager.reloading()
+        try:
+            return self.reloader.reload(author, why)
+        finally:
+            self.service_manager.ready("at work")
 
     def configuration(self) -> list[dict[str, str | None]]:
         """Every setting as it applies, secrets masked; empty while the daemon starts."""
