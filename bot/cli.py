@@ -132,6 +132,25 @@ def status(*, as_json: Json = False) -> int:
     return 0
 
 
+@app.command(epilog="Example: INBAND_MODE=testnet python3 -m bot check --json")
+def check(*, as_json: Json = False) -> int:
+    """Look at everything before a start: settings, venue, keys, accounts, journal, disk. Changes nothing."""
+    settings = _settings()
+    from bot.cli_daemon import ask
+    from bot.cli_views import print_findings
+    from bot.daemon.check import check as look
+
+    running = ask(settings, "/api/v1/operator/venue")
+    findings = look(settings, running["paper_url"] if isinstance(running, dict) else None)
+    failed = any(finding.verdict == "failed" for finding in findings)
+    if as_json:
+        told = {"passed": not failed, "findings": [finding._asdict() for finding in findings]}
+        print(json.dumps(told, indent=2))
+    else:
+        print_findings(findings)
+    return 1 if failed else 0
+
+
 @app.command(epilog="Example: python3 -m bot history --verify")
 def history(
     *,

@@ -150,6 +150,18 @@ def print_funds(funds: Sequence[Mapping[str, Any]], console: Console | None = No
             console.print(f"{fund['fund']}: {line}", soft_wrap=True)
 
 
+def print_findings(findings: Sequence[Any], console: Console | None = None) -> None:
+    """Print the preflight: one row each, with what to do where something is to be done."""
+    console = console or _console()
+    table = _table(("", "left"), ("what", "left"), ("about", "left"), ("found", "left"), ("remedy", "left"))
+    marks = {"ok": "ok", "warning": "!", "failed": "FAILED", "skipped": "-"}
+    for each in findings:
+        table.add_row(marks[each.verdict], each.what, each.about, each.found, each.remedy)
+    console.print(table)
+    counts = {verdict: sum(each.verdict == verdict for each in findings) for verdict in ("failed", "warning")}
+    console.print(f"{counts['failed']} failed, {counts['warning']} to look at, {len(findings)} in all.")
+
+
 def _troubles(fund: Mapping[str, Any]) -> Iterator[str]:
     """What an operator said that still holds, and the open incidents with their remedies."""
     said = fund["control"]

@@ -26,6 +26,8 @@ def measure(settings: Settings, world: World, operations: Operations, supervisor
         "disk_free_bytes", "Free in the data directory.", lambda: disk_usage(settings.data_dir).free
     )
     operations.metrics = metrics
+    operations.hosts = world.venue.hosts
+    operations.paper_url = settings.paper.url if world.exchange is None else world.exchange.url
     operations.listeners.append(metrics.count)
     supervisor.keep("loop watch", metrics.watch_loop)
 

@@ -82,6 +82,8 @@ class Operations:
         self.reloader: Reloader | None = None
         self.metrics: Metrics | None = None
         self.office: PostOffice | None = None
+        self.hosts: tuple[str, ...] = ()
+        self.paper_url: str | None = None
         self.redactor = Redactor()
         self.service_manager = ServiceManager({})
         self.listeners: list[Listener] = []
@@ -157,6 +159,10 @@ class Operations:
             for symbol, underlying in self._underlyings.items()
             if underlying.seen_s != -inf
         }
+
+    def venue(self) -> dict[str, Any]:
+        """Where the funds trade: the exchange's hosts, and a paper exchange's address."""
+        return {"hosts": list(self.hosts), "paper_url": self.paper_url}
 
     def metrics_text(self) -> tuple[bytes, str]:
         """All figures in Prometheus' text format, and its content type."""

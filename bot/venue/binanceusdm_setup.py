@@ -1,6 +1,6 @@
 """Account settings on Binance USDⓈ-M: read, changed only where they differ, and read back."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bot.venue.answers import integer, number, rows_of, text
 from bot.venue.errors import AccountRefused, AnswerMalformed, RequestFailed
@@ -10,6 +10,26 @@ if TYPE_CHECKING:
     from bot.venue.requests import Requests
 
 _NO_NEED_TO_CHANGE = frozenset({"-4046", "-4059"})
+
+
+class Modes(NamedTuple):
+    """How an account is set."""
+
+    hedge: bool
+    multi_assets: bool
+    isolated: bool
+    leverage: int
+
+
+async def modes(requests: "Requests", symbol: str) -> Modes:
+    """Read how the account is set, and change nothing."""
+    config = await _symbol_config(requests, symbol)
+    return Modes(
+        await _is_set(requests, "fapiPrivateGetPositionSideDual", "dualSidePosition"),
+        await _is_set(requests, "fapiPrivateGetMultiAssetsMargin", "multiAssetsMargin"),
+        text(config, "marginType") != "CROSSED",
+        integer(config, "leverage"),
+    )
 
 
 async def set_modes(requests: "Requests", symbol: str) -> None:

@@ -43,14 +43,15 @@ class Markets:
             reraise=True,
         ):
             with attempt:
-                await self._load_once()
+                await self.load_once()
         self._by_id = {
             market["id"]: market
             for market in self._client.markets.values()
             if market["swap"] and market["linear"]
         }
 
-    async def _load_once(self) -> None:
+    async def load_once(self) -> None:
+        """Load them; raises `Unreachable`."""
         failure: RequestFailed | None = None
         try:
             await self._client.load_markets(reload=True)

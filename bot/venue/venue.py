@@ -70,6 +70,10 @@ class Venue:
         self.markets.share_with(client)
         return client
 
+    def requests(self, client: "CcxtClient") -> Requests:
+        """Single requests of one account."""
+        return Requests(self.profile, client, self._limiter)
+
     def gateway(self, client: "CcxtClient", contract: "Contract") -> AccountGateway:
         """Commands of one account on one contract."""
         return AccountGateway(self.profile, client, contract, self._clock, self._limiter, self._cash)

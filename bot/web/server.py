@@ -47,6 +47,10 @@ class Operations(Controls, Reloads, Protocol):
         """All figures in Prometheus' text format, and its content type; `RefusedError` at the start."""
         ...
 
+    def venue(self) -> dict[str, Any]:
+        """Where the funds trade."""
+        ...
+
     def incidents(self) -> list[dict[str, Any]]:
         """Open incidents."""
         ...
@@ -134,9 +138,13 @@ def _add_figures(app: web.Application, operations: Operations) -> None:
             raise web.HTTPConflict(reason=str(error)) from None
         return web.Response(body=text, headers={"Content-Type": content_type})
 
+    async def venue(_: web.Request) -> web.Response:
+        return web.json_response(operations.venue())
+
     async def incidents(_: web.Request) -> web.Response:
         return web.json_response(operations.incidents())
 
     app.router.add_get("/api/v1/operator/funds", funds)
+    app.router.add_get("/api/v1/operator/venue", venue)
     app.router.add_get("/metrics", metrics)
     app.router.add_get("/api/v1/incidents", incidents)

@@ -99,6 +99,10 @@ class Figures:
             raise RefusedError("the daemon is still starting")
         return b"inband_ready 1.0\n", "text/plain; version=0.0.4; charset=utf-8"
 
+    def venue(self) -> dict[str, Any]:
+        """Nowhere."""
+        return {"hosts": [], "paper_url": None}
+
     def configuration(self) -> list[dict[str, str | None]]:
         """One setting."""
         return [{"name": "INBAND_MODE", "value": "paper", "origin": "default"}]

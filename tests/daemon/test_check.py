@@ -1,0 +1,221 @@
+"""The preflight: what is wrong is found and named with its remedy, and nothing is changed by looking."""
+
+import json
+import os
+import signal
+import socket
+from collections import namedtuple
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.core import events as ev
+from bot.daemon import check as preflight
+from bot.daemon.check import Finding, judge_account
+from bot.settings import load_settings
+from bot.testing import Lab, a_fund
+from bot.venue.inspection import AccountReport, Permissions
+from bot.venue.profile import Bracket
+from tests.support.inband import Inband
+
+ALLOWED = Permissions(withdraw=False, trade_futures=True, bound_to_addresses=True)
+
+
+def report(**changes: Any) -> AccountReport:
+    """A flat account on which everything is as it must be."""
+    good = AccountReport(
+        skew_ms=12,
+        answered_s=0.01,
+        hedge_mode=False,
+        multi_assets=False,
+        isolated=False,
+        leverage=6,
+        brackets=(Bracket(50, Decimal(10_000_000)),),
+        fees_in_usdt=True,
+        wallet=Decimal(100_000),
+        position=Decimal(0),
+        bid=Decimal(60_000),
+        ask=Decimal(60_000),
+        permissions=ALLOWED,
+    )
+    return good._replace(**changes)
+
+
+def judged(changes: dict[str, Any]) -> list[Finding]:
+    """What is not ok about an account."""
+    return [each for each in judge_account(a_fund(), "X", report(**changes), None) if each.verdict != "ok"]
+
+
+def test_a_good_account_passes() -> None:
+    """Each thing that is looked at is told."""
+    assert judged({}) == []
+    told = {each.what for each in judge_account(a_fund(), "X", report(), None)}
+    assert told == {"clock", "key", "modes", "fee asset", "position", "balance"}
+    assert judged({"permissions": None}) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "what", "verdict", "remedy"),
+    [
+        ({"skew_ms": -900}, "clock", "warning", "synchronise"),
+        ({"skew_ms": 4_000}, "clock", "failed", "synchronise"),
+        ({"permissions": ALLOWED._replace(withdraw=True)}, "key", "failed", "without that permission"),
+        ({"permissions": ALLOWED._replace(trade_futures=False)}, "key", "failed", "UP__API_KEY"),
+        ({"permissions": ALLOWED._replace(bound_to_addresses=False)}, "key", "warning", "bind it"),
+        ({"hedge_mode": True}, "modes", "warning", "one-way"),
+        ({"multi_assets": True}, "modes", "warning", "single-asset"),
+        ({"isolated": True}, "modes", "warning", "cross"),
+        ({"fees_in_usdt": False}, "fee asset", "failed", "BNB"),
+        ({"position": Decimal("0.5")}, "position", "failed", "close the position"),
+        ({"wallet": Decimal(99_999)}, "balance", "failed", "CAPITAL"),
+    ],
+)
+def test_what_is_wrong_with_an_account_is_named(
+    changes: dict[str, Any], what: str, verdict: str, remedy: str
+) -> None:
+    """One finding, with its remedy."""
+    (found,) = judged(changes)
+    assert (found.what, found.verdict) == (what, verdict)
+    assert remedy in found.remedy
+
+
+def test_a_fund_that_runs_must_find_its_position() -> None:
+    """What the journal has, not flatness; and its balance is its ledger's affair."""
+    lab = Lab()
+    lab.settle()
+    lab.mark("60000")
+    book = lab.state.book
+    same = list(judge_account(a_fund(), "X", report(position=book.position, wallet=Decimal(1)), book))
+    assert [each.what for each in same if each.verdict != "ok"] == []
+    (found,) = [e for e in judge_account(a_fund(), "X", report(), book) if e.verdict != "ok"]
+    assert (found.what, found.verdict) == ("position", "failed")
+    assert str(book.position) not in found.found + found.remedy
+
+
+def findings(run: Inband) -> tuple[int, dict[str, list[dict[str, str]]]]:
+    """Exit code, and findings by what they are about, of the real command."""
+    done = run.run("check", "--json")
+    told = json.loads(done.stdout)
+    assert told["passed"] == (done.returncode == 0)
+    found: dict[str, list[dict[str, str]]] = {}
+    for each in told["findings"]:
+        found.setdefault(each["what"], []).append(each)
+    return done.returncode, found
+
+
+def test_paper_mode_is_checked_against_an_exchange_of_its_own(tmp_path: Path) -> None:
+    """Every part is looked at, and nothing is left behind."""
+    code, found = findings(Inband(tmp_path, FUNDS__BTCDOWN__ENABLED="false"))
+    assert code == 0, found
+    assert set(found) == {
+        "configuration", "data directory", "disk space", "operator's token", "journal", "alerts", "venue",
+        "clock", "key", "modes", "fee asset", "position", "balance", "leverage brackets", "minimum sizes",
+    }  # fmt: skip
+    assert "started for this check" in found["venue"][0]["found"]
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_running_daemon_is_checked_on_its_own_exchange(tmp_path: Path) -> None:
+    """Its positions are those of the journal; people get a table."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    run = Inband(
+        tmp_path, WEB__PORT=port, FUNDS__BTCDOWN__ENABLED="false", PAPER__SPEED="600", PAPER__SCENARIO="calm"
+    )
+    with run.start() as process:
+        process.until_said("rebalance_finished")
+        done = run.run("check")
+    assert done.returncode == 0, done.stdout
+    assert "the running daemon's exchange" in done.stdout
+    assert "as the journal has it" in done.stdout
+    assert "0 failed" in done.stdout
+
+
+def test_without_a_network_it_says_so(tmp_path: Path) -> None:
+    """Exit code 1, the host, and what to do; what can be looked at without a venue is."""
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        url = f"http://127.0.0.1:{closed.getsockname()[1]}"
+    code, found = findings(Inband(tmp_path, PAPER__URL=url))
+    assert code == 1
+    (venue,) = found["venue"]
+    assert venue["verdict"] == "failed"
+    assert url.removeprefix("http://") in venue["found"]
+    assert "network" in venue["remedy"]
+    assert found["disk space"][0]["verdict"] == "ok"
+
+
+def test_a_damaged_journal_fails_with_the_steps_to_restore(tmp_path: Path) -> None:
+    """Whatever is damaged: bytes in the middle of the file."""
+    run = Inband(tmp_path, FUNDS__BTCDOWN__ENABLED="false")
+    with run.start() as process:
+        process.until_said("running")
+        process.signal(signal.SIGTERM)
+    path = run.data_dir / "journal.sqlite"
+    content = bytearray(path.read_bytes())
+    content[100:] = b"\xff" * (len(content) - 100)
+    path.write_bytes(content)
+    code, found = findings(run)
+    assert code == 1
+    assert found["journal"][0]["verdict"] == "failed"
+    assert "backup" in found["journal"][0]["remedy"]
+
+
+def test_a_setting_that_is_wrong_is_a_wrong_setting(tmp_path: Path) -> None:
+    """Exit code 2, with the one line of every command."""
+    done = Inband(tmp_path, FUNDS__BTCUP__BAND="[3, 1]").run("check")
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: INBAND_FUNDS__BTCUP__BAND")
+
+
+Usage = namedtuple("Usage", "total used free")  # noqa: PYI024 - the shape of shutil's
+
+
+@pytest.mark.parametrize(
+    ("free", "verdict"), [(5_000_000_000, "ok"), (500_000_000, "warning"), (50_000_000, "failed")]
+)
+def test_disk_space_is_judged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int, verdict: str
+) -> None:
+    """A journal needs room."""
+    monkeypatch.setattr(preflight, "disk_usage", lambda _: Usage(0, 0, free))
+    (found,) = [each for each in preflight._disk(tmp_path / "data") if each.what == "disk space"]
+    assert found.verdict == verdict
+    assert bool(found.remedy) == (verdict != "ok")
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the exact command."""
+    monkeypatch.setattr("os.access", lambda *_: False)
+    (found,) = preflight._disk(tmp_path / "data")
+    assert found.verdict == "failed"
+    assert found.remedy == f"let this user write it: chown {os.getuid()} {tmp_path}"
+
+
+def test_a_token_that_others_can_read_fails(tmp_path: Path) -> None:
+    """Mode 0600 passes, as does one that is set, or not made yet."""
+    settings = replace(load_settings({}, tmp_path), data_dir=tmp_path)
+    assert [each.verdict for each in preflight._token(settings)] == ["ok"]
+    (tmp_path / "operator.token").write_text("x")
+    (tmp_path / "operator.token").chmod(0o644)
+    (found,) = preflight._token(settings)
+    assert (found.verdict, found.remedy) == ("failed", f"chmod 600 {tmp_path / 'operator.token'}")
+    (tmp_path / "operator.token").chmod(0o600)
+    assert [each.verdict for each in preflight._token(settings)] == ["ok"]
+
+
+def test_open_incidents_are_told_with_their_remedies() -> None:
+    """A breach fails the check: it would stop increases."""
+    lab = Lab()
+    lab.settle()
+    lab.venue.trade(Decimal("-0.5"), lab.time_ms, lab.price)
+    lab.send(ev.ReconcileDue(*lab.now))
+    lab.send(ev.FeedLost(*lab.now, "silent"))
+    told = preflight.incidents("BTCUP", lab.state.book)
+    assert [(each.found, each.verdict) for each in told] == [
+        ("external trade", "failed"),
+        ("stale mark", "warning"),
+    ]
+    assert all(each.remedy for each in told)
