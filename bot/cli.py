@@ -15,6 +15,7 @@ from bot import (
     cli_compare,
     cli_control,
     cli_data,
+    cli_db,
     cli_examples,
     cli_flows,
     cli_simulate,
@@ -282,6 +283,7 @@ app.command(epilog=cli_flows.SPLIT_EXAMPLE)(cli_flows.split)
 app.command(epilog=cli_study.BACKTEST_EXAMPLE)(cli_study.backtest)
 app.command(epilog=cli_simulate.SIMULATE_EXAMPLE)(cli_simulate.simulate)
 app.add_typer(cli_data.data, name="data")
+app.add_typer(cli_db.db, name="db")
 app.add_typer(cli_alerts.alert, name="alert")
 app.command(epilog=cli_compare.COMPARE_EXAMPLE)(cli_compare.compare)
 app.command(epilog=cli_sweep.SWEEP_EXAMPLE)(cli_sweep.sweep)

@@ -19,6 +19,7 @@ EXIT_CODES = {
     "bot.exchange.prices.errors.PriceError": USAGE,
     "bot.journal.errors.DataDirUnusable": USAGE,
     "bot.journal.errors.JournalMismatch": USAGE,
+    "bot.journal.errors.JournalSettingError": USAGE,
     "bot.journal.errors.JournalKeyError": USAGE,
     "bot.journal.errors.JournalError": FAILED,
     "bot.venue.errors.UnknownExchange": USAGE,

@@ -2,11 +2,12 @@
 
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import NamedTuple
 
 import structlog
 
 from bot.core.fund import Contract, Fund
-from bot.core.units import Price
+from bot.core.units import Contracts, Price, Usd
 from bot.daemon.capital import refuse_small_capital
 from bot.errors import RefusedError, UserError, did_you_mean
 from bot.exchange import CATALOG, AccountConfig, Exchange, ExchangeConfig, start_exchange
@@ -82,6 +83,27 @@ async def failure(exchange: Exchange) -> None:
     except Exception as error:
         structlog.get_logger().exception("exchange_failed")
         raise RefusedError(f"the paper exchange failed ({type(error).__name__}: {error}); restart") from error
+
+
+class Held(NamedTuple):
+    """What an account holds, as a venue tells it: wallet balance, and signed positions by symbol."""
+
+    wallet: Usd
+    positions: dict[str, Contracts]
+
+
+def holdings(settings: Settings) -> dict[str, Held]:
+    """What the embedded exchange's own store says that each account holds; no daemon may run on it."""
+    from bot.exchange.store import Store  # noqa: PLC0415 - only a verification looks at it
+
+    if not (settings.data_dir / store_names()[0]).exists():
+        return {}
+    store = Store(settings.data_dir / EXCHANGE_FOLDER)
+    try:
+        accounts = store.load_accounts()
+        return {a.name: Held(a.wallet, {name: p.quantity for name, _, p in a.held()}) for a in accounts}
+    finally:
+        store.close()
 
 
 def store_names() -> tuple[str, ...]:

@@ -90,8 +90,7 @@ async def open_world(
 
     `standing_by` hears for whom this process waits while the accounts belong to another one.
     """
-    identity = Identity(settings.mode, f"{_exchange(settings)}@{settings.mode}")
-    ownership = Ownership(stack, settings, identity, WallClock())
+    ownership = Ownership(stack, settings, identity_of(settings), WallClock())
     if settings.database_url is not None:
         await ownership.take(settings.database_url, supervisor, standing_by)
     elif (settings.data_dir / JOURNAL_FILE).exists() or (settings.data_dir / MARK_FILE).exists():
@@ -131,7 +130,7 @@ async def _open_real(stack: AsyncExitStack, settings: Settings, ownership: Owner
 
 
 async def _open_venue(stack: AsyncExitStack, settings: Settings, clock: Clock, url: str | None) -> Venue:
-    profile = profile_named(_exchange(settings))
+    profile = profile_named(one_exchange(settings))
     cash = None if url is None else BySpot(profile)  # play money, which we move ourselves
     venue = Venue(profile, Environment(settings.mode), clock, paper_url=url, cash=cash)
     await stack.enter_async_context(venue)
@@ -169,7 +168,12 @@ def load_fund(journal: Journal, fund: str) -> tuple[Book, RebalanceHistory]:
     return book, history
 
 
-def _exchange(settings: Settings) -> str:
+def identity_of(settings: Settings) -> Identity:
+    """What the journal of these settings belongs to for ever."""
+    return Identity(settings.mode, f"{one_exchange(settings)}@{settings.mode}")
+
+
+def one_exchange(settings: Settings) -> str:
     """The one exchange of all funds; without a fund, the accounts' or else the default."""
     accounts = [settings.accounts[fund.account] for fund in settings.funds] or list(
         settings.accounts.values()

@@ -16,6 +16,41 @@ MARK_FILE = "journal.mark"
 _LINE_BYTES = 64
 
 
+Marks = dict[str, tuple[int, int]]
+"""Each fund's last position, and the checksum of the record there."""
+
+
+def read_marks(data_dir: Path) -> Marks:
+    """What the mark of a data directory says; nothing where there is none."""
+    path = data_dir / MARK_FILE
+    return _parse(path.read_bytes()) if path.exists() else {}
+
+
+def refuse_rolled_back(known: Marks, crc_at: Callable[[str, int], int | None], name: str) -> None:
+    """Raise `JournalRolledBack` unless the journal holds what it held when the mark was last written.
+
+    `crc_at` gives the checksum of a fund's record at a position, None where there is none; `name` is what the
+    error calls the journal.
+    """
+    for fund, (position, crc) in known.items():
+        if crc_at(fund, position) != crc:
+            raise JournalRolledBack(
+                f"{name} lacks records of {fund} that were durable here before: it was rolled back, lost "
+                "its end, or is gone; put its newest backup back with `python3 -m bot db restore FILE`. "
+                "To go on with what is left: `db backup FILE`, then `db restore FILE`; where nothing is "
+                "left, start with --fresh"
+            )
+
+
+def _parse(content: bytes) -> Marks:
+    known: Marks = {}
+    for line in content.splitlines():
+        parts = line.split()
+        if len(parts) == 3 and parts[1].isdigit() and parts[2].isdigit():
+            known[parts[0].decode(errors="replace")] = (int(parts[1]), int(parts[2]))
+    return known
+
+
 class HighWaterMark:
     """The file, open for writing until `close`; the caller holds the data directory."""
 
@@ -26,30 +61,12 @@ class HighWaterMark:
             raise DataDirUnusable(
                 f"INBAND_DATA_DIR: cannot write to {data_dir / MARK_FILE} ({error.strerror})"
             ) from error
-        self._places: dict[str, int] = {}
-        self._known: dict[str, tuple[int, int]] = {}
-        content = os.pread(self._descriptor, 1 << 20, 0)
-        for place in range(len(content) // _LINE_BYTES):
-            parts = content[place * _LINE_BYTES : (place + 1) * _LINE_BYTES].split()
-            if len(parts) == 3 and parts[1].isdigit() and parts[2].isdigit():
-                fund = parts[0].decode(errors="replace")
-                self._places[fund] = place
-                self._known[fund] = (int(parts[1]), int(parts[2]))
+        self.known = _parse(os.pread(self._descriptor, 1 << 20, 0))
+        self._places = {fund: place for place, fund in enumerate(self.known)}
 
     def refuse_rolled_back(self, crc_at: Callable[[str, int], int | None], name: str) -> None:
-        """Raise `JournalRolledBack` unless the journal holds what it held when this was last written.
-
-        `crc_at` gives the checksum of a fund's record at a position, None where there is none; `name` is what
-        the error calls the journal.
-        """
-        for fund, (position, crc) in self._known.items():
-            if crc_at(fund, position) != crc:
-                raise JournalRolledBack(
-                    f"{name} lacks records of {fund} that were durable here before: it was rolled back, lost "
-                    "its end, or is gone; put its newest backup back with `python3 -m bot db restore FILE`. "
-                    "To go on with what is left: `db backup FILE`, then `db restore FILE`; where nothing is "
-                    "left, start with --fresh"
-                )
+        """See the function of this name."""
+        refuse_rolled_back(self.known, crc_at, name)
 
     def rise(self, fund: str, position: int, crc: int) -> None:
         """The fund's journal is durable up to `position`, whose record has this checksum."""
@@ -62,7 +79,7 @@ class HighWaterMark:
         os.ftruncate(self._descriptor, 0)
         os.fsync(self._descriptor)
         self._places.clear()
-        self._known.clear()
+        self.known.clear()
 
     def close(self) -> None:
         """Let go of the file; may be called twice."""

@@ -1,5 +1,6 @@
 """The PostgreSQL database itself: its tables, what it says of itself, and its errors."""
 
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from bot.journal import schema
@@ -13,9 +14,11 @@ from bot.journal.errors import (
 from bot.journal.journal import Identity
 from bot.journal.keys import parse_key
 from bot.journal.pg_session import Session, shown
-from bot.journal.rows import Wording
+from bot.journal.rows import Row, Wording
 from bot.journal.sealing import Sealer
 from bot.journal.sqlite_file import new_meta
+
+_COPY = "COPY record (fund, number, kind, time_ms, wall_ms, body, sealed, crc) FROM STDIN"
 
 
 def key_of(key: str | None) -> bytes:
@@ -26,6 +29,22 @@ def key_of(key: str | None) -> bytes:
             "`openssl rand -hex 32`, and give it to every host"
         )
     return parse_key(key, "INBAND_JOURNAL_KEY")
+
+
+def named(url: str) -> str:
+    """How messages call the journal in a database."""
+    return f"the journal in {shown(url)}"
+
+
+def none_yet(url: str) -> JournalError:
+    """There is no journal in this database."""
+    return NoJournal(f"no journal in {shown(url)} yet: start the daemon, or check INBAND_DATABASE_URL")
+
+
+def crc_at(session: Session, fund: str, position: int) -> int | None:
+    """The checksum of a fund's record at a position; None where there is none."""
+    found = session.row("SELECT crc FROM record WHERE fund = %s AND number = %s", (fund, position))
+    return found[0] if found else None
 
 
 def revision(session: Session) -> str | None:
@@ -49,7 +68,7 @@ def refuse_damaged(url: str, session: Session) -> None:
 def refuse_unreadable(url: str, stored: str | None) -> None:
     """Raise the error that a revision other than today's calls for."""
     if stored is None:
-        raise NoJournal(f"no journal in {shown(url)} yet: start the daemon, or check INBAND_DATABASE_URL")
+        raise none_yet(url)
     refuse_newer(url, stored)
     if stored != schema.HEAD:
         raise older(url)
@@ -112,6 +131,23 @@ def mismatch(url: str, owner: Identity, asked: Identity) -> JournalError:
 def wording(url: str) -> Wording:
     """How errors name a database, and what they advise."""
     return Wording(
-        f"the journal in {shown(url)}",
+        named(url),
         "stop every daemon on it, and put a backup back with `python3 -m bot db restore FILE`",
     )
+
+
+def replace_records(session: Session, funds: Mapping[str, Iterable[Row]], aside: str) -> None:
+    """Put other records in the place of those that are there, which stay in the table `aside`.
+
+    The caller's transaction makes it all or nothing.
+    """
+    session.count(f"ALTER TABLE record RENAME TO {aside}")
+    session.count(f"CREATE TABLE record (LIKE {aside} INCLUDING ALL)")
+    session.count(schema.POSTGRESQL_PERMANENT)
+    session.count("DELETE FROM projection")
+    for fund, rows in funds.items():
+        with session.cursor() as cursor, cursor.copy(_COPY) as copy:
+            for number, row in enumerate(rows, 1):
+                body = row.body.decode()
+                values = (fund, number, row.kind.decode(), row.time_ms, row.wall_ms, body)
+                copy.write_row((*values, row.sealed, row.crc))

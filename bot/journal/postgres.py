@@ -1,7 +1,8 @@
 """The journal in PostgreSQL: a row per record, each append one statement, durable when it is answered."""
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -10,11 +11,12 @@ import psycopg
 
 from bot.core.records import Record
 from bot.journal import pg_owner, schema
-from bot.journal.errors import JournalLost
+from bot.journal.errors import JournalBusy, JournalLost
 from bot.journal.journal import Identity, Owner, StoredProjection
 from bot.journal.lock import DataDirLock
 from bot.journal.mark import HighWaterMark
 from bot.journal.pg_database import (
+    crc_at,
     key_of,
     make_tables,
     mismatch,
@@ -23,6 +25,7 @@ from bot.journal.pg_database import (
     refuse_damaged,
     refuse_newer,
     refuse_unreadable,
+    replace_records,
     revision,
     wording,
 )
@@ -65,6 +68,16 @@ class PostgresReader:
     def identity(self) -> Identity:
         """The mode and venue the journal belongs to."""
         return self._identity
+
+    @property
+    def session(self) -> Session:
+        """The session itself, for what looks at the database as a whole."""
+        return self._session
+
+    def crc_at(self, fund: str, position: int) -> int | None:
+        """The checksum of the fund's record at a position; None where there is none."""
+        with translated(self._url):
+            return crc_at(self._session, fund, position)
 
     def funds(self) -> tuple[str, ...]:
         """Names of the funds that have records, in alphabetical order."""
@@ -279,13 +292,24 @@ class Waiting:
             if claimed.epochs is None:
                 return None
             refuse_damaged(self.url, self.session)
-            self.mark.refuse_rolled_back(self._crc_at, shown(self.url))
+            self.mark.refuse_rolled_back(partial(crc_at, self.session), shown(self.url))
             lease = Lease(self.session, self._holder, claimed.epochs)
         return PostgresJournal(self, lease, self._accounts, claimed.before)
 
-    def _crc_at(self, fund: str, position: int) -> int | None:
-        found = self.session.row("SELECT crc FROM record WHERE fund = %s AND number = %s", (fund, position))
-        return found[0] if found else None
+    def replace_records(self, funds: Mapping[str, Iterable[Row]], aside: str) -> str:
+        """Put other records in the place of those that are there, which stay in the table `aside`.
+
+        Raises:
+            JournalBusy: some process sends for an account, or did a moment ago.
+        """
+        with translated(self.url), self.session.unhurried(), self.session.transaction():
+            self.session.count("LOCK TABLE owner IN ACCESS EXCLUSIVE MODE")
+            for owner in pg_owner.owners(self.session):
+                if owner.silent_s < pg_owner.SILENT_S:
+                    raise JournalBusy(f"{owner.holder} runs on the journal: stop it first", None)
+            replace_records(self.session, funds, aside)
+        self.mark.forget()
+        return aside
 
     def close(self) -> None:
         """Let go of everything; may be called twice."""

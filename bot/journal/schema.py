@@ -33,6 +33,10 @@ _SQLITE_2 = (
     "PRAGMA user_version = 2",
 )
 
+POSTGRESQL_PERMANENT = """CREATE TRIGGER record_is_never_changed
+       BEFORE UPDATE OR DELETE OR TRUNCATE ON record
+       FOR EACH STATEMENT EXECUTE FUNCTION record_is_permanent()"""
+
 _POSTGRESQL_1 = (
     "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
     # As in SQLite, but for `number`: it counts each fund's own records, without gaps, because several hosts
@@ -42,8 +46,7 @@ _POSTGRESQL_1 = (
        crc BIGINT NOT NULL, PRIMARY KEY (fund, number))""",
     """CREATE FUNCTION record_is_permanent() RETURNS trigger LANGUAGE plpgsql AS
        $$ BEGIN RAISE EXCEPTION 'records are never changed or deleted'; END $$""",
-    """CREATE TRIGGER record_is_never_changed BEFORE UPDATE OR DELETE OR TRUNCATE ON record
-       FOR EACH STATEMENT EXECUTE FUNCTION record_is_permanent()""",
+    POSTGRESQL_PERMANENT,
 )
 
 _POSTGRESQL_2 = (

@@ -3,6 +3,7 @@
 import contextlib
 import sqlite3
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -19,6 +20,7 @@ from bot.journal.sealing import Sealer, SealError
 from bot.journal.sqlite_file import (
     connect,
     connect_writer,
+    crc_at,
     make_tables,
     mismatch,
     new_meta,
@@ -66,6 +68,11 @@ class SqliteReader:
         """The mode and venue the journal belongs to."""
         return self._identity
 
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """The connection itself, for what looks at the file as a whole."""
+        return self._connection
+
     def funds(self) -> tuple[str, ...]:
         """Names of the funds that have records, in alphabetical order."""
         with translated(self._path):
@@ -83,6 +90,11 @@ class SqliteReader:
         with translated(self._path):
             for row in self._connection.execute(_SELECT, (fund, after)):  # noqa: UP028 - a cursor has no clean end
                 yield row
+
+    def crc_at(self, fund: str, position: int) -> int | None:
+        """The checksum of the fund's record at a position; None where there is none."""
+        with translated(self._path):
+            return crc_at(self._connection, fund, position)
 
     def position(self, fund: str) -> int:
         """The place of the fund's last record in the whole journal."""
@@ -249,13 +261,7 @@ def _prepare(
         if stored != schema.HEAD:
             raise older(path)
 
-        def crc_at(fund: str, position: int) -> int | None:
-            found = connection.execute(
-                "SELECT crc FROM record WHERE seq = ? AND fund = ?", (position, fund)
-            ).fetchone()
-            return None if found is None else int(found[0])
-
-        mark.refuse_rolled_back(crc_at, str(path))
+        mark.refuse_rolled_back(partial(crc_at, connection), str(path))
         return sealer
 
 

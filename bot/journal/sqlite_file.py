@@ -70,6 +70,13 @@ def refuse_damaged(path: Path, connection: sqlite3.Connection) -> None:
             raise wording(path).corrupt(f"{last} records were written, {count} are there")
 
 
+def crc_at(connection: sqlite3.Connection, fund: str, position: int) -> int | None:
+    """The checksum of a fund's record at a position; None where there is none."""
+    query = "SELECT crc FROM record WHERE seq = ? AND fund = ?"
+    found = connection.execute(query, (position, fund)).fetchone()
+    return None if found is None else int(found[0])
+
+
 def connect(uri: str) -> sqlite3.Connection:
     """A connection whose text comes as bytes."""
     connection = sqlite3.connect(uri, uri=True, timeout=_BUSY_TIMEOUT_S, isolation_level=None)

@@ -22,6 +22,8 @@ ACCOUNTS = {"BTCUP": "UP", "BTCDOWN": "DOWN"}
 class Store(Protocol):
     """A place for one journal, which is not there yet."""
 
+    folder: Path
+
     def open(self, identity: Identity = PAPER, key: str = KEY, *, same_host: bool = False) -> Journal:
         """Open it for writing, make it if need be; raises JournalBusy where it is another's.
 

@@ -1,0 +1,195 @@
+"""Copies of a journal, as one SQLite file whatever it is kept in; and putting one back.
+
+A copy holds the records as they are stored, secrets sealed: it is of no use to who has not the key, and of
+none to its owner without it.
+"""
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from bot.core.book import fold
+from bot.core.recovery_records import JournalRestored
+from bot.journal import sqlite
+from bot.journal.archive import archive
+from bot.journal.errors import JournalBusy, JournalMismatch, JournalSettingError
+from bot.journal.files import PRIVATE, create_private, sync_folder
+from bot.journal.journal import Identity, Journal
+from bot.journal.rows import Row
+from bot.journal.sqlite_file import (
+    connect,
+    connect_writer,
+    make_tables,
+    new_meta,
+    refuse_damaged,
+    transaction,
+)
+
+_INSERT = "INSERT INTO record (fund, kind, time_ms, wall_ms, body, sealed, crc) VALUES (?, ?, ?, ?, ?, ?, ?)"
+
+
+class Copied(NamedTuple):
+    """A copy that was made or put back: where it is, and how many records of each fund it holds."""
+
+    file: str
+    records: dict[str, int]
+    archived: str | None = None
+
+
+def back_up(data_dir: Path, url: str | None, key: str | None, target: Path) -> Copied:
+    """Copy the journal to `target`, whether or not a daemon is writing it.
+
+    Raises:
+        JournalSettingError: `target` exists, or cannot be written.
+        JournalError: there is no journal, or it is not sound.
+    """
+    if target.exists():
+        raise JournalSettingError(f"{target} exists already; name a new file")
+    draft = target.with_name(target.name + ".part")
+    try:
+        draft.unlink(missing_ok=True)
+        create_private(draft)
+        if url is None:
+            _copy_file(data_dir, key, draft)
+        else:
+            _copy_database(url, key, draft)
+        with _sound(draft, key, data_dir) as copy:
+            records = {fund: sum(1 for _ in copy.read(fund)) for fund in copy.funds()}
+        draft.rename(target)
+        sync_folder(target.absolute().parent)
+    except OSError as error:
+        raise JournalSettingError(f"{target}: cannot be written ({error.strerror})") from error
+    finally:
+        for left_over in ("", "-wal", "-shm"):
+            draft.with_name(draft.name + left_over).unlink(missing_ok=True)
+    return Copied(str(target), records)
+
+
+def restore_file(data_dir: Path, key: str | None, source: Path, identity: Identity, now: datetime) -> Copied:
+    """Put a copy back as the journal of `data_dir`; what is there is archived.
+
+    Raises:
+        JournalBusy: a daemon runs on it.
+        JournalMismatch: the copy is of another mode or venue.
+        JournalError: the copy is not sound.
+    """
+    with _sound(source, key, data_dir) as copy:
+        _refuse_other(source, copy.identity, identity)
+        records = {fund: sum(1 for _ in copy.read(fund)) for fund in copy.funds()}
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    draft = data_dir / (sqlite.JOURNAL_FILE + ".restored")
+    clone(source, draft)
+    folder = archive(data_dir, (sqlite.JOURNAL_FILE,), now)
+    draft.rename(data_dir / sqlite.JOURNAL_FILE)
+    sync_folder(data_dir)
+    with sqlite.open_journal(data_dir, identity, key, _wall_ms(now)) as journal:
+        _mark_restored(journal, source, now)
+    return Copied(str(source), records, None if folder is None else str(folder))
+
+
+def restore_database(
+    data_dir: Path,
+    url: str,
+    key: str | None,
+    source: Path,
+    identity: Identity,
+    accounts: Mapping[str, str],
+    now: datetime,
+) -> Copied:
+    """Put a copy back into PostgreSQL; the records that are there are kept in a table beside.
+
+    Raises as `restore_file` does.
+    """
+    from bot.journal import pg_database, postgres  # noqa: PLC0415 - the driver is imported where it is used
+    from bot.journal.sealing import Sealer  # noqa: PLC0415
+
+    with _sound(source, key, data_dir) as copy:
+        _refuse_other(source, copy.identity, identity)
+        strange = [fund for fund in copy.funds() if fund not in accounts]
+        if strange:
+            raise JournalMismatch(
+                f"{source} holds records of {', '.join(strange)}, which INBAND_FUNDS does not name; describe "
+                "them (INBAND_FUNDS__<NAME>__ENABLED=true) before they are put back"
+            )
+        for fund in copy.funds():
+            for _ in copy.read(fund):  # each record is checked before anything is moved
+                pass
+        waiting = postgres.Waiting(url, data_dir, Sealer(pg_database.key_of(key)), accounts)
+        with contextlib.closing(waiting):
+            waiting.prepare(identity, _wall_ms(now))
+            aside = waiting.replace_records(
+                {fund: copy.rows(fund) for fund in copy.funds()}, f"record_until_{now:%Y%m%dt%H%M%S}"
+            )
+            journal = waiting.claim()
+            if journal is None:
+                raise JournalBusy("a daemon runs on the journal: stop it first", None)
+            records = {fund: journal.position(fund) for fund in journal.funds()}
+            _mark_restored(journal, source, now)
+            journal.close()
+    return Copied(str(source), records, aside)
+
+
+def _mark_restored(journal: Journal, source: Path, now: datetime) -> None:
+    """So that the next start takes a new identity, and looks for what came after the copy."""
+    for fund in journal.funds():
+        last_ms = fold(journal.read(fund)).last_time_ms
+        how = f"put back from {source.name} at {now:%Y-%m-%d %H:%M:%S} UTC"
+        journal.append(fund, [JournalRestored(last_ms, how)], _wall_ms(now))
+
+
+def _copy_file(data_dir: Path, key: str | None, draft: Path) -> None:
+    with sqlite.open_reader(data_dir, key):
+        pass  # its errors are better than those of a copy
+    clone(data_dir / sqlite.JOURNAL_FILE, draft)
+
+
+def clone(source: Path, draft: Path) -> None:
+    """SQLite's own copy of a file that may be in use, durable on return."""
+    create_private(draft)
+    with (
+        contextlib.closing(connect(source.absolute().as_uri() + "?mode=ro")) as old,
+        contextlib.closing(sqlite3.connect(draft, isolation_level=None)) as new,
+    ):
+        old.backup(new)
+        new.execute("PRAGMA synchronous = FULL")
+        new.execute("PRAGMA journal_mode = DELETE")
+    draft.chmod(PRIVATE)
+
+
+def _copy_database(url: str, key: str | None, draft: Path) -> None:
+    from bot.journal import pg_database, postgres  # noqa: PLC0415 - as above
+    from bot.journal.sealing import Sealer  # noqa: PLC0415
+
+    with postgres.open_reader(url, key) as reader, contextlib.closing(connect_writer(draft)) as new:
+        make_tables(new, new_meta(Sealer(pg_database.key_of(key)), reader.identity, 0))
+        with transaction(new):
+            for fund in reader.funds():
+                new.executemany(_INSERT, (_values(fund, row) for row in reader.rows(fund)))
+        new.execute("PRAGMA journal_mode = DELETE")
+
+
+def _values(fund: str, row: Row) -> tuple[object, ...]:
+    return (fund, row.kind.decode(), row.time_ms, row.wall_ms, row.body.decode(), row.sealed, row.crc)
+
+
+@contextlib.contextmanager
+def _sound(file: Path, key: str | None, key_dir: Path) -> Iterator[sqlite.SqliteReader]:
+    """A copy, once SQLite has found no damage in it; its records are checked as they are read."""
+    with sqlite.open_file(file, key, key_dir) as copy:
+        refuse_damaged(file, copy.connection)
+        yield copy
+
+
+def _refuse_other(source: Path, owner: Identity, asked: Identity) -> None:
+    if owner != asked:
+        raise JournalMismatch(
+            f"{source} belongs to mode {owner.mode} on {owner.venue}, not to {asked.mode} on {asked.venue}: "
+            "set INBAND_MODE, or name another file"
+        )
+
+
+def _wall_ms(now: datetime) -> int:
+    return int(now.timestamp() * 1000)

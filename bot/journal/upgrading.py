@@ -1,0 +1,76 @@
+"""`db upgrade`: the tables of an older journal become today's; a copy is kept, and no daemon may run."""
+
+import contextlib
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from bot.journal import schema
+from bot.journal.backup import clone
+from bot.journal.errors import JournalBusy
+from bot.journal.lock import DataDirLock
+from bot.journal.sqlite import JOURNAL_FILE
+from bot.journal.sqlite_file import connect_writer, none_yet, refuse_damaged, refuse_newer, revision
+
+
+class Upgraded(NamedTuple):
+    """From which revision to which; `copy`: where it is kept as it was, None where nothing changed."""
+
+    before: str
+    after: str
+    copy: str | None
+
+
+def upgrade_file(data_dir: Path, now: datetime) -> Upgraded:
+    """Bring the SQLite journal of `data_dir` up to date.
+
+    Raises:
+        NoJournal, JournalNewer, JournalCorrupt: there is nothing that this program could bring up to date.
+        JournalBusy: a daemon runs on it.
+    """
+    path = data_dir / JOURNAL_FILE
+    if not path.exists():
+        raise none_yet(path)
+    with DataDirLock(data_dir):
+        with contextlib.closing(connect_writer(path)) as connection:
+            refuse_damaged(path, connection)
+            stored = revision(connection)
+        refuse_newer(path, stored)
+        if stored is None:
+            raise none_yet(path)
+        if stored == schema.HEAD:
+            return Upgraded(stored, stored, None)
+        folder = data_dir / "archive"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        copy = folder / f"journal-{stored}-{now:%Y%m%dT%H%M%S}.sqlite"
+        clone(path, copy)
+        _run(f"sqlite:///{path.absolute()}", stored)
+        with contextlib.closing(connect_writer(path)) as connection:
+            refuse_damaged(path, connection)
+    return Upgraded(stored, schema.HEAD, str(copy))
+
+
+def upgrade_database(url: str) -> Upgraded:
+    """Bring the journal in PostgreSQL up to date; its own transaction keeps it whole. As `upgrade_file`."""
+    from bot.journal import pg_database, pg_owner  # noqa: PLC0415 - the driver is imported where it is used
+    from bot.journal.pg_session import Session, translated  # noqa: PLC0415
+
+    with contextlib.closing(Session.open(url, "inband upgrade")) as session, translated(url):
+        stored = pg_database.revision(session)
+        pg_database.refuse_newer(url, stored)
+        if stored is None:
+            raise pg_database.none_yet(url)
+        if stored == schema.HEAD:
+            return Upgraded(stored, stored, None)
+        if session.row("SELECT to_regclass('owner')") != (None,):
+            for owner in pg_owner.owners(session):
+                if owner.silent_s < pg_owner.SILENT_S:
+                    raise JournalBusy(f"{owner.holder} runs on the journal: stop it first", None)
+        _run(pg_database.sqlalchemy_url(url), stored)
+    return Upgraded(stored, schema.HEAD, None)
+
+
+def _run(url: str, stored: str) -> None:
+    from bot.journal.upgrade import upgrade_tables  # noqa: PLC0415 - alembic takes long to import
+
+    upgrade_tables(url, stored)

@@ -1,0 +1,110 @@
+"""`db` as its user runs it."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Invoke
+from tests.cli.test_commands import journal_with_one_rebalance
+
+COMMANDS = ("upgrade", "verify", "backup", "restore", "export")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_with_an_example(inband: Invoke, command: str) -> None:
+    """`--help` says what the command does, and shows a call."""
+    answer = inband("db", command, "--help")
+    assert answer.code == 0
+    assert f"Example: python3 -m bot db {command}" in answer.out
+
+
+@pytest.mark.parametrize("command", ["upgrade", "verify", "export"])
+def test_without_a_journal_there_is_nothing_to_do(inband: Invoke, tmp_path: Path, command: str) -> None:
+    """Exit code 1, one line, and nothing is made."""
+    answer = inband("db", command)
+    assert answer.code == 1
+    assert answer.err.startswith("error: no journal")
+    assert answer.err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_sound_journal_is_verified(inband: Invoke, tmp_path: Path) -> None:
+    """Store, records and projections of each fund are looked at; without a venue the exit code is 0."""
+    journal_with_one_rebalance(tmp_path / "data" / "paper")
+    answer = inband("db", "verify", "--no-venue", "--json")
+    said = json.loads(answer.out)
+    assert answer.code == 0
+    assert said["verified"] is True
+    assert [(check["what"], check["fund"]) for check in said["checks"]] == [
+        ("store", None),
+        ("records", "BTCUP"),
+        ("projections", "BTCUP"),
+    ]
+
+
+def test_what_cannot_be_told_is_not_verified(inband: Invoke, tmp_path: Path) -> None:
+    """The exchange's store knows no account: exit code 1, and the line says so."""
+    journal_with_one_rebalance(tmp_path / "data" / "paper")
+    answer = inband("db", "verify")
+    assert answer.code == 1
+    assert "unknown  venue" in answer.out
+
+
+def test_a_damaged_record_is_named(inband: Invoke, tmp_path: Path) -> None:
+    """One changed digit: the command says which record, and ends with 1."""
+    folder = tmp_path / "data" / "paper"
+    journal_with_one_rebalance(folder)
+    file = folder / "journal.sqlite"
+    file.write_bytes(file.read_bytes().replace(b'"trade_ms":2100', b'"trade_ms":2101'))
+    answer = inband("db", "verify", "--no-venue")
+    assert answer.code == 1
+    assert "WRONG    records" in answer.out
+    assert "record 4 fails its checksum" in answer.out
+
+
+def test_backup_and_restore_say_what_they_did(inband: Invoke, tmp_path: Path) -> None:
+    """Each says how many records of each fund; what was there is kept aside."""
+    journal_with_one_rebalance(tmp_path / "data" / "paper")
+    copied = inband("db", "backup", "monday.sqlite", "--json")
+    assert json.loads(copied.out) == {
+        "file": "monday.sqlite",
+        "records": {"BTCUP": 6},
+        "archived": None,
+    }
+    put_back = inband("db", "restore", "monday.sqlite")
+    assert put_back.code == 0
+    assert "BTCUP: 6 records" in put_back.out
+    assert "archive" in put_back.out
+
+
+def test_a_file_that_is_no_copy_is_refused(inband: Invoke, tmp_path: Path) -> None:
+    """A wrong file is one line, and the journal stays."""
+    journal_with_one_rebalance(tmp_path / "data" / "paper")
+    (tmp_path / "letter.txt").write_text("dear sir\n" * 400)
+    answer = inband("db", "restore", "letter.txt")
+    assert answer.code == 1
+    assert answer.err.count("\n") == 1
+    assert inband("db", "verify", "--no-venue").code == 0
+
+
+def test_a_copy_over_a_file_is_wrong_usage(inband: Invoke, tmp_path: Path) -> None:
+    """Exit code 2: name a new file."""
+    journal_with_one_rebalance(tmp_path / "data" / "paper")
+    (tmp_path / "there").write_text("")
+    answer = inband("db", "backup", "there")
+    assert answer.code == 2
+    assert "exists already" in answer.err
+
+
+def test_the_export_is_one_line_of_json_per_record(inband: Invoke, tmp_path: Path) -> None:
+    """To a file that must be new, or to standard output; an unknown fund is named with the known ones."""
+    journal_with_one_rebalance(tmp_path / "data" / "paper")
+    assert inband("db", "export", "btcup", "--out", "x.jsonl").code == 0
+    told = [json.loads(line) for line in (tmp_path / "x.jsonl").read_text().splitlines()]
+    assert [line["record"] for line in told][:2] == ["FundCreated", "RebalanceStarted"]
+    assert "key" not in told[0]
+    again = inband("db", "export", "--out", "x.jsonl")
+    assert (again.code, "--out x.jsonl" in again.err) == (2, True)
+    unknown = inband("db", "export", "BTCUPP")
+    assert (unknown.code, "did you mean BTCUP?" in unknown.err) == (1, True)

@@ -1,0 +1,293 @@
+"""Copies of a journal and their return, in both stores; upgrades of older ones; the export."""
+
+import json
+import sqlite3
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from bot.core.book import fold
+from bot.core.public_records import Revealed
+from bot.core.records import DrawQueued, RebalanceFinished, RebalanceStarted, Record, Sampled
+from bot.core.recovery_records import JournalRestored
+from bot.core.units import ONE
+from bot.journal import export, upgrading
+from bot.journal.backup import back_up, restore_database, restore_file
+from bot.journal.errors import (
+    JournalBusy,
+    JournalCorrupt,
+    JournalKeyError,
+    JournalMismatch,
+    JournalSettingError,
+    NoJournal,
+)
+from bot.journal.journal import Identity
+from bot.journal.schema import HEAD, STATEMENTS
+from bot.journal.sealing import Sealer
+from bot.journal.sqlite import JOURNAL_FILE, SqliteJournal, open_journal, open_reader
+from bot.journal.sqlite_file import new_meta
+from tests.support.postgres import KEY
+
+from .stores import ACCOUNTS, PAPER, PostgresStore, Store
+
+NOW = datetime(2025, 3, 6, 10, 30, tzinfo=UTC)
+
+
+def back(store: Store, target: Path) -> dict[str, int]:
+    """Copy the store's journal."""
+    url = store.url if isinstance(store, PostgresStore) else None
+    return back_up(store.folder, url, KEY, target).records
+
+
+def put_back(store: Store, source: Path, identity: Identity = PAPER) -> dict[str, int]:
+    """Put a copy back into the store."""
+    if isinstance(store, PostgresStore):
+        folder = store.folder / "restoring"
+        return restore_database(folder, store.url, KEY, source, identity, ACCOUNTS, NOW).records
+    return restore_file(store.folder, KEY, source, identity, NOW).records
+
+
+def in_the_middle(story: tuple[Record, ...]) -> int:
+    """A place in the story at which a rebalance is open."""
+    return next(i for i, record in enumerate(story) if isinstance(record, RebalanceFinished)) - 3
+
+
+def test_a_copy_made_in_the_middle_of_a_rebalance_comes_back(
+    store: Store, story: tuple[Record, ...], tmp_path: Path
+) -> None:
+    """While its owner writes; the fund that is put back is in the very same rebalance."""
+    middle = in_the_middle(story)
+    journal = store.open()
+    journal.append("BTCUP", story[:middle], 1)
+    assert back(store, tmp_path / "copy") == {"BTCUP": middle}
+    journal.append("BTCUP", story[middle:], 1)
+    journal.close()
+
+    assert put_back(store, tmp_path / "copy") == {"BTCUP": middle}
+
+    *records, restored = store.open().read("BTCUP")
+    assert tuple(records) == story[:middle]
+    assert isinstance(restored, JournalRestored)
+    book = fold([*records, restored])
+    assert book.restored
+    assert book.rebalance == fold(story[:middle]).rebalance is not None
+
+
+def test_what_was_there_is_kept(store: Store, tmp_path: Path) -> None:
+    """Restoring the wrong file loses nothing."""
+    journal = store.open()
+    journal.append("BTCUP", [Sampled(1, ONE, None)], 1)
+    back(store, tmp_path / "copy")
+    journal.append("BTCUP", [Sampled(2, ONE, None)], 1)
+    journal.close()
+    put_back(store, tmp_path / "copy")
+    if isinstance(store, PostgresStore):
+        kept = store.server.execute("SELECT count(*) FROM record_until_20250306t103000", store.name)
+        assert kept == [(2,)]
+    else:
+        (archived,) = (store.folder / "archive").glob(f"*/{JOURNAL_FILE}")
+        connection = sqlite3.connect(archived)
+        assert connection.execute("SELECT count(*) FROM record").fetchone() == (2,)
+        connection.close()
+
+
+def test_a_restored_journal_can_be_written_and_stays_permanent(store: Store, tmp_path: Path) -> None:
+    """It takes records as before, and refuses to be changed as before."""
+    journal = store.open()
+    journal.append("BTCUP", [Sampled(1, ONE, None)], 1)
+    journal.close()
+    back(store, tmp_path / "copy")
+    put_back(store, tmp_path / "copy")
+    again = store.open()
+    again.append("BTCUP", [Sampled(9, ONE, None)], 1)
+    assert [record.time_ms for record in again.read("BTCUP")] == [1, 1, 9]
+    with pytest.raises(Exception, match="never"):
+        store.outsider("DELETE FROM record")
+
+
+def test_a_copy_of_one_store_comes_back_in_the_other(
+    store: Store, story: tuple[Record, ...], tmp_path: Path
+) -> None:
+    """A copy is an SQLite file whatever it was made of: so funds move between the two."""
+    with open_journal(tmp_path / "elsewhere", PAPER, KEY, 1) as other:
+        other.append("BTCUP", story, 1)
+    back_up(tmp_path / "elsewhere", None, KEY, tmp_path / "copy")
+    put_back(store, tmp_path / "copy")
+    assert tuple(store.open().read("BTCUP"))[:-1] == story
+
+
+def test_a_running_journal_is_not_replaced(store: Store, tmp_path: Path) -> None:
+    """While a process has it, a restore is refused, and nothing has changed."""
+    journal = store.open()
+    journal.append("BTCUP", [Sampled(1, ONE, None)], 1)
+    back(store, tmp_path / "copy")
+    with pytest.raises(JournalBusy):
+        put_back(store, tmp_path / "copy")
+    assert [record.time_ms for record in journal.read("BTCUP")] == [1]
+
+
+def test_a_copy_is_never_overwritten(store: Store, tmp_path: Path) -> None:
+    """A file that exists is named, and stays."""
+    store.open().append("BTCUP", [Sampled(1, ONE, None)], 1)
+    (tmp_path / "copy").write_text("mine")
+    with pytest.raises(JournalSettingError, match="exists already"):
+        back(store, tmp_path / "copy")
+    assert (tmp_path / "copy").read_text() == "mine"
+
+
+def test_a_damaged_copy_is_not_put_back(store: Store, tmp_path: Path) -> None:
+    """It is read from end to end before anything is moved."""
+    journal = store.open()
+    journal.append("BTCUP", [Sampled(time_ms, ONE, None) for time_ms in range(200)], 1)
+    journal.close()
+    back(store, tmp_path / "copy")
+    content = (tmp_path / "copy").read_bytes()
+    place = content.index(b'{"mark":"1","variance":null}')
+    (tmp_path / "copy").write_bytes(content[: place + 9] + b"2" + content[place + 10 :])
+    with pytest.raises(JournalCorrupt, match="checksum"):
+        put_back(store, tmp_path / "copy")
+    assert len(list(store.open().read("BTCUP"))) == 200
+
+
+def test_a_copy_of_another_mode_or_key_is_refused(store: Store, tmp_path: Path) -> None:
+    """Each of them in one line."""
+    store.open().append("BTCUP", [Sampled(1, ONE, None)], 1)
+    back(store, tmp_path / "copy")
+    with pytest.raises(JournalMismatch, match="mode paper"):
+        put_back(store, tmp_path / "copy", Identity("live", "binanceusdm@live"))
+    with pytest.raises(JournalKeyError, match="another key"):
+        restore_file(tmp_path / "x", "11" * 32, tmp_path / "copy", PAPER, NOW)
+
+
+def test_a_fund_that_is_not_described_is_not_put_back(tmp_path: Path, store: Store) -> None:
+    """In PostgreSQL its account must be known, so that nobody else can have it."""
+    with open_journal(tmp_path / "elsewhere", PAPER, KEY, 1) as other:
+        other.append("ETHUP", [Sampled(1, ONE, None)], 1)
+    back_up(tmp_path / "elsewhere", None, KEY, tmp_path / "copy")
+    if isinstance(store, PostgresStore):
+        with pytest.raises(JournalMismatch, match="ETHUP"):
+            put_back(store, tmp_path / "copy")
+    else:
+        assert put_back(store, tmp_path / "copy") == {"ETHUP": 1}
+
+
+def first_version(folder: Path, story: tuple[Record, ...]) -> None:
+    """A journal as the first version of Inband made it: no alembic, no projections."""
+    with open_journal(folder, PAPER, KEY, 1) as made:
+        made.append("BTCUP", story, 1)
+    connection = sqlite3.connect(folder / JOURNAL_FILE, isolation_level=None)
+    rows = connection.execute("SELECT * FROM record").fetchall()
+    connection.close()
+    (folder / JOURNAL_FILE).unlink()
+    connection = sqlite3.connect(folder / JOURNAL_FILE, isolation_level=None)
+    for statement in STATEMENTS["sqlite"]["0001"]:
+        connection.execute(statement)
+    connection.execute("PRAGMA user_version = 1")
+    meta = new_meta(Sealer(bytes.fromhex(KEY)), PAPER, 1)
+    connection.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
+    connection.executemany("INSERT INTO record VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+    connection.close()
+
+
+def tables(path: Path) -> list[tuple[str, ...]]:
+    """What an SQLite file is made of."""
+    connection = sqlite3.connect(path)
+    found = connection.execute("SELECT type, name, sql FROM sqlite_master ORDER BY type, name").fetchall()
+    connection.close()
+    return [tuple("".join(str(part).split()).replace("CONSTRAINTalembic_version_pkc", "") for part in row)
+            for row in found if row[1] != "alembic_version"]  # fmt: skip
+
+
+def test_the_first_version_is_brought_up_to_date_with_a_rebalance_open(
+    data_dir: Path, story: tuple[Record, ...], tmp_path: Path
+) -> None:
+    """Alembic makes of it what a new journal is made as; the records are the same, and a copy is kept."""
+    middle = story[: in_the_middle(story)]
+    first_version(data_dir, middle)
+
+    done = upgrading.upgrade_file(data_dir, NOW)
+
+    assert (done.before, done.after) == ("0001", HEAD)
+    assert done.copy is not None
+    assert Path(done.copy).exists()
+    with open_journal(data_dir, PAPER, KEY, 1) as journal:
+        assert tuple(journal.read("BTCUP")) == middle
+        journal.append("BTCUP", story[len(middle) :], 1)
+        assert fold(journal.read("BTCUP")) == fold(story)
+    open_journal(tmp_path / "new", PAPER, KEY, 1).close()
+    assert [t for t in tables(data_dir / JOURNAL_FILE) if "autoindex" not in t[1]] == [
+        t for t in tables(tmp_path / "new" / JOURNAL_FILE) if "autoindex" not in t[1]
+    ]
+
+
+def test_an_upgrade_of_todays_journal_changes_nothing(data_dir: Path) -> None:
+    """It may be repeated."""
+    open_journal(data_dir, PAPER, KEY, 1).close()
+    assert upgrading.upgrade_file(data_dir, NOW) == (HEAD, HEAD, None)
+    assert not (data_dir / "archive").exists()
+
+
+def test_a_running_journal_is_not_upgraded(opened: Callable[..., SqliteJournal], data_dir: Path) -> None:
+    """Nor is one that is not there."""
+    with pytest.raises(NoJournal):
+        upgrading.upgrade_file(data_dir, NOW)
+    opened()
+    with pytest.raises(JournalBusy):
+        upgrading.upgrade_file(data_dir, NOW)
+
+
+def test_an_older_database_is_brought_up_to_date(store: Store, story: tuple[Record, ...]) -> None:
+    """In PostgreSQL too, with its records as they were."""
+    if not isinstance(store, PostgresStore):
+        return
+    journal = store.open()
+    journal.append("BTCUP", story, 1)
+    journal.close()
+    for statement in (
+        "DROP TABLE projection",
+        "DROP TABLE owner",
+        "UPDATE alembic_version SET version_num = '0001'",
+    ):
+        store.outsider(statement)
+    assert upgrading.upgrade_database(store.url) == ("0001", HEAD, None)
+    assert upgrading.upgrade_database(store.url) == (HEAD, HEAD, None)
+    assert tuple(store.open().read("BTCUP")) == story
+
+
+def test_a_running_database_is_not_upgraded(store: Store) -> None:
+    """The owner's beats say that it lives."""
+    if isinstance(store, PostgresStore):
+        store.open()
+        store.outsider("UPDATE alembic_version SET version_num = '0001'")
+        with pytest.raises(JournalBusy, match="stop it first"):
+            upgrading.upgrade_database(store.url)
+
+
+def test_the_export_tells_what_is_public_and_seals_the_rest(
+    data_dir: Path, story: tuple[Record, ...]
+) -> None:
+    """Draw and target of a revealed rebalance are told; of one that is not, and keys, never."""
+    started = [r for r in story if isinstance(r, RebalanceStarted)]
+    band = next(r for r in started if r.sequence is not None)
+    with open_journal(data_dir, PAPER, KEY, 1) as journal:
+        journal.append("BTCUP", [r for r in story if not isinstance(r, Revealed)], 1)
+        journal.append("BTCUP", [Revealed(10**9, band.number, band.sequence, "{}", "00")], 1)
+    with open_reader(data_dir, KEY) as reader:
+        told = [json.loads(line) for line in export.lines(reader, "BTCUP")]
+
+    rebalances = {line["number"]: line for line in told if line["record"] == "RebalanceStarted"}
+    assert rebalances[band.number]["target"] == str(band.target)
+    hidden = [line for number, line in rebalances.items() if number != band.number]
+    assert hidden
+    assert all("target" not in line and "target" in line["sealed"] for line in hidden)
+    draws = {line["sequence"]: line for line in told if line["record"] == "DrawQueued"}
+    assert draws[band.sequence]["u"] == next(
+        r.u for r in story if isinstance(r, DrawQueued) and r.sequence == band.sequence
+    )
+    assert [line["sealed"] for n, line in draws.items() if n != band.sequence] == [["salt", "u"]] * (
+        len(draws) - 1
+    )
+    (created,) = [line for line in told if line["record"] == "FundCreated"]
+    assert created["sealed"] == ["key"]
