@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from bot.exchange.venue import Venue
 
 LISTEN_KEYS = "listen_keys"
-FLUSH_AFTER_S = 0.02  # how long the database may lag behind the redo log: it works when replies are out
+IDLE_S = 0.02  # the database catches up with the redo log when nothing has been saved for so long,
+MOST_BEHIND = 200  # or, amid traffic, when it is so many saves behind: once, and not between two replies
 
 
 def wall_ms() -> int:
@@ -53,7 +54,10 @@ class Desk:
         self._store = store
         self.book_versions = book_versions
         self._saved_ms = venue.market.now
+        self._saved_s = 0.0
         streams.bring_up_to_date = self.bring_up_to_date
+        streams.note_listening = self._note_listening
+        self._note_listening(is_listening=False)
         self._flushing: asyncio.TimerHandle | None = None
 
     @property
@@ -62,6 +66,9 @@ class Desk:
         if self.venue.changes:
             self._save()
         return self._store
+
+    def _note_listening(self, *, is_listening: bool) -> None:
+        self.venue.be_heard(heard=is_listening)
 
     def bring_up_to_date(self) -> None:
         """Bring a market that runs by the wall clock to this moment, and tell what happened on the way."""
@@ -92,9 +99,14 @@ class Desk:
     def _save(self) -> None:
         self._store.save(self.venue)
         self._saved_ms = self.venue.market.now
+        self._saved_s = time.monotonic()
         if self._flushing is None:
-            self._flushing = asyncio.get_running_loop().call_later(FLUSH_AFTER_S, self._flush)
+            self._flushing = asyncio.get_running_loop().call_later(IDLE_S, self._flush)
 
     def _flush(self) -> None:
+        wait_s = self._saved_s + IDLE_S - time.monotonic()
+        if wait_s > 0 and self._store.behind < MOST_BEHIND:
+            self._flushing = asyncio.get_running_loop().call_later(wait_s, self._flush)
+            return
         self._flushing = None
         self._store.flush()

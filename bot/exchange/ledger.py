@@ -10,6 +10,7 @@ from bot.exchange.algo import AlgoStatus
 from bot.exchange.entities import (
     ZERO,
     Amendment,
+    Cause,
     Expiry,
     Income,
     IncomeType,
@@ -58,7 +59,7 @@ class Ledger:
     `fund` is the insurance fund's balance in USDT. `ended` are orders that conditional orders had
     become, and `traded` the accounts with conditional orders that have traded, to be followed up.
     `deadlines` has when orders run out: by date, under "order" or "algo" and their id, or by countdown, under
-    "countdown", the slot of their account and the symbol.
+    "countdown", the slot of their account and the symbol. Unless it `is_heard`, only liquidations are told.
     """
 
     def __init__(self, market: Market, accounts: Iterable[Account], fund: Decimal) -> None:
@@ -67,6 +68,7 @@ class Ledger:
         self.accounts: dict[str, Account] = {}
         self._by_slot: dict[int, Account] = {}
         self.events: list[Event] = []
+        self.is_heard = True
         self.ended: list[Order] = []
         self.traded: dict[str, None] = {}
         self.deadlines: dict[tuple[str, int, str], int] = {}
@@ -126,11 +128,15 @@ class Ledger:
         self, account: Account, order: Order, execution: str, trade: Trade | None = None, modify_id: int = 0
     ) -> None:
         """Tell of a change of an order."""
+        if not self.is_heard and order.cause is not Cause.LIQUIDATION:
+            return
         position = account.position(order.symbol, order.position_side)
         self.events.append(OrderEvent(order, execution, trade, modify_id, position.bids, position.asks))
 
     def tell_new(self, account: Account, order: Order) -> None:
         """Tell of a new order; the notional of open orders counts it already, as on the venue."""
+        if not self.is_heard:
+            return
         position = account.position(order.symbol, order.position_side)
         bids, asks = position.bids, position.asks
         if not order.reduce_only and order.price:
@@ -220,6 +226,8 @@ class Ledger:
         funded: str = "",
     ) -> None:
         """Tell of a change of wallet and positions; `funded` is the symbol of a funding payment."""
+        if not self.is_heard:
+            return
         changed = tuple(self._position_change(account, symbol, side) for symbol, side in positions)
         self.events.append(
             AccountEvent(

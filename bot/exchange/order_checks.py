@@ -91,7 +91,7 @@ def check_date(request: OrderRequest | AlgoRequest, now: int) -> None:
 
 def within_position(account: Account, request: OrderRequest) -> OrderRequest:
     """Return a reduce-only request cut to its position; raises -2022 if there is nothing to reduce."""
-    closing = closes(request.side, request.position_side)
+    closing = request.position_side is not PositionSide.BOTH and closes(request.side, request.position_side)
     if not (request.reduce_only or closing):
         return request
     held = account.position(request.symbol, request.position_side).reducible(request.side)

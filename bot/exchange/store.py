@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 FORMAT = "3"
 FILE_NAME = "exchange.sqlite"
-MAX_PENDING = 64  # saves that the database may be behind: some milliseconds of its time
+MAX_PENDING = 1_024  # saves that the database may be behind at most
 MARKET = "market "  # and the symbol: its impact and queues
 FUND = "insurance_fund"
 
@@ -209,6 +209,11 @@ class Store(History):
                 yield _PUT_STATE[name], [(*key, _text(state)) for key, state in latest.items()]
             else:
                 yield _TABLES[name].write(rows)
+
+    @property
+    def behind(self) -> int:
+        """How many saves the database has not seen yet."""
+        return len(self._pending)
 
     def flush(self) -> None:
         """Bring the database up to date. Raises sqlite3.Error; nothing is lost then."""

@@ -64,6 +64,10 @@ class Venue:
     def events(self, events: list[Event]) -> None:
         self._ledger.events = events
 
+    def be_heard(self, *, heard: bool) -> None:
+        """Make events from now on, or none but those of liquidations: nobody would be told of them."""
+        self._ledger.is_heard = heard
+
     @property
     def changes(self) -> Changes:
         """What the store does not have yet."""

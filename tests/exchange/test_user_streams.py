@@ -46,6 +46,24 @@ async def test_a_fill_is_told_in_the_venues_order(start: Start) -> None:
     assert trade["o"]["t"] == lite["t"]
 
 
+async def test_events_are_made_for_those_who_listen(start: Start) -> None:
+    """What happened before anybody listened is not told later, nor kept; two listeners are told the same."""
+    async with start() as bench:
+        venue = bench.exchange._desk.venue
+        key = (await listen_key(bench))["listenKey"]
+        for number in range(3):
+            await bench.order(quantity="0.01", newClientOrderId=f"before-{number}")
+            assert venue.events == []
+        address = f"{bench.ws_url}/private/ws/{key}@ORDER_TRADE_UPDATE"
+        sockets = [await bench.session.ws_connect(address) for _ in range(2)]
+        await bench.order(quantity="0.01", newClientOrderId="after")
+        for socket in sockets:
+            assert [event["o"]["c"] for event in await events(socket, 2)] == ["after", "after"]
+        await sockets[0].close()
+        await bench.order(quantity="0.01", newClientOrderId="last")
+        assert [event["o"]["c"] for event in await events(sockets[1], 2)] == ["last", "last"]
+
+
 async def test_open_notional_counts_the_order_that_is_told(start: Start) -> None:
     """A new order is in the notional of open bids already, with all its digits; a cancelled one no longer."""
     async with start() as bench:

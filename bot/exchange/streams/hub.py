@@ -43,6 +43,17 @@ def _stay() -> None:
     """Leave the market where it is."""
 
 
+class Heed(Protocol):
+    """Takes note of whether anybody listens to anything."""
+
+    def __call__(self, *, is_listening: bool) -> None:
+        """Take note."""
+
+
+def _ignore(*, is_listening: bool) -> None:
+    """Tell everything in any case."""
+
+
 class Listener:
     """A connection with its subscriptions."""
 
@@ -138,6 +149,7 @@ class Streams:
         self._keys = keys
         self.sources = Sources(market, versions)
         self.bring_up_to_date: Callable[[], None] = _stay
+        self.note_listening: Heed = _ignore
         self._listeners: dict[Listener, None] = {}
         self._broadcasts: dict[str, Broadcast] = {}
         self._ticker: asyncio.Task[None] | None = None
@@ -292,6 +304,8 @@ class Streams:
             broadcast = self._broadcasts.get(name) or self._open(listener, name)
             if broadcast is None or not listener.route.serves(_route(broadcast)):
                 continue
+            if not self._broadcasts:
+                self.note_listening(is_listening=True)
             self._broadcasts[name] = broadcast
             broadcast.listeners[listener] = None
             if broadcast.feed is not None:
@@ -326,6 +340,8 @@ class Streams:
                 broadcast.listeners.pop(listener, None)
                 if not broadcast.listeners:
                     del self._broadcasts[name]
+                    if not self._broadcasts:
+                        self.note_listening(is_listening=False)
 
 
 def _route(broadcast: Broadcast) -> Route:
