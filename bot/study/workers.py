@@ -105,14 +105,16 @@ def on_cluster(
     Raises BadParameterError where no scheduler answers within `patience_s`, and RefusedError for a task that
     kills workers.
     """
-    from distributed import Client, KilledWorker, as_completed  # noqa: PLC0415 - a second, for clusters only
+    from dask import config  # noqa: PLC0415 - a second, for clusters only
+    from distributed import Client, KilledWorker, as_completed  # noqa: PLC0415 - as above
 
     try:
         client = Client(address, timeout=patience_s, set_as_default=False)
     except (OSError, ValueError) as error:
         remedy = "start one by `dask scheduler`, and workers by `dask worker`"
         raise BadParameterError("scheduler", f"{address} does not answer ({error})", remedy) from error
-    with client:
+    # What a dead worker still held is not waited for long: the scheduler has it done again.
+    with client, config.set({"distributed.comm.timeouts.connect": patience_s}):
         # A task and not scattered data, which are lost with the workers that hold them.
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Sending large graph")

@@ -3,16 +3,16 @@
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, sync_playwright
 
 from bot.study.compare import Comparison
 from bot.study.report.compare_page import compare_page
 
 pytestmark = pytest.mark.needs("chromium")
+DESKTOP: ViewportSize = {"width": 1280, "height": 860}
 
 
 class Visit(NamedTuple):
@@ -34,15 +34,17 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture
-def visit(chromium: Browser, found: Comparison, tmp_path: Path) -> Iterator[Callable[..., Visit]]:
+@pytest.fixture(scope="module")
+def visit(
+    chromium: Browser, found: Comparison, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[..., Visit]]:
     """Open the report, with the options of a browser context."""
-    file = tmp_path / "compare.html"
+    file = tmp_path_factory.mktemp("report") / "compare.html"
     compare_page(found).write(file)
     contexts: list[BrowserContext] = []
 
     def open_page(**options: Any) -> Visit:
-        options = {"viewport": {"width": 1280, "height": 860}, "offline": True, **options}
+        options = {"viewport": DESKTOP, "offline": True, **options}
         context = chromium.new_context(**options)
         contexts.append(context)
         seen = Visit(context.new_page(), [], [])
@@ -58,9 +60,14 @@ def visit(chromium: Browser, found: Comparison, tmp_path: Path) -> Iterator[Call
         context.close()
 
 
-def test_it_draws_without_a_network(visit: Callable[..., Visit]) -> None:
+@pytest.fixture(scope="module")
+def seen(visit: Callable[..., Visit]) -> Visit:
+    """On a large screen, by day."""
+    return visit()
+
+
+def test_it_draws_without_a_network(seen: Visit) -> None:
     """Every chart is there, nothing is complained of, and the file is all that was asked for."""
-    seen = visit()
     charts = seen.page.locator(".chart")
     assert charts.count() >= 10
     assert seen.page.locator(".chart:has(.main-svg)").count() == charts.count()
@@ -68,26 +75,27 @@ def test_it_draws_without_a_network(visit: Callable[..., Visit]) -> None:
     assert len(seen.asked) == 1
 
 
-def test_its_figures_are_those_of_the_json(visit: Callable[..., Visit], found: Comparison) -> None:
+def test_its_figures_are_those_of_the_json(seen: Visit, found: Comparison) -> None:
     """What stands in the tables is what a program would read."""
-    page, told = visit().page, found.to_json()["sides"]
+    told = found.to_json()["sides"]
+    rows = seen.page.locator("tr", has=seen.page.locator("text='NAV at the end'"))
     for place, side in enumerate(("long", "short")):
-        rows = page.locator("tr", has=page.locator("text='NAV at the end'"))
-        cells = rows.nth(place).locator("td").all_inner_texts()
         table = told[side]["table"]
+        cells = rows.nth(place).locator("td").all_inner_texts()
         assert [float(cell) for cell in cells[-len(table) :]] == pytest.approx(
             [figures["nav"] for figures in table.values()], rel=5e-3
         )
 
 
-def test_it_fits_a_phone(visit: Callable[..., Visit]) -> None:
+def test_it_fits_a_phone(seen: Visit) -> None:
     """Tables scroll within themselves; the page does not scroll sideways."""
-    page = visit(viewport={"width": 390, "height": 844}).page
-    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    seen.page.set_viewport_size({"width": 390, "height": 844})
+    seen.page.wait_for_function("document.documentElement.scrollWidth === 390")  # charts need a moment
+    seen.page.set_viewport_size(DESKTOP)
 
 
 def test_in_the_dark_charts_take_the_colours_of_the_page(visit: Callable[..., Visit]) -> None:
-    """Text and lines of charts are those of the text around, also when the light goes out later."""
+    """Text and lines of charts are those of the text around, also when the light comes on later."""
     page = visit(color_scheme="dark").page
     ink = "getComputedStyle(document.documentElement).getPropertyValue('--ink').trim()"
     colours = "[...document.querySelectorAll('.chart')].map(chart => chart.layout.font.color)"
