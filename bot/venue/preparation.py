@@ -45,8 +45,9 @@ def smallest_leverage(emergency: "Leverage") -> int:
 def leverage_for(fund: "Fund", brackets: "tuple[Bracket, ...]") -> int:
     """The smallest whole leverage >= 1.5 x emergency whose bracket admits twice the largest notional.
 
-    The largest notional is emergency leverage x capital. Higher leverage never admits more notional, so only
-    the smallest one needs a look. `AccountRefused` names the setting that asks for too much.
+    The largest notional is emergency leverage x capital; subscriptions may take the fund to its capacity.
+    Higher leverage never admits more notional, so only the smallest one needs a look. `AccountRefused` names
+    the setting that asks for too much.
     """
     leverage = smallest_leverage(fund.emergency)
     setting = f"INBAND_FUNDS__{fund.name}__"
@@ -62,5 +63,12 @@ def leverage_for(fund: "Fund", brackets: "tuple[Bracket, ...]") -> int:
             f"{setting}CAPITAL: twice {fund.capital} at emergency leverage {fund.emergency} is more than the "
             f"{admitted} USDT that {fund.underlying} allows at venue leverage {leverage}; "
             f"lower it to at most {int(admitted / 2 / fund.emergency)}"
+        )
+    capacity = fund.terms.capacity
+    if capacity is not None and admitted < fund.emergency * capacity:
+        raise AccountRefused(
+            f"{setting}CAPACITY: {capacity} at emergency leverage {fund.emergency} is more than the "
+            f"{admitted} USDT that {fund.underlying} allows at venue leverage {leverage}; "
+            f"lower it to at most {int(admitted / fund.emergency)}"
         )
     return leverage

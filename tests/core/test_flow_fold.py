@@ -4,12 +4,17 @@ from decimal import Decimal
 
 import pytest
 
+from bot.core import events as ev
 from bot.core import flow_records as rec
+from bot.core.basket import Basket
 from bot.core.book import Book
+from bot.core.engine import start, step
 from bot.core.flow_fold import KEPT
 from bot.core.flows import FlowState
+from bot.core.public import Public
 from bot.core.shares import Pot
-from tests.support.flows import a_flow_lab
+from bot.testing import a_contract
+from tests.support.flows import a_dealing_fund, a_flow_lab
 
 D = Decimal
 
@@ -61,3 +66,22 @@ def test_the_last_hundred_flows_that_are_over_are_remembered() -> None:
     assert [flow.reference for flow in book.closed_flows][:1] == ["2"]
     assert len(book.closed_flows) == KEPT
     assert len(book.receipts) == KEPT + 2
+
+
+def test_income_that_a_new_funds_wallet_contains_is_not_booked_again() -> None:
+    """Any other of the same instant is: a deposit may come in the millisecond in which a fund begins."""
+    fund = a_dealing_fund()
+    state = start(fund, a_contract(), Book())
+    opened = ev.Opened(5_000_000, 0, "00" * 32, "lab", fund.capital, ("TRANSFER:1",))
+    state = step(state, opened)[0]
+    known = ev.Income("TRANSFER:1", 5_000_000, "TRANSFER", fund.capital)
+    new = ev.Income("TRANSFER:2", 5_000_000, "TRANSFER", D(70))
+    assert state.book.income_cursor_ms < 5_000_000
+    state = step(state, ev.IncomeSeen(5_000_000, 0, (known, new)))[0]
+    assert (state.book.unallocated, state.book.ledger.cash) == (70, fund.capital)
+
+
+def test_a_public_fact_without_a_rebalance_under_way_changes_nothing() -> None:
+    """There is nothing that it could be told of."""
+    public = Public(Basket(0, D(1), D(0), D(1)))
+    assert public.told(rec.DealingClosed(0)) == public

@@ -18,10 +18,12 @@ import pytest
 
 from bot.core import events as ev
 from bot.core.commands import Command
+from bot.core.flow_records import FlowKind
 from bot.core.fund import Contract, Fund
 from bot.testing import Lab, Outcome, a_contract, a_fund
 from strategies.interval import Interval
 from strategies.strategic import Strategic
+from tests.support.flows import a_dealing_fund
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -209,6 +211,18 @@ def interval() -> Told:
     return told
 
 
+def flows() -> Told:
+    """One comes, one goes: funded, crossed, traded in proportion, settled, paid; the fee until then first."""
+    told = Told(a_dealing_fund("0.001", redeem_fee="0.001"))
+    told.settle()
+    told.lines.clear()
+    told.send(ev.FlowAsked(*told.now, FlowKind.SUBSCRIBE, Decimal(9_000), "order-1"))
+    told.send(ev.FlowAsked(*told.now, FlowKind.REDEEM, Decimal(2_000), "order-2"))
+    told.mark("60100", after_s=(told.fund.terms.dealing_after(told.time_ms) - told.time_ms) / 1000)
+    told.settle()
+    return told
+
+
 STORIES: dict[str, Callable[[], Told]] = {
     story.__name__: story
     for story in (
@@ -224,6 +238,7 @@ STORIES: dict[str, Callable[[], Told]] = {
         funding,
         too_small,
         dead,
+        flows,
         park_and_resume,
         interval,
     )

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.core.fund import Fund
+from bot.core.terms import FlowTerms
 from bot.testing import a_fund
 from bot.venue.errors import AccountRefused, BadKey, Unreachable
 from bot.venue.preparation import leverage_for
@@ -177,6 +178,14 @@ def test_too_much_capital_names_the_setting_and_the_most_that_fits() -> None:
     fund = fund_with(capital=Decimal(800_000))
 
     with pytest.raises(AccountRefused, match=r"INBAND_FUNDS__BTCUP__CAPITAL.*at most 714285"):
+        leverage_for(fund, brackets())
+
+
+def test_a_capacity_beyond_the_bracket_is_refused() -> None:
+    """Subscriptions may take the fund there, so its largest position counts."""
+    terms = FlowTerms(capacity=Decimal(2000000))
+    fund = replace(a_fund(capital="1000"), terms=terms)
+    with pytest.raises(AccountRefused, match=r"INBAND_FUNDS__BTCUP__CAPACITY.*at most 1428571"):
         leverage_for(fund, brackets())
 
 
