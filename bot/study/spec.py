@@ -129,13 +129,13 @@ class FundSpec:
         """Refuse a fund that `strategy` cannot run; BadParameterError names the parameter and the remedy."""
         emergency, start = self.emergency_for(strategy), self.start_leverage
         if not uses_band(strategy):
-            if start >= emergency:
-                problem = f"{start:g} is not below the emergency leverage {emergency:g}"
-                raise BadParameterError("start_leverage", problem, "set it below that")
             own = own_target(strategy)
             if own is not None and own >= emergency:
                 problem = f"{emergency:g} is not above the strategy's target {own:g}"
                 raise BadParameterError("emergency", problem, f"set it above {own:g}")
+            if start >= emergency:
+                problem = f"{start:g} is not below the emergency leverage {emergency:g}"
+                raise BadParameterError("start_leverage", problem, "set it below that")
             return
         (lower, upper), (low, high) = self.band, self.target_range
         band = f"[{lower:g}, {upper:g}]"

@@ -165,6 +165,11 @@ def test_people_get_a_table(prices: str, capsys: pytest.CaptureFixture[str]) -> 
         ("--set confirmation_s=soon", "strategic: confirmation_s must be a number"),
         ("--strategy strategik", 'no strategy "strategik"; did you mean strategic?'),
         ("--strategy interval --set target=5", "interval: target must lie between 0 and max_leverage 4"),
+        (
+            "--strategy corridor --set target=4",
+            "--emergency 3.5 is not above the strategy's target 4; set it",
+        ),
+        ("--strategy interval --emergency 2", "--emergency 2 is not above the strategy's target 3"),
         ("--side up", "--side up is no side; give long or short"),
         ("--band 3 1.5", "--band [3, 1.5] is empty or reversed"),
         ("--band 0.5 3", "--band [0.5, 3] does not lie above 1"),
