@@ -107,6 +107,51 @@ async def test_whoever_asks_and_does_not_read_is_refused(
                     await asyncio.sleep(0)
 
 
+def chunked(data: bytes) -> bytes:
+    """Return an order whose body comes in two chunks of unknown total length."""
+    head, _, body = data.partition(b"\r\n\r\n")
+    head = head.replace(b"Content-Length", b"X-Length") + b"\r\nTransfer-Encoding: chunked\r\n\r\n"
+    parts = body[:50], body[50:], b""
+    return head + b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in parts)
+
+
+async def test_what_is_general_is_answered_between_what_is_plain(start: Start) -> None:
+    """Chunked bodies, bytes one by one, and then plain orders again, all on one kept connection."""
+    async with start() as bench:
+        wire = await Wire.to(bench)
+        wire.writer.write(order(newClientOrderId="plain"))
+        wire.writer.write(chunked(order(newClientOrderId="chunked")))
+        for byte in order(newClientOrderId="slow"):
+            wire.writer.write(bytes((byte,)))
+            await wire.writer.drain()
+        wire.writer.write(order(newClientOrderId="again"))
+        seen = [(await wire.answer())[2]["clientOrderId"] for _ in range(4)]
+        wire.writer.close()
+    assert seen == ["plain", "chunked", "slow", "again"]
+
+
+@pytest.mark.parametrize(
+    ("request_line", "headers", "body"),
+    [
+        (b"HEAD /fapi/v1/ping HTTP/1.1", b"Connection: close\r\n", b""),
+        (b"GET /fapi/v1/ping HTTP/1.0", b"", b"{}"),
+        (b"GET /fapi/v1/ping HTTP/1.1", b"Connection: close\r\n", b"{}"),
+    ],
+)
+async def test_whoever_wants_no_more_is_answered_and_let_go(
+    start: Start, request_line: bytes, headers: bytes, body: bytes
+) -> None:
+    """HEAD is answered without a body; HTTP/1.0 and close end the connection."""
+    async with start() as bench:
+        reader, writer = await asyncio.open_connection("127.0.0.1", bench.exchange.port)
+        writer.write(request_line + b"\r\nHost: x\r\n" + headers + b"\r\n")
+        answer = await asyncio.wait_for(reader.read(), 5)
+        writer.close()
+    head, _, content = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.")
+    assert content == body
+
+
 async def test_whoever_leaves_before_the_answer_has_traded(start: Start) -> None:
     """The connection is gone, the order is there."""
     async with start() as bench:
