@@ -211,6 +211,14 @@ def _operator() -> Operation:
         "/metrics": {"get": _closed(_get("Prometheus metrics", TEXT, errors=(409,), kind="text/plain"))},
         "/api/v1/operator/funds": {"get": _closed(_get("True figures", listed(ref("OperatorFund"))))},
         "/api/v1/operator/configuration": {"get": _closed(_get("Every setting as it applies", settings))},
+        "/api/v1/operator/venue": {
+            "get": _closed(
+                _get(
+                    "Where the funds trade",
+                    shape({"hosts": listed(TEXT), "paper_url": {"anyOf": [TEXT, {"type": "null"}]}}),
+                )
+            )
+        },
         "/api/v1/operator/reload": {"post": changes},
         "/api/v1/incidents": {"get": _closed(_get("Open incidents", listed(ref("Incident"))))},
     }

@@ -1,5 +1,6 @@
 """What must not be said is not said, however it is written; what may be said stays readable."""
 
+import io
 from base64 import b64encode, urlsafe_b64encode
 from decimal import Decimal
 from typing import Any
@@ -9,9 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.core import events as ev
 from bot.core import records as rec
+from bot.core.history import RebalanceHistory
+from bot.daemon import logs
+from bot.daemon.operations import Operations
 from bot.daemon.redaction import MASK, TELLING, Redactor, unpublished
 from bot.testing import Lab
+from tests.support.desk import Desk
 
 TARGET = "2.123456789"
 TOKEN = "tok/en+canary=0123456789"
@@ -98,3 +104,30 @@ def test_what_is_secret_changes_with_the_fund() -> None:
         lab.mark("44900", after_s=3600)
     assert redactor.text(target) == target
     assert redactor.text(draw.salt) == draw.salt
+
+
+async def test_the_traceback_of_a_fund_that_fails_holds_no_target(desk: Desk) -> None:
+    """Whatever an error quotes: what is unpublished is masked, in the log and in the incident."""
+    operations, sink = Operations("paper"), io.StringIO()
+    redactor = operations.redactor
+    redactor.watch(operations.unpublished)
+    logs.configure(redactor, sink)
+    runner = await desk.opened()
+    operations.add(runner, RebalanceHistory(runner.name))
+    await desk.until_flat_out(runner)
+    runner.handle(ev.RebalanceAsked(*runner.now(), Decimal(TARGET), "ann", "a test"))
+    draw = runner.state.book.draws[0]
+
+    def broken(_what: str, _about: object) -> None:
+        raise ValueError(f"{TARGET} and {draw.u} and {draw.salt}")
+
+    desk.hurdle = broken
+    for _ in range(20):
+        desk.mark(runner, runner.now()[0] + 60_000)
+        await runner.wait_quiet()
+    assert runner.failure is not None
+    assert "Traceback" in sink.getvalue()
+    told = sink.getvalue() + str(operations.incidents())
+    assert MASK in told
+    for secret in (TARGET, draw.u.removeprefix("0."), draw.salt):
+        assert secret not in told

@@ -1,0 +1,360 @@
+"""Nothing secret gets out before its time: a real daemon, every fault, every endpoint, and a search.
+
+The daemon runs with canaries for every secret that it is given, rebalances to a target that the test knows,
+and meets every fault that the exchange can make. Meanwhile everything that it says is collected: its log with
+the tracebacks, every path of the router with and without a token, commands, alerts, exports. The search knows
+many writings of a secret, and numbers by their value; its own tests plant leaks and find them.
+"""
+
+import json
+import re
+import socket
+import sys
+import time
+import urllib.error
+import urllib.request
+from base64 import b64encode
+from collections.abc import Iterator
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+import pytest
+from aiohttp import web
+
+from bot.core import records as rec
+from bot.core.ledger import target_position
+from bot.core.public_records import Revealed
+from bot.exchange.faults.kinds import KINDS
+from bot.journal.sqlite import open_reader
+from bot.web.server import make_app
+from tests.support.inband import Inband, Process
+from tests.support.receiver import Receiver
+from tests.support.site import Figures
+
+TARGET = Decimal("2.876543219")
+CANARIES = {
+    "token": "canary-token-4f7a1c9e2b",
+    "key": "canary-api-key-8d3e5f7a9b",
+    "secret": "canary-api-secret-1b2c3d4e5f",
+    "route": "canary-route-6a7b8c9d0e",
+    "journal": "c4" * 32,
+}
+ENDLESS = {"/api/v1/stream"}
+"""Paths that do not end; a moment of them is read."""
+
+
+# ---- the search --------------------------------------------------------------------------------------------
+
+
+def writings(secret: str) -> set[str]:
+    """How a text may be written: plain, in hexadecimal, in base64 at any offset, for an address."""
+    raw = secret.encode()
+    found = {secret, quote(secret, safe=""), raw.hex(), raw.hex().upper()}
+    for offset, skipped in ((0, 0), (1, 2), (2, 3)):
+        encoded = b64encode(bytes(offset) + raw).decode()
+        whole = encoded[skipped : (offset + len(raw)) * 8 // 6]
+        found |= {whole, whole.replace("+", "-").replace("/", "_")}
+    return found
+
+
+def numbers(text: str) -> Iterator[Decimal]:
+    """Every number in a text, exponents and all."""
+    for token in re.findall(r"(?<![\w.])-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?(?![\w])", text):
+        try:
+            yield Decimal(token)
+        except InvalidOperation:
+            continue
+
+
+def tells(number: Decimal, value: Decimal) -> bool:
+    """Whether a number is the value, or the value rounded to five digits or more."""
+    if number in {value, -value}:
+        return True
+    parts = number.as_tuple()
+    exponent = parts.exponent if isinstance(parts.exponent, int) else 0
+    return len(parts.digits) >= 5 and number != 0 and abs(number - value) * 2 <= Decimal(10) ** exponent
+
+
+def leaks(text: str, texts: dict[str, str], values: dict[str, Decimal]) -> set[str]:
+    """Names of the secrets that stand in a text: texts in any writing, values as any equal number.
+
+    A number counts when it is the value itself, or rounds it to five digits or more.
+    """
+    found = {name for name, secret in texts.items() if any(form in text for form in writings(secret))}
+    found |= {name for name, value in values.items() if any(form in text for form in writings(str(value)))}
+    for number in numbers(text):
+        found |= {name for name, value in values.items() if tells(number, value)}
+    return found
+
+
+@pytest.mark.parametrize(
+    "planted",
+    [
+        "target=2.876543219",
+        '{"x": 2.8765432190000}',
+        "about 2.87654",
+        "2876543219E-9",
+        "28.76543219e-1",
+        str(TARGET).encode().hex(),
+        b64encode(b"x" + str(TARGET).encode() + b"y").decode(),
+    ],
+)
+def test_a_planted_number_is_found(planted: str) -> None:
+    """However it is written; and what is no leak is not taken for one."""
+    assert leaks(f"before {planted} after", {}, {"target": TARGET}) == {"target"}
+    assert leaks("leverage 2.8 at 60000.1, 2.876 or 1732623000000", {}, {"target": TARGET}) == set()
+
+
+@pytest.mark.parametrize("name", CANARIES)
+def test_a_planted_canary_is_found(name: str) -> None:
+    """In hexadecimal, in base64 anywhere, in an address."""
+    secret = CANARIES[name]
+    for form in (secret, secret.encode().hex(), b64encode(b"ab" + secret.encode()).decode(), quote(secret)):
+        assert leaks(f'{{"detail": "{form}"}}', CANARIES, {}) == {name}
+
+
+# ---- the paths ---------------------------------------------------------------------------------------------
+
+
+class Asked(NamedTuple):
+    method: str
+    path: str
+
+
+def paths_of(app: web.Application) -> list[Asked]:
+    """Every method and path of the router, with names filled in: what is added is asked by itself."""
+    found = []
+    for route in app.router.routes():
+        if route.resource is None or route.method == "HEAD":
+            continue
+        pattern = route.resource.get_info().get("pattern")
+        path = route.resource.canonical
+        choices = re.findall(r"\(\?P<(\w+)>([a-z|]+)\)", pattern.pattern if pattern is not None else "")
+        paths = [path]
+        for name, words in choices:
+            paths = [p.replace(f"{{{name}}}", word) for p in paths for word in words.split("|")]
+        found += [Asked(route.method, re.sub(r"\{\w+\}", "BTCUP", p)) for p in paths]
+    return found
+
+
+def test_a_new_path_is_asked_by_itself() -> None:
+    """The router says what there is; nobody has to add it to a list."""
+
+    async def leaky(_: web.Request) -> web.Response:
+        return web.json_response({})
+
+    app = make_app(Figures())
+    before = paths_of(app)
+    app.router.add_get("/api/v1/new/{fund}", leaky)
+    assert set(paths_of(app)) - set(before) == {Asked("GET", "/api/v1/new/BTCUP")}
+    assert Asked("GET", "/metrics") in before
+    assert Asked("POST", "/api/v1/funds/BTCUP/rebalance") in before
+
+
+# ---- the run -----------------------------------------------------------------------------------------------
+
+
+class Said(NamedTuple):
+    """Something that the daemon said, and where."""
+
+    where: str
+    text: str
+
+
+def ask(url: str, method: str = "GET", token: str | None = None, body: bytes | None = None) -> str:
+    """Everything that comes back: status, headers and body, of an error too; a moment of what is endless."""
+    request = urllib.request.Request(url, method=method, data=body)  # noqa: S310 - our own daemon
+    if token is not None:
+        request.add_header("Authorization", f"Bearer {token}")
+    try:
+        answer = urllib.request.urlopen(request, timeout=5)  # noqa: S310 - as above
+    except urllib.error.HTTPError as error:
+        answer = error
+    except OSError:
+        return ""  # it was refused, or took too long
+    with answer:
+        read = answer.read1(20_000) if any(url.endswith(path) for path in ENDLESS) else answer.read()
+        return f"{answer.status}\n{answer.headers}\n{read.decode(errors='replace')}"
+
+
+class World:
+    """An exchange with faults, a receiver of alerts, and a daemon with canaries between them."""
+
+    def __init__(self, folder: Path, receiver: Receiver) -> None:
+        """Nothing runs yet."""
+        accounts = folder / "accounts.toml"
+        accounts.write_text(
+            f'[[account]]\nname = "UP"\nkey = "{CANARIES["key"]}"\nsecret = "{CANARIES["secret"]}"\n'
+            "balance = 100000\n"
+        )
+        self.exchange = Process(
+            [
+                sys.executable, "-m", "bot", "exchange", "--port", "0", "--json", "--faults", "--speed", "60",
+                "--scenario", "calm", "--accounts", str(accounts), "--data-dir", str(folder / "exchange"),
+            ],
+            Inband(folder)._environment(),
+            folder,
+        )  # fmt: skip
+        self.exchange.until(lambda: self.exchange.stdout.count("\n"), what="it said where it listens")
+        self.venue = json.loads(self.exchange.stdout.splitlines()[0])["url"]
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port = free.getsockname()[1]
+        self.inband = Inband(
+            folder,
+            WEB__PORT=str(self.port),
+            WEB__TOKEN=CANARIES["token"],
+            JOURNAL_KEY=CANARIES["journal"],
+            PAPER__URL=self.venue,
+            FUNDS__BTCDOWN__ENABLED="false",
+            FUNDS__BTCUP__BAND="[1.05, 3]",
+            FUNDS__BTCUP__START_LEVERAGE="1.1",
+            ACCOUNTS__UP__API_KEY=CANARIES["key"],
+            ACCOUNTS__UP__SECRET=CANARIES["secret"],
+            ROUTES__PHONE__URL=f"json://{receiver.address}/{CANARIES['route']}",
+            ROUTES__PHONE__SEVERITY="info",
+        )
+        self.url = f"http://127.0.0.1:{self.port}"
+
+    def records(self) -> tuple[rec.Record, ...]:
+        """What the journal holds, secrets and all."""
+        with open_reader(self.inband.data_dir, CANARIES["journal"]) as journal:
+            return tuple(journal.read("BTCUP"))
+
+    def inject_everything(self) -> int:
+        """Each kind of fault, with the least that it takes; how many kinds happened.
+
+        What lasts is ended after a moment, so that it does not keep the others away.
+        """
+        fired = set()
+        for name, kind in sorted(KINDS.items(), key=lambda item: item[0] in _FINAL):
+            script = {"kind": name, "with": {each: LEAST[each] for each in kind.required}}
+            answer = ask(f"{self.venue}/faults", "POST", body=json.dumps(script).encode())
+            assert answer.startswith("200"), (name, answer)
+            time.sleep(0.25)
+            if kind.lasting:
+                fired |= self._fired()
+                ask(f"{self.venue}/faults", "DELETE")
+        time.sleep(1)
+        return len(fired | self._fired())
+
+    def _fired(self) -> set[str]:
+        faults = json.loads(ask(f"{self.venue}/faults").partition("\n\n")[2])
+        return {fault["kind"] for fault in faults if fault["fired"]}
+
+
+_FINAL = ("liquidated", "deleveraged", "delisted", "key_revoked")
+"""After these there is little left to watch."""
+
+LEAST: dict[str, Any] = {
+    "account": "UP", "symbol": "BTCUSDT", "by_s": 0.1, "by_ms": 500, "side": "SELL", "quantity": "0.002",
+    "amount": "5", "leverage": 7, "type": "ISOLATED", "hedge": True, "share": 0.5, "bps": 20, "for_ms": 2000,
+    "rate": 0.0002, "name": "unknown",
+}  # fmt: skip
+"""Parameters that the faults accept: small, and short."""
+
+
+def collect(world: World, process: Process, receiver: Receiver) -> Iterator[Said]:
+    """Everything that can be heard at this moment."""
+    for method, path in paths_of(make_app(Figures())):
+        for token in (None, "wrong", CANARIES["token"]):
+            if method != "GET" and token == CANARIES["token"]:
+                continue  # it would change what is being watched; refusals are asked below
+            yield Said(
+                f"{method} {path} ({token})",
+                ask(world.url + path, method, token, b"{}" if method != "GET" else None),
+            )
+    for wrong in (b"{", b'{"leverage": "99"}', b'{"reason": 5}'):
+        path = "/api/v1/funds/BTCUP/rebalance"
+        yield Said(f"refused {wrong!r}", ask(world.url + path, "POST", CANARIES["token"], wrong))
+    yield Said("log", process.stdout + process.stderr)
+    yield Said("alerts", json.dumps(receiver.letters))
+
+
+def said_by_commands(world: World) -> Iterator[Said]:
+    """What commands print."""
+    for command in (
+        ("status",),
+        ("status", "--json"),
+        ("history", "--json"),
+        ("config",),
+        ("config", "--json"),
+        ("alert", "list", "--json"),
+        ("alert", "test"),
+        ("rebalance", "BTCUP", "--to", "99"),
+        ("acknowledge", "BTCUP", "nothing"),
+        ("reload",),
+        ("check", "--json"),
+    ):
+        done = world.inband.run(*command)
+        yield Said(" ".join(command), done.stdout + done.stderr)
+
+
+def needles(records: tuple[rec.Record, ...]) -> tuple[dict[str, str], dict[str, Decimal]]:
+    """What must not be found, from the journal: draws, keys, the target, its quantity, the plan of slices."""
+    texts, values = dict(CANARIES), {}
+    for record in records:
+        match record:
+            case rec.FundCreated(key=key):
+                texts["fund's key"] = key
+            case rec.DrawQueued(sequence=sequence, u=u, salt=salt):
+                texts[f"salt {sequence}"] = salt
+                values[f"u {sequence}"] = Decimal(u)
+            case rec.OrderIntended(cid=cid, quantity=quantity) if "target" in values:
+                values[f"slice {cid}"] = abs(quantity)
+            case rec.RebalanceStarted(kind=rec.Kind.OPERATOR, target=target):
+                values["target"] = target
+            case _:
+                pass
+    return texts, values
+
+
+def target_quantity(records: tuple[rec.Record, ...]) -> Decimal:
+    """The position that the target means at the mark of the decision."""
+    from bot.core.book import Book
+
+    book = Book()
+    for record in records:
+        if isinstance(record, rec.RebalanceStarted) and record.kind is rec.Kind.OPERATOR:
+            fee = Decimal("0.0005")
+            return target_position(book.ledger, record.mark, record.target, 1, fee).quantize(Decimal("0.001"))
+        book.apply(record)
+    raise AssertionError("no rebalance of an operator")
+
+
+def test_nothing_gets_out_before_its_time(tmp_path: Path) -> None:
+    """Zero hits in everything that was said while the rebalance was not revealed."""
+    with Receiver() as receiver:
+        world = World(tmp_path, receiver)
+        with world.exchange, world.inband.start() as process:
+            process.until(lambda: process.lines("rebalance_finished"), what="it opened")
+            body = json.dumps({"leverage": str(TARGET), "reason": "test", "author": "ann"}).encode()
+            answer = ask(f"{world.url}/api/v1/funds/BTCUP/rebalance", "POST", CANARIES["token"], body)
+            assert answer.startswith("200"), answer
+            process.until(lambda: len(process.lines("order_sent")) > 3, what="it trades")
+            said = [Said("answer", answer), *collect(world, process, receiver)]
+            fired = world.inject_everything()
+            said += collect(world, process, receiver)
+            said += said_by_commands(world)
+            said += collect(world, process, receiver)
+            records = world.records()
+    assert fired > 20
+    assert not any(isinstance(record, Revealed) and record.number == 2 for record in records)
+    texts, values = needles(records)
+    values["target quantity"] = target_quantity(records)
+    assert {"target", "u 1", "target quantity"} <= set(values)
+    sizes = {name: value for name, value in values.items() if name.startswith("slice ")}
+    always = {name: value for name, value in values.items() if name not in sizes}
+    found = {(each.where, name) for each in said for name in leaks(each.text, texts, always)}
+    # An operator sees the position, and so what was traded; the log, alerts and everybody else do not.
+    others = [each for each in said if each.where in {"log", "alerts"} or each.where.endswith("(None)")]
+    found |= {
+        (f"{each.where}: {line}", name)
+        for each in others
+        for line in each.text.splitlines()
+        for name in leaks(line, {}, sizes)
+    }
+    assert found == set()
+    assert len(sizes) > 3
+    assert len(said) > 200
