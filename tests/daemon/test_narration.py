@@ -52,7 +52,8 @@ def test_every_field_is_judged(kind: type[rec.Record]) -> None:
         "fund", "underlying", "side", "capital", "sequence", "commitment", "mark", "number", "kind",
         "reason", "urgency", "cid", "expires_wall_ms", "venue_id", "closed", "code", "evidence", "trade_id",
         "trade_ms", "ending", "income_id", "income_ms", "state", "remedy", "stops_increases", "how",
-        "rests_until_ms", "would_take", "control", "author", "why", "what", "digest", "request_id", "taken_from",
+        "rests_until_ms", "would_take", "control", "author", "why", "what", "digest", "request_id",
+        "taken_from", "known_income",
         "reference", "dealing_ms", "daily", "from_ms", "until_ms", "numerator", "denominator",
         "hash", "rate", "wall_ms", "market_per_s",
     }  # fmt: skip
