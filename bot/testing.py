@@ -20,9 +20,11 @@ from bot.core.book import fold
 from bot.core.engine import start, step
 from bot.core.fund import Contract, Fund
 from bot.core.ledger import Ledger, real_leverage
-from bot.core.limits import SubmitOrder
+from bot.core.limits import PlaceStop, SubmitOrder
+from bot.core.margin import Maintenance
 from bot.core.records import Record
 from bot.core.recovery_events import IdentityDrawn, ListedOrder, OrdersSeen
+from bot.core.stop_events import StopMissing, StopRefused, StopReport, StopStatus, StopUnknown
 from bot.core.strategy import Strategy
 from bot.core.turn import State
 from bot.core.units import BPS, ZERO, Leverage, Side
@@ -36,6 +38,9 @@ Outcome = Literal[
 `rest` and `rest half` leave a post-only order on the book, untouched or half filled, until it is cancelled.
 """
 
+StopOutcome = Literal["rest", "refuse", "lose", "lose placed"]
+"""What the venue does with a protective stop; `lose` drops the request, `lose placed` only the answer."""
+
 _Record = TypeVar("_Record", bound=Record)
 
 
@@ -48,6 +53,7 @@ def a_fund(
     capital: str = "100000",
     start_leverage: str = "2",
     strategy: Strategy | None = None,
+    protective_stop: bool = False,
 ) -> Fund:
     """A fund on BTCUSDT with the defaults of paper mode, but without a confirmation delay."""
     default_emergency = "3.5" if side == "long" else "4"
@@ -62,6 +68,7 @@ def a_fund(
         start_leverage=Decimal(start_leverage),
         strategy=strategy if strategy is not None else Strategic(confirmation_s=0),
         account="UP",
+        protective_stop=protective_stop,
     )
 
 
@@ -78,6 +85,11 @@ def a_contract(*, min_notional: str = "100", lot: str = "0.001", taker_fee: str 
         price_limit=Decimal("0.05"),
         reduce_only_any_size=True,
         venue_leverage=6,
+        maintenance=(
+            Maintenance(Decimal(300_000), Decimal("0.004"), ZERO),
+            Maintenance(Decimal(800_000), Decimal("0.005"), Decimal(300)),
+            Maintenance(Decimal(3_000_000), Decimal("0.0065"), Decimal(1_500)),
+        ),
     )
 
 
@@ -103,6 +115,8 @@ class InstantVenue:
         self.sent: list[SubmitOrder] = []
         self.resting: set[str] = set()
         self.listed: list[ListedOrder] = []
+        self.stop_script: deque[StopOutcome] = deque()
+        self.stops: dict[str, tuple[PlaceStop, StopStatus]] = {}
 
     def submit(self, order: SubmitOrder, now: tuple[int, int], mark: Decimal) -> ev.Event:
         """Carry an order out, as the script says."""
@@ -163,12 +177,60 @@ class InstantVenue:
         self.resting.discard(cid)
         return self.look_up(cid, now)
 
+    def answer_stop(self, command: cmd.StopCommand, now: tuple[int, int]) -> ev.Event:
+        """Carry out what concerns a protective stop."""
+        if isinstance(command, PlaceStop):
+            return self.place_stop(command, now)
+        if isinstance(command, cmd.QueryStop):
+            return self.look_up_stop(command.cid, now)
+        return self.cancel_stop(command.cid, now)
+
+    def place_stop(self, stop: PlaceStop, now: tuple[int, int]) -> ev.Event:
+        """Take a protective stop, as the script says."""
+        outcome = self.stop_script.popleft() if self.stop_script else "rest"
+        if outcome == "refuse":
+            return StopRefused(*now, stop.cid, "-2021", "Order would immediately trigger.")
+        if outcome != "lose":
+            self.stops[stop.cid] = (stop, StopStatus.RESTING)
+        return (
+            StopUnknown(*now, stop.cid, "timeout") if "lose" in outcome else self.look_up_stop(stop.cid, now)
+        )
+
+    def look_up_stop(self, cid: str, now: tuple[int, int]) -> StopReport | StopMissing:
+        """The stop by client id; what it became is named for it."""
+        if cid not in self.stops:
+            return StopMissing(*now, cid)
+        status = self.stops[cid][1]
+        order_id = f"of {cid}" if status is StopStatus.TRIGGERED else None
+        return StopReport(*now, cid, f"at {cid}", status, order_id)
+
+    def cancel_stop(self, cid: str, now: tuple[int, int]) -> ev.Event:
+        """Take a stop back, if it rests."""
+        if cid in self.stops and self.stops[cid][1] is StopStatus.RESTING:
+            self.stops[cid] = (self.stops[cid][0], StopStatus.GONE)
+        return self.look_up_stop(cid, now)
+
+    def trigger_stops(self, mark: Decimal, now: tuple[int, int]) -> list[ev.Event]:
+        """Fill the stops whose price the mark has reached, and say so as a stream would."""
+        told: list[ev.Event] = []
+        for cid, (stop, status) in self.stops.items():
+            sign = 1 if stop.quantity > ZERO else -1
+            if status is not StopStatus.RESTING or (mark - stop.trigger_price) * sign < ZERO:
+                continue
+            self.stops[cid] = (stop, StopStatus.TRIGGERED)
+            size = min(abs(stop.quantity), abs(self.ledger.position))  # it only reduces
+            if size and stop.quantity * self.ledger.position < ZERO:
+                self.trade(sign * size, now[0], mark, f"of {cid}")
+            told.append(self.look_up_stop(cid, now))
+        return told
+
 
 class Lab:
     """One fund on an `InstantVenue`: feed it marks, and look at what it did.
 
     `deliver` says which commands are carried out; all of them, unless a test decides otherwise. `moves_cash`:
-    whether transfers are made here, or by people. `day_marks`: what the venue keeps of marks at 00:00 UTC.
+    whether transfers are made here, or by people; `tells`: whether a stream brings news of stops.
+    `day_marks`: what the venue keeps of marks at 00:00 UTC.
     """
 
     deliver: Callable[[cmd.Command], bool]
@@ -193,6 +255,7 @@ class Lab:
         self.price = Decimal(start)
         self.deliver = lambda _: True
         self.moves_cash = True
+        self.tells = True
         self.day_marks: dict[int, Decimal] = {}
         self.state = self._from_records()
         self.send(ev.Opened(*self.now, key=key, incarnation="lab", wallet=self.fund.capital))
@@ -227,7 +290,10 @@ class Lab:
         self.price = Decimal(price)
         self._pass(int(after_s * 1000))
         due = (self.time_ms // 28_800_000 + 1) * 28_800_000
+        told = self.venue.trigger_stops(self.price, self.now)
         self.send(ev.Mark(*self.now, self.price, due, Decimal(rate) if rate else None))
+        for news in told if self.tells else ():
+            self.send(news)
 
     def settle(self, *, at_most_s: float = 7_200) -> None:
         """Let time pass at the present mark until no rebalance is under way."""
@@ -265,6 +331,7 @@ class Lab:
         )
         venue.orders, venue.sent = venue.orders.copy(), venue.sent.copy()
         venue.resting, venue.listed = venue.resting.copy(), venue.listed.copy()
+        venue.stops = venue.stops.copy()
         return twin
 
     def of(self, kind: type[_Record]) -> list[_Record]:
@@ -282,12 +349,13 @@ class Lab:
         """Do what a command asks, at the venue or here; the answer is an event."""
         if isinstance(command, SubmitOrder):
             return self.venue.submit(command, self.now, self.price)
+        if isinstance(command, cmd.StopCommand):
+            return self.venue.answer_stop(command, self.now)
         asked = cmd.DrawSecrets | cmd.FetchTouch | cmd.FetchVolume | cmd.FetchDayMark | cmd.MoveCash
         if isinstance(command, asked):
             return self._answer(command)
         if isinstance(command, cmd.DrawIdentity):
-            number = command.number
-            return IdentityDrawn(*self.now, number, f"{number:064x}", f"lab {number}")
+            return IdentityDrawn(*self.now, command.number, f"{command.number:064x}", f"lab {command.number}")
         self.wall_ms += int(command.delay_s * 1000)
         return self._read(command)
 

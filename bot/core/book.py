@@ -10,7 +10,7 @@ from decimal import Decimal
 from math import sqrt
 from typing import Any, get_args
 
-from bot.core import flow_fold, order_fold, recovery_fold
+from bot.core import flow_fold, order_fold, recovery_fold, stop_fold
 from bot.core import records as rec
 from bot.core.basket import Basket
 from bot.core.disclosure import AFTERWARDS, DISCLOSURE, FUNDING, TRANSFER
@@ -23,6 +23,7 @@ from bot.core.order_fold import now
 from bot.core.oversight import OVERSIGHT
 from bot.core.public import Public
 from bot.core.recovery_records import Reincarnated
+from bot.core.stop_fold import Stops
 from bot.core.traffic import Day, Traffic
 from bot.core.units import ZERO, Contracts, Price, Usd
 
@@ -65,6 +66,7 @@ class Book:
     confirmations: int = 0
     rebalance: OpenRebalance | None = None
     suspended: OpenRebalance | None = None
+    protection: Stops = field(default=Stops())
     rebalances: int = 0
     last_rebalance_ms: int = 0
     last_rebalance_mark: Price | None = None
@@ -340,6 +342,7 @@ _APPLY: dict[type, Callable[[Book, Any], None]] = {
     **OVERSIGHT,
     **flow_fold.APPLY,
     **recovery_fold.APPLY,
+    **stop_fold.APPLY,
 }
 
 _CHANGES: dict[type, tuple[Callable[[Book, Any], None], ...]] = {

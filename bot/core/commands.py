@@ -1,8 +1,8 @@
-"""What the outside is asked to do. All may be repeated but one, `limits.SubmitOrder`, which never is."""
+"""What the outside is asked to do. All may be repeated but orders (`limits`), which never are."""
 
 from typing import NamedTuple, TypeAlias
 
-from bot.core.limits import SubmitOrder
+from bot.core.limits import PlaceStop, SubmitOrder
 from bot.core.units import Usd
 
 
@@ -18,6 +18,20 @@ class CancelOrder(NamedTuple):
 
     Repeating it does no harm: it names one order, and that can end only once.
     """
+
+    cid: str
+    delay_s: float = 0.0
+
+
+class QueryStop(NamedTuple):
+    """Look a protective stop up by client id; answer with StopReport, StopMissing or ReadFailed."""
+
+    cid: str
+    delay_s: float = 0.0
+
+
+class CancelStop(NamedTuple):
+    """Take a protective stop back; answer with what became of it, as for QueryStop."""
 
     cid: str
     delay_s: float = 0.0
@@ -92,10 +106,13 @@ class DrawSecrets(NamedTuple):
     sequence: int
 
 
+StopCommand: TypeAlias = PlaceStop | QueryStop | CancelStop
+
 Command: TypeAlias = (
     SubmitOrder
     | QueryOrder
     | CancelOrder
+    | StopCommand
     | FetchTrades
     | FetchIncome
     | FetchAccount

@@ -16,6 +16,7 @@ from bot.core import (
     dealing,
     fees,
     flow_requests,
+    protection,
     publication,
     reconcile,
     recovery,
@@ -40,6 +41,7 @@ from bot.core.records import (
     Record,
 )
 from bot.core.recovery_events import IdentityDrawn, OrdersSeen, StorageSeen
+from bot.core.stop_events import StopMissing, StopRefused, StopReport, StopUnknown
 from bot.core.trust import MAX_SKEW_MS
 from bot.core.turn import State, Turn
 
@@ -118,6 +120,7 @@ def _trade(turn: Turn, mark: ev.Mark) -> None:
             begin(turn, mark, first)
         elif turn.book.flows and turn.region is not None:
             turn.region = dealing.bounded(turn, turn.region)
+    protection.attend(turn, mark)
 
 
 def _opened(turn: Turn, event: ev.Opened) -> None:
@@ -145,6 +148,7 @@ def _resumed(turn: Turn, event: ev.Resumed) -> None:
         turn.breach(CRASH_LOOP, f"taken up {turn.book.starts} times in a row, and never for long")
     if event.adopt:
         _rearm(turn, "adopted by the operator")
+    protection.resolve(turn)
     if not settlement.resolve_outstanding(turn):
         turn.reconcile()
     recovery.taken_up(turn, event)
@@ -268,6 +272,10 @@ _TAKE: dict[type, Callable[[Turn, Any], None]] = {
     ev.OrderUnknown: settlement.lost,
     ev.OrderMissing: settlement.missing,
     ev.TradesSeen: settlement.traded,
+    StopReport: protection.reported,
+    StopRefused: protection.refused,
+    StopUnknown: protection.lost,
+    StopMissing: protection.missing,
     ev.IncomeSeen: _income_seen,
     ev.FlowAsked: flow_requests.asked,
     ev.RescaleAsked: flow_requests.rescale_asked,

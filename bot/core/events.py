@@ -11,6 +11,7 @@ from bot.core.flow_records import FlowKind
 from bot.core.fund import Fund
 from bot.core.records import Control
 from bot.core.recovery_events import IdentityDrawn, OrdersSeen, StorageSeen
+from bot.core.stop_events import StopEvent
 from bot.core.units import Contracts, Leverage, Price, Usd
 
 
@@ -352,6 +353,7 @@ Event: TypeAlias = (
     | OrderUnknown
     | OrderMissing
     | TradesSeen
+    | StopEvent
     | IncomeSeen
     | AccountSeen
     | TouchSeen

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from bot.core.caps import USUAL_CAPS, Caps
+from bot.core.margin import Maintenance
 from bot.core.strategy import Strategy, uses_band
 from bot.core.terms import FlowTerms
 from bot.core.units import ONE, Contracts, Leverage, Price, Side, Usd, away_from_zero
@@ -15,8 +16,8 @@ class Fund:
 
     `band` is the closed interval of real leverage within which nothing is traded; `target_range` is where
     the secret target of a `band` rebalance lies; at `emergency` leverage and beyond the fund delevers at
-    once. `caps` bound what it may do. `smallest_share` is the smallest trade that it would have to make, as a
-    share of its value.
+    once. `caps` bound what it may do; `protective_stop`: one rests at the venue while it holds a position.
+    `smallest_share` is the smallest trade that it would have to make, as a share of its value.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Fund:
     management_fee_daily: Decimal = Decimal(0)
     terms: FlowTerms = field(default=FlowTerms())
     caps: Caps = USUAL_CAPS
+    protective_stop: bool = False
     float_band: tuple[float, float] = field(init=False, repr=False, compare=False)
     float_target_range: tuple[float, float] = field(init=False, repr=False, compare=False)
     float_emergency: float = field(init=False, repr=False, compare=False)
@@ -62,7 +64,9 @@ class Contract:
     """The perpetual future that a fund trades, in base units whatever the venue's contract size.
 
     `price_limit` is the fraction from the mark beyond which the venue refuses an order's price.
-    `reduce_only_any_size` says that the venue exempts reduce-only orders from `min_notional`. Derived: an
+    `reduce_only_any_size` says that the venue exempts reduce-only orders from `min_notional`. No order at the
+    market is larger than `max_market_quantity`; `maintenance` are the brackets by which the venue liquidates,
+    lowest first, where they are known. Derived: an
     order's price lies between `lowest_price` and `highest_price` times the mark; the notional of an increase
     is `safe_notional` or more.
     """
@@ -77,6 +81,8 @@ class Contract:
     price_limit: Decimal
     reduce_only_any_size: bool
     venue_leverage: int
+    max_market_quantity: Contracts = Decimal("Infinity")
+    maintenance: tuple[Maintenance, ...] = ()
     lowest_price: Decimal = field(init=False, repr=False, compare=False)
     highest_price: Decimal = field(init=False, repr=False, compare=False)
     safe_notional: Usd = field(init=False, repr=False, compare=False)

@@ -176,6 +176,10 @@ class _Fills(NamedTuple):
         return ((self.paid - self.bought * mark) / (self.traded * mark) * BPS).quantize(_SHORTFALL_GRID)
 
 
+_OUTSIDE = {
+    rec.Kind.EXTERNAL: "trades that were not ours",
+    rec.Kind.STOP: "the protective stop triggered",
+}
 _QUOTIENT = Context(prec=16)
 _SHORTFALL_GRID = Decimal("0.0001")
 
@@ -341,8 +345,8 @@ class RebalanceHistory:
             RebalanceEntry(
                 fund=self._fund,
                 number=record.number,
-                kind=rec.Kind.EXTERNAL,
-                reason="trades that were not ours",
+                kind=record.kind,
+                reason=_OUTSIDE[record.kind],
                 urgency=None,
                 sequence=None,
                 commitment=None,

@@ -49,6 +49,22 @@ class SubmitOrder:
             raise TypeError("only bot.core.limits.approve may build an order that can be sent")
 
 
+@dataclass(frozen=True, slots=True)
+class PlaceStop:
+    """An approved protective stop: reduce-only, at the market once the mark reaches `trigger_price`."""
+
+    cid: str
+    symbol: str
+    quantity: Contracts
+    trigger_price: Price
+    seal: InitVar[object]
+
+    def __post_init__(self, seal: object) -> None:
+        """As for `SubmitOrder`; only `approve_stop` makes one."""
+        if seal is not _SEAL:
+            raise TypeError("only bot.core.limits.approve_stop may build a stop that can be sent")
+
+
 class Refusal(NamedTuple):
     """Why an order may not be sent now.
 
@@ -134,6 +150,18 @@ def approve(
     return SubmitOrder(
         proposal.cid, contract.symbol, quantity, proposal.limit_price, reducing, proposal.rests, _SEAL
     )
+
+
+def approve_stop(
+    cid: str, quantity: Contracts, trigger_price: Price, contract: Contract, ledger: Ledger
+) -> PlaceStop | Refusal:
+    """Judge a protective stop: it reduces the position, and never through zero."""
+    problem = _size_problem(quantity, contract)
+    if problem is None and quantity * ledger.position >= ZERO:
+        problem = Refusal("a protective stop only reduces")
+    if problem is None and abs(quantity) > abs(ledger.position):
+        problem = Refusal("a protective stop never reverses a position")
+    return problem or PlaceStop(cid, contract.symbol, quantity, trigger_price, _SEAL)
 
 
 def _size_problem(quantity: Contracts, contract: Contract) -> Refusal | None:

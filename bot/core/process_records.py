@@ -1,6 +1,6 @@
-"""Durable facts about the processes that a fund lives in."""
+"""Durable facts about the processes that a fund lives in, and the settings that they run it by."""
 
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 
 class TakenUp(NamedTuple):
@@ -23,3 +23,6 @@ class Configured(NamedTuple):
     digest: str
     author: str
     why: str
+
+
+ProcessRecord: TypeAlias = TakenUp | PutDown | Configured

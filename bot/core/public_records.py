@@ -1,7 +1,7 @@
 """Durable facts of publication; see `bot.core.records`."""
 
 from decimal import Decimal
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from bot.core.units import Price
 
@@ -34,3 +34,6 @@ class FundingImputed(NamedTuple):
     time_ms: int
     mark: Price
     rate: Decimal
+
+
+PublicRecord: TypeAlias = PublicationScheduled | Revealed | FundingImputed

@@ -9,9 +9,10 @@ from enum import StrEnum
 from typing import NamedTuple, TypeAlias
 
 from bot.core.flow_records import FlowRecord
-from bot.core.process_records import Configured
-from bot.core.public_records import FundingImputed, PublicationScheduled, Revealed
+from bot.core.process_records import ProcessRecord
+from bot.core.public_records import PublicationScheduled, PublicRecord
 from bot.core.recovery_records import RecoveryRecord, Reincarnated
+from bot.core.stop_records import StopIntended, StopRecord
 from bot.core.units import Contracts, Leverage, Price, Side, Urgency, Usd
 
 
@@ -25,6 +26,7 @@ class Kind(StrEnum):
     FLOW = "flow"
     FLATTEN = "flatten"
     EXTERNAL = "external"
+    STOP = "stop"
 
 
 class Ending(StrEnum):
@@ -250,13 +252,14 @@ class RebalanceSkipped(NamedTuple):
 
 
 class ExternalChange(NamedTuple):
-    """Trades that were not ours (a liquidation, a manual order) changed the position; now booked."""
+    """Trades that no slice made are booked: others' (external: a liquidation, a person), or our stop's."""
 
     time_ms: int
     number: int
     mark: Price | None
     position_before: Contracts
     position: Contracts
+    kind: Kind = Kind.EXTERNAL
 
 
 class IncomeBooked(NamedTuple):
@@ -367,18 +370,17 @@ Record: TypeAlias = (
     | RebalanceFinished
     | RebalanceSkipped
     | ExternalChange
-    | PublicationScheduled
-    | Revealed
-    | FundingImputed
+    | StopRecord
+    | PublicRecord
     | IncomeBooked
     | Reconciled
     | StateChanged
     | IncidentOpened
     | IncidentClosed
+    | ProcessRecord
     | ControlChanged
     | OperatorAsked
     | IncidentAcknowledged
-    | Configured
     | Sampled
     | FlowRecord
     | RecoveryRecord
@@ -393,5 +395,6 @@ SEALED: dict[type[Record], frozenset[str]] = {
     OperatorAsked: frozenset({"content", "leverage"}),
     Reincarnated: frozenset({"key"}),
     PublicationScheduled: frozenset({"due_ms"}),
+    StopIntended: frozenset({"quantity", "trigger_price", "position"}),
 }
 """The fields that the journal encrypts: what must stay secret until it is revealed."""

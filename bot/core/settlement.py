@@ -4,11 +4,12 @@ An outcome that nobody knows is looked up by client id; it is never sent again. 
 when the venue can no longer accept it, has twice said that it knows nothing of it, and the position agrees.
 """
 
-from bot.core import cash, draws, fees, plan, publication, resting, upkeep
+from bot.core import cash, draws, fees, plan, protection, publication, resting, upkeep
 from bot.core import events as ev
 from bot.core.breaches import REJECTED
 from bot.core.commands import (
     CancelOrder,
+    CancelStop,
     FetchAccount,
     FetchDayMark,
     FetchIncome,
@@ -18,6 +19,7 @@ from bot.core.commands import (
     FetchVolume,
     MoveCash,
     QueryOrder,
+    QueryStop,
 )
 from bot.core.episode import OpenRebalance
 from bot.core.ledger import real_leverage
@@ -193,6 +195,7 @@ def traded(turn: Turn, event: ev.TradesSeen) -> None:
             _book(turn, trade, order.cid)
         else:
             foreign.append(trade)
+    foreign = protection.take_trades(turn, foreign, complete=event.complete)
     if order is not None and turn.live.proving == order.cid:
         _explain(turn, order, foreign)
         return
@@ -228,16 +231,10 @@ def _out_of_band(turn: Turn) -> bool | None:
 
 def read_failed(turn: Turn, event: ev.ReadFailed) -> None:
     """A read gave nothing: it is evidence of nothing, and is repeated."""
-    order = _outstanding(turn)
-    if event.what == QueryOrder.__name__ and order is not None and not order.settled:
-        turn.commands.append(QueryOrder(order.cid, delay_s=1.0))
-    elif event.what == CancelOrder.__name__ and order is not None and not order.settled:
-        turn.commands.append(CancelOrder(order.cid, delay_s=1.0))
-    elif event.what == FetchTrades.__name__ and order is not None and order.state is OrderState.CLOSED:
-        turn.live = turn.live._replace(trade_tries=turn.live.trade_tries + 1)
-        _fetch_trades(turn, order)
-    elif event.what == FetchTrades.__name__ and order is not None and turn.live.proving == order.cid:
-        _look_up_again(turn, order)
+    if event.what in (QueryOrder.__name__, CancelOrder.__name__, FetchTrades.__name__):
+        _order_unread(turn, event.what)
+    elif event.what in (QueryStop.__name__, CancelStop.__name__):
+        protection.read_failed(turn)
     elif event.what == FetchIncome.__name__:
         upkeep.await_funding(turn)
     elif event.what == FetchOrders.__name__:
@@ -252,6 +249,21 @@ def read_failed(turn: Turn, event: ev.ReadFailed) -> None:
         fees.day_mark_unread(turn)
     elif event.what == FetchVolume.__name__:
         turn.live = turn.live._replace(volume=ev.VolumeSeen(turn.now_ms, turn.wall_ms, None))
+
+
+def _order_unread(turn: Turn, what: str) -> None:
+    order = _outstanding(turn)
+    if order is None:
+        return
+    if what == FetchTrades.__name__ and order.state is OrderState.CLOSED:
+        turn.live = turn.live._replace(trade_tries=turn.live.trade_tries + 1)
+        _fetch_trades(turn, order)
+    elif what == FetchTrades.__name__ and turn.live.proving == order.cid:
+        _look_up_again(turn, order)
+    elif what == QueryOrder.__name__ and not order.settled:
+        turn.commands.append(QueryOrder(order.cid, delay_s=1.0))
+    elif what == CancelOrder.__name__ and not order.settled:
+        turn.commands.append(CancelOrder(order.cid, delay_s=1.0))
 
 
 def _touch_unread(turn: Turn) -> None:

@@ -36,7 +36,9 @@ class Live(NamedTuple):
     `by_hand`: people make them; `day_mark`: the mark of a 00:00 UTC, `day_asked` the one that was asked for;
     `settings` what the fund runs by once its rebalance is over. `skew_ms`: our clock is so far ahead of the
     venue's. `volume_asked_ms`: when the market's volume was last asked for. `withheld`: margin that the venue
-    holds back beyond what the ledger explains.
+    holds back beyond what the ledger explains. `stop_missing` counts authoritative not-founds of the
+    protective stop, which is not placed before `stop_after_ms`; `stop_suspected`: trades came that may be its
+    own, `stop_cleared`: they are not.
     """
 
     feed_trusted: bool = True
@@ -65,6 +67,10 @@ class Live(NamedTuple):
     scanned: bool = True
     adopting: bool = False
     withheld: Usd = ZERO
+    stop_missing: int = 0
+    stop_after_ms: int = 0
+    stop_suspected: bool = False
+    stop_cleared: bool = False
 
 
 class State(NamedTuple):

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from bot.core import flow_records as flows
 from bot.core import records as rec
+from bot.core import stop_records as stops
 from bot.core.book import Book
 from bot.core.process_records import Configured, PutDown, TakenUp
 from bot.core.public_records import Revealed
@@ -40,7 +41,13 @@ _LINES: dict[type, tuple[str, str, tuple[str, ...]]] = {
     rec.RebalanceResumed: ("info", "rebalance_resumed", ()),
     rec.RebalanceFinished: ("info", "rebalance_finished", ("ending", "mark")),
     rec.RebalanceSkipped: ("info", "rebalance_skipped", ("reason",)),
-    rec.ExternalChange: ("error", "external_change", ("number",)),
+    rec.ExternalChange: ("error", "external_change", ("number", "kind")),
+    stops.StopIntended: ("info", "stop_sent", ("cid",)),
+    stops.StopPlaced: ("info", "stop_placed", ("cid",)),
+    stops.StopRejected: ("warning", "stop_rejected", ("cid", "code", "reason")),
+    stops.StopLost: ("warning", "stop_outcome_unknown", ("cid", "reason")),
+    stops.StopCancelAsked: ("info", "stop_cancel_asked", ("cid",)),
+    stops.StopEnded: ("info", "stop_ended", ("cid", "ending")),
     Revealed: ("info", "rebalance_revealed", ("number", "hash")),
     rec.IncomeBooked: ("info", "income_booked", ("kind",)),
     rec.Reconciled: ("info", "reconciled", ()),

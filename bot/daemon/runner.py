@@ -14,9 +14,10 @@ import structlog
 from bot.core import events as ev
 from bot.core.commands import Command, DrawIdentity, DrawSecrets
 from bot.core.engine import step
-from bot.core.limits import SubmitOrder
+from bot.core.limits import PlaceStop, SubmitOrder
 from bot.core.records import Record
 from bot.core.recovery_events import IdentityDrawn
+from bot.core.stop_events import StopUnknown
 from bot.core.turn import State
 from bot.core.units import Usd
 from bot.daemon.draws import DrawSource
@@ -165,7 +166,7 @@ class Runner:
         self._on_change(self, ())
 
     async def _carry_out(self, command: Command, carry: Carry) -> None:
-        if isinstance(command, SubmitOrder) and not self._journal.owned():
+        if isinstance(command, SubmitOrder | PlaceStop) and not self._journal.owned():
             self._fail(JournalLost("the account may be another process's by now: the order was not sent"))
             return
         try:
@@ -175,6 +176,8 @@ class Runner:
             reason = type(error).__name__
             if isinstance(command, SubmitOrder):
                 answer = ev.OrderUnknown(*self.now(), command.cid, reason)
+            elif isinstance(command, PlaceStop):
+                answer = StopUnknown(*self.now(), command.cid, reason)
             else:
                 answer = ev.ReadFailed(*self.now(), type(command).__name__, reason)
         self.handle(answer)

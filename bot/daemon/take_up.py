@@ -1,6 +1,7 @@
 """Taking the funds up: account prepared, contract known, state recovered, streams started."""
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import structlog
@@ -9,6 +10,7 @@ from bot.core.commands import FetchAccount, FetchTouch
 from bot.core.engine import start
 from bot.core.events import AccountSeen, Reconfigured, TouchSeen
 from bot.core.fund import Contract, Fund
+from bot.core.margin import Maintenance
 from bot.core.units import ZERO
 from bot.daemon.capital import refuse_small_capital
 from bot.daemon.clock_watch import ClockWatch
@@ -61,8 +63,10 @@ class _Desk(NamedTuple):
 async def _prepare(fund: Fund, account: Account, world: World) -> _Desk:
     venue = world.venue
     client = venue.client(Credentials(account.api_key, account.secret, account.password or ""))
-    leverage = await _when_reached(venue.gateway(client, venue.markets.contract(fund.underlying, 1)), fund)
-    contract = venue.markets.contract(fund.underlying, leverage)
+    leverage, brackets = await _when_reached(
+        venue.gateway(client, venue.markets.contract(fund.underlying, 1)), fund
+    )
+    contract = replace(venue.markets.contract(fund.underlying, leverage), maintenance=brackets)
     gateway = venue.gateway(client, contract)
     book, _ = world.loaded[fund.name]
     found = await _account_of_new_fund(fund, contract, gateway) if book.created is None else None
@@ -95,11 +99,11 @@ def _start(
     return runner
 
 
-async def _when_reached(gateway: AccountGateway, fund: Fund) -> int:
+async def _when_reached(gateway: AccountGateway, fund: Fund) -> tuple[int, tuple[Maintenance, ...]]:
     """Set the account up, however long the venue takes to answer."""
     while True:
         try:
-            return await gateway.prepare(fund)
+            return await gateway.prepare(fund), await gateway.maintenance()
         except Unreachable as error:
             structlog.get_logger().warning(
                 "venue_unreachable", fund=fund.name, host=error.host, reason=error.reason, retry_in_s=_RETRY_S

@@ -35,8 +35,11 @@ class _Faults:
         return SettingsError(variable(path), problem, remedy, origin)
 
 
-def build_fund(name: str, described: FundSettings, given: Layer) -> Fund:
-    """Judge one fund's settings together, and work out the defaults that depend on others."""
+def build_fund(name: str, described: FundSettings, given: Layer, *, stop_by_default: bool = False) -> Fund:
+    """Judge one fund's settings together, and work out the defaults that depend on others.
+
+    `stop_by_default`: what the mode says of protective stops where the fund's settings say nothing.
+    """
     faults = _Faults(name, given)
     side = Side(described.side)
     strategy = _strategy(described, faults)
@@ -81,6 +84,7 @@ def build_fund(name: str, described: FundSettings, given: Layer) -> Fund:
         management_fee_daily=described.management_fee_daily,
         terms=_terms(described),
         caps=_caps(described.limits),
+        protective_stop=stop_by_default if described.protective_stop is None else described.protective_stop,
     )
 
 

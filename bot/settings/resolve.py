@@ -29,11 +29,12 @@ def resolve(schema: Schema, given: Layer, directory: FilePath) -> tuple[dict[str
     funds = []
     for name, described in schema.funds.items():
         if described.enabled:
-            fund = build_fund(name, described, given)
+            fund = build_fund(name, described, given, stop_by_default=schema.mode != "paper")
             funds.append(fund)
             derived[("funds", name.lower(), "emergency")] = fund.emergency
             derived[("funds", name.lower(), "start_leverage")] = fund.start_leverage
             derived[("funds", name.lower(), "target")] = fund.target_range
+            derived[("funds", name.lower(), "protective_stop")] = fund.protective_stop
     _check_accounts(schema, funds, given)
     confirmed = _check_live(schema, funds, given)
     _check_keys(schema, funds)

@@ -135,6 +135,13 @@ class FundSettings(Group):
         shown="2, or the middle of a target range without 2; its own target if it ignores the band",
         gt=0,
     )
+    protective_stop: bool | None = setting(
+        None,
+        "whether a reduce-only stop rests at the exchange, between emergency and liquidation price",
+        "true",
+        "true with real money",
+        shown="true outside paper mode",
+    )
     management_fee_daily: Number = setting(
         Decimal(0), "fee per day as a fraction of fund value", "0.0001", "0.001 or less", ge=0, lt=1
     )

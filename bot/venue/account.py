@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from bot.core.commands import (
     CancelOrder,
+    CancelStop,
     DrawIdentity,
     DrawSecrets,
     FetchAccount,
@@ -17,6 +18,7 @@ from bot.core.commands import (
     FetchVolume,
     MoveCash,
     QueryOrder,
+    QueryStop,
 )
 from bot.core.events import (
     AccountSeen,
@@ -32,9 +34,11 @@ from bot.core.events import (
     TradesSeen,
     VolumeSeen,
 )
-from bot.core.limits import SubmitOrder
+from bot.core.limits import PlaceStop, SubmitOrder
+from bot.core.margin import Maintenance
 from bot.core.recovery_events import OrdersSeen
-from bot.venue.errors import RequestFailed
+from bot.venue import stops
+from bot.venue.errors import RequestFailed, Unreachable
 from bot.venue.preparation import prepare
 from bot.venue.requests import Requests
 
@@ -81,6 +85,9 @@ class AccountGateway:
         The result carries the command out and says what came of it. Raises `RequestFailed` where ccxt cannot
         sign at all.
         """
+        if isinstance(command, PlaceStop):
+            send = self._profile.place_stop(self._requests, command)
+            return partial(stops.place, self._profile, send, command.cid, self._now)
         if isinstance(command, SubmitOrder):
             return partial(self._submit, command, self._profile.submit(self._requests, command))
         return partial(self._look, command)
@@ -108,13 +115,15 @@ class AccountGateway:
                 return OrderRefused(*self._now(), order.cid, error.code, error.reason, would_take)
             return OrderUnknown(*self._now(), order.cid, str(error))
 
-    async def _read(self, command: "Command") -> "Event":  # noqa: PLR0911 - one answer for each command
+    async def _read(self, command: "Command") -> "Event":  # noqa: C901, PLR0911 - one answer for each command
         profile, requests, symbol = self._profile, self._requests, self._symbol
         match command:
             case QueryOrder(cid=cid):
                 return await self._query(cid)
             case CancelOrder(cid=cid):
                 return await self._cancel(cid)
+            case QueryStop() | CancelStop():
+                return await stops.look(profile, requests, command, self._now)
             case FetchTrades(venue_order_id=order_id, since_ms=since_ms):
                 trades = await profile.trades(requests, symbol, order_id, since_ms, self._clock.market_ms())
                 return TradesSeen(*self._now(), trades)
@@ -135,7 +144,7 @@ class AccountGateway:
             case FetchVolume():
                 volume = await profile.volume(requests, symbol)
                 return VolumeSeen(*self._now(), volume.quantity, volume.span_ms)
-            case DrawSecrets() | DrawIdentity() | SubmitOrder():
+            case DrawSecrets() | DrawIdentity() | SubmitOrder() | PlaceStop():
                 raise TypeError(f"{type(command).__name__} is not a read of the venue")
 
     async def _cancel(self, cid: str) -> "Event":
@@ -171,6 +180,21 @@ class AccountGateway:
     async def skew_ms(self) -> int:
         """By how much our clock is ahead of the venue's; timestamps are corrected. Raises `RequestFailed`."""
         return await self._requests.synchronise()
+
+    async def maintenance(self) -> "tuple[Maintenance, ...]":
+        """The brackets by which the venue liquidates, lowest first; none where it does not say.
+
+        Raises `Unreachable`.
+        """
+        try:
+            steps = await self._profile.brackets(self._requests, self._symbol)
+        except RequestFailed as error:
+            raise Unreachable(self._hosts, str(error)) from None
+        return tuple(
+            Maintenance(step.notional_cap, step.maintenance_rate, step.deduction)
+            for step in sorted(steps, key=lambda step: step.notional_cap)
+            if step.maintenance_rate is not None
+        )
 
     def _report(self, state: "OrderState") -> OrderReport:
         return OrderReport(*self._now(), state.cid, state.venue_id, state.filled, state.closed)

@@ -3,7 +3,7 @@
 Codes and fields: Binance's USDⓈ-M futures documentation, "Error Code" and the pages of each endpoint.
 """
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from functools import partial
@@ -16,8 +16,10 @@ from bot.core.recovery_events import ListedOrder
 from bot.core.trust import contradicts
 from bot.core.units import Price
 from bot.venue import binanceusdm_cash as cash
+from bot.venue import binanceusdm_stops as stops
 from bot.venue.answers import integer, number, rows_of, text
 from bot.venue.binanceusdm_setup import brackets, set_leverage, set_modes
+from bot.venue.binanceusdm_trades import fee_in_usdt, signed, user_trades
 from bot.venue.ccxt_client import make_client
 from bot.venue.errors import AnswerMalformed
 from bot.venue.profile import (
@@ -30,11 +32,12 @@ from bot.venue.profile import (
     MarkFrame,
     OrderNews,
     OrderState,
+    StopState,
     Volume,
 )
 
 if TYPE_CHECKING:
-    from bot.core.limits import SubmitOrder
+    from bot.core.limits import PlaceStop, SubmitOrder
     from bot.venue.requests import Requests, Sending
 
 _OPEN = frozenset({"NEW", "PARTIALLY_FILLED"})
@@ -42,8 +45,6 @@ _CLOSED = frozenset({"FILLED", "CANCELED", "EXPIRED", "EXPIRED_IN_MATCH", "REJEC
 _EXPLAINED_BY_TRADES = frozenset({"REALIZED_PNL", "COMMISSION"})
 _PAGE = 1000
 _VOLUME_MINUTES = 15
-_TRADES_WINDOW_MS = 7 * 86_400_000
-"""userTrades covers at most seven days from its start time."""
 
 # Not in the list, on purpose: -4116 (duplicate id: our order may be the one that is there), -1000, -1001,
 # -1006, -1007 and every HTTP error without a code.
@@ -105,6 +106,7 @@ class BinanceUsdm:
             price_limit=min(up, down),
             reduce_only_any_size=True,
             venue_leverage=venue_leverage,
+            max_market_quantity=number(filters["MARKET_LOT_SIZE"], "maxQty"),
         )
 
     def mark_updates(self, frame: Any) -> Sequence[Mapping[str, Any]]:
@@ -148,9 +150,9 @@ class BinanceUsdm:
             trade_id=text(order, "t"),
             venue_order_id=state.venue_id,
             time_ms=integer(order, "T"),
-            quantity=_signed(order, "S", "l"),
+            quantity=signed(order, "S", "l"),
             price=number(order, "L"),
-            fee=_fee(order, "n", "N"),
+            fee=fee_in_usdt(order, "n", "N"),
         )
         return OrderNews(state, trade)
 
@@ -182,6 +184,22 @@ class BinanceUsdm:
             params["reduceOnly"] = "true"
         return partial(_sent_order, requests.order("fapiPrivate", "order", params), order.cid)
 
+    def place_stop(self, requests: "Requests", stop: "PlaceStop") -> Callable[[], Awaitable[StopState]]:
+        """POST /fapi/v1/algoOrder."""
+        return partial(stops.sent, stops.sending(requests, stop), stop.cid)
+
+    async def query_stop(self, requests: "Requests", cid: str) -> StopState:
+        """GET /fapi/v1/algoOrder."""
+        return await stops.query(requests, cid)
+
+    async def cancel_stop(self, requests: "Requests", cid: str) -> StopState:
+        """DELETE /fapi/v1/algoOrder, and GET."""
+        return await stops.cancel(requests, cid)
+
+    def stop_news(self, frame: Any, symbol: str) -> StopState | None:
+        """An ALGO_UPDATE frame of this symbol."""
+        return stops.news(frame, symbol)
+
     async def cancel(self, requests: "Requests", symbol: str, cid: str) -> OrderState:
         """DELETE /fapi/v1/order."""
         params = {"symbol": symbol, "origClientOrderId": cid}
@@ -195,25 +213,8 @@ class BinanceUsdm:
     async def trades(
         self, requests: "Requests", symbol: str, venue_order_id: str | None, since_ms: int, now_ms: int
     ) -> tuple[Trade, ...]:
-        """GET /fapi/v1/userTrades, in windows by time, then by trade id once a page is full."""
-        found: dict[str, Trade] = {}
-        base: dict[str, Any] = {"symbol": symbol, "limit": _PAGE}
-        starts: list[dict[str, Any]]
-        if venue_order_id is not None:
-            base["orderId"] = venue_order_id
-            starts = [{}]
-        else:
-            starts = list(_trade_windows(since_ms, now_ms))
-        for start in starts:
-            page = await self._trades_page(requests, {**base, **start}, found)
-            if page < _PAGE:
-                continue
-            # Trade ids rise with time, so paging by id from here on reaches the present.
-            while page == _PAGE:
-                following = max(int(trade_id) for trade_id in found) + 1
-                page = await self._trades_page(requests, {**base, "fromId": following}, found)
-            break
-        return tuple(sorted(found.values(), key=lambda trade: int(trade.trade_id)))
+        """GET /fapi/v1/userTrades."""
+        return await user_trades(requests, symbol, venue_order_id, since_ms, now_ms)
 
     async def orders(self, requests: "Requests", symbol: str) -> tuple[ListedOrder, ...]:
         """GET /fapi/v1/allOrders: the latest ones of the last seven days."""
@@ -222,22 +223,6 @@ class BinanceUsdm:
             ListedOrder(text(row, "clientOrderId"), integer(row, "time"), text(row, "status") not in _CLOSED)
             for row in rows_of(answer)
         )
-
-    async def _trades_page(
-        self, requests: "Requests", params: dict[str, Any], found: dict[str, Trade]
-    ) -> int:
-        rows = rows_of(await requests.read("fapiPrivateGetUserTrades", params, weight=5))
-        for row in rows:
-            trade = Trade(
-                trade_id=text(row, "id"),
-                venue_order_id=text(row, "orderId"),
-                time_ms=integer(row, "time"),
-                quantity=_signed(row, "side", "qty"),
-                price=number(row, "price"),
-                fee=_fee(row, "commission", "commissionAsset"),
-            )
-            found[trade.trade_id] = trade
-        return len(rows)
 
     async def income(self, requests: "Requests", since_ms: int, now_ms: int) -> tuple[Income, ...]:
         """GET /fapi/v1/income, every kind but those that trades explain; a page at a time, inclusive."""
@@ -370,31 +355,3 @@ def _order_state(row: Mapping[str, Any], *, cid: str, venue_id: str, filled: str
     if quantity < 0:
         raise AnswerMalformed("a negative filled quantity")
     return OrderState(text(row, cid), text(row, venue_id), quantity, word in _CLOSED)
-
-
-def _trade_windows(since_ms: int, now_ms: int) -> Iterator[dict[str, int]]:
-    start = since_ms
-    while start + _TRADES_WINDOW_MS <= now_ms:
-        yield {"startTime": start, "endTime": start + _TRADES_WINDOW_MS - 1}
-        start += _TRADES_WINDOW_MS
-    yield {"startTime": start}
-
-
-def _fee(row: Mapping[str, Any], amount: str, asset: str) -> Decimal:
-    if amount not in row:
-        return Decimal(0)
-    fee = number(row, amount)
-    if fee != 0 and row.get(asset) != "USDT":
-        raise AnswerMalformed(f"a fee in {row.get(asset)}; switch that off, for the ledger is in USDT")
-    return fee
-
-
-def _signed(row: Mapping[str, Any], side: str, quantity: str) -> Decimal:
-    amount = number(row, quantity)
-    match row.get(side):
-        case "BUY":
-            return amount
-        case "SELL":
-            return -amount
-        case _:
-            raise AnswerMalformed("a trade that is neither bought nor sold")

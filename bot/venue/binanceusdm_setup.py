@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from bot.core.units import ZERO
 from bot.venue.answers import integer, number, rows_of, text
 from bot.venue.errors import AccountRefused, AnswerMalformed, RequestFailed
 from bot.venue.profile import Bracket
@@ -69,7 +70,12 @@ async def brackets(requests: "Requests", symbol: str) -> tuple[Bracket, ...]:
     for row in rows:
         if row.get("symbol") == symbol:
             return tuple(
-                Bracket(integer(step, "initialLeverage"), number(step, "notionalCap"))
+                Bracket(
+                    integer(step, "initialLeverage"),
+                    number(step, "notionalCap"),
+                    number(step, "maintMarginRatio") if "maintMarginRatio" in step else None,
+                    number(step, "cum") if "cum" in step else ZERO,
+                )
                 for step in rows_of(row.get("brackets"))
             )
     raise AnswerMalformed(f"no leverage brackets for {symbol}")

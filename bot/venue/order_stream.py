@@ -8,6 +8,7 @@ from bot.core.events import OrderReport, TradesSeen
 from bot.venue.ccxt_client import drop_sockets, guard_sockets
 from bot.venue.errors import AnswerMalformed, RequestFailed
 from bot.venue.requests import Requests, stream_trouble
+from bot.venue.stops import report
 
 if TYPE_CHECKING:
     from bot.core.events import Event
@@ -115,10 +116,13 @@ class OrderStream:
                 drop_sockets(self._client, "the venue ended the stream")
                 continue
             try:
+                stop = self._profile.stop_news(frame, self._symbol)
                 news = self._profile.order_news(frame, self._symbol)
             except AnswerMalformed as error:
                 self._on_gap(f"an order update that cannot be read: {error.reason}")
                 continue
+            if stop is not None:
+                self._on_event(report(stop, lambda: (self._clock.market_ms(), self._clock.wall_ms())))
             if news is None:
                 continue
             if news.trade is not None:  # it may arrive before the mark of its instant, on another socket

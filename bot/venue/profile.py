@@ -6,15 +6,16 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 
-from bot.core.units import Contracts, Price, Usd
+from bot.core.units import ZERO, Contracts, Price, Usd
 
 if TYPE_CHECKING:
     from aiohttp import ClientSession
 
     from bot.core.events import Income, Trade
     from bot.core.fund import Contract
-    from bot.core.limits import SubmitOrder
+    from bot.core.limits import PlaceStop, SubmitOrder
     from bot.core.recovery_events import ListedOrder
+    from bot.core.stop_events import StopStatus
     from bot.venue.requests import Requests
 
 CcxtClient: TypeAlias = Any
@@ -89,10 +90,24 @@ class OrderNews(NamedTuple):
 
 
 class Bracket(NamedTuple):
-    """Largest leverage that may be set while the position's notional is at most `notional_cap`."""
+    """Largest leverage that may be set while the position's notional is at most `notional_cap`.
+
+    The margin to keep is then notional x `maintenance_rate` - `deduction`; None where the venue does not say.
+    """
 
     max_leverage: int
     notional_cap: Usd
+    maintenance_rate: Decimal | None = None
+    deduction: Usd = ZERO
+
+
+class StopState(NamedTuple):
+    """Where a protective stop is; `order_id` is set once it has become an order."""
+
+    cid: str
+    venue_id: str
+    status: "StopStatus"
+    order_id: str | None
 
 
 class Profile(Protocol):
@@ -178,6 +193,22 @@ class Profile(Protocol):
 
     async def cancel(self, requests: "Requests", symbol: str, cid: str) -> OrderState:
         """Cancel an order by client id; raises also where it is over already."""
+        ...
+
+    def place_stop(self, requests: "Requests", stop: "PlaceStop") -> "Callable[[], Awaitable[StopState]]":
+        """Sign a protective stop; the result sends it, once."""
+        ...
+
+    async def query_stop(self, requests: "Requests", cid: str) -> StopState:
+        """Look up a protective stop by client id."""
+        ...
+
+    async def cancel_stop(self, requests: "Requests", cid: str) -> StopState:
+        """Take a protective stop back, and say what became of it; raises also where it is over already."""
+        ...
+
+    def stop_news(self, frame: Any, symbol: str) -> StopState | None:
+        """What a frame of the user's stream says of a stop on the symbol; None for other frames."""
         ...
 
     async def query(self, requests: "Requests", symbol: str, cid: str) -> OrderState:

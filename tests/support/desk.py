@@ -135,8 +135,10 @@ class Desk:
         self.happened.append(("changed", records))
         self.listen(runner, records)
 
-    def _answer(self, command: cmd.Command) -> ev.Event:  # noqa: C901, PLR0911 - one answer for each command
+    def _answer(self, command: cmd.Command) -> ev.Event:  # noqa: C901, PLR0911, PLR0912 - one answer for each command
         now = (self.clock.market_ms(), self.clock.wall_ms())
+        if isinstance(command, cmd.StopCommand):
+            return self.venue.answer_stop(command, now)
         match command:
             case SubmitOrder():
                 return self.venue.submit(command, now, self.price)

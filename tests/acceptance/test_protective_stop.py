@@ -1,0 +1,52 @@
+"""What a protective stop is for: the market falls through everything while no daemon is there."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from signal import SIGKILL, SIGTERM
+
+import aiohttp
+
+from bot.core.stop_records import StopEnded, StopEnding, StopPlaced
+from tests.support.audit import differences
+from tests.support.inband import PATIENCE_S, Inband
+from tests.support.replay import write_replay
+
+
+async def mark(url: str) -> float:
+    """The mark price; asking brings a market that runs freely to the present."""
+    path = f"{url}/fapi/v1/premiumIndex?symbol=BTCUSDT"
+    async with aiohttp.ClientSession() as session, session.get(path) as answer:
+        return float((await answer.json())["markPrice"])
+
+
+async def test_a_fund_whose_daemon_died_is_reduced_by_its_stop(
+    tmp_path: Path, inband: Callable[..., Inband]
+) -> None:
+    """Killed at 60,000 and started again at 34,000: the long fund lives, and its books say why."""
+    prices = write_replay(tmp_path / "fall.csv", 60_000, 60_000, 34_000, 34_000, 34_500, hours=24)
+    words = ["--replay", str(prices), "--seed", "7", "--speed", "20000", "--port", "0", "--json"]
+    store = tmp_path / "elsewhere"
+    with Inband(tmp_path).start("exchange", "--data-dir", str(store), *words) as exchange:
+        exchange.until(exchange.lines, what="it announced itself")
+        url = exchange.lines()[0]["url"]
+        run = inband(PAPER__URL=url, FUNDS__BTCUP__PROTECTIVE_STOP="true", FUNDS__BTCDOWN__ENABLED="false")
+        del run.settings["PAPER__REPLAY"]
+        with run.start() as daemon:
+            daemon.until_said("stop_placed")
+            daemon.signal(SIGKILL)
+        give_up_s = time.monotonic() + PATIENCE_S
+        while await mark(url) > 34_100:
+            assert time.monotonic() < give_up_s, "the market stands still without a daemon"
+            time.sleep(0.2)  # noqa: ASYNC251 - nothing else runs here
+        with run.start() as daemon:
+            assert daemon.wait() == 0, daemon.stderr
+        assert exchange.signal(SIGTERM) == 0
+    stops = [entry for entry in run.history() if entry["kind"] == "stop"]
+    assert len(stops) == 1
+    assert float(stops[0]["position_after"]) < float(stops[0]["position_before"]) / 2
+    endings = [r.ending for r in run.records("BTCUP") if isinstance(r, StopEnded)]
+    assert StopEnding.TRIGGERED in endings
+    assert len([r for r in run.records("BTCUP") if isinstance(r, StopPlaced)]) > len(endings) - 1
+    assert [entry["kind"] for entry in run.history() if entry["kind"] == "external"] == []
+    assert differences(run, {"BTCUP": "UP"}, store=store) == []
