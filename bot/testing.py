@@ -38,9 +38,6 @@ Outcome = Literal[
 `rest` and `rest half` leave a post-only order on the book, untouched or half filled, until it is cancelled.
 """
 
-StopOutcome = Literal["rest", "refuse", "lose", "lose placed"]
-"""What the venue does with a protective stop; `lose` drops the request, `lose placed` only the answer."""
-
 _Record = TypeVar("_Record", bound=Record)
 
 
@@ -115,7 +112,7 @@ class InstantVenue:
         self.sent: list[SubmitOrder] = []
         self.resting: set[str] = set()
         self.listed: list[ListedOrder] = []
-        self.stop_script: deque[StopOutcome] = deque()
+        self.stop_script: deque[Outcome] = deque()
         self.stops: dict[str, tuple[PlaceStop, StopStatus]] = {}
 
     def submit(self, order: SubmitOrder, now: tuple[int, int], mark: Decimal) -> ev.Event:

@@ -28,10 +28,10 @@ from bot.core.stop_records import (
     StopRejected,
 )
 from bot.core.units import ZERO
-from bot.testing import Lab, StopOutcome, a_contract, a_fund
+from bot.testing import Lab, Outcome, a_contract, a_fund
 
 
-def opened(side: Literal["long", "short"] = "long", *script: StopOutcome) -> Lab:
+def opened(side: Literal["long", "short"] = "long", *script: Outcome) -> Lab:
     """A fund that has opened at 60,000; the venue does with its first stops as `script` says."""
     lab = Lab(a_fund(side=side, protective_stop=True))
     lab.venue.stop_script.extend(script)
@@ -269,7 +269,7 @@ def test_a_refusal_is_an_incident_and_is_tried_again() -> None:
 
 def test_an_unknown_outcome_is_looked_up_and_found() -> None:
     """It is never sent again."""
-    lab = opened("long", "lose placed")
+    lab = opened("long", "lose filled")
     assert len(lab.of(StopLost)) == 1
     assert len(lab.of(StopPlaced)) == 1
     assert len([c for c in lab.commands if isinstance(c, PlaceStop)]) == 1
