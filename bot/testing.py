@@ -197,9 +197,8 @@ class InstantVenue:
         """The stop by client id; what it became is named for it."""
         if cid not in self.stops:
             return StopMissing(*now, cid)
-        status = self.stops[cid][1]
-        order_id = f"of {cid}" if status is StopStatus.TRIGGERED else None
-        return StopReport(*now, cid, f"at {cid}", status, order_id)
+        status, became = self.stops[cid][1], f"of {cid}"
+        return StopReport(*now, cid, "7", status, became if status is StopStatus.TRIGGERED else None)
 
     def cancel_stop(self, cid: str, now: tuple[int, int]) -> ev.Event:
         """Take a stop back, if it rests."""
@@ -347,6 +346,7 @@ class Lab:
         if isinstance(command, SubmitOrder):
             return self.venue.submit(command, self.now, self.price)
         if isinstance(command, cmd.StopCommand):
+            self.wall_ms += int(getattr(command, "delay_s", 0.0) * 1000)
             return self.venue.answer_stop(command, self.now)
         asked = cmd.DrawSecrets | cmd.FetchTouch | cmd.FetchVolume | cmd.FetchDayMark | cmd.MoveCash
         if isinstance(command, asked):
