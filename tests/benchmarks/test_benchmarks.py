@@ -18,6 +18,12 @@ FIGURES = {
     "study": {"W1 kernel, NAV series", "W1 live core, strategic", "W2 kernel", "cold backtest from parquet"},
     "core": {"mark inside the hold region", "decision and first slice, above the band"},
     "wire": {"mark bytes in to signed order", "mark bytes in to order bytes out, records durable in between"},
+    "journal": {
+        "durable append, SQLite",
+        "fold of a year",
+        "year read from disk and folded",
+        "open on a year with what is kept",
+    },
     "startup": {"--help", "first mark in a fund", "memory, exchange elsewhere", "memory, exchange embedded"},
     "funds": {"4 funds on 2 symbols, one mark a second each"},
     "replay": {"two funds at SPEED=max"},

@@ -12,7 +12,7 @@ from typing import Any, Self
 
 from bot.core.records import Record
 from bot.journal.errors import JournalError
-from bot.journal.sqlite import open_reader
+from bot.journal.stores import open_reader
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PATIENCE_S = 120.0
@@ -57,10 +57,14 @@ class Inband:
     def records(self, fund: str) -> tuple[Record, ...]:
         """The fund's records so far; none while there is no journal."""
         try:
-            with open_reader(self.data_dir, None) as journal:
+            with open_reader(self.data_dir, self.settings.get("DATABASE_URL"), self._key) as journal:
                 return tuple(journal.read(fund))
         except JournalError:
             return ()
+
+    @property
+    def _key(self) -> str | None:
+        return self.settings.get("JOURNAL_KEY")
 
     def _command(self, arguments: tuple[str, ...]) -> list[str]:
         return [sys.executable, "-m", "bot", *arguments]

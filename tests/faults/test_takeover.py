@@ -1,0 +1,126 @@
+"""Two hosts on one PostgreSQL journal: one sends, the other takes over within seconds, and never both."""
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from signal import SIGCONT, SIGKILL, SIGSTOP, SIGTERM
+
+import pytest
+
+from bot.core.recovery_records import TakenOver
+from tests.faults.test_storage_faults import trading, unready
+from tests.support.audit import differences
+from tests.support.hosts import FUNDS, Hosts, at_rest, intents
+from tests.support.inband import Inband, Process
+from tests.support.postgres import PostgresServer
+
+pytestmark = pytest.mark.needs("postgresql")
+
+WITHIN_S = 10.0
+
+
+def judge(site: Hosts, host: Inband) -> None:
+    """Each order reached the exchange once, each has its intent, and the ledgers are the exchange's own."""
+    sent = site.orders()
+    assert len(sent) > 6
+    assert set(sent.values()) == {1}
+    assert set(sent) <= intents(host)
+    assert differences(host, at_rest(host), store=site.folder / "elsewhere") == []
+
+
+@contextmanager
+def two(site: Hosts) -> Iterator[tuple[Process, Process]]:
+    """The owner, which trades, and a process that stands by."""
+    with site.start("a") as owner:
+        trading(owner)
+        with site.start("b") as standby:
+            standby.until_said("standing_by")
+            yield owner, standby
+
+
+def taken_over(host: Inband) -> set[str]:
+    """From whom accounts were taken, as the journal has it."""
+    return {r.taken_from for fund in FUNDS for r in host.records(fund) if isinstance(r, TakenOver)}
+
+
+def test_a_standby_waits_and_says_for_whom(tmp_path: Path, postgres: PostgresServer) -> None:
+    """It is not ready, sends nothing, and `status` there shows the funds and who sends for them."""
+    with Hosts(tmp_path, postgres.url()) as site, two(site) as (owner, standby):
+        (reason,) = unready(standby)
+        assert reason.startswith("standby: ")
+        assert f":{owner.pid}:" in reason
+        assert standby.lines("order_sent") == []
+        shown = site.host("b").run("status", "--json")
+        assert shown.returncode == 0
+        assert f":{owner.pid}:" in shown.stdout
+        assert owner.signal(SIGTERM) == 0
+        standby.until_said("running")
+        assert standby.lines("takeover") == []  # the owner left by itself
+        trading(standby)
+        assert standby.signal(SIGTERM) == 0
+        judge(site, site.host("a"))
+
+
+def test_a_standby_takes_over_from_an_owner_that_was_killed(tmp_path: Path, postgres: PostgresServer) -> None:
+    """`kill -9` of the owner: within seconds the other trades on, in the same rebalance."""
+    with Hosts(tmp_path, postgres.url()) as site, two(site) as (owner, standby):
+        owner.signal(SIGKILL)
+        killed_s = time.monotonic()
+        standby.until_said("running")
+        assert time.monotonic() - killed_s < WITHIN_S
+        assert standby.lines("takeover")[0]["accounts"] == ["DOWN", "UP"]
+        trading(standby)
+        assert standby.signal(SIGTERM) == 0
+        judge(site, site.host("b"))
+        assert any(f":{owner.pid}:" in holder for holder in taken_over(site.host("b")))
+
+
+def test_an_owner_that_stalls_is_taken_over_and_never_sends_again(
+    tmp_path: Path, postgres: PostgresServer
+) -> None:
+    """Stopped with its session standing, it is ended from outside; awake again, it stands by."""
+    with Hosts(tmp_path, postgres.url()) as site, two(site) as (owner, standby):
+        os.kill(owner.pid, SIGSTOP)
+        stopped_s = time.monotonic()
+        standby.until_said("running")
+        assert time.monotonic() - stopped_s < WITHIN_S
+        known = intents(site.host("b"))
+        sent_before = len(owner.lines("order_sent"))
+        os.kill(
+            owner.pid, SIGCONT
+        )  # the exchange holds the market for as long as one that it paces is stopped
+        owner.until_said("standing_by")
+        trading(standby, orders=6)
+        assert len(owner.lines("order_sent")) == sent_before
+        standby.signal(SIGKILL)
+        owner.until_said("running", times=2)
+        trading(owner, orders=sent_before + 2)
+        assert owner.signal(SIGTERM) == 0
+        assert known < intents(site.host("a"))
+        judge(site, site.host("a"))
+
+
+def test_an_owner_that_loses_its_database_stops_and_begins_again(
+    tmp_path: Path, postgres: PostgresServer
+) -> None:
+    """The server is restarted: the owner sends nothing meanwhile, and one of the two goes on."""
+    with Hosts(tmp_path, postgres.url()) as site, two(site) as (owner, standby):
+        postgres.kill()
+        owner.until_said("ownership_lost")
+        sent = len(owner.lines("order_sent"))
+        time.sleep(1)
+        assert len(owner.lines("order_sent")) == sent
+        assert unready(owner) == ["the database is not reached"]
+        postgres.start()
+        back_s = time.monotonic()
+        owner.until(
+            lambda: len(owner.lines("running")) == 2 or standby.lines("running"), what="one of them went on"
+        )
+        assert time.monotonic() - back_s < WITHIN_S
+        going, waiting = (owner, standby) if len(owner.lines("running")) == 2 else (standby, owner)
+        trading(going, orders=len(going.lines("order_sent")) + 3)
+        assert waiting.signal(SIGTERM) == 0
+        assert going.signal(SIGTERM) == 0
+        judge(site, site.host("a"))
