@@ -21,7 +21,7 @@ FUNDS = {"BTCUP": "UP", "BTCDOWN": "DOWN"}
 class Hosts:
     """The exchange, and one data directory for each host; leaving it kills what still runs."""
 
-    def __init__(self, folder: Path, database_url: str | None, *, speed: str = "60") -> None:
+    def __init__(self, folder: Path, database_url: str | None, *, speed: str = "240") -> None:
         """Start the exchange. Without a database the journals are SQLite files."""
         self.folder = folder
         self._settings: dict[str, str] = {}
