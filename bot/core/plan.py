@@ -100,7 +100,12 @@ def remaining(ledger: Ledger, mark: Price, target: Leverage, sign: int, contract
 
 
 def lots_to(goal: Contracts, ledger: Ledger, contract: Contract) -> Contracts:
-    """Signed quantity from the position to `goal`, rounded to lots toward zero."""
+    """Signed quantity from the position to `goal`, rounded to lots toward zero.
+
+    A position of the wrong sign, which a stranger's trade may leave, is closed before anything else.
+    """
+    if goal * ledger.position < ZERO:
+        goal = ZERO
     return toward_zero(goal - ledger.position, contract.lot)
 
 

@@ -314,7 +314,7 @@ def _repriced(open_: OpenRebalance, order: Order) -> bool:
 
 def _fetch_trades(turn: Turn, order: Order) -> None:
     tries = turn.live.trade_tries
-    delay_s = 0.0 if tries == 0 else min(5.0, 0.1 * 2**tries)
+    delay_s = 0.0 if tries == 0 else min(5.0, 0.1 * 2 ** min(tries, 6))
     turn.commands.append(FetchTrades(order.venue_id, turn.book.trades_cursor_ms, delay_s))
 
 

@@ -1,6 +1,5 @@
 """Feeding the live table on a terminal from what runs."""
 
-import time
 from decimal import Decimal
 
 from bot.core.history import EntryState, RebalanceEntry
@@ -10,6 +9,7 @@ from bot.daemon.logs import Notices
 from bot.daemon.operations import Operations
 from bot.daemon.runner import Runner
 from bot.daemon.status import fund_state, triggers
+from bot.venue.clock import monotonic_s
 
 REFRESH_S = 0.5
 _SHOWN_REBALANCES = 6
@@ -58,7 +58,7 @@ class LiveTable:
         if pacer is None or pacer.end_ms is None or market_ms is None:
             return None, None
         done = (market_ms - pacer.start_ms) / max(1, pacer.end_ms - pacer.start_ms)
-        now_s = time.monotonic()
+        now_s = monotonic_s()
         if self._began is None:
             self._began = (now_s, market_ms)
         began_s, began_ms = self._began

@@ -9,7 +9,7 @@ import errno
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from datetime import UTC, datetime
 from enum import Enum
@@ -47,6 +47,9 @@ from bot.settings import Settings
 Serve: TypeAlias = Callable[[Operations, socket.socket], AbstractAsyncContextManager[None]]
 """Serves HTTP on a bound socket: `bot.web.server.serve`, handed in by the command line."""
 
+Drive: TypeAlias = Callable[[Coroutine[Any, Any, int]], int]
+"""The port to an event loop: uvloop's, or the simulation's, in which time is virtual."""
+
 LOG_FILE = "inband.log"
 """On a terminal, where the live table is, the log goes to this file in the data directory."""
 
@@ -54,9 +57,12 @@ _RECONCILE_EVERY_S = 180.0
 _PARK_WITHIN_S = 20.0
 
 
-def run(settings: Settings, *, fresh: bool, adopt: bool, serve: Serve) -> int:
-    """Run the funds until a signal, or until the replay ends if that is wished; the exit code."""
-    return uvloop.run(_run(settings, fresh=fresh, adopt=adopt, serve=serve))
+def run(settings: Settings, *, fresh: bool, adopt: bool, serve: Serve, drive: Drive = uvloop.run) -> int:
+    """Run the funds until a signal, or until the replay ends if that is wished; the exit code.
+
+    `drive` runs a coroutine to its end.
+    """
+    return drive(_run(settings, fresh=fresh, adopt=adopt, serve=serve))
 
 
 async def _run(settings: Settings, *, fresh: bool, adopt: bool, serve: Serve) -> int:

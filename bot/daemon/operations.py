@@ -3,7 +3,6 @@
 The web room and the live table look at the daemon through this file only.
 """
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from math import inf
@@ -27,7 +26,7 @@ from bot.daemon.runner import Runner
 from bot.daemon.status import FundStatus, fund_status
 from bot.errors import RefusedError
 from bot.settings import Settings
-from bot.venue.clock import WallClock
+from bot.venue.clock import WallClock, monotonic_s
 
 if TYPE_CHECKING:
     from bot.daemon.alerts.office import PostOffice
@@ -153,7 +152,7 @@ class Operations:
 
     def feed_ages_s(self) -> dict[str, float]:
         """Wall seconds since the last mark of each symbol that has had one."""
-        now_s = time.monotonic()
+        now_s = monotonic_s()
         return {
             symbol: now_s - underlying.seen_s
             for symbol, underlying in self._underlyings.items()
@@ -181,7 +180,7 @@ class Operations:
 
     def _take(self, symbol: str, mark: Mark) -> None:
         underlying = self._underlyings[symbol]
-        underlying.seen_s = time.monotonic()
+        underlying.seen_s = monotonic_s()
         if self.pacer is not None:
             self.pacer.clock.advance(mark.time_ms)
         for runner in underlying.runners:
@@ -258,7 +257,7 @@ class Operations:
         """Why the daemon is not ready, one short reason each; empty when it is."""
         starting = self._standby or "starting: the venue is not reached yet"
         reasons = [] if self.runners else [starting]
-        oldest_s = time.monotonic() - _CURRENT_S
+        oldest_s = monotonic_s() - _CURRENT_S
         for symbol, underlying in self._underlyings.items():
             if underlying.lost and underlying.seen_s < oldest_s:
                 reasons.append(f"{symbol}: no current mark")

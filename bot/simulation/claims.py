@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple, TypeAlias
 
 from bot.core import records as rec
+from bot.core.public_records import Revealed
 from bot.simulation.venue import VenueIncome
 
 ZERO = Decimal(0)
@@ -49,11 +50,16 @@ class Claims:
     breaches: set[str] = field(default_factory=set)
     incidents: set[str] = field(default_factory=set)
     state: rec.FundState = rec.FundState.ACTIVE
+    hidden: dict[str, str] = field(default_factory=dict)
 
     def take(self, record: rec.Record) -> Faulted:
         """Take one record in; yields what contradicts what was claimed before."""
         act = _TAKE.get(type(record))
         return iter(()) if act is None else iter(list(act(self, record)))
+
+    def secrets(self) -> Iterator[str]:
+        """What nobody may read anywhere yet: the fund's key, draws and targets that are not revealed."""
+        yield from self.hidden.values()
 
     def is_final(self, cid: str) -> bool:
         """Whether the daemon holds that the order is over."""
@@ -123,10 +129,24 @@ def _income(claims: Claims, record: rec.IncomeBooked) -> Faulted:
     claims.incomes.add(record.income_id)
 
 
+def _created(claims: Claims, record: rec.FundCreated) -> Faulted:
+    claims.hidden["key"] = record.key
+    return iter(())
+
+
+def _revealed(claims: Claims, record: Revealed) -> Faulted:
+    for what in ("u", "salt"):
+        claims.hidden.pop(f"{what} {record.sequence}", None)
+    claims.hidden.pop(f"target {record.number}", None)
+    return iter(())
+
+
 def _queued(claims: Claims, record: rec.DrawQueued) -> Faulted:
     if record.sequence != len(claims.draws) + 1:
         yield "I14", f"draw {record.sequence} is out of order, or drawn again"
     claims.draws[record.sequence] = record.u
+    claims.hidden[f"u {record.sequence}"] = record.u
+    claims.hidden[f"salt {record.sequence}"] = record.salt
 
 
 def _started(claims: Claims, record: rec.RebalanceStarted) -> Faulted:
@@ -136,6 +156,7 @@ def _started(claims: Claims, record: rec.RebalanceStarted) -> Faulted:
         if record.sequence != len(claims.used) + 1:
             yield "I14", f"rebalance {record.number} uses draw {record.sequence} out of order"
         claims.used.add(record.sequence)
+        claims.hidden[f"target {record.number}"] = str(record.target)
     leverage = record.leverage
     claims.episode = Episode(record.number, record.target, leverage is not None and record.target > leverage)
 
@@ -170,6 +191,8 @@ def _changed(claims: Claims, record: rec.StateChanged) -> Faulted:
 
 
 _TAKE: dict[type, Callable[[Claims, Any], Faulted]] = {
+    rec.FundCreated: _created,
+    Revealed: _revealed,
     rec.OrderIntended: _intended,
     rec.OrderAdvanced: _advanced,
     rec.OrderRejected: _ended,

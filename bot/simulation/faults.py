@@ -38,7 +38,6 @@ class Fault(StrEnum):
     COMMIT_FAILED = "commit failed"
     COMMIT_UNSURE = "commit failed yet durable"
     DISK_FULL = "disk full"
-    TAIL_LOST = "tail lost"
     KILLED_BEFORE_WRITE = "killed before a write"
     KILLED_AFTER_WRITE = "killed after a write"
     KILLED_BEFORE_SEND = "killed before a send"
@@ -117,6 +116,7 @@ class Faults:
         """Strike with these probabilities."""
         self.chances = dict(chances)
         self.struck: Counter[Fault] = Counter()
+        self.opportunities: Counter[tuple[Fault, str]] = Counter()
         self._chance = chance
 
     def strikes(self, fault: Fault, on: str = "") -> bool:  # noqa: ARG002 - a script tells them apart
@@ -146,10 +146,12 @@ class ScriptedFaults(Faults):
         """Strike at these opportunities."""
         super().__init__({}, Chance(0, "nothing"))
         self._script = dict(script)
-        self.opportunities: Counter[tuple[Fault, str]] = Counter()
+        self._ceased = False
 
     def strikes(self, fault: Fault, on: str = "") -> bool:
         """Whether this is an opportunity that the script names."""
+        if self._ceased:
+            return False
         number = self.opportunities[fault, on]
         self.opportunities[fault, on] += 1
         if number not in self._script.get((fault, on), ()):
@@ -158,8 +160,8 @@ class ScriptedFaults(Faults):
         return True
 
     def cease(self) -> None:
-        """The rest of the script is not played."""
-        self._script.clear()
+        """The rest of the script is not played, nor are opportunities counted any more."""
+        self._ceased = True
 
 
 def drawn_faults(chance: Chance) -> tuple[dict[Fault, float], dict[Fault, float]]:

@@ -1,4 +1,4 @@
-"""A journal in memory, through the real codec, on a disk that may fail or lose its tail in a power cut."""
+"""A journal in memory, through the real codec, on a disk that may fail."""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -16,12 +16,6 @@ class Disk:
     def __init__(self) -> None:
         """Nothing is written yet."""
         self.steps: list[list[Encoded]] = []
-
-    def cut(self, steps: int) -> list[list[Encoded]]:
-        """Lose the last steps, as a power cut does on a disk that lies about its flushes."""
-        kept = max(1, len(self.steps) - steps)
-        lost, self.steps = self.steps[kept:], self.steps[:kept]
-        return lost
 
     def records(self) -> Iterator[Record]:
         """Everything that is there, read anew."""

@@ -5,7 +5,7 @@ them, and asks the venue what is true. It shares no bookkeeping with the daemon:
 classes of the records, and, to replay the journal (I8), the fold. Codes are those of docs/reliability.md.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from hashlib import sha256
 from typing import Any, NamedTuple
@@ -66,7 +66,6 @@ class Judge:
         self.sends: dict[str, OrderRequest] = {}
         self.sent_ms: list[tuple[int, Decimal]] = []
         self.seen: Seen | None = None
-        self.tail_lost = False
         self._at_large: list[str] = []
         self._fund = fund
         self._contract = contract
@@ -116,18 +115,17 @@ class Judge:
             if check is not None:
                 check(self, record)
 
-    def forgotten(self, kept: list[rec.Record]) -> None:
-        """A power cut took the tail of the journal: what is left is what the daemon knows."""
-        self.tail_lost = True
-        self.claims, self.shadow = Claims(), Book()
-        for record in kept:
-            self.shadow.apply(record)
-            self.claims.take(record)
-
     def compare(self, book: Book) -> None:
         """I8: the live state is what the journal, read back, folds to."""
         self.expect(book == self.shadow, "I8", "the live book is not the fold of the journal")
         self.expect(book.position == self.claims.position, "I8", "the book's position is not its fills' sum")
+
+    def logged(self, fields: Mapping[str, Any]) -> None:
+        """I12: a line of the log holds no secret, in whole or in part of a longer text."""
+        line = " ".join(str(value) for value in fields.values())
+        for secret in self.claims.secrets():
+            if secret in line:
+                self.accuse("I12", f"the log line {fields.get('event')} holds a secret")
 
     # What the daemon sent.
 
@@ -196,6 +194,9 @@ class Judge:
             return
         if self.claims.position != venue.position or self.claims.unbooked_income(venue.income):
             return  # the venue moved a moment ago, and the daemon cannot know yet
+        if venue.position * self._fund.sign < ZERO:  # a stranger's trade: what has the wrong sign is closed
+            self.expect(request.reduce_only, "I1", "an order on top of a position of the wrong sign")
+            return
         mark, after = intent.mark, venue.position + request.quantity
         fee = abs(request.quantity) * mark * self._contract.taker_fee
         strangers = sum((item.amount for item in venue.income if item.kind == TRANSFER), start=ZERO)

@@ -2,11 +2,15 @@
 
 from decimal import Decimal
 from math import exp
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from bot.simulation.chance import Chance
 
 _CENT = Decimal("0.01")
+
+
+Course: TypeAlias = tuple[tuple[float, float], ...]
+"""Seconds and prices, with straight lines between them."""
 
 
 class Prices(NamedTuple):
@@ -19,8 +23,10 @@ class Prices(NamedTuple):
 class MarketPath:
     """A random walk in logarithms, drawn once a second."""
 
-    def __init__(self, chance: Chance, start: float, sigma_bps: float) -> None:
-        """`sigma_bps`: deviation of one second's move."""
+    def __init__(self, chance: Chance, start: float, sigma_bps: float, course: Course = ()) -> None:
+        """`sigma_bps`: deviation of one second's move; with a `course` the price keeps to it instead."""
+        self._course = course
+        self._second = -1
         self._chance = chance
         self._start = start
         self._sigma = sigma_bps / 10_000
@@ -56,6 +62,10 @@ class MarketPath:
 
     def next(self) -> Prices:
         """The prices of the next second."""
+        self._second += 1
+        if self._course:
+            mark = Decimal(round(_on_course(self._course, self._second) * 100)) * _CENT
+            return Prices(mark, mark)
         if self._drift_s <= 0:
             self._drift_s = self._chance.whole(60, 1_200)
             # A weak pull back keeps a long walk near where it began.
@@ -71,3 +81,12 @@ class MarketPath:
             return Prices(mark, mark)
         self._apart_s -= 1
         return Prices(mark, (mark * Decimal(round(1 + self._apart, 4))).quantize(_CENT))
+
+
+def _on_course(course: Course, second: float) -> float:
+    before = course[0]
+    for point in course:
+        if point[0] > second:
+            return before[1] + (point[1] - before[1]) * (second - before[0]) / (point[0] - before[0])
+        before = point
+    return before[1]

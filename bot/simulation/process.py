@@ -11,7 +11,7 @@ from contextvars import copy_context
 from dataclasses import dataclass
 from decimal import Decimal
 
-from bot.core.book import Book, fold
+from bot.core.book import Book
 from bot.core.commands import FetchAccount
 from bot.core.engine import start
 from bot.core.events import AccountSeen, Controlled, Mark, OrderReport, Park, TradesSeen
@@ -160,9 +160,9 @@ class Process:
             self._around.loop.create_task(self._park(), context=self._context)
 
     @property
-    def failed(self) -> bool:
-        """Whether the fund stopped by itself, so that only a restart helps."""
-        return self.runner is not None and self.alive and self.runner.failure is not None
+    def failure(self) -> str | None:
+        """Why the fund stopped by itself, if it did: only a restart helps."""
+        return self.runner.failure if self.runner is not None and self.alive else None
 
     def _kill_if(self, fault: Fault) -> None:
         if self._around.faults.strikes(fault):
@@ -184,20 +184,23 @@ class Process:
         around = self._around
         client = NoClient()
         gateway = AccountGateway(self._profile, client, around.contract, self._clock, self._limiter, ByHand())
-        book = fold(around.disk.records())
+        book, history = Book(), RebalanceHistory(around.fund.name)
+        for record in around.disk.records():
+            book.apply(record)
+            history.apply(record)
         wallet = ZERO if book.created is not None else await self._wallet(gateway)
-        self._take_up(book, gateway, wallet)
+        self._take_up(book, history, gateway, wallet)
         supervisor = Supervisor()
         fallback = MarkFallback(self._operations, self._fetch_mark)
         supervisor.keep("mark fallback", fallback.run)
         supervisor.every(_RECONCILE_EVERY_S, self._operations.reconcile)
 
-    def _take_up(self, book: Book, gateway: AccountGateway, wallet: Usd) -> None:
+    def _take_up(self, book: Book, history: RebalanceHistory, gateway: AccountGateway, wallet: Usd) -> None:
         around = self._around
         journal = MemoryJournal(around.disk, self.life, around.faults, self._die, around.judge.written)
         state = start(around.fund, around.contract, book)
         runner = Runner(state, gateway, journal, self._clock, around.draws, self._changed)
-        self._operations.add(runner, RebalanceHistory(around.fund.name))
+        self._operations.add(runner, history)
         self.runner = runner
         runner.begin(wallet, adopt=False)
 

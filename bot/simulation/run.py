@@ -30,6 +30,7 @@ class Outcome(NamedTuple):
     transitions: Counter[str]
     lives: int
     orders: int
+    opportunities: Counter[tuple[Fault, str]]
     last_lines: tuple[str, ...]
 
 
@@ -56,8 +57,8 @@ def simulate(
     loop.set_task_factory(own_tasks)
     trace = Trace(loop, tell)
     try:
-        with _logs_to(lambda _: None):
-            world = World(seed, scenario, faults, trace, loop)
+        world = World(seed, scenario, faults, trace, loop)
+        with _logs_to(world.judge.logged):
             for fault, times_s in (strikes or {}).items():
                 for time_s in times_s:
                     loop.call_at(time_s, world.strike, fault)
@@ -79,6 +80,7 @@ def simulate(
         world.transitions.counts,
         world.lives,
         len(world.judge.sends),
+        faults.opportunities,
         trace.last,
     )
 

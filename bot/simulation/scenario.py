@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from bot.core.fund import Contract, Fund
 from bot.simulation.chance import Chance
 from bot.simulation.faults import Fault, drawn_faults
+from bot.simulation.market import Course
 from bot.testing import a_contract, a_fund
 from strategies.interval import Interval
 from strategies.strategic import Strategic
@@ -29,6 +30,7 @@ class Scenario:
     restart_s: tuple[float, float]
     chances: dict[Fault, float]
     rates: dict[Fault, float]
+    course: Course = ()
 
 
 _BANDS = (

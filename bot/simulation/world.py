@@ -29,6 +29,8 @@ from bot.venue.profile import MarkFrame
 START_PRICE = 60_000.0
 _OPERATOR_EVERY_S = 120.0
 _LOOK_EVERY_S = 10.0
+_CALM_LOOKS = 7
+"""Every half a minute; over so long a time ledger and venue are compared once more."""
 _REST_WITHIN_S = 4 * 3_600.0
 
 
@@ -48,7 +50,7 @@ class World:
         self._loop = loop
         self._trace = trace
         self._chance = Chance(seed, "world")
-        self._path = MarketPath(Chance(seed, "market"), START_PRICE, scenario.sigma_bps)
+        self._path = MarketPath(Chance(seed, "market"), START_PRICE, scenario.sigma_bps, scenario.course)
         self._prices = self._path.next()
         self.venue = Venue(contract, fund.capital, scenario.depth, Chance(seed, "venue"))
         self.venue.faults = faults
@@ -169,10 +171,6 @@ class World:
     def _died(self, process: Process) -> None:
         """A process ended; the next one comes after a while."""
         self._trace.note("process", process.life.number, "ends:", process.why_ended)
-        if self.faults.strikes(Fault.TAIL_LOST):
-            self.disk.cut(self._chance.whole(1, 3))
-            self._trace.note("a power cut takes the journal's tail")
-            self.judge.forgotten(list(self.disk.records()))
         self._loop.call_later(self._chance.between(*self._restart_s), self._restart)
 
     def _restart(self) -> None:
@@ -194,8 +192,10 @@ class World:
         if now_s >= self._operator_s:
             self._operator_s = now_s + _OPERATOR_EVERY_S
             self._visit()
-        if self.process.failed:
-            self._trace.note("the fund stopped:", self.process.runner and self.process.runner.failure)
+        failure = self.process.failure
+        if failure is not None:
+            self._trace.note("the fund stopped:", failure)
+            self.judge.expect(failure.startswith("JournalUnavailable"), "X", failure)
             self.process.kill(Fault.KILLED)
         due = (*self._strikes_s.values(), self._funding_s, self._operator_s, now_s + _LOOK_EVERY_S)
         self._look_s = min(due)
@@ -279,7 +279,7 @@ class World:
         self._path.calm()
         end_s = self._loop.time() + _REST_WITHIN_S
         calm_looks = 0
-        while calm_looks < 3 and not self._over.is_set():
+        while calm_looks < _CALM_LOOKS and not self._over.is_set():
             await asyncio.sleep(30.0)
             calm_looks = calm_looks + 1 if self._rests() else 0
             if self._loop.time() > end_s:
@@ -303,6 +303,7 @@ class World:
         return (
             runner.quiet
             and state.live.reconciled
+            and state.live.funding_pending_ms is None
             and book.rebalance is None
             and book.confirmation is None
             and not book.breaches

@@ -4,6 +4,11 @@ import time
 from typing import Protocol
 
 
+def monotonic_s() -> float:
+    """Seconds of a clock that nobody sets: for how long something has been so, and for timeouts."""
+    return time.monotonic()
+
+
 class Clock(Protocol):
     """Where events get their times from, both in milliseconds UTC."""
 

@@ -1,10 +1,10 @@
 """Looking at an account without changing it: what the preflight judges. Only reads are sent."""
 
-import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from bot.core.units import Contracts, Price, Usd
 from bot.venue import binanceusdm_setup as binance
+from bot.venue.clock import monotonic_s
 from bot.venue.errors import RequestFailed
 from bot.venue.profile import Bracket
 
@@ -47,9 +47,9 @@ async def inspect(venue: "Venue", client: "CcxtClient", symbol: str) -> AccountR
     """Read everything that the preflight wants to know; raises `RequestFailed`."""
     profile, requests = venue.profile, venue.requests(client)
     skew_ms = await requests.synchronise()
-    began_s = time.monotonic()
+    began_s = monotonic_s()
     bid, ask = await profile.touch(requests, symbol)
-    answered_s = time.monotonic() - began_s
+    answered_s = monotonic_s() - began_s
     modes = await binance.modes(requests, symbol)
     holding = await profile.holding(requests, symbol)
     return AccountReport(

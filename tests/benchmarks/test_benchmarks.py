@@ -17,6 +17,7 @@ FIGURES = {
     },
     "study": {"W1 kernel, NAV series", "W1 live core, strategic", "W2 kernel", "cold backtest from parquet"},
     "core": {"mark inside the hold region", "decision and first slice, above the band"},
+    "simulation": {"one fund, faults on: simulated seconds per CPU second"},
     "wire": {"mark bytes in to signed order", "mark bytes in to order bytes out, records durable in between"},
     "journal": {
         "durable append, SQLite",

@@ -52,6 +52,7 @@ HUNTS = {
     "send-before-journal": Hunt("I5", script={(Fault.COMMIT_FAILED, ""): range(7, 60, 9)}),
     "silent-feed-gate-removed": Hunt("I9", strikes={Fault.FEED_GAP: every(7)}),
     "stale-mark-gate-removed": Hunt("I9", strikes={Fault.FROZEN_PRICE: every(60)}),
+    "target-in-log": Hunt("I12"),
     "timeout-is-failed": Hunt("I2"),
     "trades-booked-twice": Hunt("I7"),
 }

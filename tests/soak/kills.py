@@ -1,0 +1,257 @@
+"""Real `kill -9` cycles: `python -m tests.soak.kills --cycles 60 [--log kills.jsonl]`.
+
+A session is one replay. It is killed again and again at random moments, started again each time, and then
+runs to its end. What it decided must be what a run decides that nobody killed, its journal must not
+contradict itself, and its ledger must be the exchange's to the cent. Three victims take turns: the daemon
+with its embedded exchange, the daemon beside an exchange of its own, and that exchange. With a log the driver
+goes on where it was stopped.
+"""
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from signal import SIGKILL, SIGTERM
+from statistics import median, quantiles
+from typing import Any
+from urllib.error import HTTPError, URLError
+from urllib.request import ProxyHandler, build_opener
+
+from bot.simulation.claims import Claims
+from tests.support.audit import differences
+from tests.support.inband import Inband, Process
+from tests.support.kills import decided
+from tests.support.replay import write_replay
+
+VICTIMS = ("embedded", "daemon", "exchange")
+KILLS_A_SESSION = 10
+RECOVERED_WITHIN_S = 3.0
+_ACCOUNTS = {"BTCUP": "UP", "BTCDOWN": "DOWN"}
+_SPEED = "2000"
+_AT_LEAST = 3
+"""Rebalances of a session: two openings and one that a move of the price demands."""
+_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+_ASK = build_opener(ProxyHandler({}))
+
+
+@dataclass
+class Tally:
+    """What all cycles so far add up to.
+
+    `recoveries_s`: from a start to `/readyz`, the venue reachable; `cpu_s`: the CPU time that this took.
+    """
+
+    kills: Counter[str] = field(default_factory=Counter)
+    recoveries_s: list[float] = field(default_factory=list)
+    cpu_s: list[float] = field(default_factory=list)
+    violations: list[str] = field(default_factory=list)
+    sessions: int = 0
+
+    def add(self, line: dict[str, Any]) -> None:
+        """Count one session."""
+        self.sessions += 1
+        self.kills[line["victim"]] += line["kills"]
+        self.recoveries_s += line["recoveries_s"]
+        self.cpu_s += line["cpu_s"]
+        self.violations += line["violations"]
+
+    def text(self) -> str:
+        """One line for people."""
+        found = sorted(self.recoveries_s)
+        high = quantiles(found, n=20)[-1] if len(found) > 1 else found[0]
+        late = sum(seconds > RECOVERED_WITHIN_S for seconds in found)
+        within = (
+            f"95 % within {high:.2f} s, longest {found[-1]:.2f} s, {late} later than {RECOVERED_WITHIN_S:g} s"
+        )
+        return (
+            f"{self.kills.total()} kills ({', '.join(f'{name} {n}' for name, n in self.kills.items())}), "
+            f"{len(self.violations)} violations; ready after {median(found):.2f} s, "
+            f"{within}, CPU time {median(self.cpu_s):.2f} s"
+        )
+
+
+class Session:
+    """One replay that is killed `kills` times and then runs to its end."""
+
+    def __init__(self, folder: Path, prices: Path, reference: list[dict[str, Any]], chance: Random) -> None:
+        self.recoveries_s: list[float] = []
+        self.cpu_s: list[float] = []
+        self.kills = 0
+        self._folder = folder
+        self._prices = prices
+        self._reference = reference
+        self._chance = chance
+        folder.mkdir(parents=True)
+
+    def run(self, victim: str, kills: int) -> list[str]:
+        """Kill, recover, finish, compare; what is wrong, in words."""
+        if victim == "embedded":
+            run = daemon(self._folder, self._prices)
+            self._kill_daemon(run, kills)
+            return self._finish(run) + self._compare(run, store=None)
+        with self._exchange(0) as exchange:
+            url = exchange.lines()[0]["url"]
+            run = daemon(self._folder, None, PAPER__URL=url)
+            if victim == "exchange":
+                return self._kill_exchange(run, exchange, url, kills)
+            self._kill_daemon(run, kills)
+            problems = self._finish(run)
+            exchange.signal(SIGTERM)
+            return problems + self._compare(run, store=self._folder / "elsewhere")
+
+    def _kill_daemon(self, run: Inband, kills: int) -> None:
+        for _ in range(kills):
+            with run.start() as process:
+                self._await_ready(process)
+                time.sleep(self._chance.uniform(0, 0.6))
+                if process.running:
+                    process.signal(SIGKILL)
+                    self.kills += 1
+
+    def _kill_exchange(self, run: Inband, exchange: Process, url: str, kills: int) -> list[str]:
+        """The daemon lives on, waits, and goes on with the exchange that comes back."""
+        port = int(url.rpartition(":")[2])
+        with run.start() as process:
+            self._await_ready(process)
+            for _ in range(kills):
+                time.sleep(self._chance.uniform(0, 0.6))
+                if not process.running:
+                    break
+                exchange.signal(SIGKILL)
+                self.kills += 1
+                exchange = self._exchange(port)
+            code = process.wait()
+            problems = [] if code == 0 else [f"exit code {code}: {process.stderr[-300:]}"]
+        with exchange:
+            exchange.signal(SIGTERM)
+        return problems + self._compare(run, store=self._folder / "elsewhere")
+
+    def _await_ready(self, process: Process) -> None:
+        """Until the daemon says that it can trade; how long that took counts."""
+        began_s = time.monotonic()
+        url = process.until_said("serving")["url"]
+        process.until(lambda: not process.running or _ready(url), what="it was ready")
+        if process.running:
+            self.recoveries_s.append(time.monotonic() - began_s)
+            self.cpu_s.append(_cpu_s(process.pid))
+
+    def _finish(self, run: Inband) -> list[str]:
+        with run.start() as process:
+            code = process.wait()
+            return [] if code == 0 else [f"exit code {code}: {process.stderr[-300:]}"]
+
+    def _compare(self, run: Inband, store: Path | None) -> list[str]:
+        """The books, against themselves and the exchange's; and, where the market waited, what was decided.
+
+        An exchange of its own does not wait for a daemon that is away, as no exchange does.
+        """
+        problems = differences(run, _ACCOUNTS, store=store)
+        for fund in _ACCOUNTS:
+            claims = Claims()
+            for record in run.records(fund):
+                problems += [f"{fund} {code}: {text}" for code, text in claims.take(record)]
+        history = decided(run.history())
+        if len(history) < _AT_LEAST:
+            problems.append(f"{len(history)} rebalances: it hardly traded")
+        if store is None and history != self._reference:
+            wrong = [
+                (mine.get("id"), [key for key in mine if mine[key] != other.get(key)])
+                for mine, other in zip(history, self._reference, strict=False)
+                if mine != other
+            ]
+            counts = f"{len(history)} rebalances, not {len(self._reference)}"
+            problems.append(f"{counts}; first differences {wrong[:2]}")
+        return problems
+
+    def _exchange(self, port: int) -> Process:
+        options = {"--port": str(port), "--replay": str(self._prices), "--seed": "7", "--speed": _SPEED}
+        options["--data-dir"] = str(self._folder / "elsewhere")
+        words = [word for option in options.items() for word in option]
+        process = Inband(self._folder).start("exchange", "--json", *words)
+        process.until(process.lines, what="it announced itself")
+        return process
+
+
+def daemon(folder: Path, prices: Path | None, **settings: str) -> Inband:
+    """A daemon whose runs repeat exactly."""
+    replay = {} if prices is None else {"PAPER__REPLAY": str(prices), "PAPER__SPEED": _SPEED}
+    return Inband(folder, **{"PAPER__SEED": "7", "PAPER__EXIT_AT_END": "true", **replay, **settings})
+
+
+def sessions(
+    cycles: int, seed: int, folder: Path, known: Tally, each: int = KILLS_A_SESSION
+) -> Iterator[dict[str, Any]]:
+    """Run sessions, of `each` kills, until so many have been counted; each is one line of the log."""
+    prices = write_replay(folder / "prices.csv", 60_000, 41_000, 80_000, 66_000, hours=9)
+    untouched = daemon(folder / "untouched", prices, PAPER__SPEED="max")
+    untouched.folder.mkdir()
+    with untouched.start() as process:
+        if process.wait() != 0:
+            raise SystemExit(f"the run that nobody kills failed: {process.stderr}")
+    reference = decided(untouched.history())
+    number = known.sessions
+    done = known.kills.total()
+    while done < cycles:
+        victim, chance = VICTIMS[number % len(VICTIMS)], Random(f"{seed}|{number}")  # noqa: S311 - it picks moments
+        kills = min(each, cycles - done)
+        session = Session(folder / f"session-{number}", prices, reference, chance)
+        problems = session.run(victim, kills)
+        yield {
+            "victim": victim,
+            "session": number,
+            "kills": session.kills,
+            "recoveries_s": [round(seconds, 3) for seconds in session.recoveries_s],
+            "cpu_s": [round(seconds, 2) for seconds in session.cpu_s],
+            "violations": [f"{victim} {number}: {problem}" for problem in problems],
+        }
+        done += session.kills
+        number += 1
+
+
+def _cpu_s(pid: int) -> float:
+    """CPU time of a process so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
+
+
+def _ready(url: str) -> bool:
+    try:
+        with _ASK.open(f"{url}/readyz", timeout=1.0) as answer:
+            return bool(answer.status == 200)
+    except (HTTPError, URLError, OSError):
+        return False
+
+
+def main(arguments: list[str]) -> int:
+    """Run the driver; exit code 1 where anything is wrong."""
+    parser = argparse.ArgumentParser(description=__doc__, prog="python -m tests.soak.kills")
+    parser.add_argument("--cycles", type=int, default=30, help="kills altogether, those of the log included")
+    parser.add_argument("--seed", type=int, default=0, help="picks the moments")
+    parser.add_argument("--log", type=Path, help="file of finished sessions, to go on where it was stopped")
+    options = parser.parse_args(arguments)
+    tally = Tally()
+    if options.log is not None and options.log.exists():
+        for text in options.log.read_text().splitlines():
+            tally.add(json.loads(text))
+    with tempfile.TemporaryDirectory(prefix="inband-kills-") as folder:
+        for line in sessions(options.cycles, options.seed, Path(folder), tally):
+            tally.add(line)
+            if options.log is not None:
+                with options.log.open("a") as file:
+                    file.write(json.dumps(line) + "\n")
+            sys.stdout.write(tally.text() + "\n")
+            sys.stdout.flush()
+    for violation in tally.violations:
+        sys.stdout.write(f"VIOLATION {violation}\n")
+    return 1 if tally.violations else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
