@@ -267,10 +267,12 @@ def _order_unread(turn: Turn, what: str) -> None:
 
 
 def _touch_unread(turn: Turn) -> None:
-    """A patient slice waits for best bid and ask; an urgent one goes by the mark."""
+    """A patient slice waits for best bid and ask, an urgent one goes by the mark; later ones ask anew."""
     open_ = turn.book.rebalance
     if open_ is not None and open_.order is None and open_.urgency is Urgency.PATIENT:
         turn.commands.append(FetchTouch(delay_s=2.0))
+    else:
+        turn.live = turn.live._replace(touch_asked=False)
 
 
 def _outstanding(turn: Turn) -> Order | None:

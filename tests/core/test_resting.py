@@ -406,3 +406,15 @@ def test_a_delever_whose_order_stays_unknown_is_overdue_as_well() -> None:
     lab.mark("44900")
     lab.mark("44900", after_s=901)
     assert "unfilled delever" in lab.state.book.incidents
+
+
+def test_a_touch_that_a_rebalance_no_longer_needs_keeps_no_later_one_waiting() -> None:
+    """The book could not be read, and by then the rebalance was over: the next one asks anew."""
+    lab = Lab(a_fund())
+    lab.settle()
+    lab.state = lab.state._replace(live=lab.state.live._replace(touch=None, touch_asked=True))
+    lab.send(ev.ReadFailed(*lab.now, "FetchTouch", "timeout"))
+    lab.mark("95000")
+    lab.settle()
+    assert lab.state.book.rebalances == 2
+    assert lab.state.book.rebalance is None
