@@ -139,6 +139,7 @@ def finish(turn: Turn, mark: Mark, ending: Ending) -> None:
     turn.record(
         RebalanceFinished(turn.now_ms, ending, mark.price, ledger.position, real_leverage(ledger, mark.price))
     )
+    turn.live = turn.live._replace(touch=None, touch_asked=False)  # the next one asks for itself
     publication.schedule(turn, number)
     for code in (_UNFILLED, _OVERDUE):
         turn.close_incident(code, "the rebalance ended")

@@ -271,7 +271,7 @@ def _touch_unread(turn: Turn) -> None:
     open_ = turn.book.rebalance
     if open_ is not None and open_.order is None and open_.urgency is Urgency.PATIENT:
         turn.commands.append(FetchTouch(delay_s=2.0))
-    else:
+    elif open_ is None:
         turn.live = turn.live._replace(touch_asked=False)
 
 

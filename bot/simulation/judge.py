@@ -243,6 +243,11 @@ class Judge:
         """A trade of the venue, by its number."""
         return next((trade for trade in reversed(self._venue.trades) if trade.number == number), None)
 
+    def shows(self, cid: str | None) -> bool:
+        """Whether the venue's answers tell of an order yet; until then its trades seem to be a stranger's."""
+        orders = self._venue.orders.get(cid or "", ())
+        return any(order.visible_ms <= self._venue.now_ms for order in orders)
+
     def at_rest(self, book: Book) -> None:
         """When all is quiet: fills add up to the position at the venue, and the wallet agrees to the cent."""
         venue, claims = self._venue, self.claims
@@ -283,7 +288,9 @@ def _rejected(judge: Judge, record: rec.OrderRejected) -> None:
 def _dead(judge: Judge, record: rec.OrderDead) -> None:
     """I2: an order is dead only if it never came, and no longer can."""
     known = judge._venue.orders.get(record.cid, ())  # noqa: SLF001 - as above
-    harmless = all(not order.is_open and not order.filled for order in known)
+    booked = judge.claims.trades
+    trades = [trade for trade in judge._venue.trades if trade.cid == record.cid]  # noqa: SLF001 - as above
+    harmless = not any(order.is_open for order in known) and all(t.number in booked for t in trades)
     judge.expect(harmless, "I2", f"order {record.cid} is declared dead, and is at the venue")
 
 
@@ -295,7 +302,7 @@ def _filled(judge: Judge, record: rec.Filled) -> None:
         return
     same = (trade.quantity, trade.price, trade.fee) == (record.quantity, record.price, record.fee)
     judge.expect(same, "I3", f"trade {record.trade_id} is booked as something else")
-    known = trade.cid is not None and trade.cid in judge.claims.orders
+    known = trade.cid in judge.claims.orders and judge.shows(trade.cid)
     judge.expect(
         record.cid == trade.cid or not known, "I3", f"trade {record.trade_id} is booked to another order"
     )
@@ -303,6 +310,8 @@ def _filled(judge: Judge, record: rec.Filled) -> None:
 
 def _settled(judge: Judge, record: rec.SliceSettled) -> None:
     """I2: a slice is over when the venue's order is, and all of its fills are booked."""
+    if judge.claims.orders[record.cid].end == "dead":
+        return  # `_dead` has seen to it that nothing of it is left
     filled = judge.filled_at_venue(record.cid)
     booked = judge.claims.orders[record.cid].booked
     judge.expect(
