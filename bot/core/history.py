@@ -202,6 +202,7 @@ class RebalanceHistory:
     _open: _Open | None
     _suspended: _Open | None
     _foreign: _Fills
+    _public: list[bytes]
     _out_ms: int | None
 
     def __init__(self, fund: str) -> None:
@@ -212,7 +213,7 @@ class RebalanceHistory:
         self._suspended = None
         self._foreign = _Fills()
         self._out_ms = None
-        self._public: list[bytes] = []
+        self._public = []
 
     def apply(self, record: rec.Record) -> None:
         """Take one record in.

@@ -51,6 +51,8 @@ def _shape(hint: Any) -> Shape:  # noqa: PLR0911 - one answer for each kind of h
         return Shape(lambda d: [pair.to_json(i) for i in d.items()], lambda v: dict(map(pair.from_json, v)))
     if hint is Decimal:
         return Shape(str, Decimal)
+    if hint is bytes:
+        return Shape(lambda value: value.decode("latin-1"), lambda value: value.encode("latin-1"))
     if hint in (int, str, bool, float, NoneType):
         return Shape(_same, _same)
     if not isinstance(hint, type):
@@ -115,7 +117,12 @@ def _object(cls: type) -> Shape:
         vars(made).update(held)
         return made
 
-    return Shape(lambda value: values.to_json([getattr(value, name) for name in names]), make)
+    def pack(value: Any) -> Any:
+        if unsaid := getattr(value, "__dict__", {}).keys() - hints.keys():
+            raise TypeError(f"{cls.__name__} does not say of what type its field {min(unsaid)} is")
+        return values.to_json([getattr(value, name) for name in names])
+
+    return Shape(pack, make)
 
 
 def _lazily(hint: Any) -> Shape:

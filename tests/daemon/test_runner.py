@@ -208,3 +208,14 @@ async def test_a_whole_rebalance_needs_nobody(desk: Desk, price: str) -> None:
     await desk.until_flat_out(runner)
     finished = [r for r in desk.records if isinstance(r, rec.RebalanceFinished)]
     assert [r.ending for r in finished] == [rec.Ending.DONE] * 2
+
+
+async def test_an_account_that_may_be_another_process_s_gets_no_order(desk: Desk, logged: Logged) -> None:
+    """Its intent is durable, and whoever has the account looks it up; here it is not sent any more."""
+    desk.ours = False
+    runner = await desk.opened()
+    assert any(isinstance(r, rec.OrderIntended) for r in desk.records)
+    assert not any(isinstance(about, SubmitOrder) for about in desk.of("perform"))
+    assert runner.failure is not None
+    assert "not sent" in runner.failure
+    assert [line["fund"] for line in logged() if line["event"] == "fund_stopped"] == ["BTCUP"]
