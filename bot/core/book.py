@@ -27,6 +27,9 @@ from bot.core.stop_fold import Stops
 from bot.core.traffic import Day, Traffic
 from bot.core.units import ZERO, Contracts, Price, Usd
 
+_FLOW = rec.Kind.FLOW
+"""Python 3.11 takes as long to look a member up in its class as to divide."""
+
 
 @dataclass
 class Book:
@@ -158,7 +161,7 @@ class Book:
 
         So a slice is the same share of the fund at the end of the trade as at its beginning.
         """
-        if self.dealing is None or self.rebalance is None or self.rebalance.kind is not rec.Kind.FLOW:
+        if self.dealing is None or self.rebalance is None or self.rebalance.kind is not _FLOW:
             return self.ledger
         return self.ledger.with_cash(self.dealing.pot.cash + self.dealing.pot.received)
 
@@ -222,7 +225,7 @@ def _rebalance_started(book: Book, record: rec.RebalanceStarted) -> None:
     book.suspended = book.rebalance
     ledger, mark = book.ledger, record.mark
     planned = None  # a flow's trade moves no leverage
-    if record.kind is not rec.Kind.FLOW:
+    if record.kind is not _FLOW:
         planned = abs(record.target * ledger.value(mark) - abs(ledger.position) * mark)
     book.rebalance = OpenRebalance(
         record.number,

@@ -27,6 +27,9 @@ from bot.core.turn import Turn
 from bot.core.units import ZERO, Contracts, Price, Urgency
 from bot.core.upkeep import emergency
 
+# Python 3.11 takes as long to look a member up in its class as to divide; each slice needs these.
+_PATIENT, _PROMPT, _EMERGENCY = Urgency.PATIENT, Urgency.PROMPT, Urgency.EMERGENCY
+
 UNFILLED_LIMIT_MS = 900_000
 """A delever that is still open after this market time is an incident."""
 
@@ -52,7 +55,7 @@ def progress(turn: Turn, mark: Mark) -> None:
     _watch_age(turn, open_)
     if open_.order is not None:
         return  # the venue has the word
-    if not open_.increasing and open_.urgency is not Urgency.EMERGENCY and emergency(turn, mark):
+    if not open_.increasing and open_.urgency is not _EMERGENCY and emergency(turn, mark):
         turn.record(UrgencyRaised(turn.now_ms, Urgency.EMERGENCY, mark.price))
         open_ = _now(turn)
     ledger, contract = turn.book.ledger, turn.contract
@@ -63,6 +66,8 @@ def progress(turn: Turn, mark: Mark) -> None:
         finish(turn, mark, ending)
         return
     if turn.now_ms < open_.next_slice_ms:
+        if open_.urgency is _PROMPT:
+            _volume_awaited(turn)  # for the slices that follow: the first one does not wait
         turn.wake_at(open_.next_slice_ms)
         return
     _propose(turn, mark, open_, goal, left, next_slice(turn.book, open_))
@@ -158,7 +163,7 @@ def _touch_awaited(turn: Turn, open_: OpenRebalance, *, posts: bool) -> bool:
             return False
         wanted = touch is not None or not live.touch_asked
     else:
-        wanted = open_.misses > 0 and open_.urgency is not Urgency.PATIENT and not live.touch_asked
+        wanted = open_.misses > 0 and open_.urgency is not _PATIENT and not live.touch_asked
     if wanted:
         turn.live = live._replace(touch=None, touch_asked=True)
         turn.commands.append(FetchTouch())
@@ -168,7 +173,7 @@ def _touch_awaited(turn: Turn, open_: OpenRebalance, *, posts: bool) -> bool:
 def _propose(
     turn: Turn, mark: Mark, open_: OpenRebalance, goal: Contracts, left: Contracts, drawn: NextSlice
 ) -> None:
-    book, contract = turn.book, turn.contract
+    contract, ledger = turn.contract, turn.book.backed
     how = plan.manner(open_.urgency, turn.now_ms - open_.started_ms)
     posts = open_.misses < how.posts
     if posts:
@@ -182,10 +187,10 @@ def _propose(
     law = how.slice_share
     share = None if law is None else draws.share(*law, drawn.size)
     most = _most(turn, mark, how)
-    quantity = plan.slice_quantity(left, book.backed, mark.price, contract, share, law=law, most=most)
+    quantity = plan.slice_quantity(left, ledger, mark.price, contract, share, law=law, most=most)
     price = _price(turn, mark, open_, how, quantity, posts=posts)
     proposal = limits.Proposal(drawn.cid, quantity, price, goal, posts)
-    verdict = limits.approve(proposal, contract, book.backed, turn.conditions(mark))
+    verdict = limits.approve(proposal, contract, ledger, turn.conditions(mark))
     if isinstance(verdict, limits.Refusal):
         if verdict.breach is not None:
             turn.breach(verdict.breach, f"rebalance {open_.number} was refused an order: {verdict.reason}")
@@ -205,8 +210,6 @@ def _propose(
         )
     )
     turn.commands.append(verdict)
-    if open_.urgency is Urgency.PROMPT:
-        _volume_awaited(turn)  # for the next slice: this one does not wait
 
 
 def _most(turn: Turn, mark: Mark, how: plan.Manner) -> Contracts | None:
@@ -244,7 +247,7 @@ def _price(
     touch, contract = turn.live.touch, turn.contract
     elapsed_ms = turn.now_ms - open_.urgency_since_ms
     opposite = None
-    if touch is not None and open_.urgency is not Urgency.PATIENT:
+    if touch is not None and open_.urgency is not _PATIENT:
         opposite = touch.ask if quantity > ZERO else touch.bid
     worst = plan.limit_price(quantity, mark.price, opposite, how, elapsed_ms, contract)
     if not posts or touch is None:

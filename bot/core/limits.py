@@ -93,7 +93,8 @@ class Conditions(NamedTuple):
     stops increases; `halted`: the operator stops everything. `traffic` and `day` are what was sent and traded
     before, `now_ms` the market time. `planned` and `traded` (None, ZERO: not known) are the notional that the
     rebalance was to trade when it was decided, and has traded. `withheld`: margin that the venue holds back
-    for reasons that the ledger does not know. `nav` is the fund's at the mark.
+    for reasons that the ledger does not know. `own` (None: the one that backs the order) is the fund's
+    ledger, by which with its `units` its NAV is judged.
     """
 
     mark: Price
@@ -110,7 +111,8 @@ class Conditions(NamedTuple):
     planned: Usd | None = None
     traded: Usd = ZERO
     withheld: Usd = ZERO
-    nav: Decimal = ONE
+    own: Ledger | None = None
+    units: Decimal = ONE
     caps: Caps = USUAL_CAPS
 
 
@@ -226,13 +228,18 @@ def _increase_problem(
     content = (proposal.quantity, proposal.limit_price, ledger.position)
     too_much = conditions.traffic.problem(
         conditions.now_ms, notional, value, caps, content
-    ) or conditions.day.problem(conditions.now_ms, notional, value, conditions.nav, caps)
+    ) or conditions.day.problem(conditions.now_ms, notional, value, _nav(ledger, conditions), caps)
     if too_much is not None:
         return Refusal(too_much[1], too_much[0])
     costs = notional * (contract.taker_fee + _OPEN_LOSS)
     if exposure > (value - conditions.withheld - costs) * contract.venue_leverage:
         return Refusal("margin would not cover the order")
     return None
+
+
+def _nav(ledger: Ledger, conditions: Conditions) -> Decimal:
+    own = ledger if conditions.own is None else conditions.own
+    return own.value(conditions.mark) / conditions.units
 
 
 def _cap_problem(notional: Usd, exposure: Usd, value: Usd, conditions: Conditions) -> Refusal | None:

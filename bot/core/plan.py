@@ -69,7 +69,9 @@ LATE = replace(
 
 def manner(urgency: Urgency, age_ms: int) -> Manner:
     """How a rebalance of this age trades: one that may take its time may not take for ever."""
-    return LATE if age_ms > DEADLINE_MS and urgency is Urgency.PATIENT else MANNERS[urgency]
+    if age_ms > DEADLINE_MS and urgency is Urgency.PATIENT:
+        return LATE
+    return MANNERS[urgency]
 
 
 def most_of_market(volume: Contracts, span_ms: int, gap_s: tuple[float, float], share: Decimal) -> Contracts:
@@ -168,6 +170,8 @@ def _drawn_size(
     """The unsigned size of a slice by its drawn `share` of fund `value` (here in units of the underlying)."""
     wanted = max(toward_zero(share * value, lot), smallest) if value > ZERO else smallest
     rest = left - wanted
+    if rest >= wanted:
+        return wanted  # which is no less than any least
     if law is None:
         return wanted if rest >= smallest else left
     least = max(toward_zero(Decimal(law[0]) * value, lot), smallest)

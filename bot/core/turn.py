@@ -188,7 +188,8 @@ class Turn:
             None if open_ is None else open_.planned,
             ZERO if open_ is None else open_.traded,
             live.withheld,
-            book.ledger.value(mark.price) / book.units if book.units else ONE,
+            book.ledger,
+            book.units or ONE,
             self.fund.caps,
         )
 
