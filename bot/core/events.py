@@ -88,7 +88,10 @@ class OrderReport(NamedTuple):
 
 
 class OrderRefused(NamedTuple):
-    """The venue definitely did not accept the order; `would_take`: post-only, it would have crossed."""
+    """The venue definitely did not accept the order; `would_take`: post-only, it would have crossed.
+
+    `wait_ms`: it takes none before that.
+    """
 
     time_ms: int
     wall_ms: int
@@ -96,6 +99,7 @@ class OrderRefused(NamedTuple):
     code: str
     reason: str
     would_take: bool = False
+    wait_ms: int = 0
 
 
 class OrderUnknown(NamedTuple):

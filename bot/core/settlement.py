@@ -124,7 +124,7 @@ def refused(turn: Turn, event: ev.OrderRefused) -> None:
     would_take = event.would_take and order.rests_until_ms is not None
     turn.record(OrderRejected(turn.now_ms, event.cid, event.code, event.reason, would_take))
     _count_failures(turn, f"the last was refused: {event.code} {event.reason}")
-    settle(turn, _outstanding(turn))
+    settle(turn, _outstanding(turn), not_before_ms=turn.now_ms + event.wait_ms)
 
 
 def _count_failures(turn: Turn, last: str) -> None:
@@ -210,12 +210,12 @@ def traded(turn: Turn, event: ev.TradesSeen) -> None:
         _fetch_trades(turn, order)
 
 
-def settle(turn: Turn, order: Order | None) -> None:
-    """The slice is over: draw the pause before the next one."""
+def settle(turn: Turn, order: Order | None, *, not_before_ms: int = 0) -> None:
+    """The slice is over: draw the pause before the next one, which a venue may want to be longer."""
     if order is None:
         return
     open_ = _open(turn)
-    next_ms = turn.now_ms + _pause_ms(turn, open_, order)
+    next_ms = max(turn.now_ms + _pause_ms(turn, open_, order), not_before_ms)
     turn.record(SliceSettled(turn.now_ms, order.cid, order.filled, next_ms, _out_of_band(turn)))
     turn.live = turn.live._replace(missing=0, proving=None, trade_tries=0, touch=None, touch_asked=False)
     if not turn.live.reconciled:

@@ -112,7 +112,8 @@ class AccountGateway:
         except RequestFailed as error:
             if error.code in self._profile.definite_rejects:
                 would_take = error.code in self._profile.would_take
-                return OrderRefused(*self._now(), order.cid, error.code, error.reason, would_take)
+                wait_ms = int(error.wait_s * 1000)
+                return OrderRefused(*self._now(), order.cid, error.code, error.reason, would_take, wait_ms)
             return OrderUnknown(*self._now(), order.cid, str(error))
 
     async def _read(self, command: "Command") -> "Event":  # noqa: C901, PLR0911 - one answer for each command

@@ -42,14 +42,15 @@ class RequestFailed(VenueError):
     """One request came to nothing.
 
     `code` is the venue's own code, the HTTP status where it sent none, or the name of ccxt's class.
-    `transient`: the same read may succeed a moment later.
+    `transient`: the same read may succeed a moment later. `wait_s`: the host takes nothing before then.
     """
 
-    def __init__(self, code: str, reason: str, *, transient: bool) -> None:
+    def __init__(self, code: str, reason: str, *, transient: bool, wait_s: float = 0.0) -> None:
         super().__init__(f"{code}: {reason}")
         self.code = code
         self.reason = reason
         self.transient = transient
+        self.wait_s = wait_s
 
 
 class AnswerMalformed(RequestFailed):

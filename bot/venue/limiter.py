@@ -4,8 +4,21 @@ import asyncio
 import math
 from collections import deque
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from bot.venue.errors import RequestFailed
+
+
+class Holds(Protocol):
+    """Where it is kept for how long the venue told us to wait."""
+
+    def left_s(self) -> float:
+        """How much of it is left; 0 when it is over, or was never said."""
+        ...
+
+    def keep(self, seconds: float) -> None:
+        """Nothing may be sent for so long, from now on."""
+        ...
 
 
 @dataclass(slots=True, eq=False)
@@ -21,7 +34,10 @@ class Limiter:
     rate, nothing waits (the paper exchange).
     """
 
-    def __init__(self, rate_per_s: float = math.inf, burst: float = math.inf) -> None:
+    def __init__(
+        self, rate_per_s: float = math.inf, burst: float = math.inf, holds: "Holds | None" = None
+    ) -> None:
+        """`holds` remembers from one process to the next for how long the venue is to be left alone."""
         self._rate = rate_per_s
         self._burst = burst
         self._reserve = 0.0 if math.isinf(burst) else burst / 5
@@ -31,6 +47,14 @@ class Limiter:
         self._orders: deque[_Waiter] = deque()
         self._reads: deque[_Waiter] = deque()
         self._timer: asyncio.TimerHandle | None = None
+        self._holds = holds
+        if holds is not None:
+            self._hold(holds.left_s())
+
+    @property
+    def held_s(self) -> float:
+        """For how long nothing may be sent, because the venue said so."""
+        return max(0.0, self._held_until_s - asyncio.get_running_loop().time())
 
     @property
     def budget(self) -> float:
@@ -44,7 +68,17 @@ class Limiter:
         return self._tokens / self._burst
 
     def hold(self, seconds: float) -> None:
-        """The venue told us to back off: grant nothing for `seconds`."""
+        """The venue told us to back off: grant nothing for `seconds`, in the next process either."""
+        self._hold(seconds)
+        if self._holds is not None:
+            self._holds.keep(self.held_s)
+
+    async def until_free(self) -> None:
+        """Wait until the venue lets us send again."""
+        while self.held_s > 0:  # noqa: ASYNC110 - time is what is waited for, and it may become longer
+            await asyncio.sleep(self.held_s)
+
+    def _hold(self, seconds: float) -> None:
         until_s = asyncio.get_running_loop().time() + seconds
         self._held_until_s = max(self._held_until_s, until_s)
 
@@ -63,7 +97,9 @@ class Limiter:
         """Wait for `weight`; raise `RequestFailed` (code `rate_limit`) when that would take `patience_s`."""
         loop = asyncio.get_running_loop()
         if loop.time() + patience_s < self._held_until_s:
-            raise RequestFailed("rate_limit", "held back by the venue; not sent", transient=False)
+            raise RequestFailed(
+                "rate_limit", "held back by the venue; not sent", transient=False, wait_s=self.held_s
+            )
         waiter = _Waiter(weight)
         queue = self._orders if order else self._reads
         queue.append(waiter)

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_exponential_jitter
 
 from bot.venue.errors import AnswerMalformed, RequestFailed, UnknownSymbol, Unreachable
-from bot.venue.requests import translate
+from bot.venue.requests import BACK_OFF_S, hold, translate
 
 if TYPE_CHECKING:
     from bot.core.fund import Contract
+    from bot.venue.limiter import Limiter
     from bot.venue.profile import CcxtClient, Profile
 
 OnUnreachable: TypeAlias = Callable[[Unreachable, int, float], None]
@@ -22,8 +23,9 @@ _LONGEST_PAUSE_S = 60.0
 class Markets:
     """The perpetual futures of one exchange in one environment."""
 
-    def __init__(self, profile: "Profile", client: "CcxtClient") -> None:
+    def __init__(self, profile: "Profile", client: "CcxtClient", limiter: "Limiter") -> None:
         self._profile = profile
+        self._limiter = limiter
         self._client = client
         self._by_id: dict[str, dict[str, Any]] = {}
 
@@ -53,12 +55,16 @@ class Markets:
     async def load_once(self) -> None:
         """Load them; raises `Unreachable`."""
         failure: RequestFailed | None = None
+        host = self._profile.hosts(self._client)[0]
+        if (held_s := self._limiter.held_s) > 0:
+            raise Unreachable(host, f"it told us to leave it alone for another {held_s:.0f} s")
         try:
             await self._client.load_markets(reload=True)
         except Exception as error:  # noqa: BLE001 - ccxt raises all sorts on bad answers; none may pass with its URL
             failure = translate(error)
-        host = self._profile.hosts(self._client)[0]
         if failure is not None:
+            if failure.code in BACK_OFF_S:
+                hold(self._limiter, self._client, failure)
             raise Unreachable(host, str(failure))
         markets = self._client.markets.values()
         self._by_id = {market["id"]: market for market in markets if market["swap"] and market["linear"]}

@@ -49,6 +49,7 @@ class OrderStream:
         self._client = client
         self._symbol = symbol
         self._clock = clock
+        self._limiter = limiter
         self._requests = Requests(profile, client, limiter)
         self._on_event = on_event
         self._on_gap = on_gap
@@ -86,6 +87,7 @@ class OrderStream:
         """
         while True:
             try:
+                await self._limiter.until_free()  # ccxt asks for a stream key, whatever the host said
                 await self._client.watch_orders()
             except asyncio.CancelledError:
                 if asyncio.current_task().cancelling():  # type: ignore[union-attr]

@@ -100,7 +100,7 @@ class Requests:
             return await self._once(request)
         except RequestFailed as error:
             if error.code in BACK_OFF_S:
-                self._limiter.hold(self._retry_after_s() or BACK_OFF_S[error.code])
+                hold(self._limiter, self._client, error)
             if error.code in self._profile.clock_skew:
                 await self._resynchronise(error)
             raise
@@ -122,12 +122,19 @@ class Requests:
         # Raised out here, where ccxt's exception is not even the context of ours.
         raise failure
 
-    def _retry_after_s(self) -> float | None:
-        headers = self._client.last_response_headers or {}
-        for name, value in headers.items():
-            if name.lower() == "retry-after" and str(value).isdigit():
-                return float(value)
-        return None
+
+def hold(limiter: "Limiter", client: "CcxtClient", error: RequestFailed) -> None:
+    """The host said that we ask too much: leave it alone for as long as it said, or is usual."""
+    limiter.hold(_retry_after_s(client) or BACK_OFF_S[error.code])
+    error.wait_s = limiter.held_s
+
+
+def _retry_after_s(client: "CcxtClient") -> float | None:
+    headers = client.last_response_headers or {}
+    for name, value in headers.items():
+        if name.lower() == "retry-after" and str(value).isdigit():
+            return float(value)
+    return None
 
 
 def translate(error: Exception, secrets: tuple[str, ...] = ()) -> RequestFailed:

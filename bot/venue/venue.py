@@ -1,6 +1,7 @@
 """One exchange in one environment, open: makes the clients and all that is built on them, and closes them."""
 
 import asyncio
+import math
 from collections.abc import Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from bot.venue.cash import Cash
     from bot.venue.clock import Clock
     from bot.venue.feed import OnLost, OnMark
+    from bot.venue.limiter import Holds
     from bot.venue.order_stream import OnEvent, OnGap
     from bot.venue.profile import CcxtClient, Credentials, MarkFrame, Profile
 
@@ -44,6 +46,7 @@ class Venue:
         clock: "Clock",
         *,
         paper_url: str | None = None,
+        holds: "Holds | None" = None,
         cash: "Cash | None" = None,
     ) -> None:
         """`cash` makes transfers; without it people do."""
@@ -52,12 +55,13 @@ class Venue:
         self._clock = clock
         paper = environment is Environment.PAPER
         self._door = Door(environment, new_session(encrypted=not paper), paper_url)
-        self._limiter = Limiter() if paper else Limiter(profile.weight_per_s, profile.weight_per_s * 10)
+        rate_per_s = math.inf if paper else profile.weight_per_s
+        self._limiter = Limiter(rate_per_s, rate_per_s * 10, holds)
         self._movement = Movement()
         self._clients: list[CcxtClient] = []
         self._public = self._client(None)
         self.hosts = profile.hosts(self._public)
-        self.markets = Markets(profile, self._public)
+        self.markets = Markets(profile, self._public, self._limiter)
 
     @property
     def rate_budget(self) -> float:

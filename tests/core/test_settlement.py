@@ -277,6 +277,24 @@ def test_slices_that_fill_nothing_are_not_refusals() -> None:
     assert under_way(lab).next_slice_ms == lab.time_ms + 5_000
 
 
+def test_a_venue_that_wants_to_be_left_alone_is() -> None:
+    """A ban is longer than the first backoff: nothing is sent before it is over, after a restart either."""
+    lab = Lab()
+    lab.settle()
+    lab.deliver = lambda command: not isinstance(command, SubmitOrder)
+    lab.mark("44900")
+    (order,) = [command for command in lab.commands[-3:] if isinstance(command, SubmitOrder)]
+    lab.send(ev.OrderRefused(*lab.now, order.cid, "418", "banned", wait_ms=120_000))
+    assert under_way(lab).next_slice_ms == lab.time_ms + 120_000
+    lab.deliver = lambda _: True
+    lab.restart()
+    count = len(sent(lab))
+    lab.mark("44900", after_s=119)
+    assert len(sent(lab)) == count
+    lab.mark("44900", after_s=1)
+    assert len(sent(lab)) == count + 1
+
+
 def test_failures_in_a_row_stop_increases_until_an_operator_rearms_them() -> None:
     """A delever goes on and fills, and yet nothing but the operator's word ends the breach."""
     lab = Lab()

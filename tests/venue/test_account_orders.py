@@ -10,11 +10,16 @@ from aiohttp import web
 
 from bot.core.commands import CancelOrder
 from bot.core.events import OrderRefused, OrderReport, OrderUnknown, ReadFailed
-from bot.venue.errors import RequestFailed
+from bot.testing import a_contract
+from bot.venue.clock import ExchangeClock
+from bot.venue.errors import RequestFailed, Unreachable
+from bot.venue.profile import Credentials, Environment
+from bot.venue.profiles import profile_named
 from bot.venue.venue import Venue
 from tests.support.venue_orders import CID, an_order
 from tests.support.venue_stub import Answer, VenueStub, error_answer, json_answer, text_answer
-from tests.venue.conftest import NOW_MS, SECRET, Account
+from tests.venue.conftest import API_KEY, NOW_MS, SECRET, Account
+from tests.venue.test_limiter import Kept
 
 ORDER = "POST /fapi/v1/order"
 FILLED = {"clientOrderId": CID, "orderId": 4711, "executedQty": "0.010", "status": "FILLED"}
@@ -277,7 +282,49 @@ async def test_a_ban_stops_orders_without_asking_the_venue(stub: VenueStub, acco
     assert stub.count(ORDER) == 1
 
 
+async def test_a_ban_outlasts_a_restart(stub: VenueStub) -> None:
+    """418 with Retry-After: the next process sends nothing, not even for the markets, until it is over."""
+    kept = Kept()
+    stub.answers[ORDER] = text_answer('{"code": -1003, "msg": "IP banned."}', 418, {"Retry-After": "2"})
+    async with a_venue(stub, kept) as venue:
+        await venue.markets.load(lambda *_: None)
+        gateway = venue.gateway(venue.client(Credentials(API_KEY, SECRET)), a_contract())
+        refused = await gateway.perform(an_order())
+    assert isinstance(refused, OrderRefused)
+    assert (refused.code, 1_500 < refused.wait_ms <= 2_000) == ("418", True)
+
+    told: list[str] = []
+    count = len(stub.seen)
+    async with a_venue(stub, kept) as venue:
+        loading = asyncio.create_task(venue.markets.load(lambda error, *_: told.append(error.reason)))
+        await asyncio.sleep(0.5)
+        assert len(stub.seen) == count
+        await loading
+        again = await venue.gateway(venue.client(Credentials(API_KEY, SECRET)), a_contract()).perform(
+            an_order()
+        )
+    assert "leave it alone for another" in told[0]
+    assert isinstance(again, OrderRefused)
+    assert again.code == "418"
+
+
+async def test_a_ban_that_meets_the_markets_is_kept_too(stub: VenueStub) -> None:
+    """Before anything is known of the venue."""
+    kept = Kept()
+    stub.answers["GET /fapi/v1/exchangeInfo"] = text_answer("{}", 429, {"Retry-After": "7"})
+    async with a_venue(stub, kept) as venue:
+        with pytest.raises(Unreachable):
+            await venue.markets._load_once()
+    assert kept.seconds == pytest.approx(7, abs=1)
+
+
 Fault = Callable[[web.Request, dict[str, str]], Awaitable[web.StreamResponse]]
+
+
+def a_venue(stub: VenueStub, kept: Kept) -> Venue:
+    """Our side in a process that finds `kept`."""
+    profile = profile_named("binanceusdm")
+    return Venue(profile, Environment.PAPER, ExchangeClock(NOW_MS), paper_url=stub.url, holds=kept)
 
 
 def echo_fault(status: int) -> Fault:

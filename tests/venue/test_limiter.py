@@ -119,3 +119,48 @@ def test_nobody_waits_for_ever(requests: list[tuple[int, bool]]) -> None:
         )
 
     asyncio.run(ask())
+
+
+class Kept:
+    """What is kept of a hold, in memory."""
+
+    def __init__(self, seconds: float = 0.0) -> None:
+        """So much is left from the process before."""
+        self.seconds = seconds
+
+    def left_s(self) -> float:
+        """What is left."""
+        return self.seconds
+
+    def keep(self, seconds: float) -> None:
+        """Keep it."""
+        self.seconds = seconds
+
+
+async def test_a_hold_of_the_process_before_holds_this_one() -> None:
+    """An order that would have to wait longer than it may is refused, with the time that is left."""
+    limiter = Limiter(holds=Kept(30))
+    assert not limiter.take(1)
+    with pytest.raises(RequestFailed) as caught:
+        await limiter.acquire(1, order=True, patience_s=1)
+    assert caught.value.wait_s == pytest.approx(30, abs=1)
+
+
+async def test_what_the_venue_says_is_kept_and_the_longer_hold_counts() -> None:
+    """A short one after a long one ends nothing."""
+    kept = Kept()
+    limiter = Limiter(holds=kept)
+    limiter.hold(60)
+    limiter.hold(1)
+    assert kept.seconds == pytest.approx(60, abs=1)
+
+
+async def test_one_can_wait_for_the_end_of_a_hold() -> None:
+    """Also where it becomes longer meanwhile; without one there is nothing to wait for."""
+    limiter = Limiter()
+    await limiter.until_free()
+    limiter.hold(0.05)
+    asyncio.get_running_loop().call_later(0.02, limiter.hold, 0.1)
+    began_s = asyncio.get_running_loop().time()
+    await limiter.until_free()
+    assert asyncio.get_running_loop().time() - began_s >= 0.11
