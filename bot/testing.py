@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from copy import copy
 from decimal import Decimal
-from typing import Literal, Self, TypeVar
+from typing import Literal, Self, TypeAlias, TypeVar
 
 from bot.core import commands as cmd
 from bot.core import events as ev
@@ -37,6 +37,11 @@ Outcome = Literal[
 
 `rest` and `rest half` leave a post-only order on the book, untouched or half filled, until it is cancelled.
 """
+
+Asked: TypeAlias = (
+    cmd.DrawSecrets | cmd.FetchTouch | cmd.FetchVolume | cmd.GuardOrders | cmd.FetchDayMark | cmd.MoveCash
+)
+"""What the laboratory answers without its venue's account."""
 
 _Record = TypeVar("_Record", bound=Record)
 
@@ -348,17 +353,14 @@ class Lab:
         if isinstance(command, cmd.StopCommand):
             self.wall_ms += int(getattr(command, "delay_s", 0.0) * 1000)
             return self.venue.answer_stop(command, self.now)
-        asked = cmd.DrawSecrets | cmd.FetchTouch | cmd.FetchVolume | cmd.FetchDayMark | cmd.MoveCash
-        if isinstance(command, asked):
+        if isinstance(command, Asked):
             return self._answer(command)
         if isinstance(command, cmd.DrawIdentity):
             return IdentityDrawn(*self.now, command.number, f"{command.number:064x}", f"lab {command.number}")
         self.wall_ms += int(command.delay_s * 1000)
         return self._read(command)
 
-    def _answer(
-        self, command: cmd.DrawSecrets | cmd.FetchTouch | cmd.FetchVolume | cmd.FetchDayMark | cmd.MoveCash
-    ) -> ev.Event:
+    def _answer(self, command: Asked) -> ev.Event:
         if isinstance(command, cmd.MoveCash):
             moved = self.venue.transfer(command.amount, self.time_ms) if self.moves_cash else None
             return ev.CashMoved(*self.now, command.amount, moved)
@@ -367,6 +369,8 @@ class Lab:
         if isinstance(command, cmd.DrawSecrets):
             u = f"0.{(command.sequence * 618_033_988_749_894_848) % 10**18:018d}"
             return ev.Drawn(*self.now, command.sequence, u, f"{command.sequence:064x}")
+        if isinstance(command, cmd.GuardOrders):
+            return ev.Guarded(*self.now)
         if isinstance(command, cmd.FetchVolume):
             return ev.VolumeSeen(*self.now, self.venue.volume, 900_000)
         return ev.TouchSeen(*self.now, self.price, self.price)

@@ -100,6 +100,17 @@ class DrawIdentity(NamedTuple):
     number: int
 
 
+class GuardOrders(NamedTuple):
+    """Have the venue cancel our open orders in `after_ms`, unless it is asked anew; 0: not at all.
+
+    A dead man's switch, where the venue has one: an order must not rest for hours because we died. Answer
+    with Guarded.
+    """
+
+    after_ms: int
+    delay_s: float = 0.0
+
+
 class DrawSecrets(NamedTuple):
     """Draw `u` and salt for a sequence number; answer with Drawn."""
 
@@ -122,5 +133,6 @@ Command: TypeAlias = (
     | FetchVolume
     | FetchOrders
     | DrawIdentity
+    | GuardOrders
     | DrawSecrets
 )

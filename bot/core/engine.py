@@ -237,7 +237,7 @@ def _income_seen(turn: Turn, event: ev.IncomeSeen) -> None:
     cash.looked(turn)
 
 
-def _woken(turn: Turn, _: ev.Wake) -> None:
+def _woken(turn: Turn, _: ev.Wake | ev.Guarded) -> None:
     """Time passed; `_drive` sees what is due."""
 
 
@@ -256,6 +256,7 @@ _TAKE: dict[type, Callable[[Turn, Any], None]] = {
     ev.Wake: _woken,
     ev.TouchSeen: _touched,
     ev.VolumeSeen: _volume_seen,
+    ev.Guarded: _woken,
     ev.ClockSeen: _clock_seen,
     ev.Park: _park,
     OrdersSeen: recovery.orders_seen,

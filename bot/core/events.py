@@ -191,6 +191,13 @@ class VolumeSeen(NamedTuple):
     span_ms: int = 0
 
 
+class Guarded(NamedTuple):
+    """The venue knows when to cancel what rests, should we die; or has no such thing."""
+
+    time_ms: int
+    wall_ms: int
+
+
 class ClockSeen(NamedTuple):
     """Our clock on the wall was compared with the venue's, and is `skew_ms` ahead of it."""
 
@@ -362,6 +369,7 @@ Event: TypeAlias = (
     | AccountSeen
     | TouchSeen
     | VolumeSeen
+    | Guarded
     | ClockSeen
     | ReadFailed
     | FeedLost

@@ -35,10 +35,10 @@ class Live(NamedTuple):
     asked for, `cash_id` is the income that it will show as, `cash_after_ms` when one may be asked for again,
     `by_hand`: people make them; `day_mark`: the mark of a 00:00 UTC, `day_asked` the one that was asked for;
     `settings` what the fund runs by once its rebalance is over. `skew_ms`: our clock is so far ahead of the
-    venue's. `volume_asked_ms`: when the market's volume was last asked for. `withheld`: margin that the venue
-    holds back beyond what the ledger explains. `stop_missing` counts authoritative not-founds of the
-    protective stop, which is not placed before `stop_after_ms`; `stop_suspected`: trades came that may be its
-    own, `stop_cleared`: they are not.
+    venue's. `volume_asked_ms`: when the market's volume was last asked for. `guarded`: the venue was told to
+    cancel what rests should we die. `withheld`: margin that the venue holds back beyond what the ledger
+    explains. `stop_missing` counts authoritative not-founds of the protective stop, which is not placed
+    before `stop_after_ms`; `stop_suspected`: trades came that may be its own, `stop_cleared`: they are not.
     """
 
     feed_trusted: bool = True
@@ -49,6 +49,7 @@ class Live(NamedTuple):
     touch_asked: bool = False
     volume: VolumeSeen | None = None
     volume_asked_ms: int | None = None
+    guarded: bool = False
     funding_pending_ms: int | None = None
     funding_tries: int = 0
     reconcile_tries: int = 0

@@ -104,6 +104,9 @@ class SimulatedProfile(BinanceUsdm):
         await line.limiter.acquire(1, order=True, patience_s=ORDER_PATIENCE_S)
         return await self._call("cancel", lambda _: _state(line.venue.cancel(cid)))
 
+    async def guard(self, requests: "Requests", symbol: str, after_ms: int) -> None:
+        """This venue has no such switch: what rests when a process dies rests on."""
+
     async def query(self, requests: "Requests", symbol: str, cid: str) -> OrderState:  # noqa: ARG002 - one symbol
         """Look up by client id."""
         venue = self._line().venue

@@ -16,6 +16,7 @@ from bot.core.commands import (
     FetchTouch,
     FetchTrades,
     FetchVolume,
+    GuardOrders,
     MoveCash,
     QueryOrder,
     QueryStop,
@@ -24,6 +25,7 @@ from bot.core.events import (
     AccountSeen,
     CashMoved,
     DayMarkSeen,
+    Guarded,
     IncomeSeen,
     OrderMissing,
     OrderRefused,
@@ -145,6 +147,9 @@ class AccountGateway:
             case FetchVolume():
                 volume = await profile.volume(requests, symbol)
                 return VolumeSeen(*self._now(), volume.quantity, volume.span_ms)
+            case GuardOrders(after_ms=after_ms):
+                await profile.guard(requests, symbol, after_ms)
+                return Guarded(*self._now())
             case DrawSecrets() | DrawIdentity() | SubmitOrder() | PlaceStop():
                 raise TypeError(f"{type(command).__name__} is not a read of the venue")
 

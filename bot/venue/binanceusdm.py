@@ -18,6 +18,7 @@ from bot.core.units import Price
 from bot.venue import binanceusdm_cash as cash
 from bot.venue import binanceusdm_stops as stops
 from bot.venue.answers import integer, number, rows_of, text
+from bot.venue.binanceusdm_optional import guard, volume
 from bot.venue.binanceusdm_setup import brackets, set_leverage, set_modes
 from bot.venue.binanceusdm_trades import fee_in_usdt, signed, user_trades
 from bot.venue.ccxt_client import make_client
@@ -44,7 +45,6 @@ _OPEN = frozenset({"NEW", "PARTIALLY_FILLED"})
 _CLOSED = frozenset({"FILLED", "CANCELED", "EXPIRED", "EXPIRED_IN_MATCH", "REJECTED"})
 _EXPLAINED_BY_TRADES = frozenset({"REALIZED_PNL", "COMMISSION"})
 _PAGE = 1000
-_VOLUME_MINUTES = 15
 
 # Not in the list, on purpose: -4116 (duplicate id: our order may be the one that is there), -1000, -1001,
 # -1006, -1007 and every HTTP error without a code.
@@ -293,14 +293,12 @@ class BinanceUsdm:
         return bid, ask
 
     async def volume(self, requests: "Requests", symbol: str) -> Volume:
-        """GET /fapi/v1/klines: the last quarter of an hour, without the minute that is not over."""
-        params = {"symbol": symbol, "interval": "1m", "limit": _VOLUME_MINUTES + 1}
-        answer = await requests.read("fapiPublicGetKlines", params, weight=1)
-        if not isinstance(answer, list):
-            raise AnswerMalformed("the candles are not a list")
-        complete = answer[:-1]
-        traded = sum((number(row, 5) for row in complete), Decimal(0))
-        return Volume(traded or None, len(complete) * 60_000)
+        """GET /fapi/v1/klines; see `binanceusdm_optional`."""
+        return await volume(requests, symbol)
+
+    async def guard(self, requests: "Requests", symbol: str, after_ms: int) -> None:
+        """POST /fapi/v1/countdownCancelAll; see `binanceusdm_optional`."""
+        await guard(requests, symbol, after_ms)
 
     async def brackets(self, requests: "Requests", symbol: str) -> tuple[Bracket, ...]:
         """GET /fapi/v1/leverageBracket."""

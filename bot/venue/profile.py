@@ -257,6 +257,13 @@ class Profile(Protocol):
         """What the market traded lately; a venue that does not say has no volume, and that is no failure."""
         ...
 
+    async def guard(self, requests: "Requests", symbol: str, after_ms: int) -> None:
+        """Have our open orders of the symbol cancelled after that time unless asked anew; 0: not at all.
+
+        A venue without such a switch does nothing.
+        """
+        ...
+
     async def brackets(self, requests: "Requests", symbol: str) -> tuple[Bracket, ...]:
         """The symbol's leverage brackets."""
         ...

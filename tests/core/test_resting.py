@@ -9,6 +9,7 @@ from bot.core import commands as cmd
 from bot.core import events as ev
 from bot.core import records as rec
 from bot.core.caps import Caps
+from bot.core.execution import GUARD_MARGIN_MS
 from bot.core.limits import SubmitOrder
 from bot.core.orders import OrderState
 from bot.core.plan import ALARM_MS, DEADLINE_MS, MANNERS
@@ -418,3 +419,26 @@ def test_a_touch_that_a_rebalance_no_longer_needs_keeps_no_later_one_waiting() -
     lab.settle()
     assert lab.state.book.rebalances == 2
     assert lab.state.book.rebalance is None
+
+
+def test_while_an_order_rests_the_venue_is_told_to_cancel_it_should_we_die() -> None:
+    """Half a minute after the longest rest; told anew with each post, and taken back with the rebalance."""
+    lab = posting("rest")
+    longest_ms = int(REST_S[1] * 1000) + GUARD_MARGIN_MS
+    asked = [command.after_ms for command in lab.commands if isinstance(command, cmd.GuardOrders)]
+    assert asked == [longest_ms] * len([order for order in sent(lab) if order.rests])
+    out_of_time(lab)
+    lab.settle()
+    last = [command for command in lab.commands if isinstance(command, cmd.GuardOrders)][-1]
+    assert last.after_ms == 0
+
+
+def test_where_nothing_rested_nothing_is_taken_back() -> None:
+    """A delever posts nothing; a switch that could not be set changes nothing."""
+    lab = Lab()
+    lab.settle()
+    lab.send(ev.ReadFailed(*lab.now, "GuardOrders", "timeout"))
+    count = len([command for command in lab.commands if isinstance(command, cmd.GuardOrders)])
+    lab.mark("44900")
+    lab.settle()
+    assert len([command for command in lab.commands if isinstance(command, cmd.GuardOrders)]) == count

@@ -155,6 +155,8 @@ class Desk:
                 return ev.AccountSeen(*now, self.venue.ledger.wallet, self.venue.ledger.position, ())
             case cmd.FetchOrders():
                 return OrdersSeen(*now, tuple(self.venue.listed))
+            case cmd.GuardOrders():
+                return ev.Guarded(*now)
             case cmd.FetchVolume():
                 return ev.VolumeSeen(*now, None)
             case cmd.FetchTouch():

@@ -15,10 +15,12 @@ from bot.core.commands import (
     FetchTouch,
     FetchTrades,
     FetchVolume,
+    GuardOrders,
     QueryOrder,
 )
 from bot.core.events import (
     AccountSeen,
+    Guarded,
     Income,
     IncomeSeen,
     OrderMissing,
@@ -39,6 +41,7 @@ from tests.venue.conftest import NOW_MS, SECRET, Account
 ORDER, TRADES, INCOME = "GET /fapi/v1/order", "GET /fapi/v1/userTrades", "GET /fapi/v1/income"
 ACCOUNT, TOUCH = "GET /fapi/v3/account", "GET /fapi/v1/ticker/bookTicker"
 KLINES, ALL_ORDERS = "GET /fapi/v1/klines", "GET /fapi/v1/allOrders"
+COUNTDOWN = "POST /fapi/v1/countdownCancelAll"
 FOUND = {"clientOrderId": CID, "orderId": 4711, "executedQty": "0.004", "status": "EXPIRED"}
 DAY_MS = 86_400_000
 
@@ -397,6 +400,16 @@ async def test_the_margin_that_is_available_comes_with_the_account(stub: VenueSt
 
     assert isinstance(event, AccountSeen)
     assert event.available == Decimal("42.25")
+
+
+async def test_the_dead_mans_switch_is_set_and_taken_back(stub: VenueStub, account: Account) -> None:
+    """By symbol, in ms, as often as it is asked for; repeated where the answer was lost."""
+    fails, works = text_answer("", 503), json_answer({"symbol": "BTCUSDT", "countdownTime": "45000"})
+    stub.answers[COUNTDOWN] = in_turn(fails, works)
+    for after_ms in (45_000, 0):
+        assert isinstance(await account.gateway.perform(GuardOrders(after_ms)), Guarded)
+    asked = [(p["symbol"], p["countdownTime"]) for p in stub.asked(COUNTDOWN)]
+    assert asked == [("BTCUSDT", "45000"), ("BTCUSDT", "45000"), ("BTCUSDT", "0")]
 
 
 async def test_the_clocks_are_compared(stub: VenueStub, account: Account) -> None:
