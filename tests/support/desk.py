@@ -135,7 +135,7 @@ class Desk:
         self.happened.append(("changed", records))
         self.listen(runner, records)
 
-    def _answer(self, command: cmd.Command) -> ev.Event:  # noqa: C901, PLR0911, PLR0912 - one answer for each command
+    def _answer(self, command: cmd.Command) -> ev.Event:  # noqa: C901, PLR0911, PLR0912 - one for each
         now = (self.clock.market_ms(), self.clock.wall_ms())
         if isinstance(command, cmd.StopCommand):
             return self.venue.answer_stop(command, now)
