@@ -314,7 +314,7 @@ async def test_a_ban_that_meets_the_markets_is_kept_too(stub: VenueStub) -> None
     stub.answers["GET /fapi/v1/exchangeInfo"] = text_answer("{}", 429, {"Retry-After": "7"})
     async with a_venue(stub, kept) as venue:
         with pytest.raises(Unreachable):
-            await venue.markets._load_once()
+            await venue.markets.load_once()
     assert kept.seconds == pytest.approx(7, abs=1)
 
 
