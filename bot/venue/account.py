@@ -118,7 +118,7 @@ class AccountGateway:
                 return OrderRefused(*self._now(), order.cid, error.code, error.reason, would_take, wait_ms)
             return OrderUnknown(*self._now(), order.cid, str(error))
 
-    async def _read(self, command: "Command") -> "Event":  # noqa: C901, PLR0911 - one for each
+    async def _read(self, command: "Command") -> "Event":  # noqa: C901, PLR0911, PLR0912 - one for each
         profile, requests, symbol = self._profile, self._requests, self._symbol
         match command:
             case QueryOrder(cid=cid):
