@@ -41,8 +41,6 @@ Outcome = Literal[
 Asked: TypeAlias = (
     cmd.DrawSecrets | cmd.FetchTouch | cmd.FetchVolume | cmd.GuardOrders | cmd.FetchDayMark | cmd.MoveCash
 )
-"""What the laboratory answers without its venue's account."""
-
 _Record = TypeVar("_Record", bound=Record)
 
 
@@ -99,17 +97,14 @@ _SHARES = {"half": Decimal("0.5"), "rest half": Decimal("0.5"), "nothing": ZERO,
 
 
 class InstantVenue:
-    """An account in memory. Every order gets its outcome from `script`, or else fills.
-
-    `volume` is what the market is said to have traded in the last quarter of an hour; None: nothing is said.
-    """
+    """An account in memory. Every order gets its outcome from `script`, or else fills."""
 
     def __init__(self, contract: Contract, wallet: Decimal, slippage_bps: Decimal = ZERO) -> None:
         """Open a flat account that holds `wallet`."""
         self.contract = contract
         self.ledger = Ledger(wallet)
         self.slippage_bps = slippage_bps
-        self.volume: Decimal | None = None
+        self.volume: Decimal | None = None  # of the market, in a quarter of an hour
         self.script: deque[Outcome] = deque()
         self.income: list[ev.Income] = []
         self.trades: list[ev.Trade] = []
