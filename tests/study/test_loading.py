@@ -137,8 +137,8 @@ def test_a_bad_row_of_parquet_is_named_by_number(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "raw", "named"),
     [
-        ("prices.csv.gz", gzip.compress(text().encode())[:-20], "end too soon"),
-        ("prices.csv.gz", gzip.compress(text().encode())[:30] + b"rubbish" * 9, "damaged"),
+        ("prices.csv.gz", gzip.compress(text().encode(), mtime=0)[:-20], "end too soon"),
+        ("prices.csv.gz", gzip.compress(text().encode(), mtime=0)[:30] + b"rubbish" * 9, "damaged"),
         ("prices.parquet", b"PAR1 and no more", "not readable Parquet"),
         ("prices.csv", b"timestamp,close\n\xff\xfe,1\n", "line 2: is not CSV text"),
     ],
