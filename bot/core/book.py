@@ -21,9 +21,11 @@ from bot.core.flows import Dealing, Flow, Receipt
 from bot.core.ledger import Basis, Ledger
 from bot.core.order_fold import now
 from bot.core.oversight import OVERSIGHT
+from bot.core.promise import PROMISE, Shadow
 from bot.core.public import Public
 from bot.core.recovery_records import Reincarnated
 from bot.core.stop_fold import Stops
+from bot.core.tracking import Tracking
 from bot.core.traffic import Day, Traffic
 from bot.core.units import ZERO, Contracts, Price, Usd
 
@@ -97,6 +99,8 @@ class Book:
     life: Reincarnated | None = None
     restored: bool = False
     public: Public = field(default=Public(Basket(0, ZERO, ZERO, ZERO)))
+    shadow: Shadow | None = None
+    tracking: Tracking | None = None
     last_time_ms: int = 0
 
     def copy(self) -> "Book":
@@ -349,6 +353,6 @@ _APPLY: dict[type, Callable[[Book, Any], None]] = {
 }
 
 _CHANGES: dict[type, tuple[Callable[[Book, Any], None], ...]] = {
-    kind: tuple(table[kind] for table in (DISCLOSURE, _APPLY, AFTERWARDS) if kind in table)
+    kind: tuple(table[kind] for table in (DISCLOSURE, PROMISE, _APPLY, AFTERWARDS) if kind in table)
     for kind in get_args(rec.Record)
 }

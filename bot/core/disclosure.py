@@ -62,7 +62,10 @@ def _publication_scheduled(book: "Book", record: PublicationScheduled) -> None:
 
 
 def _revealed(book: "Book", record: Revealed) -> None:
-    book.public = book.public.after_reveal(record)
+    public = book.public.after_reveal(record)
+    if not public.hidden:
+        public = public._replace(funding=book.ledger.funding, tracking=book.tracking)
+    book.public = public
 
 
 def _funding_imputed(book: "Book", record: FundingImputed) -> None:
@@ -102,7 +105,8 @@ def _shown(book: "Book", time_ms: int) -> Shown:
     """What the public saw until now: a state that begins with a rebalance shows when that is revealed."""
     begins = book.changed is not None and book.changed.time_ms == time_ms
     state = rec.FundState.ACTIVE if begins else book.state
-    return Shown(state, tuple(i for i in book.incidents.values() if i.time_ms < time_ms))
+    known = tuple(i for i in book.incidents.values() if i.time_ms < time_ms)
+    return Shown(state, known, book.ledger.fees)
 
 
 DISCLOSURE: dict[type, Callable[["Book", Any], None]] = {

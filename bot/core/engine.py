@@ -21,6 +21,7 @@ from bot.core import (
     reconcile,
     recovery,
     settlement,
+    shadow,
     upkeep,
 )
 from bot.core import events as ev
@@ -73,6 +74,7 @@ def step(state: State, event: ev.Event) -> Step:
     turn = Turn(state, event)
     _TAKE[type(event)](turn, event)
     _drive(turn)
+    shadow.follow(turn)
     return turn.state(), tuple(turn.records), tuple(turn.commands)
 
 

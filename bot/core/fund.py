@@ -17,6 +17,7 @@ class Fund:
     `band` is the closed interval of real leverage within which nothing is traded; `target_range` is where
     the secret target of a `band` rebalance lies; at `emergency` leverage and beyond the fund delevers at
     once. `caps` bound what it may do; `protective_stop`: one rests at the venue while it holds a position.
+    `shadow` is the strategy of a conventional token that is reckoned beside it for comparison.
     `smallest_share` is the smallest trade that it would have to make, as a share of its value.
     """
 
@@ -34,6 +35,7 @@ class Fund:
     terms: FlowTerms = field(default=FlowTerms())
     caps: Caps = USUAL_CAPS
     protective_stop: bool = False
+    shadow: Strategy | None = field(default=None, compare=False)
     float_band: tuple[float, float] = field(init=False, repr=False, compare=False)
     float_target_range: tuple[float, float] = field(init=False, repr=False, compare=False)
     float_emergency: float = field(init=False, repr=False, compare=False)

@@ -202,7 +202,6 @@ class RebalanceHistory:
     _open: _Open | None
     _suspended: _Open | None
     _foreign: _Fills
-    _public: list[bytes]
     _out_ms: int | None
 
     def __init__(self, fund: str) -> None:
@@ -213,7 +212,6 @@ class RebalanceHistory:
         self._suspended = None
         self._foreign = _Fills()
         self._out_ms = None
-        self._public = []
 
     def apply(self, record: rec.Record) -> None:
         """Take one record in.
@@ -251,9 +249,10 @@ class RebalanceHistory:
         """All rebalances so far, the one under way included, in the order in which they started."""
         return tuple(self._entries)
 
-    def public_records(self) -> list[bytes]:
-        """The public records so far, oldest first, each as the JSON that is published."""
-        return self._public
+    def public_records(self, after: int = 0, limit: int = 1_000_000) -> list[bytes]:
+        """Public records after the first `after`, oldest first, each as the JSON that is published."""
+        public = [entry for entry in self._entries if entry.public is not None][after : after + limit]
+        return [with_hash(entry.public or "", entry.hash or "").encode() for entry in public]
 
     def _measure(self, record: rec.Record) -> None:
         taken = None if self._open is None else self._entries[self._open.place].measures
@@ -329,7 +328,6 @@ class RebalanceHistory:
 
     def _revealed(self, record: Revealed) -> None:
         """The oldest entry that is not public yet is the one; the facts are the record's own from now on."""
-        self._public.append(with_hash(record.text, record.hash).encode())
         place = next(p for p in range(len(self._entries)) if self._entries[p].number == record.number)
         self._entries[place] = replace(
             self._entries[place],

@@ -14,7 +14,8 @@ from bot.core import records as rec
 from bot.core.basket import FINEST, Basket
 from bot.core.draws import Draw
 from bot.core.public_records import FundingImputed, PublicationScheduled, Revealed
-from bot.core.units import Contracts, Price, Urgency, Usd
+from bot.core.tracking import Tracking
+from bot.core.units import ZERO, Contracts, Price, Urgency, Usd
 
 QUEUED_DRAWS = 3
 """Commitments that are published ahead."""
@@ -44,16 +45,18 @@ class Pending(NamedTuple):
 
 
 class Shown(NamedTuple):
-    """The state and the incidents that the public saw before something began to be hidden."""
+    """What the public saw before something began to be hidden; `fees` is the sum until then."""
 
     state: rec.FundState
     incidents: tuple[rec.IncidentOpened, ...]
+    fees: Usd = ZERO
 
 
 class Public(NamedTuple):
     """What the public knows. `revealed` counts public records, `head` is the hash of the last one.
 
-    The head of a fund without records is `draws.genesis`.
+    The head of a fund without records is `draws.genesis`. `funding` is what the public baskets received so
+    far, `tracking` how their NAV followed the underlying: both are trued up when nothing is hidden.
     """
 
     basket: Basket
@@ -63,6 +66,8 @@ class Public(NamedTuple):
     shown: Shown | None = None
     revealed: int = 0
     head: str = ""
+    funding: Usd = ZERO
+    tracking: Tracking | None = None
 
     @property
     def hidden(self) -> bool:
@@ -153,13 +158,17 @@ class Public(NamedTuple):
 
     def after_funding(self, amount: Usd, position: Contracts) -> "Public":
         """Funding of `amount` was booked to the fund, which holds `position`."""
-        return self._each(lambda basket: basket.after_funding(amount, position))
+        return self._funded(lambda basket: basket.after_funding(amount, position))
 
     def after_imputed(self, record: FundingImputed) -> "Public":
         """The venue books no funding to a flat fund; a basket with a position is paid all the same."""
-        return self._each(
+        return self._funded(
             lambda basket: basket.paid((-basket.position * record.mark * record.rate).quantize(FINEST))
         )
+
+    def _funded(self, change: Callable[[Basket], Basket]) -> "Public":
+        paid = self._each(change)
+        return paid._replace(funding=self.funding + paid.basket.cash - self.basket.cash)
 
     def after_fee(self, share: Decimal, mark: Price) -> "Public":
         """A management fee of `share` of fund value: each basket is charged on its own value."""
@@ -190,12 +199,10 @@ class Public(NamedTuple):
         return self._replace(basket=change(self.basket), pending=pending)
 
     def _under_way(self, change: Callable[[Pending], Pending]) -> "Public":
-        """The rebalance that is under way, changed: the last one that is not over.
-
-        One before it is interrupted by the trade of a flow.
-        """
-        pending = list(self.pending)
-        place = max((n for n, p in enumerate(pending) if p.basket is None), default=None)
-        if place is not None:
-            pending[place] = change(pending[place])
-        return self._replace(pending=tuple(pending))
+        """The rebalance that trades, changed: the last that is not over. A flow's comes between another's."""
+        for place in range(len(self.pending) - 1, -1, -1):
+            if self.pending[place].basket is None:
+                changed = change(self.pending[place])
+                rest = self.pending[place + 1 :]
+                return self._replace(pending=(*self.pending[:place], changed, *rest))
+        return self

@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import NamedTuple, TypeAlias
 
-from bot.core.units import Price
+from bot.core.units import Contracts, Price, Usd
 
 
 class PublicationScheduled(NamedTuple):
@@ -28,6 +28,16 @@ class Revealed(NamedTuple):
     hash: str
 
 
+class ShadowTraded(NamedTuple):
+    """The shadow, a conventional token beside the fund, traded `quantity` at `mark`; the first begins it."""
+
+    time_ms: int
+    mark: Price
+    quantity: Contracts
+    fee: Usd
+    reason: str
+
+
 class FundingImputed(NamedTuple):
     """Funding passed a flat fund by: what a position would have been charged at `mark` is `rate` of it."""
 
@@ -36,4 +46,4 @@ class FundingImputed(NamedTuple):
     rate: Decimal
 
 
-PublicRecord: TypeAlias = PublicationScheduled | Revealed | FundingImputed
+PublicRecord: TypeAlias = PublicationScheduled | Revealed | FundingImputed | ShadowTraded

@@ -148,7 +148,7 @@ def _time(time_ms: int | None) -> str | None:
     return None if time_ms is None else time_text(time_ms)
 
 
-_AMOUNT_GRID = Decimal("0.00000001")
+_AMOUNT_GRID = Decimal("0.0001")
 _NAV_GRID = Decimal("0.0000000001")
 _LEVERAGE_GRID = Decimal("0.000000001")
 _UNBOUNDED = Decimal("1e18")

@@ -9,6 +9,7 @@ from bot.core.events import Event, Mark, Reconfigured, TouchSeen, VolumeSeen
 from bot.core.fund import Contract, Fund
 from bot.core.limits import Conditions, Refusal, increases_refused
 from bot.core.outlook import Outlook, look_ahead
+from bot.core.promise import Shadow
 from bot.core.records import Control, IncidentClosed, IncidentOpened, Record
 from bot.core.trust import blind, doubt
 from bot.core.units import ONE, ZERO, Price, Usd
@@ -17,13 +18,28 @@ from bot.core.units import ONE, ZERO, Price, Usd
 class Region(NamedTuple):
     """Marks in the closed interval [low, high], before `until_ms`, change nothing.
 
-    Two comparisons settle them. `outlook` is ready for the first mark outside.
+    Two comparisons settle them. `outlook` is ready for the first mark outside. `own` is the interval of the
+    fund's own strategy, where its shadow has something to do within it.
     """
 
     low: Price
     high: Price
     until_ms: int
     outlook: Outlook | None = None
+    own: tuple[Price, Price] | None = None
+
+
+class ShadowHold(NamedTuple):
+    """Marks in the closed interval [low, high], before `until_ms`, leave the shadow as it is."""
+
+    of: Shadow | None
+    low: Price
+    high: Price
+    until_ms: int | None
+
+    def covers(self, mark: Price, now_ms: int) -> bool:
+        """Whether a mark at this time lies within."""
+        return self.low <= mark <= self.high and (self.until_ms is None or now_ms < self.until_ms)
 
 
 class Live(NamedTuple):
@@ -39,6 +55,7 @@ class Live(NamedTuple):
     cancel what rests should we die. `withheld`: margin that the venue holds back beyond what the ledger
     explains. `stop_missing` counts authoritative not-founds of the protective stop, which is not placed
     before `stop_after_ms`; `stop_suspected`: trades came that may be its own, `stop_cleared`: they are not.
+    `shadow`: for which marks the shadow stays as it is.
     """
 
     feed_trusted: bool = True
@@ -72,6 +89,7 @@ class Live(NamedTuple):
     stop_after_ms: int = 0
     stop_suspected: bool = False
     stop_cleared: bool = False
+    shadow: ShadowHold | None = None
 
 
 class State(NamedTuple):
@@ -194,6 +212,15 @@ class Turn:
             self.fund.caps,
         )
 
+    def _with_shadow(self, region: Region) -> Region | None:
+        """The part of a region in which the shadow does nothing either."""
+        hold = self.live.shadow
+        if hold is None or hold.of is not self.book.shadow:
+            return None
+        until_ms = region.until_ms if hold.until_ms is None else min(region.until_ms, hold.until_ms)
+        own = region.own or (region.low, region.high)
+        return Region(max(region.low, hold.low), min(region.high, hold.high), until_ms, region.outlook, own)
+
     def state(self) -> State:
         """The state after the step. With an untrusted feed the next mark matters, whatever its price.
 
@@ -202,4 +229,6 @@ class Turn:
         region = self.region if self.live.feed_trusted else None
         if region is not None and self.wake_ms is not None and self.wake_ms < region.until_ms:
             region = region._replace(until_ms=self.wake_ms)
+        if region is not None and self.fund.shadow is not None:
+            region = self._with_shadow(region)
         return State(self.fund, self.contract, self.book, self.mark, region, self.wake_ms, self.live)

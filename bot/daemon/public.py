@@ -5,10 +5,12 @@ it to anybody.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 from bot.core.book import Book
 from bot.core.events import Mark
 from bot.core.history import RebalanceHistory
+from bot.core.performance import costs, performance, public_side
 from bot.core.public_view import PublicFund, public_fund
 from bot.daemon.nav import NavRecorder, Stretch
 from bot.daemon.runner import Runner
@@ -45,7 +47,25 @@ class PublicSide:
         history = self._histories.get(name)
         if history is None:
             return None
-        return history.public_records()[after : after + limit]
+        return history.public_records(after, limit)
+
+    def performance(self, name: str) -> dict[str, Any] | None:
+        """A fund against what it promises, as far as that is public; None if there is no such fund."""
+        runner = next((runner for runner in self._runners if runner.name == name), None)
+        if runner is None:
+            return None
+        state = runner.state
+        mark = state.mark.price if state.mark is not None else None
+        return performance(state.fund, state.book, mark, public_side(state.book))
+
+    def costs(self, name: str) -> dict[str, Any] | None:
+        """What each revealed rebalance cost; None if there is no such fund."""
+        runner = next((runner for runner in self._runners if runner.name == name), None)
+        if runner is None:
+            return None
+        mark = runner.state.mark.price if runner.state.mark is not None else None
+        entries = self._histories[name].entries()
+        return costs((entry for entry in entries if entry.public is not None), mark)
 
     async def bars(
         self, name: str, interval: str, start_ms: int, end_ms: int, limit: int

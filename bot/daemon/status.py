@@ -9,6 +9,7 @@ from bot.core.fund import Fund
 from bot.core.history import decimal_text, time_text
 from bot.core.ledger import Ledger, real_leverage
 from bot.core.life import condition
+from bot.core.performance import performance, true_side
 from bot.core.records import Control, FundState, IncidentOpened, Kind, OperatorAsked
 from bot.core.strategy import uses_band
 from bot.core.turn import Region
@@ -67,6 +68,7 @@ def fund_status(
         "fees": _text(ledger.fees, _CENT_GRID),
         "funding": _text(ledger.funding, _CENT_GRID),
         "rebalances": book.rebalances,
+        "performance": performance(fund, book, mark, true_side(book)),
         "control": _control(book),
         "requests": [_request(asked) for asked in book.asked[-_SHOWN_REQUESTS:]],
         "settings_digest": book.settings_digest or None,
@@ -153,7 +155,8 @@ def triggers(fund: Fund, book: Book, region: Region | None) -> tuple[Price | Non
         return edges[0], edges[1]
     if region is None:
         return None, None
-    return (region.low if region.low > ZERO else None), (region.high if region.high < _UNBOUNDED else None)
+    low, high = region.own or (region.low, region.high)
+    return (low if low > ZERO else None), (high if high < _UNBOUNDED else None)
 
 
 def fund_state(book: Book) -> str:

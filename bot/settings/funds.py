@@ -17,6 +17,8 @@ from bot.strategy_loader import ParameterError, StrategyError, load_strategy
 EMERGENCY = {Side.LONG: Decimal("3.5"), Side.SHORT: Decimal(4)}
 """Default emergency leverage: each is about 6.7 % of price beyond an upper edge of 3."""
 START_LEVERAGE = Decimal(2)
+SHADOW = {"target": 3.0, "at": "00:00", "move": 0.10, "max_leverage": 4.0}
+"""The conventional token that every fund is compared with: 3x, rebalanced daily and on moves of 10 %."""
 _DAY_S = 86_400
 EDGE_DISTANCE = Decimal("0.2")
 """A target nearer to an edge of the band than this is soon left again."""
@@ -85,6 +87,7 @@ def build_fund(name: str, described: FundSettings, given: Layer, *, stop_by_defa
         terms=_terms(described),
         caps=_caps(described.limits),
         protective_stop=stop_by_default if described.protective_stop is None else described.protective_stop,
+        shadow=load_strategy("interval", SHADOW),
     )
 
 

@@ -165,6 +165,10 @@ def _public() -> Operation:
         "/api/v1/funds": {"get": _tagged(funds)},
         fund: {"get": _tagged(_get("One fund", ref("Fund"), _FUND, errors=unknown))},
         f"{fund}/rebalances": {"get": _tagged(records)},
+        f"{fund}/performance": {
+            "get": _tagged(_get("Against promise and shadow", ref("Performance"), _FUND, errors=unknown))
+        },
+        f"{fund}/costs": {"get": _tagged(_get("What rebalances cost", ref("Costs"), _FUND, errors=unknown))},
         f"{fund}/nav": {"get": _tagged(_get("History of NAV", ref("Bars"), *stretch, errors=unknown))},
         f"{fund}/series": {
             "get": _tagged(_get("Mark, leverage, shadow NAV", ref("Series"), *stretch, errors=unknown))

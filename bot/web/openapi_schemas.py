@@ -106,6 +106,63 @@ _REBALANCE = {
     "previous_hash": HASH,
     "hash": HASH,
 }
+_FRACTION = or_null(DECIMAL)
+_PERFORMANCE = {
+    "fund": TEXT,
+    "since": or_null(TIME),
+    "as_of": or_null(TIME),
+    "nav_return": _FRACTION,
+    "underlying_return": _FRACTION,
+    "side_return": _FRACTION,
+    "average_leverage": _FRACTION,
+    "volatility_drag": _FRACTION,
+    "rebalances": COUNT,
+    "fees": DECIMAL,
+    "funding": DECIMAL,
+    "expected": or_null(TEXT),
+    "daily": or_null(
+        shape(
+            {
+                "days": COUNT,
+                "beta": _FRACTION,
+                "correlation": _FRACTION,
+                "mean_difference": _FRACTION,
+                "tracking_error": _FRACTION,
+            }
+        )
+    ),
+    "days": listed(row(COUNT, _FRACTION, _FRACTION)),
+    "shadow": or_null(
+        shape(
+            {
+                "since": TIME,
+                "nav": _FRACTION,
+                "real_leverage": _FRACTION,
+                "rebalances": COUNT,
+                "fees": DECIMAL,
+                "funding": DECIMAL,
+            }
+        )
+    ),
+}
+_COST = {
+    "id": TEXT,
+    "finished_at": TIME,
+    "kind": TEXT,
+    "notional": _FRACTION,
+    "fees": DECIMAL,
+    "spread": _FRACTION,
+    "impact": _FRACTION,
+    "timing": _FRACTION,
+    "shortfall": _FRACTION,
+    "not_traded": _FRACTION,
+}
+_MONTH = {
+    "month": {"type": "string", "pattern": r"^\d{4}-\d{2}$"},
+    "rebalances": COUNT,
+    "notional": DECIMAL,
+    **dict.fromkeys(("fees", "spread", "impact", "timing", "shortfall", "not_traded"), DECIMAL),
+}
 _BAR = row(COUNT, DECIMAL, DECIMAL, DECIMAL, DECIMAL, COUNT)
 _POINT = row(COUNT, or_null(DECIMAL), or_null(DECIMAL), or_null(DECIMAL))
 
@@ -131,6 +188,8 @@ SCHEMAS: dict[str, Schema] = {
     "Series": listed(
         {**_POINT, "description": "[start (ms UTC), mark, real leverage, shadow NAV] at the end"}
     ),
+    "Performance": shape(_PERFORMANCE),
+    "Costs": shape({"rebalances": listed(shape(_COST)), "months": listed(shape(_MONTH))}),
     "Incident": shape({"fund": TEXT, "code": TEXT, "detail": or_null(TEXT), "remedy": TEXT}, more=True),
     "Session": shape({"operator": FLAG, "csrf": or_null(TEXT)}),
     "Receipt": ANYTHING,

@@ -30,6 +30,14 @@ class PublicRecord(Protocol):
         """Public records after the first `after`, oldest first, as JSON; None without such a fund."""
         ...
 
+    def performance(self, name: str) -> dict[str, Any] | None:
+        """A fund against what it promises, and against its shadow."""
+        ...
+
+    def costs(self, name: str) -> dict[str, Any] | None:
+        """What each revealed rebalance cost, and each month."""
+        ...
+
     async def bars(
         self, name: str, interval: str, start_ms: int, end_ms: int, limit: int
     ) -> tuple[bytes, bytes] | None:
@@ -58,6 +66,16 @@ def add_routes(app: web.Application, record: PublicRecord) -> None:
         records = found(record.rebalances(name_of(request), after, limit))
         return public_json(request, b"[" + b",".join(records) + b"]")
 
+    @public
+    async def performance(request: web.Request) -> web.Response:
+        only(request)
+        return public_json(request, found(record.performance(name_of(request))))
+
+    @public
+    async def costs(request: web.Request) -> web.Response:
+        only(request)
+        return public_json(request, found(record.costs(name_of(request))))
+
     async def bars(request: web.Request, part: int) -> web.Response:
         only(request, "interval", "from", "to", "limit")
         interval = request.query.get("interval", "1h")
@@ -78,6 +96,8 @@ def add_routes(app: web.Application, record: PublicRecord) -> None:
     async def series(request: web.Request) -> web.Response:
         return await bars(request, 1)
 
+    app.router.add_get("/api/v1/funds/{fund}/performance", performance)
+    app.router.add_get("/api/v1/funds/{fund}/costs", costs)
     app.router.add_get("/api/v1/funds/{fund}/nav", nav)
     app.router.add_get("/api/v1/funds/{fund}/series", series)
     app.router.add_get("/api/v1/funds", funds)

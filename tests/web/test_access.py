@@ -43,6 +43,8 @@ def test_every_path_is_closed_unless_it_says_otherwise() -> None:
         ("GET", "/api/v1/funds/{fund}/rebalances"),
         ("GET", "/api/v1/funds/{fund}/nav"),
         ("GET", "/api/v1/stream"),
+        ("GET", "/api/v1/funds/{fund}/performance"),
+        ("GET", "/api/v1/funds/{fund}/costs"),
         ("GET", "/openapi.json"),
         ("GET", "/api/v1/funds/{fund}/series"),
         ("GET", "/healthz"),

@@ -85,6 +85,8 @@ def validator(path: str, status: int) -> Any:
         ("/api/v1/funds/{fund}", "/api/v1/funds/NONE", 404),
         ("/api/v1/funds/{fund}", "/api/v1/funds/BTCUP?x=1", 422),
         ("/api/v1/funds/{fund}/rebalances", "/api/v1/funds/BTCUP/rebalances", 200),
+        ("/api/v1/funds/{fund}/performance", "/api/v1/funds/BTCUP/performance", 200),
+        ("/api/v1/funds/{fund}/costs", "/api/v1/funds/BTCUP/costs", 200),
         ("/api/v1/funds/{fund}/nav", "/api/v1/funds/BTCUP/nav?interval=1m", 200),
         ("/api/v1/funds/{fund}/nav", "/api/v1/funds/BTCUP/nav?interval=2m", 422),
         ("/api/v1/session", "/api/v1/session", 200),

@@ -1,0 +1,92 @@
+"""How a fund follows its underlying: sums over the hours and days since it opened.
+
+Returns are simple ones of NAV; statistics are floats. *Drag* is what leverage costs by compounding alone: the
+sum of (L - L^2) r^2 / 2 over the hours, L the signed leverage and r the hourly log return (Avellaneda and
+Zhang 2010).
+"""
+
+from math import log
+from typing import NamedTuple
+
+DAY_MS = 86_400_000
+_KEPT_DAYS = 400
+
+
+class Day(NamedTuple):
+    """One UTC day: returns of NAV and underlying, as fractions."""
+
+    start_ms: int
+    nav_return: float
+    underlying_return: float
+
+
+class Tracking(NamedTuple):
+    """Sums over the hours, and over the days that are over, since the fund opened."""
+
+    since_ms: int
+    start_mark: float
+    start_nav: float
+    last_ms: int
+    last_mark: float
+    last_nav: float
+    last_leverage: float
+    day_ms: int
+    day_mark: float
+    day_nav: float
+    hours: float = 0.0
+    leverage_hours: float = 0.0
+    drag: float = 0.0
+    days: tuple[Day, ...] = ()
+
+    def sampled(self, time_ms: int, mark: float, nav: float, leverage: float) -> "Tracking":
+        """After one more hour; `leverage` is signed and holds from now on."""
+        hours = (time_ms - self.last_ms) / 3_600_000
+        held = self.last_leverage
+        change = log(mark / self.last_mark)
+        tracking = self._replace(
+            last_ms=time_ms,
+            last_mark=mark,
+            last_nav=nav,
+            last_leverage=leverage,
+            hours=self.hours + hours,
+            leverage_hours=self.leverage_hours + abs(held) * hours,
+            drag=self.drag + (held - held * held) * change * change / 2,
+        )
+        day_ms = time_ms // DAY_MS * DAY_MS
+        if day_ms == self.day_ms:
+            return tracking
+        day = Day(self.day_ms, nav / self.day_nav - 1, mark / self.day_mark - 1)
+        return tracking._replace(
+            day_ms=day_ms, day_mark=mark, day_nav=nav, days=(*self.days, day)[-_KEPT_DAYS:]
+        )
+
+
+class DailyFit(NamedTuple):
+    """Daily returns of NAV (y) against those of side x underlying (x): y = beta x + difference."""
+
+    days: int
+    beta: float | None
+    correlation: float | None
+    mean_difference: float
+    tracking_error: float | None
+
+
+def daily_fit(tracking: Tracking, sign: int) -> DailyFit | None:
+    """Least squares over the days on record; None before the first is over."""
+    xs = [sign * day.underlying_return for day in tracking.days]
+    ys = [day.nav_return for day in tracking.days]
+    count = len(xs)
+    if not count:
+        return None
+    differences = [y - x for x, y in zip(xs, ys, strict=True)]
+    mean = sum(differences) / count
+    if count < 3:
+        return DailyFit(count, None, None, mean, None)
+    mean_x, mean_y = sum(xs) / count, sum(ys) / count
+    var_x = sum((x - mean_x) ** 2 for x in xs)
+    var_y = sum((y - mean_y) ** 2 for y in ys)
+    both = sum((x - mean_x) * (y - mean_y) for x, y in zip(xs, ys, strict=True))
+    error = (sum((d - mean) ** 2 for d in differences) / (count - 1)) ** 0.5
+    beta = both / var_x if var_x else None
+    correlation = both / (var_x * var_y) ** 0.5 if var_x and var_y else None
+    return DailyFit(count, beta, correlation, mean, error)
