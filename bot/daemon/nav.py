@@ -17,7 +17,7 @@ from bot.core.basket import Basket
 from bot.core.book import Book
 from bot.core.events import Mark
 from bot.daemon.runner import Runner
-from bot.journal.nav_store import Row
+from bot.journal.nav_store import Part, Row
 
 STORE_EVERY_S = 5.0
 
@@ -25,7 +25,7 @@ STORE_EVERY_S = 5.0
 class Stretch(NamedTuple):
     """Bars that start in [start_ms, end_ms), the newest `limit` of them."""
 
-    interval: str
+    part: Part
     start_ms: int
     end_ms: int
     limit: int
@@ -43,15 +43,9 @@ class NavHistory(Protocol):
         ...
 
     def read(
-        self,
-        fund: str,
-        interval: str,
-        length_ms: int,
-        start_ms: int,
-        end_ms: int,
-        hidden_since_ms: int | None,
-    ) -> tuple[list[str], list[str]]:
-        """Bars as JSON rows, in two parts."""
+        self, fund: str, part: Part, length_ms: int, start_ms: int, end_ms: int, hidden_since_ms: int | None
+    ) -> bytes:
+        """One part of bars, as a JSON list."""
         ...
 
 
@@ -123,31 +117,33 @@ class NavRecorder:
         self._write(*self._taken())
         self._thread.shutdown()
 
-    async def rows(self, fund: str, wanted: Stretch) -> tuple[bytes, bytes]:
-        """The newest bars of a stretch, at most its limit: NAV, and the rest, each as a JSON list."""
+    async def rows(self, fund: str, wanted: Stretch) -> bytes:
+        """The newest bars of a stretch, at most its limit, as a JSON list."""
         line = self._lines.get(fund)
         if line is None:
-            return b"[]", b"[]"
+            return b"[]"
         await self.store()
         return await asyncio.get_running_loop().run_in_executor(
             self._thread, self._read, fund, wanted, line.seen_ms, line.hidden_since_ms
         )
 
-    def _read(
-        self, fund: str, wanted: Stretch, seen_ms: int, hidden_since_ms: int | None
-    ) -> tuple[bytes, bytes]:
-        length_ms, limit = INTERVALS_MS[wanted.interval], wanted.limit
+    def _read(self, fund: str, wanted: Stretch, seen_ms: int, hidden_since_ms: int | None) -> bytes:
+        length_ms = INTERVALS_MS[wanted.part.interval]
         newest_ms = min(wanted.end_ms - 1, seen_ms) // length_ms * length_ms
-        start_ms = max(wanted.start_ms, newest_ms - (limit - 1) * length_ms)
-        read = self._store.read
-        nav, rest = read(fund, wanted.interval, length_ms, start_ms, wanted.end_ms, hidden_since_ms)
-        return _listed(nav[-limit:]), _listed(rest[-limit:])
+        start_ms = max(wanted.start_ms, newest_ms - (wanted.limit - 1) * length_ms)
+        return self._store.read(fund, wanted.part, length_ms, start_ms, wanted.end_ms, hidden_since_ms)
+
+    def under_way(self, fund: str, interval: str) -> Bar | None:
+        """The bar of an interval so far, as the public may see it."""
+        line = self._lines.get(fund)
+        bars = line.tracks.under_way() if line is not None else []
+        return next((shown or bar for name, bar, shown in bars if name == interval), None)
 
     def _taken(self) -> tuple[list[Row], dict[str, int]]:
         rows = []
         for fund, line in self._lines.items():
             closed, line.closed = line.closed, []
-            rows += [_row(fund, item) for item in (*closed, *line.tracks.under_way())]
+            rows += [row_of(fund, item) for item in (*closed, *line.tracks.under_way())]
         hidden = {
             fund: line.hidden_since_ms
             for fund, line in self._lines.items()
@@ -181,7 +177,8 @@ def _point(per_unit: tuple[float, float], price: float) -> Point:
     return Point(nav, price, abs(position) * price / nav if nav > 0 else None)
 
 
-def _row(fund: str, closed: Closed) -> Row:
+def row_of(fund: str, closed: Closed) -> Row:
+    """A bar as it is stored."""
     interval, bar, shown = closed
     if shown is None:
         return Row(fund, interval, bar.start_ms, *_texts(bar))
@@ -190,12 +187,12 @@ def _row(fund: str, closed: Closed) -> Row:
 
 def _texts(bar: Bar) -> tuple[str, str]:
     start_ms, opened, high, low, close, count, mark, leverage, shadow = bar
-    first, most, least, last = map(_number, (opened, high, low, close))
-    told = ",".join("null" if value is None else _number(value) for value in (mark, leverage, shadow))
+    first, most, least, last = map(number_text, (opened, high, low, close))
+    told = ",".join("null" if value is None else number_text(value) for value in (mark, leverage, shadow))
     return f"[{start_ms},{first},{most},{least},{last},{count}]", f"[{start_ms},{told}]"
 
 
-def _number(value: float) -> str:
+def number_text(value: float) -> str:
     """A decimal string of ten significant digits, without an exponent."""
     text = f"{value:.10g}"
     if "e" in text:
@@ -217,7 +214,3 @@ def _bar(nav: str, rest: str) -> Bar:
         None if leverage is None else float(leverage),
         None if shadow is None else float(shadow),
     )
-
-
-def _listed(rows: list[str]) -> bytes:
-    return f"[{','.join(rows)}]".encode()

@@ -5,15 +5,17 @@ it to anybody.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from decimal import Decimal
+from typing import Any, Literal
 
 from bot.core.book import Book
 from bot.core.events import Mark
-from bot.core.history import RebalanceHistory
+from bot.core.history import RebalanceHistory, decimal_text
 from bot.core.performance import costs, performance, public_side
 from bot.core.public_view import PublicFund, public_fund
-from bot.daemon.nav import NavRecorder, Stretch
+from bot.daemon.nav import NavRecorder, Stretch, number_text
 from bot.daemon.runner import Runner
+from bot.journal.nav_store import Part
 
 
 class PublicSide:
@@ -68,14 +70,35 @@ class PublicSide:
         return costs((entry for entry in entries if entry.public is not None), mark)
 
     async def bars(
-        self, name: str, interval: str, start_ms: int, end_ms: int, limit: int
-    ) -> tuple[bytes, bytes] | None:
-        """A fund's bars as two JSON lists, of NAV and of what goes with it; None if there is no such fund."""
+        self, name: str, part: tuple[str, Literal["nav", "rest"]], start_ms: int, end_ms: int, limit: int
+    ) -> bytes | None:
+        """A fund's bars as a JSON list, of NAV or of what goes with it; None if there is no such fund."""
         if name not in self._histories:
             return None
         if self.recorder is None:
-            return b"[]", b"[]"
-        return await self.recorder.rows(name, Stretch(interval, start_ms, end_ms, limit))
+            return b"[]"
+        return await self.recorder.rows(name, Stretch(Part(*part), start_ms, end_ms, limit))
+
+    def bar(self, name: str, interval: str) -> dict[str, Any] | None:
+        """The bar of NAV under way, as the public may see it; prices as strings."""
+        bar = self.recorder.under_way(name, interval) if self.recorder is not None else None
+        if bar is None:
+            return None
+        prices = {"open": bar.open, "high": bar.high, "low": bar.low, "close": bar.close}
+        told = {key: number_text(value).strip('"') for key, value in prices.items()}
+        return {"start_ms": bar.start_ms, "updates": bar.updates, **told}
+
+    def terms(self, name: str) -> dict[str, str]:
+        """What flows cost and how much a day may bring, in the words of Binance's `tokenInfo`."""
+        fund = next(runner.state.fund for runner in self._runners if runner.name == name)
+        terms = fund.terms
+        return {
+            "dailyManagementFee": decimal_text(fund.management_fee_daily),
+            "purchaseFeePct": decimal_text(terms.subscribe_fee),
+            "dailyPurchaseLimit": _limit(terms.daily_subscribe),
+            "redeemFeePct": decimal_text(terms.redeem_fee),
+            "dailyRedeemLimit": _limit(terms.daily_redeem),
+        }
 
     def taken(self, runner: Runner, mark: Mark) -> None:
         """A fund has taken a mark in."""
@@ -85,3 +108,8 @@ class PublicSide:
     def _fund(self, runner: Runner) -> PublicFund:
         state = runner.state
         return public_fund(state.fund, state.book, state.mark, self._mode)
+
+
+def _limit(amount: Decimal | None) -> str:
+    """A daily limit; where there is none, a number that nobody reaches."""
+    return "1000000000000" if amount is None else decimal_text(amount)

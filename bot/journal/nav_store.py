@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from threading import Lock
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from bot.journal.files import create_private
 
@@ -39,6 +39,13 @@ class Row(NamedTuple):
     rest: str
     shown_nav: str | None = None
     shown_rest: str | None = None
+
+
+class Part(NamedTuple):
+    """What is asked for: bars of an interval, their prices (`nav`) or what goes with them (`rest`)."""
+
+    interval: str
+    column: Literal["nav", "rest"]
 
 
 class NavStore:
@@ -74,52 +81,47 @@ class NavStore:
         return None if found is None else Row(*found)
 
     def read(
-        self,
-        fund: str,
-        interval: str,
-        length_ms: int,
-        start_ms: int,
-        end_ms: int,
-        hidden_since_ms: int | None,
-    ) -> tuple[list[str], list[str]]:
-        """Both parts of the bars that start in [start_ms, end_ms), as the public may see them: JSON rows."""
+        self, fund: str, part: Part, length_ms: int, start_ms: int, end_ms: int, hidden_since_ms: int | None
+    ) -> bytes:
+        """One part of the bars that start in [start_ms, end_ms), as the public may see them: a JSON list."""
+        interval, column = part
+        span_ms = length_ms * ROWS_OF_A_CHUNK
+        key = (fund, interval)
         with self._lock:
-            chunks, bars = self._select(fund, interval, length_ms, start_ms, end_ms)
-        nav, rest = [], []
-        for _, packed_nav, packed_rest in chunks:
-            nav += zlib.decompress(packed_nav).decode().split("\n")
-            rest += zlib.decompress(packed_rest).decode().split("\n")
-        if chunks and chunks[0][0] < start_ms:
-            skipped = sum(1 for row in nav[:ROWS_OF_A_CHUNK] if int(row[1 : row.index(",")]) < start_ms)
-            nav, rest = nav[skipped:], rest[skipped:]
-        while nav and int(nav[-1][1 : nav[-1].index(",")]) >= end_ms:
-            nav.pop()
-            rest.pop()
-        for time_ms, row, other, shown_row, shown_other in bars:
+            chunks = self._connection.execute(
+                f"SELECT t, {column} FROM chunk "  # noqa: S608 - one of two names of ours
+                "WHERE fund = ? AND interval = ? AND t > ? AND t < ? ORDER BY t",
+                (*key, start_ms - span_ms, end_ms),
+            ).fetchall()
+            bars = self._connection.execute(
+                f"SELECT t, {column}, shown_{column} FROM bar "  # noqa: S608 - as above
+                "WHERE fund = ? AND interval = ? AND t >= ? AND t < ? ORDER BY t",
+                (*key, start_ms, end_ms),
+            ).fetchall()
+        found = [
+            _within(zlib.decompress(packed), start_ms, end_ms)
+            if begin_ms < start_ms or begin_ms + span_ms > end_ms
+            else zlib.decompress(packed)
+            for begin_ms, packed in chunks
+        ]
+        for time_ms, row, shown in bars:
             hidden = hidden_since_ms is not None and time_ms + length_ms > hidden_since_ms
-            nav.append(shown_row if hidden and shown_row is not None else row)
-            rest.append(shown_other if hidden and shown_other is not None else other)
-        return nav, rest
+            found.append((shown if hidden and shown is not None else row).encode())
+        return b"[" + b",".join(filter(None, found)) + b"]"
+
+    def size(self, interval: str) -> int:
+        """The bytes that all bars of an interval take, packed and not."""
+        both = "sum(length(nav) + length(rest))"
+        with self._lock:
+            found = [
+                self._connection.execute(f"SELECT {both} FROM {table} WHERE interval = ?", (interval,))  # noqa: S608 - names of ours
+                for table in ("bar", "chunk")
+            ]
+            return sum(cursor.fetchone()[0] or 0 for cursor in found)
 
     def close(self) -> None:
         """Let go of the file; may be called twice."""
         self._connection.close()
-
-    def _select(
-        self, fund: str, interval: str, length_ms: int, start_ms: int, end_ms: int
-    ) -> tuple[list[tuple[int, bytes, bytes]], list[tuple[int, str, str, str | None, str | None]]]:
-        span_ms = length_ms * ROWS_OF_A_CHUNK
-        key = (fund, interval)
-        chunks = self._connection.execute(
-            "SELECT t, nav, rest FROM chunk WHERE fund = ? AND interval = ? AND t > ? AND t < ? ORDER BY t",
-            (*key, start_ms - span_ms, end_ms),
-        ).fetchall()
-        bars = self._connection.execute(
-            "SELECT t, nav, rest, shown_nav, shown_rest FROM bar "
-            "WHERE fund = ? AND interval = ? AND t >= ? AND t < ? ORDER BY t",
-            (*key, start_ms, end_ms),
-        ).fetchall()
-        return chunks, bars
 
     def _compress(self, fund: str, interval: str, length_ms: int, hidden_since_ms: int | None) -> None:
         """Make a chunk of each stretch that is over, and of which nothing is hidden."""
@@ -138,7 +140,7 @@ class NavStore:
         found = self._connection.execute(f"SELECT nav, rest FROM bar {where} ORDER BY t", key).fetchall()  # noqa: S608 - no value of ours is in the text
         if not found:
             return
-        nav, rest = ("\n".join(column).encode() for column in zip(*found, strict=True))
+        nav, rest = (",".join(column).encode() for column in zip(*found, strict=True))
         packed = (zlib.compress(nav, _LEVEL), zlib.compress(rest, _LEVEL))
         self._connection.execute(
             "INSERT OR REPLACE INTO chunk VALUES (?, ?, ?, ?, ?)", (fund, interval, start_ms, *packed)
@@ -154,3 +156,9 @@ class NavStore:
         finally:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
+
+
+def _within(rows: bytes, start_ms: int, end_ms: int) -> bytes:
+    """Those of the joined rows that start in [start_ms, end_ms)."""
+    found = rows[1:-1].split(b"],[")
+    return b",".join(b"[%b]" % row for row in found if start_ms <= int(row[: row.index(b",")]) < end_ms)

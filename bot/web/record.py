@@ -1,6 +1,6 @@
 """The public record over HTTP: funds, revealed rebalances. Nothing here is anything but public."""
 
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from aiohttp import web
 
@@ -39,8 +39,8 @@ class PublicRecord(Protocol):
         ...
 
     async def bars(
-        self, name: str, interval: str, start_ms: int, end_ms: int, limit: int
-    ) -> tuple[bytes, bytes] | None:
+        self, name: str, part: tuple[str, Literal["nav", "rest"]], start_ms: int, end_ms: int, limit: int
+    ) -> bytes | None:
         """Bars that start in [start_ms, end_ms), the newest `limit`: rows of NAV, and what goes with them."""
         ...
 
@@ -76,7 +76,7 @@ def add_routes(app: web.Application, record: PublicRecord) -> None:
         only(request)
         return public_json(request, found(record.costs(name_of(request))))
 
-    async def bars(request: web.Request, part: int) -> web.Response:
+    async def bars(request: web.Request, column: Literal["nav", "rest"]) -> web.Response:
         only(request, "interval", "from", "to", "limit")
         interval = request.query.get("interval", "1h")
         if interval not in INTERVALS:
@@ -84,17 +84,16 @@ def add_routes(app: web.Application, record: PublicRecord) -> None:
         start_ms = whole(request, "from", 0, low=0, high=LATEST_MS)
         end_ms = whole(request, "to", LATEST_MS, low=0, high=LATEST_MS)
         limit = whole(request, "limit", MOST_BARS, low=1, high=MOST_BARS)
-        return public_json(
-            request, found(await record.bars(name_of(request), interval, start_ms, end_ms, limit))[part]
-        )
+        part = (interval, column)
+        return public_json(request, found(await record.bars(name_of(request), part, start_ms, end_ms, limit)))
 
     @public
     async def nav(request: web.Request) -> web.Response:
-        return await bars(request, 0)
+        return await bars(request, "nav")
 
     @public
     async def series(request: web.Request) -> web.Response:
-        return await bars(request, 1)
+        return await bars(request, "rest")
 
     app.router.add_get("/api/v1/funds/{fund}/performance", performance)
     app.router.add_get("/api/v1/funds/{fund}/costs", costs)

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from aiohttp import web
 
 from bot.errors import RefusedError
-from bot.web import control, flows, openapi, record, session, stream
+from bot.web import control, flows, openapi, record, session, stream, token_api
 from bot.web.access import Access, public
 from bot.web.connections import KEPT_ALIVE_S, Door
 from bot.web.control import Controls, Reloads
@@ -20,6 +20,11 @@ from bot.web.errors import errors_as_json
 from bot.web.guard import LARGEST_BODY, add_headers, guard
 from bot.web.record import PublicRecord
 from bot.web.stream import Feed
+from bot.web.token_api import Tokens
+
+
+class Public(PublicRecord, Tokens, Protocol):
+    """What everybody may see, in either shape."""
 
 
 class Operations(Controls, Reloads, Protocol):
@@ -61,7 +66,7 @@ class Operations(Controls, Reloads, Protocol):
         ...
 
     @property
-    def public(self) -> PublicRecord:
+    def public(self) -> Public:
         """What everybody may see."""
         ...
 
@@ -105,6 +110,7 @@ def make_app(
     _add_figures(app, operations)
     record.add_routes(app, operations.public)
     stream.add_routes(app, operations.feed)
+    token_api.add_routes(app, operations.public, operations.feed)
     openapi.add_routes(app)
     session.add_routes(app, access)
     control.add_routes(app, operations)

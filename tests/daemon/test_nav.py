@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from bot.core.bars import Bar, Closed
-from bot.daemon.nav import NavRecorder, Stretch, _row
+from bot.daemon.nav import NavRecorder, Stretch, row_of
 from bot.daemon.runner import Runner
-from bot.journal.nav_store import NAV_FILE, NavStore
+from bot.journal.nav_store import NAV_FILE, NavStore, Part
 from tests.support.desk import Desk
 
 ALL = 10**14
@@ -41,8 +41,8 @@ class Recorded:
 
     async def rows(self, interval: str = "1m", start: int = 0, end: int = ALL, limit: int = 100) -> Any:
         """Bars as the public sees them."""
-        nav, _ = await self.recorder.rows("BTCUP", Stretch(interval, start, end, limit))
-        return json.loads(nav)
+        wanted = Stretch(Part(interval, "nav"), start, end, limit)
+        return json.loads(await self.recorder.rows("BTCUP", wanted))
 
     @property
     def true_nav(self) -> float:
@@ -113,7 +113,7 @@ async def test_a_stretch_and_a_limit_choose_the_bars(recorded: Recorded) -> None
     assert [row[0] for row in await recorded.rows(limit=2)] == starts[-2:]
     assert [row[0] for row in await recorded.rows(start=120_000, end=240_000)] == starts[1:3]
     assert [row[0] for row in await recorded.rows(end=240_000, limit=1)] == [180_000]
-    assert await recorded.recorder.rows("NONE", Stretch("1m", 0, ALL, 9)) == (b"[]", b"[]")
+    assert await recorded.recorder.rows("NONE", Stretch(Part("1m", "rest"), 0, ALL, 9)) == b"[]"
     mark = recorded.runner.state.mark
     assert mark is not None
     recorded.recorder.take(recorded.runner, mark)
@@ -122,6 +122,6 @@ async def test_a_stretch_and_a_limit_choose_the_bars(recorded: Recorded) -> None
 
 def test_numbers_are_decimal_strings_without_exponents() -> None:
     """A NAV that ran down to nearly nothing, too; what is undefined is null."""
-    row = _row("BTCDOWN", Closed("1m", Bar(0, 5e-05, 1e-12, 0.1, 1234567.891, 3, 6e4, None), None))
+    row = row_of("BTCDOWN", Closed("1m", Bar(0, 5e-05, 1e-12, 0.1, 1234567.891, 3, 6e4, None), None))
     assert row.nav == '[0,"0.00005","0.000000000001","0.1","1234567.891",3]'
     assert row.rest == '[0,"60000",null,null]'

@@ -1,13 +1,16 @@
+import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
-from bot.journal.nav_store import NAV_FILE, ROWS_OF_A_CHUNK, NavStore, Row
+from bot.journal.nav_store import NAV_FILE, ROWS_OF_A_CHUNK, NavStore, Part, Row
 
 MINUTE_MS = 60_000
 DAY_MS = MINUTE_MS * ROWS_OF_A_CHUNK
 LENGTHS = {"1m": MINUTE_MS}
+COLUMNS: tuple[Literal["nav", "rest"], ...] = ("nav", "rest")
 
 
 @pytest.fixture
@@ -26,9 +29,12 @@ def row(time_ms: int, value: str = "1", shown: str | None = None) -> Row:
 
 def read(store: NavStore, start_ms: int, end_ms: int, hidden_since_ms: int | None = None) -> list[str]:
     """The rows of NAV; the other part has the same."""
-    nav, rest = store.read("BTCUP", "1m", MINUTE_MS, start_ms, end_ms, hidden_since_ms)
+    nav, rest = (
+        store.read("BTCUP", Part("1m", column), MINUTE_MS, start_ms, end_ms, hidden_since_ms)
+        for column in COLUMNS
+    )
     assert nav == rest
-    return nav
+    return [json.dumps(row, separators=(",", ":")) for row in json.loads(nav)]
 
 
 def written(store: NavStore, first: int, last: int, hidden: dict[str, int] | None = None) -> None:
@@ -79,3 +85,12 @@ def test_what_is_hidden_is_not_packed_and_not_read(store: NavStore) -> None:
     written(store, 2 * ROWS_OF_A_CHUNK, 2 * ROWS_OF_A_CHUNK + 1)
     assert chunks(store) == 2
     assert {text[-3:] for text in read(store, 0, DAY_MS)} == {",9]"}
+
+
+def test_the_space_that_bars_take_is_known(store: NavStore) -> None:
+    """Of each interval, packed and not."""
+    assert store.size("1m") == 0
+    written(store, 0, ROWS_OF_A_CHUNK - 1)
+    loose = store.size("1m")
+    written(store, ROWS_OF_A_CHUNK, ROWS_OF_A_CHUNK)
+    assert 0 < store.size("1m") < loose / 2
