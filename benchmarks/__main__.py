@@ -6,6 +6,7 @@ from benchmarks import (
     funds,
     journal,
     matching,
+    readers,
     replay,
     simulation,
     startup,
@@ -18,7 +19,7 @@ from benchmarks.measure import main
 
 ALL = (
     *(core, wire, journal, startup, funds, replay),
-    *(exchange, streams, matching, study, simulation, sweep),
+    *(exchange, streams, readers, matching, study, simulation, sweep),
 )
 
 

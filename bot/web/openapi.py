@@ -174,8 +174,33 @@ def _public() -> Operation:
             "get": _tagged(_get("Mark, leverage, shadow NAV", ref("Series"), *stretch, errors=unknown))
         },
         "/api/v1/stream": {"get": events},
+        **_tokens(),
         "/api/v1/session": _session(),
     }
+
+
+def _tokens() -> Operation:
+    """Binance's shapes; its streams are websockets, which this description cannot say."""
+    refused = {
+        "description": "refused, in the words of the original",
+        "content": {"application/json": {"schema": shape({"code": {"type": "integer"}, "msg": TEXT})}},
+    }
+    stretch = (
+        _query("symbol", TEXT, "the token"),
+        _query("interval", TEXT, "1m, 5m, 1h or 1d"),
+        _query("startTime", {"type": "integer"}, "ms UTC"),
+        _query("endTime", {"type": "integer"}, "ms UTC, inclusive"),
+        _query("limit", {"type": "integer"}, "the newest so many, at most 1000"),
+    )
+    found: Operation = {
+        "/fapi/v1/lvtKlines": {"get": _tagged(_get("Klines of NAV", listed(listed({})), *stretch))},
+        "/sapi/v1/blvt/tokenInfo": {
+            "get": _tagged(_get("Tokens", listed(ANYTHING), _query("tokenName", TEXT, "one token alone")))
+        },
+    }
+    for operations in found.values():
+        operations["get"]["responses"]["400"] = refused
+    return found
 
 
 def _session() -> Operation:

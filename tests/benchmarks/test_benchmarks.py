@@ -29,6 +29,10 @@ FIGURES = {
     "funds": {"4 funds on 2 symbols, one mark a second each"},
     "replay": {"two funds at SPEED=max"},
     "matching": {"orders in ticks and lots, one level each", "orders as the venue calls it, one level each"},
+    "readers": {
+        "delay of a decision with 20 readers of the stream, p99",
+        "query over 1 years of NAV, 1h",
+    },
     "streams": {"mark frame to 50 sockets, 500 a second: delay"},
     "exchange": {"ccxt order round trip", "signed orders, server on one core", "memory after all orders"},
 }
