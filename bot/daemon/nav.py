@@ -59,6 +59,7 @@ class _Line:
         self.seen_ms = 0
         self._book: Book | None = None
         self._true = self._shown = (0.0, 0.0)
+        self._shadow: tuple[float, float] | None = None
         self._hidden = False
 
     def update(self, book: Book, mark: Mark) -> None:
@@ -66,8 +67,9 @@ class _Line:
         if book is not self._book:
             self._take(book)
         price = float(mark.price)
-        true = _point(self._true, price)
-        shown = _point(self._shown, price) if self._hidden else true
+        shadow = None if self._shadow is None else self._shadow[0] + self._shadow[1] * price
+        true = _point(self._true, price, shadow)
+        shown = _point(self._shown, price, shadow) if self._hidden else true
         self.seen_ms = mark.time_ms
         self.closed += self.tracks.update(mark.time_ms, true, shown)
 
@@ -75,6 +77,7 @@ class _Line:
         self._book = book
         self._true = _per_unit(book.basket(0))
         self._shown = _per_unit(book.public.basket)
+        self._shadow = None if book.shadow is None else _per_unit(book.shadow.basket)
         hidden = book.public.hidden
         if self._hidden and not hidden:
             self.tracks.trued_up()
@@ -171,10 +174,10 @@ def _per_unit(basket: Basket) -> tuple[float, float]:
     return float(basket.cash / basket.units), float(basket.position / basket.units)
 
 
-def _point(per_unit: tuple[float, float], price: float) -> Point:
+def _point(per_unit: tuple[float, float], price: float, shadow: float | None) -> Point:
     cash, position = per_unit
     nav = cash + position * price
-    return Point(nav, price, abs(position) * price / nav if nav > 0 else None)
+    return Point(nav, price, abs(position) * price / nav if nav > 0 else None, shadow)
 
 
 def row_of(fund: str, closed: Closed) -> Row:

@@ -1,5 +1,6 @@
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,8 @@ from bot.core.bars import Bar, Closed
 from bot.daemon.nav import NavRecorder, Stretch, row_of
 from bot.daemon.runner import Runner
 from bot.journal.nav_store import NAV_FILE, NavStore, Part
+from bot.testing import a_fund
+from strategies.interval import Interval
 from tests.support.desk import Desk
 
 ALL = 10**14
@@ -102,6 +105,20 @@ async def test_a_new_process_goes_on_where_the_last_one_ended(recorded: Recorded
     assert hour[5] == before[0][5] + 1
     assert {row[2] for row in await recorded.rows()} == {"1"}
     assert (await recorded.rows())[-1][5] == 2
+
+
+async def test_the_shadows_nav_stands_beside_the_funds(tmp_path: Path) -> None:
+    """With mark and leverage, at the end of each bar."""
+    desk = Desk(fund=replace(a_fund(), shadow=Interval()))
+    recorded = Recorded(desk, await desk.opened(), tmp_path)
+    await recorded.mark(2_000, "60000")
+    await recorded.mark(3_000, "60600")
+    wanted = Stretch(Part("1m", "rest"), 0, ALL, 9)
+    ((_, mark, leverage, shadow),) = json.loads(await recorded.recorder.rows("BTCUP", wanted))
+    assert (mark, leverage) == ("60600", "0")
+    assert float(shadow) == pytest.approx(1.03, abs=0.002)
+    recorded.end()
+    recorded.runner.cancel()
 
 
 async def test_a_stretch_and_a_limit_choose_the_bars(recorded: Recorded) -> None:
