@@ -81,7 +81,8 @@ def watch_funding(turn: Turn, before: Mark, mark: Mark) -> None:
     due_ms = before.next_funding_ms
     if due_ms is None or not before.time_ms < due_ms <= mark.time_ms:
         return
-    if turn.book.position == ZERO and before.funding_rate and turn.book.public.earns_funding:
+    others = turn.book.public.earns_funding or turn.book.shadow is not None
+    if turn.book.position == ZERO and before.funding_rate and others:
         turn.record(FundingImputed(turn.now_ms, before.price, before.funding_rate))
     if ZERO not in (turn.book.position, before.funding_rate):
         turn.live = turn.live._replace(funding_pending_ms=due_ms, funding_tries=0)

@@ -149,6 +149,7 @@ def test_a_shadow_that_dies_is_sold_and_stays_dead() -> None:
     count = len(lab.of(ShadowTraded))
     lab.mark("60000")
     lab.mark("90000", after_s=90_000)
+    lab.restart()
     assert len(lab.of(ShadowTraded)) == count
 
 

@@ -83,10 +83,11 @@ def of_records(fund: str, records: tuple[rec.Record, ...]) -> Iterator[Alert]:
 
 
 def summary(funds: list[dict[str, Any]], mode: str, day: str) -> Alert:
-    """Every fund in one line, by its public figures."""
+    """Every fund in one line, by its public figures, with the head of its record: keep one now and then."""
     lines = [
         f"{fund['fund']}: {fund['state']}, NAV {_short(fund['nav'], 4)}, real leverage "
-        f"{_short(fund['real_leverage'], 2)} in [{', '.join(fund['band'])}], mark {_short(fund['mark'], 2)}"
+        f"{_short(fund['real_leverage'], 2)} in [{', '.join(fund['band'])}], mark {_short(fund['mark'], 2)}, "
+        f"record {fund['chain_head']}"
         for fund in funds
     ]
     return alert("daily_summary", "info", f"Inband {mode}: {day}", "\n".join(lines) or "No fund.", day)

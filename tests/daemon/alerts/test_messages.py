@@ -118,14 +118,14 @@ def test_the_summary_has_a_line_for_each_fund() -> None:
     """Public figures, rounded; a fund without a mark says so."""
     fund = {
         "fund": "BTCUP", "state": "active", "nav": "1.23456", "real_leverage": "2.123456789",
-        "band": ["1.5", "3"], "mark": "60000.1",
+        "band": ["1.5", "3"], "mark": "60000.1", "chain_head": "c0ffee",
     }  # fmt: skip
     empty = {**fund, "fund": "NEW", "nav": None, "real_leverage": None, "mark": None}
     made = summary([fund, empty], "paper", "2026-11-26")
     assert made.title == "Inband paper: 2026-11-26"
     assert made.body.splitlines() == [
-        "BTCUP: active, NAV 1.2346, real leverage 2.12 in [1.5, 3], mark 60,000.10",
-        "NEW: active, NAV -, real leverage - in [1.5, 3], mark -",
+        "BTCUP: active, NAV 1.2346, real leverage 2.12 in [1.5, 3], mark 60,000.10, record c0ffee",
+        "NEW: active, NAV -, real leverage - in [1.5, 3], mark -, record c0ffee",
     ]
     assert summary([], "paper", "x").body == "No fund."
 
