@@ -218,6 +218,13 @@ def test_days_are_fitted_when_they_are_over() -> None:
     assert fit.beta == pytest.approx(2)
     assert fit.correlation == pytest.approx(1)
     assert daily_fit(tracking, -1) != fit
+    lab = Lab()
+    book = lab.state.book.copy()
+    book.tracking = tracking
+    told = performance(lab.fund, book, D(100), true_side(book))
+    assert told["daily"]["days"] == 8 == len(told["days"])
+    assert float(told["daily"]["beta"]) == pytest.approx(2)
+    assert told["days"][0][0] == 0
     flat = Tracking(0, 100.0, 1.0, 0, 100.0, 1.0, 2.0, 0, 100.0, 1.0)
     for day in range(1, 5):
         flat = flat.sampled(day * 86_400_000, 100.0, 1.0, 2.0)
