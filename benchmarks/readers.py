@@ -8,7 +8,6 @@ the machine: what they cost is not what readers cost.
 
 import asyncio
 import os
-import random
 import resource
 import socket
 import subprocess
@@ -18,6 +17,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from decimal import Decimal
+from math import cos, sin
 from pathlib import Path
 from statistics import quantiles
 
@@ -27,6 +27,7 @@ import uvloop
 
 from benchmarks.measure import main, report
 from bot.core.bars import INTERVALS_MS, Bar, Closed
+from bot.core.draws import between
 from bot.core.engine import step
 from bot.core.events import Mark
 from bot.core.history import RebalanceHistory
@@ -41,6 +42,7 @@ from bot.web.server import serve
 DELAY_LIMIT_MS = 5.0
 QUERY_LIMIT_MS = 50.0
 _YEARS = 5
+_KEY = "5a" * 32
 _YEAR_MS = 365 * 86_400_000
 
 
@@ -108,14 +110,15 @@ async def _delays(readers: int, seconds: float) -> list[float]:
 
 async def _decide(labs: list[Lab], seconds: float) -> list[float]:
     """Give each fund a mark a second, and decide some forty times a second at instants of no pattern."""
-    loop, chance = asyncio.get_running_loop(), random.Random(1)  # noqa: S311 - instants of no pattern
-    until_s, delays, next_mark_s = loop.time() + seconds, [], loop.time()
+    loop = asyncio.get_running_loop()
+    delays: list[float] = []
+    until_s, next_mark_s = loop.time() + seconds, loop.time()
     while (now_s := loop.time()) < until_s:
         if now_s >= next_mark_s:
             next_mark_s = now_s + 1.0
             for lab in labs:
-                lab.mark(Decimal(60_000) + chance.randrange(100), after_s=1)
-        due_s = now_s + chance.uniform(0.005, 0.045)
+                lab.mark(Decimal(60_000) + len(delays) % 100, after_s=1)
+        due_s = now_s + between(0.005, 0.045, _KEY, "decision", len(delays))
         decided: asyncio.Future[float] = loop.create_future()
         loop.call_at(due_s, _one, labs[0], due_s, decided)
         delays.append(await decided)
@@ -197,13 +200,13 @@ async def _query(*, years: int, samples: int) -> None:
 
 def _fill(store: NavStore, years: int) -> int:
     """Store bars of every interval, minutes for the last year alone: there are so many of them."""
-    chance, nav = random.Random(2), 1.0  # noqa: S311 - a price path
+    nav = 1.0
     end_ms = years * _YEAR_MS
     for interval, length_ms in INTERVALS_MS.items():
         rows = []
         begin_ms = end_ms - _YEAR_MS if interval == "1m" else 0
         for start_ms in range(begin_ms, end_ms, length_ms):
-            nav *= 1 + chance.gauss(0, 0.0005)
+            nav *= 1 + 0.001 * sin(start_ms / length_ms * 1.7) * cos(start_ms / length_ms / 331)
             bar = Bar(start_ms, nav, nav * 1.0004, nav * 0.9996, nav, 60, nav * 6e4, 2 / nav)
             rows.append(row_of("BTCUP", Closed(interval, bar, None)))
             if len(rows) == 50_000:
