@@ -13,7 +13,7 @@ import pytest
 from bot.core.records import RebalanceStarted
 from tests.support.inband import Inband
 
-STORES = ("journal.sqlite", "exchange.sqlite")
+STORES = ("alerts.sqlite", "exchange.sqlite", "journal.sqlite", "nav.sqlite")
 
 
 def ran_to_the_end(inband: Inband, *arguments: str) -> str:
@@ -72,8 +72,8 @@ def test_the_lock_dies_with_its_process(inband: Callable[..., Inband]) -> None:
             process.signal(SIGKILL)
 
 
-def test_a_fresh_start_archives_both_stores(wide: Inband, inband: Callable[..., Inband]) -> None:
-    """`run --fresh` moves the journal and the exchange's store aside, and begins from nothing."""
+def test_a_fresh_start_archives_every_store(wide: Inband, inband: Callable[..., Inband]) -> None:
+    """`run --fresh` moves the journal and what belongs to it aside, and begins from nothing."""
     run = inband()
     with run.start() as process:
         process.until_said("slice_settled")
