@@ -24,7 +24,7 @@ TELLING = frozenset(
         "api_key", "apikey", "authorization", "content", "cookie", "csrf", "deadline_ms", "due_ms",
         "high", "incarnation", "journal_key", "leverage", "limit_price", "low", "next_slice_ms",
         "passphrase", "password", "position", "private_key", "quantity", "remaining", "salt",
-        "secret", "share", "signature", "slices_left", "target", "token", "u",
+        "secret", "share", "signature", "slices_left", "target", "token", "trigger_price", "u",
     }
 )  # fmt: skip
 """Names of fields whose values are masked whatever they are."""

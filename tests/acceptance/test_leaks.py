@@ -356,5 +356,5 @@ def test_nothing_gets_out_before_its_time(tmp_path: Path) -> None:
         for name in leaks(line, {}, sizes)
     }
     assert found == set()
-    assert len(sizes) > 3
+    assert sizes
     assert len(said) > 200

@@ -15,7 +15,7 @@ CLASSES = get_args(rec.Record)
 TELLING = {
     "u", "salt", "key", "incarnation", "target", "tolerance", "deadline_ms", "next_slice_ms",
     "quantity", "limit_price", "reduce_only", "price", "fee", "filled", "position", "position_before",
-    "leverage", "wallet", "value", "amount", "unallocated", "detail", "variance", "content",
+    "leverage", "wallet", "value", "amount", "unallocated", "detail", "variance", "content", "trigger_price",
     "nav", "units", "paid", "received", "returned",
     "low", "high", "due_ms", "text", "out_of_band",
 }  # fmt: skip
@@ -53,7 +53,7 @@ def test_every_field_is_judged(kind: type[rec.Record]) -> None:
         "reason", "urgency", "cid", "expires_wall_ms", "venue_id", "closed", "code", "evidence", "trade_id",
         "trade_ms", "ending", "income_id", "income_ms", "state", "remedy", "stops_increases", "how",
         "rests_until_ms", "would_take", "control", "author", "why", "what", "digest", "request_id",
-        "taken_from", "known_income",
+        "taken_from", "known_income", "order_id",
         "reference", "dealing_ms", "daily", "from_ms", "until_ms", "numerator", "denominator",
         "hash", "rate", "wall_ms", "market_per_s",
     }  # fmt: skip

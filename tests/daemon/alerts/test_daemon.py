@@ -36,6 +36,7 @@ def test_a_kill_loses_no_alert_and_doubles_none(tmp_path: Path) -> None:
         assert waiting
         receiver.fail = False
         with run.start() as process:
+            process.until(lambda: "BTCUP: rebalance 1 began" in receiver.titles, what="its start was told")
             process.until(lambda: "BTCUP: rebalance over" in receiver.titles, what="the end was told")
             process.until(lambda: "BTCUP: rebalance 1 revealed" in receiver.titles, what="it was revealed")
             assert process.signal(signal.SIGTERM) == 0
