@@ -115,6 +115,8 @@ def test_every_patch_has_its_test() -> None:
     """No mutant lies about, and none is tested that is not there."""
     assert PATCHES.keys() == HUNTS.keys() | BY_NAMED_TEST.keys()
     assert len(PATCHES) >= 10
+    for name, wanted in HUNTS.items():
+        assert f"Caught by: simulation, {wanted.code}." in PATCHES[name].read_text()
 
 
 def test_a_patch_whose_place_is_gone_fails_loudly(tree: Path) -> None:
