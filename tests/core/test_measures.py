@@ -221,6 +221,17 @@ def test_a_rebalance_of_the_engine_is_measured() -> None:
     assert band["orders"] >= 2
 
 
+def test_a_rebalance_under_way_tells_what_its_fills_tell() -> None:
+    """And nothing of its target: neither how far it is, nor how far it has to go."""
+    lab = Lab(slippage_bps=D(2))
+    lab.settle()
+    lab.mark("44900")
+    assert lab.state.book.rebalance is not None
+    under_way = reports(lab)[-1]
+    assert under_way["shortfall_bps"] == "2"
+    assert {under_way[name] for name in ("completion", "leverage_error", "out_of_band_s")} == {None}
+
+
 def test_a_confirmation_counts_as_time_out_of_the_band() -> None:
     """From the moment at which leverage fell below it; one that was cancelled does not count."""
     lab = Lab(a_fund(strategy=Strategic(confirmation_s=1_800)))
