@@ -42,12 +42,13 @@ def simulate(
     scenario: Scenario | None = None,
     script: Script | None = None,
     strikes: Mapping[Fault, Sequence[float]] | None = None,
+    look: Callable[[World], None] | None = None,
 ) -> Outcome:
     """Run the world of `seed` for so many seconds, and then until it is at rest.
 
     `tell` hears each line of the trace. `scenario` replaces the one that the seed draws. `script` replaces
     its faults by the strikes that it names, and `strikes` gives those that have times of their own, in
-    seconds.
+    seconds. `look` is shown the world as it is at the end.
     """
     scenario = scenario if scenario is not None else scenario_of(seed)
     if script is not None:
@@ -69,6 +70,8 @@ def simulate(
                 world.judge.accuse("X", f"{context.get('message')}: {error!r}")
     finally:
         loop.close()
+    if look is not None:
+        look(world)
     trace.note("end", world.judge.claims.position, world.venue.wallet)
     return Outcome(
         seed,

@@ -45,7 +45,7 @@ def unready(process: Process) -> list[str]:
         return list(json.load(error)["reasons"])
 
 
-def test_25_two_instances(site: Hosts) -> None:
+def test_row_25_two_instances(site: Hosts) -> None:
     """On one data directory the second process refuses to start, and the first trades on."""
     with site, site.start("a") as first:
         trading(first)
@@ -59,7 +59,7 @@ def test_25_two_instances(site: Hosts) -> None:
     assert set(sent) <= intents(site.host("a"))
 
 
-def test_27_disk_full(site: Hosts) -> None:
+def test_row_27_disk_full(site: Hosts) -> None:
     """The file system takes no more: nothing is sent whose intent is not durable, and the daemon says so."""
     with site, site.start("a") as daemon:
         trading(daemon)
@@ -82,7 +82,7 @@ def lose_the_tail(host: Inband) -> None:
     log.write_bytes(content[: len(content) // 2])
 
 
-def test_28_power_loss_that_lost_what_was_committed(site: Hosts) -> None:
+def test_row_28_power_loss_that_lost_what_was_committed(site: Hosts) -> None:
     """The data directory remembers how far the journal had come: the start is refused, nothing is sent."""
     with site:
         with site.start("a") as daemon:
@@ -99,7 +99,7 @@ def test_28_power_loss_that_lost_what_was_committed(site: Hosts) -> None:
         assert len(site.orders()) <= before
 
 
-def test_28_power_loss_that_took_the_memory_of_it_too(site: Hosts) -> None:
+def test_row_28_power_loss_that_took_the_memory_of_it_too(site: Hosts) -> None:
     """With the mark gone as well, the venue's own list tells: the funds halt, and send nothing."""
     with site:
         with site.start("a") as daemon:
@@ -129,7 +129,7 @@ def halted(host: Inband) -> bool:
     return any(r.control is Control.HALTED and r.author == "inband" for r in said)
 
 
-def test_29_corrupt_database(site: Hosts) -> None:
+def test_row_29_corrupt_database(site: Hosts) -> None:
     """A damaged file is refused with the way to restore it; the copy comes back, and the fund goes on."""
     with site:
         host = site.host("a")
@@ -156,7 +156,7 @@ def test_29_corrupt_database(site: Hosts) -> None:
     assert differences(host, at_rest(host), store=site.folder / "elsewhere") == []
 
 
-def test_30_database_deleted(site: Hosts) -> None:
+def test_row_30_database_deleted(site: Hosts) -> None:
     """A journal that is gone is not begun anew in silence."""
     with site:
         with site.start("a") as daemon:
@@ -170,7 +170,7 @@ def test_30_database_deleted(site: Hosts) -> None:
         assert set(site.orders().values()) == {1}
 
 
-def test_30_old_backup(site: Hosts) -> None:
+def test_row_30_old_backup(site: Hosts) -> None:
     """A copy made in the middle of a rebalance, put back later: a new identity, a halt, and no id twice."""
     with site:
         host = site.host("a")
@@ -205,7 +205,7 @@ def free_port() -> int:
 
 @pytest.mark.needs("postgresql")
 @pytest.mark.parametrize("how", ["before", "after"])
-def test_31_postgresql_disconnect_at_commit(tmp_path: Path, postgres: PostgresServer, how: Cut) -> None:
+def test_row_31_postgresql_disconnect_at_commit(tmp_path: Path, postgres: PostgresServer, how: Cut) -> None:
     """Whether the intent was committed is known only once it is read back: until then nothing is sent."""
     with CutWire(postgres.port) as wire, Hosts(tmp_path, postgres.url(port=wire.port)) as site:
         host = site.host("a", DATABASE_URL=postgres.url())
