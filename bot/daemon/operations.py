@@ -13,7 +13,7 @@ import structlog
 from bot.core import asking
 from bot.core.asking import RequestIdReusedError, Wanted
 from bot.core.events import Controlled, FeedLost, Mark, ReconcileDue
-from bot.core.history import RebalanceHistory, time_text
+from bot.core.history import RebalanceEntry, RebalanceHistory, time_text
 from bot.core.records import Control, Record
 from bot.daemon.alarms import Alarms
 from bot.daemon.flow_desk import FlowDesk
@@ -163,6 +163,24 @@ class Operations:
         """Where the funds trade: the exchange's hosts, and a paper exchange's address."""
         return {"hosts": list(self.hosts), "paper_url": self.paper_url}
 
+    def market(self) -> dict[str, Any]:
+        """The paper market's speed, and the times between which it has prices; nulls where there is none."""
+        pacer = self.pacer
+        if pacer is None:
+            return {"speed": None, "start": None, "end": None}
+        end = None if pacer.end_ms is None else time_text(pacer.end_ms)
+        return {"speed": str(pacer.speed), "start": time_text(pacer.start_ms), "end": end}
+
+    def rebalances(self, fund: str, limit: int) -> list[dict[str, Any]] | None:
+        """A fund's newest rebalances, oldest first; None if there is no such fund.
+
+        Also those that are not public: of these all but the target and its draw, which the reveal tells.
+        """
+        history = self.histories.get(fund)
+        if history is None:
+            return None
+        return [_told(entry) for entry in history.entries()[-limit:]]
+
     def metrics_text(self) -> tuple[bytes, str]:
         """All figures in Prometheus' text format, and its content type."""
         if self.metrics is None:
@@ -306,6 +324,13 @@ class Operations:
         state = runner.state
         mark = state.mark.price if state.mark is not None else None
         return fund_status(state.fund, state.book, mark, self.mode, seen=state.mark, region=state.region)
+
+
+def _told(entry: RebalanceEntry) -> dict[str, Any]:
+    told: dict[str, Any] = entry.to_json()
+    if entry.revealed_ms is None:
+        told |= {"target": None, "u": None, "salt": None}
+    return told
 
 
 def _halt(runner: Runner, author: str, why: str) -> None:

@@ -174,6 +174,7 @@ def _public() -> Operation:
             "get": _tagged(_get("Mark, leverage, shadow NAV", ref("Series"), *stretch, errors=unknown))
         },
         "/api/v1/stream": {"get": events},
+        "/api/v1/market": {"get": _tagged(_get("The paper market", ref("Market"), errors=(422,)))},
         **_tokens(),
         "/api/v1/session": _session(),
     }
@@ -239,6 +240,17 @@ def _operator() -> Operation:
     return {
         "/metrics": {"get": _closed(_get("Prometheus metrics", TEXT, errors=(409,), kind="text/plain"))},
         "/api/v1/operator/funds": {"get": _closed(_get("True figures", listed(ref("OperatorFund"))))},
+        "/api/v1/operator/funds/{fund}/rebalances": {
+            "get": _closed(
+                _get(
+                    "Rebalances, those that are not public included",
+                    listed(ref("OperatorRebalance")),
+                    _FUND,
+                    _query("limit", _whole(1, 1_000), "the newest so many"),
+                    errors=(404, 422),
+                )
+            )
+        },
         "/api/v1/operator/configuration": {"get": _closed(_get("Every setting as it applies", settings))},
         "/api/v1/operator/venue": {
             "get": _closed(

@@ -184,6 +184,8 @@ SCHEMAS: dict[str, Schema] = {
     ),
     "OperatorFund": shape(_FUND, more=True),
     "Rebalance": shape(_REBALANCE, more=True),
+    "OperatorRebalance": ANYTHING,
+    "Market": shape({"speed": or_null(TEXT), "start": or_null(TIME), "end": or_null(TIME)}),
     "Bars": listed({**_BAR, "description": "[start (ms UTC), open, high, low, close, updates]"}),
     "Series": listed(
         {**_POINT, "description": "[start (ms UTC), mark, real leverage, shadow NAV] at the end"}

@@ -7,16 +7,16 @@ reconciled and can write its journal. What is not marked public is the operator'
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from socket import socket
-from typing import Any, Protocol
+from typing import Protocol
 
 from aiohttp import web
 
-from bot.errors import RefusedError
-from bot.web import control, flows, openapi, record, session, stream, token_api
+from bot.web import control, figures, flows, openapi, page, record, session, stream, token_api
 from bot.web.access import Access, public
 from bot.web.connections import KEPT_ALIVE_S, Door
 from bot.web.control import Controls, Reloads
 from bot.web.errors import errors_as_json
+from bot.web.figures import Shown
 from bot.web.guard import LARGEST_BODY, add_headers, guard
 from bot.web.record import PublicRecord
 from bot.web.stream import Feed
@@ -27,15 +27,11 @@ class Public(PublicRecord, Tokens, Protocol):
     """What everybody may see, in either shape."""
 
 
-class Operations(Controls, Reloads, Protocol):
+class Operations(Controls, Reloads, Shown, Protocol):
     """What the daemon shows of itself."""
 
     def unready(self) -> list[str]:
         """Why it is not ready; empty when it is. The reasons give no figures away."""
-        ...
-
-    def status(self) -> list[dict[str, Any]]:
-        """True figures of every fund."""
         ...
 
     @property
@@ -46,18 +42,6 @@ class Operations(Controls, Reloads, Protocol):
     @property
     def operator_token(self) -> str | None:
         """What the operator's paths ask for; None until there is one, and then nobody passes."""
-        ...
-
-    def metrics_text(self) -> tuple[bytes, str]:
-        """All figures in Prometheus' text format, and its content type; `RefusedError` at the start."""
-        ...
-
-    def venue(self) -> dict[str, Any]:
-        """Where the funds trade."""
-        ...
-
-    def incidents(self) -> list[dict[str, Any]]:
-        """Open incidents."""
         ...
 
     @property
@@ -107,7 +91,7 @@ def make_app(
     )
     app.on_response_prepare.append(add_headers)
     _add_health(app, operations)
-    _add_figures(app, operations)
+    figures.add_routes(app, operations)
     record.add_routes(app, operations.public)
     stream.add_routes(app, operations.feed)
     token_api.add_routes(app, operations.public, operations.feed)
@@ -116,6 +100,7 @@ def make_app(
     control.add_routes(app, operations)
     control.add_daemon_routes(app, operations)
     flows.add_routes(app, operations.flow_desk)
+    page.add_routes(app)
     return app
 
 
@@ -131,26 +116,3 @@ def _add_health(app: web.Application, operations: Operations) -> None:
 
     app.router.add_get("/healthz", healthz)
     app.router.add_get("/readyz", readyz)
-
-
-def _add_figures(app: web.Application, operations: Operations) -> None:
-    async def funds(_: web.Request) -> web.Response:
-        return web.json_response(operations.status())
-
-    async def metrics(_: web.Request) -> web.Response:
-        try:
-            text, content_type = operations.metrics_text()
-        except RefusedError as error:
-            raise web.HTTPConflict(reason=str(error)) from None
-        return web.Response(body=text, headers={"Content-Type": content_type})
-
-    async def venue(_: web.Request) -> web.Response:
-        return web.json_response(operations.venue())
-
-    async def incidents(_: web.Request) -> web.Response:
-        return web.json_response(operations.incidents())
-
-    app.router.add_get("/api/v1/operator/funds", funds)
-    app.router.add_get("/api/v1/operator/venue", venue)
-    app.router.add_get("/metrics", metrics)
-    app.router.add_get("/api/v1/incidents", incidents)

@@ -8,7 +8,7 @@ import pytest
 
 from bot.core.asking import RequestIdReusedError, Wanted
 from bot.core.events import Mark
-from bot.core.history import RebalanceHistory
+from bot.core.history import RebalanceHistory, decimal_text
 from bot.core.records import Control, ControlChanged, IncidentOpened
 from bot.daemon.kill_switch import HALT_FILE, arm_kill_switch
 from bot.daemon.operations import Operations
@@ -105,6 +105,33 @@ async def test_history_follows_the_records(desk: Desk) -> None:
     (entry,) = operations.histories["BTCUP"].entries()
     assert (entry.kind.value, entry.state.value) == ("open", "done")
     assert entry.position_after == runner.state.book.position
+
+
+async def test_the_operator_sees_hidden_rebalances_but_not_their_draws(desk: Desk) -> None:
+    """All of one that is over but not revealed, except what its reveal is going to tell."""
+    operations = Operations("paper")
+    desk.listen = operations.changed
+    runner = desk.runner()
+    operations.add(runner, RebalanceHistory(runner.name))
+    runner.begin(desk.fund.capital, adopt=False)
+    desk.mark(runner, 1_000)
+    await runner.wait_quiet()
+    await desk.until_flat_out(runner)
+    told = operations.rebalances("BTCUP", 10)
+    assert told is not None
+    assert [(r["id"], r["state"], r["target"], r["u"]) for r in told] == [("BTCUP-1", "done", None, None)]
+    assert told[0]["position_after"] == decimal_text(runner.state.book.position)
+    assert operations.rebalances("ETHUP", 10) is None
+    desk.mark(runner, desk.clock.market_ms() + 3_600_000)
+    await runner.wait_quiet()
+    revealed = operations.rebalances("BTCUP", 10)
+    assert revealed is not None
+    assert revealed[0]["target"] is not None
+
+
+def test_without_a_paper_exchange_there_is_no_market_of_ours() -> None:
+    """Its speed and span are unknown, not invented."""
+    assert Operations("live").market() == {"speed": None, "start": None, "end": None}
 
 
 async def test_the_operators_word_reaches_its_fund_and_shows(desk: Desk) -> None:

@@ -99,6 +99,14 @@ class Figures:
             raise RefusedError("the daemon is still starting")
         return b"inband_ready 1.0\n", "text/plain; version=0.0.4; charset=utf-8"
 
+    def market(self) -> dict[str, Any]:
+        """At sixty times the speed of time, without an end."""
+        return {"speed": "60", "start": "2024-01-01T00:00:00.000Z", "end": None}
+
+    def rebalances(self, fund: str, limit: int) -> list[dict[str, Any]] | None:
+        """As many of BTCUP as are asked for."""
+        return [{"id": f"BTCUP-{number + 1}"} for number in range(min(limit, 3))] if fund == "BTCUP" else None
+
     def venue(self) -> dict[str, Any]:
         """Nowhere."""
         return {"hosts": [], "paper_url": None}

@@ -89,6 +89,7 @@ def validator(path: str, status: int) -> Any:
         ("/api/v1/funds/{fund}/costs", "/api/v1/funds/BTCUP/costs", 200),
         ("/api/v1/funds/{fund}/nav", "/api/v1/funds/BTCUP/nav?interval=1m", 200),
         ("/api/v1/funds/{fund}/nav", "/api/v1/funds/BTCUP/nav?interval=2m", 422),
+        ("/api/v1/market", "/api/v1/market", 200),
         ("/api/v1/session", "/api/v1/session", 200),
         ("/openapi.json", "/openapi.json", 200),
     ],

@@ -7,6 +7,7 @@ from bot.core.asking import Wanted
 from tests.support.site import TOKEN, Site
 
 OPERATOR_PATHS = ("/api/v1/operator/funds", "/api/v1/incidents")
+REBALANCES = "/api/v1/operator/funds/{}/rebalances"
 
 
 async def test_healthz_says_that_the_loop_lives(site: Site) -> None:
@@ -205,3 +206,13 @@ async def test_a_reload_says_what_changed_or_why_nothing_did(site: Site, why: st
         assert body["changed"] == ["ann", why]
     else:
         assert body["error"]["message"].startswith("INBAND_WEB__PORT: ")
+
+
+async def test_the_operators_rebalances_are_the_newest_so_many(site: Site) -> None:
+    """Of a fund that there is; to nobody else."""
+    bearer = {"Authorization": f"Bearer {TOKEN}"}
+    status, body, _ = await site.ask(f"{REBALANCES.format('btcup')}?limit=2", **bearer)
+    assert (status, len(body)) == (200, 2)
+    assert (await site.ask(REBALANCES.format("ETHUP"), **bearer))[0] == 404
+    assert (await site.ask(f"{REBALANCES.format('BTCUP')}?limit=0", **bearer))[0] == 422
+    assert (await site.ask(REBALANCES.format("BTCUP")))[0] == 401

@@ -1,0 +1,34 @@
+// Requests to the daemon. Errors carry the daemon's own words.
+
+/** An answer that was not the one asked for: `status`, and the daemon's message. */
+export class ApiError extends Error {
+  constructor(status, message, field) {
+    super(message);
+    this.status = status;
+    this.field = field;
+  }
+}
+
+async function answerOf(response) {
+  const body = response.headers.get("content-type")?.includes("json") ? await response.json() : null;
+  if (!response.ok) {
+    throw new ApiError(response.status, body?.error?.message ?? `the daemon answered ${response.status}`, body?.error?.field);
+  }
+  return body;
+}
+
+/** Read JSON. */
+export async function get(path) {
+  return answerOf(await fetch(path, { headers: { Accept: "application/json" }, credentials: "same-origin" }));
+}
+
+/** Send JSON on the operator's behalf; `csrf` is what the login answered. */
+export async function post(path, body, csrf = "", key = "") {
+  const headers = { "Content-Type": "application/json", Accept: "application/json" };
+  if (csrf) headers["X-CSRF-Token"] = csrf;
+  if (key) headers["Idempotency-Key"] = key;
+  return answerOf(await fetch(path, { method: "POST", headers, body: JSON.stringify(body), credentials: "same-origin" }));
+}
+
+/** The path of a fund. */
+export const fundPath = (fund, rest = "") => `/api/v1/funds/${encodeURIComponent(fund)}${rest}`;

@@ -1,0 +1,140 @@
+// The page: which view is shown, whether figures still come in, and the theme.
+
+import { get } from "./api.js";
+import { replace, setText, h } from "./dom.js";
+import { mountOverview } from "./overview.js";
+import { time } from "./format.js";
+import { makeStore } from "./store.js";
+import { followStream } from "./stream.js";
+
+const ASSETS = new URL(".", import.meta.url).pathname.replace(/\/$/, "");
+const store = makeStore();
+const main = document.querySelector("#main");
+let leave = () => {};
+
+const LOADERS = {
+  fund: () => import("./fund.js").then((module) => module.mountFund),
+  operator: () => import("./operator.js").then((module) => module.mountOperator),
+};
+
+async function show() {
+  const [, view = "", name = ""] = location.hash.match(/^#\/(\w*)\/?(.*)$/) ?? [];
+  leave();
+  leave = () => {};
+  for (const link of document.querySelectorAll(".views a")) {
+    const current = link.dataset.view === (view === "operator" ? "operator" : "overview");
+    if (current) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  const shown = location.hash;
+  if (view === "fund" || view === "operator") {
+    const mount = await LOADERS[view]();
+    if (shown !== location.hash) return;
+    leave = mount(main, store, decodeURIComponent(name), ASSETS);
+    document.title = view === "fund" ? `${decodeURIComponent(name)} · Inband` : "Operator · Inband";
+  } else {
+    leave = mountOverview(main, store);
+    document.title = "Inband";
+  }
+}
+
+const MODES = { paper: "PAPER", "dry-run": "DRY-RUN", testnet: "TESTNET", live: "LIVE" };
+
+function showMode() {
+  const badge = document.querySelector("#mode");
+  const mode = store.funds()[0]?.mode;
+  badge.hidden = !mode;
+  if (!mode) return;
+  setText(badge, MODES[mode] ?? mode.toUpperCase());
+  badge.dataset.mode = mode;
+  badge.title = mode === "live" ? "real money" : "no real money: these figures are never added to live ones";
+}
+
+const SAID = { connecting: "connecting", live: "live", lost: "updates stopped" };
+
+function showConnection(state) {
+  const place = document.querySelector("#connection");
+  const banner = document.querySelector("#banner");
+  if (place.dataset.state === state) return;
+  place.dataset.state = state;
+  setText(place, SAID[state]);
+  banner.hidden = state !== "lost";
+  if (state === "lost") {
+    setText(banner, `Updates stopped at ${new Date().toISOString().slice(11, 19)} UTC. What is shown is of then; trying again.`);
+  }
+}
+
+function setUpTheme() {
+  const button = document.querySelector("#theme");
+  const dark = () => {
+    const chosen = document.documentElement.dataset.theme;
+    return chosen ? chosen === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+  };
+  const label = () => {
+    setText(button, dark() ? "Light" : "Dark");
+    button.setAttribute("aria-label", dark() ? "Use light colours" : "Use dark colours");
+  };
+  button.addEventListener("click", () => {
+    const next = dark() ? "light" : "dark";
+    document.documentElement.dataset.theme = next;
+    localStorage.setItem("inband-theme", next);
+    label();
+    store.happened("theme", next);
+  });
+  label();
+}
+
+/** Paper mode: the market's time, and how far a replay is. */
+function followMarket({ speed, start, end }) {
+  const place = document.querySelector("#market");
+  const bar = place.querySelector("progress");
+  const [from, to] = [Date.parse(start), Date.parse(end)];
+  bar.hidden = end === null;
+  store.follow(() => {
+    const now = store.funds().reduce((latest, fund) => (fund.updated_at > latest ? fund.updated_at : latest), "");
+    place.hidden = speed === null || !now;
+    if (place.hidden) return;
+    const done = Math.min(1, Math.max(0, (Date.parse(now) - from) / (to - from)));
+    const at = `market time ${time(now)} UTC, ${speed === "max" ? "as fast as possible" : `${Number(speed)}x`}`;
+    setText(place.querySelector("span"), end === null ? at : `replay ${Math.floor(done * 100)} %, ${at}`);
+    bar.value = done;
+  });
+}
+
+async function readAll() {
+  store.putAll(await get("/api/v1/funds"));
+}
+
+async function begin() {
+  setUpTheme();
+  store.follow(showMode);
+  addEventListener("hashchange", () => {
+    show();
+    main.focus({ preventScroll: true });
+    scrollTo(0, 0);
+  });
+  try {
+    await readAll();
+  } catch (error) {
+    replace(main, h("p", { class: "empty" }, `The funds could not be read: ${error.message}`));
+  }
+  get("/api/v1/market").then(followMarket, () => {});
+  show();
+  let connected = false;
+  followStream(
+    "/api/v1/stream",
+    {
+      fund: (fund) => store.put(fund),
+      rebalance: (rebalance) => store.happened("rebalance", rebalance),
+      incident: (incident) => store.happened("incident", incident),
+    },
+    (state) => {
+      showConnection(state);
+      // What was missed while nothing came is read at once.
+      if (state === "live" && !connected) readAll().then(() => store.happened("reconnected", null), () => {});
+      connected = state === "live";
+    },
+  );
+}
+
+begin();

@@ -1,0 +1,93 @@
+// How figures are written. Decimals come as strings; they become numbers for the eye only.
+
+const grouped = new Map();
+
+function plain(value, digits) {
+  if (!grouped.has(digits)) {
+    grouped.set(digits, new Intl.NumberFormat("en", { minimumFractionDigits: digits, maximumFractionDigits: digits }));
+  }
+  return grouped.get(digits).format(value);
+}
+
+const NONE = "–";
+
+/** A number with a fixed count of decimals; a dash for what is not known. */
+export function number(text, digits = 2) {
+  if (text === null || text === undefined || text === "") return NONE;
+  return plain(Number(text), digits);
+}
+
+/** A price, with as many decimals as its size asks for. */
+export function price(text) {
+  if (text === null || text === undefined) return NONE;
+  const value = Number(text);
+  const digits = Math.abs(value) >= 1000 ? 1 : Math.abs(value) >= 1 ? 3 : 6;
+  return plain(value, digits);
+}
+
+/** A net asset value, in four significant decimals also when it has become small. */
+export function nav(text) {
+  if (text === null || text === undefined) return NONE;
+  const value = Number(text);
+  if (value === 0 || Math.abs(value) >= 0.1) return plain(value, 4);
+  return value.toPrecision(4);
+}
+
+/** Leverage with its sign of multiplication. */
+export function leverage(text, digits = 3) {
+  return text === null || text === undefined ? NONE : `${number(text, digits)}x`;
+}
+
+/** A quantity as the API states it, its zeros at the end left out. */
+export function quantity(text) {
+  if (text === null || text === undefined) return NONE;
+  const value = Number(text);
+  return new Intl.NumberFormat("en", { maximumFractionDigits: 6 }).format(value);
+}
+
+/** A change in per cent, with its sign. */
+export function percent(fraction, digits = 1) {
+  if (fraction === null || fraction === undefined || !Number.isFinite(fraction)) return NONE;
+  const value = plain(Math.abs(fraction) * 100, digits);
+  return `${fraction < 0 ? "−" : "+"}${value} %`;
+}
+
+/** USDT, short: 1.23M. */
+export function money(text) {
+  if (text === null || text === undefined) return NONE;
+  const value = Number(text);
+  const size = Math.abs(value);
+  if (size >= 1e9) return `${plain(value / 1e9, 3)}B`;
+  if (size >= 1e6) return `${plain(value / 1e6, 3)}M`;
+  return plain(value, 2);
+}
+
+/** UTC, to the second, without the letters that a person does not need. */
+export function time(text) {
+  if (!text) return NONE;
+  return text.replace("T", " ").replace(/\.\d+Z$|Z$/, "");
+}
+
+/** Milliseconds as UTC text. */
+export function timeOf(ms) {
+  return time(new Date(ms).toISOString());
+}
+
+/** How long, in the largest fitting unit. */
+export function duration(seconds) {
+  const size = Math.abs(seconds);
+  if (size < 90) return `${Math.round(seconds)} s`;
+  if (size < 5400) return `${Math.round(seconds / 60)} min`;
+  if (size < 129600) return `${Math.round(seconds / 3600)} h`;
+  return `${Math.round(seconds / 86400)} days`;
+}
+
+/** A hash, short enough for a line; the whole is in its title. */
+export function short(hash) {
+  return hash ? `${hash.slice(0, 10)}…` : NONE;
+}
+
+/** `increases_stopped` as words. */
+export function words(state) {
+  return state ? state.replaceAll("_", " ") : NONE;
+}

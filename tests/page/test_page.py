@@ -1,0 +1,251 @@
+"""The page as people see it: in real Chromium, on a real daemon."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Locator, expect
+
+from tests.page.conftest import PHONE, TOKEN, Site, Visit
+
+pytestmark = pytest.mark.needs("chromium")
+
+Open = Callable[..., Visit]
+LONG_MS = 60_000
+"""A rebalance and its reveal take this long at most, in the market of these tests."""
+
+
+def row(seen: Visit, fund: str) -> Locator:
+    """The row of a fund in the overview."""
+    return seen.page.locator(f"tr[data-fund={fund}]")
+
+
+def card(seen: Visit, fund: str) -> Locator:
+    """A fund in the operator's view."""
+    return seen.page.locator(f"[data-operator-fund={fund}]")
+
+
+def confirm(seen: Visit, action: str) -> None:
+    """Say who, and why, and do it."""
+    dialog = seen.page.get_by_role("dialog")
+    dialog.get_by_label("Your name").fill("Ada")
+    dialog.get_by_label("Reason").fill("a test of the page")
+    dialog.get_by_role("button", name=action).click()
+    expect(dialog).to_have_count(0)
+
+
+def background(seen: Visit) -> str:
+    """The colour behind everything."""
+    return str(seen.page.evaluate("getComputedStyle(document.body).backgroundColor"))
+
+
+def test_the_overview_shows_every_fund_with_its_needle(visit: Open) -> None:
+    """Name, mark, NAV and leverage within its band; the mode is on every view."""
+    seen = visit()
+    for fund in ("BTCUP", "BTCDOWN"):
+        needle = row(seen, fund).get_by_role("img")
+        expect(needle).to_have_attribute("aria-label", re.compile("real leverage .*, band 1.50x to 3.00x"))
+    expect(seen.page.locator("#mode")).to_have_text("PAPER")
+
+
+def test_figures_move_by_themselves(visit: Open) -> None:
+    """Marks come in by events, without a reload."""
+    seen = visit()
+    expect(seen.page.locator("#connection")).to_have_text("live")
+    mark = row(seen, "BTCUP").locator("td").first
+    before = mark.inner_text()
+    expect(mark).not_to_have_text(before)
+
+
+def test_the_page_says_so_when_updates_stop(visit: Open) -> None:
+    """A page that shows old figures as if they were new would be worse than none."""
+    seen = visit()
+    seen.page.clock.install()
+    seen.page.reload()
+    connection = seen.page.locator("#connection")
+    expect(connection).to_have_text("live")
+    seen.page.route("**/api/v1/stream", lambda route: route.abort())
+    seen.page.clock.fast_forward(25_000)
+    expect(connection).to_have_text("updates stopped")
+    expect(seen.page.get_by_role("alert")).to_contain_text("Updates stopped at")
+    seen.page.unroute("**/api/v1/stream")
+    seen.page.clock.fast_forward(25_000)
+    expect(connection).to_have_text("live")
+    expect(seen.page.get_by_role("alert")).to_be_hidden()
+
+
+def test_a_rebalance_is_the_operators_at_once_and_the_publics_after_its_reveal(
+    visit: Open, operator: Open
+) -> None:
+    """Neither page is loaded again. It is asked for on the operator's page, where it shows as it runs."""
+    public, told = visit("#/fund/BTCUP"), operator()
+    expect(public.page.locator("tr[data-rebalance=BTCUP-1]")).to_be_visible(timeout=LONG_MS)
+    expect(public.page.locator("tr[data-rebalance=BTCUP-2]")).to_have_count(0)
+    seen = card(told, "BTCUP")
+    seen.get_by_text("Rebalances, those not public included").click()
+    seen.get_by_role("button", name="Rebalance").click()
+    told.page.get_by_role("textbox", name="Leverage").fill("2.5")
+    confirm(told, "Rebalance BTCUP")
+    expect(seen.locator("tr[data-rebalance=BTCUP-2]")).to_contain_text("running")
+    expect(public.page.locator("tr[data-rebalance=BTCUP-2]")).to_have_count(0)
+    shown = public.page.locator("tr[data-rebalance=BTCUP-2]")
+    expect(shown).to_contain_text("operator", timeout=LONG_MS)
+    expect(shown).to_contain_text("2.500x")
+
+
+def test_a_revealed_target_is_verified_in_the_browser(visit: Open) -> None:
+    """The button hashes what was revealed, and works the target out of it."""
+    seen = visit("#/fund/BTCDOWN")
+    button = seen.page.get_by_role("button", name=re.compile("^Verify BTCDOWN-")).first
+    button.wait_for(timeout=LONG_MS)
+    button.click()
+    expect(seen.page.get_by_text("✓ fixed beforehand, target follows")).to_be_visible()
+    seen.page.get_by_role("button", name="Verify the whole record").click()
+    expect(seen.page.get_by_text(re.compile("✓ all .* hold together"))).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("field", "said"),
+    [
+        ("u", "✗ the draw is not the one that was committed to; the target does not follow"),
+        ("salt", "✗ the draw is not the one that was committed to"),
+        ("target", "✗ the target does not follow from the draw"),
+    ],
+)
+def test_a_record_that_was_changed_on_the_way_is_found_out(
+    visit: Open, site: Site, field: str, said: str
+) -> None:
+    """One digit more or less in what was revealed."""
+    visit_first = visit("#/fund/BTCDOWN")
+    visit_first.page.get_by_role("button", name=re.compile("^Verify BTCDOWN-")).first.wait_for(
+        timeout=LONG_MS
+    )
+    answer = visit_first.page.request.get(f"{site.url}/api/v1/funds/BTCDOWN/rebalances")
+    (record, *_) = [one for one in answer.json() if one["kind"] == "band"]
+    record[field] = record[field][:2] + ("1" if record[field][2] != "1" else "2") + record[field][3:]
+    seen = visit()
+    seen.page.route("**/BTCDOWN/rebalances", lambda route: route.fulfill(json=[record]))
+    row(seen, "BTCDOWN").get_by_role("link").click()
+    seen.page.get_by_role("button", name=f"Verify {record['id']}").click()
+    expect(seen.page.get_by_text(said)).to_be_visible()
+
+
+def test_charts_are_drawn(visit: Open) -> None:
+    """NAV beside the underlying, and leverage with its band: plotly comes from the daemon itself."""
+    seen = visit("#/fund/BTCDOWN")
+    expect(seen.page.locator(".chart .main-svg").first).to_be_visible()
+    expect(seen.page.locator(".chart .scatterlayer .trace")).not_to_have_count(0)
+    assert seen.foreign == []
+
+
+def test_pause_and_resume(operator: Open) -> None:
+    """Both ask for a name and a reason, and both are on record for everybody who looks."""
+    seen = operator()
+    fund = card(seen, "BTCDOWN")
+    fund.get_by_role("button", name="Pause").click()
+    confirm(seen, "Pause BTCDOWN")
+    expect(fund).to_contain_text("paused since")
+    expect(fund).to_contain_text("by Ada: a test of the page")
+    fund.get_by_role("button", name="Resume").click()
+    confirm(seen, "Resume BTCDOWN")
+    expect(fund).to_contain_text("running since")
+
+
+def test_an_action_can_be_left(operator: Open) -> None:
+    """Escape closes the question, and nothing was done."""
+    seen = operator()
+    card(seen, "BTCUP").get_by_role("button", name="Halt").click()
+    seen.page.keyboard.press("Escape")
+    expect(seen.page.get_by_role("dialog")).to_have_count(0)
+    expect(card(seen, "BTCUP")).not_to_contain_text("halted since")
+
+
+def test_a_wrong_token_is_refused_in_words(visit: Open) -> None:
+    """Nothing of the operator's is shown, and the field is ready for the next try."""
+    seen = visit("#/operator")
+    seen.page.get_by_label("Operator's token").fill("wrong")
+    seen.page.get_by_role("button", name="Log in").click()
+    expect(seen.page.get_by_role("alert").filter(has_text="token")).to_be_visible()
+    expect(seen.page.locator("[data-operator-fund]")).to_have_count(0)
+
+
+def test_the_configuration_masks_secrets(operator: Open) -> None:
+    """The token that opened this page is not on it."""
+    seen = operator()
+    seen.page.get_by_text("Effective configuration").click()
+    expect(seen.page.get_by_text("INBAND_FUNDS__BTCUP__BAND")).to_be_visible()
+    assert TOKEN not in seen.page.content()
+
+
+def test_a_phone_shows_it_without_sideways_scrolling(visit: Open) -> None:
+    """Every view fits a width of 390."""
+    for view in ("#/", "#/fund/BTCUP", "#/operator"):
+        seen = visit(view, viewport=PHONE)
+        seen.page.get_by_role("heading", level=1).wait_for()
+        seen.page.wait_for_timeout(300)
+        assert seen.page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], view
+
+
+def test_dark_follows_the_system_and_the_button(visit: Open) -> None:
+    """The button's choice is kept."""
+    light, dark = visit(color_scheme="light"), visit(color_scheme="dark")
+    assert background(light) != background(dark)
+    dark.page.get_by_role("button", name="Use light colours").click()
+    assert background(dark) == background(light)
+    dark.page.reload()
+    assert background(dark) == background(light)
+
+
+def test_it_can_be_used_without_a_mouse(visit: Open) -> None:
+    """Tab reaches the skip link, then the funds; Enter opens one."""
+    seen = visit()
+    row(seen, "BTCUP").wait_for()
+    seen.page.keyboard.press("Tab")
+    expect(seen.page.locator(":focus")).to_have_text("Skip to content")
+    row(seen, "BTCUP").get_by_role("link").focus()
+    seen.page.keyboard.press("Enter")
+    expect(seen.page.get_by_role("heading", name="BTCUP")).to_be_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("view", ["#/", "#/fund/BTCUP", "#/operator"])
+def test_views_are_accessible(visit: Open, view: str, scheme: str) -> None:
+    """No violation of axe-core's rules, contrast included."""
+    seen = visit(view, color_scheme=scheme)
+    seen.page.get_by_role("heading", level=1).wait_for()
+    seen.page.wait_for_timeout(500)
+    found = Axe().run(seen.page)
+    assert found.violations_count == 0, found.generate_report()
+
+
+def test_no_view_complains_or_asks_another_host(visit: Open, operator: Open) -> None:
+    """The console stays empty, and everything comes from the daemon."""
+    for seen in (visit(), visit("#/fund/BTCUP"), operator()):
+        seen.page.wait_for_timeout(1500)
+        assert seen.complaints == []
+        assert seen.foreign == []
+
+
+def test_the_public_view_holds_nothing_of_the_operators(visit: Open, site: Site) -> None:
+    """Without a login no request for true figures succeeds."""
+    seen = visit("#/fund/BTCUP")
+    for path in ("/api/v1/operator/funds", "/api/v1/operator/configuration", "/api/v1/incidents", "/metrics"):
+        answer = seen.page.request.get(site.url + path)
+        assert answer.status == 401, path
+
+
+def test_the_readmes_pictures(visit: Open, operator: Open, pictures: Path) -> None:
+    """They are of this page: made anew by each full check, and there in the repository."""
+    seen = visit("#/fund/BTCUP")
+    seen.page.locator(".chart .main-svg").first.wait_for()
+    seen.page.wait_for_timeout(1000)
+    seen.page.screenshot(path=pictures / "fund.png")
+    seen = visit()
+    row(seen, "BTCUP").wait_for()
+    seen.page.screenshot(path=pictures / "overview.png")
+    seen = operator()
+    seen.page.screenshot(path=pictures / "operator.png")
+    for name in ("fund", "overview", "operator"):
+        assert (pictures / f"{name}.png").stat().st_size > 10_000
