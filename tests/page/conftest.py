@@ -37,7 +37,7 @@ class Visit(NamedTuple):
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Two funds in a market that goes up and down: BTCDOWN leaves its band again and again, BTCUP never."""
     folder = tmp_path_factory.mktemp("site")
-    path = write_replay(folder / "prices.csv", *[60_000, 78_000] * 6, 60_000, hours=48)
+    path = write_replay(folder / "prices.csv", *[60_000, 78_000] * 8, 60_000, hours=48)
     settings = {
         "PAPER__REPLAY": str(path),
         "PAPER__SEED": "5",

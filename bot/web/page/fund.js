@@ -7,6 +7,7 @@ import { leverage, money, nav, percent, price, quantity, time, words } from "./f
 import { meaning } from "./incidents.js";
 import { makeNeedle, makeTriggers } from "./needle.js";
 import { makeState, tone } from "./overview.js";
+import { makePromise } from "./promise.js";
 import { makeRebalances } from "./rebalances.js";
 
 const RANGES = [
@@ -144,12 +145,13 @@ function makeIncidents() {
 }
 
 /** Follow both charts of a fund: drawn at once, on a new range, theme or rebalance, and every few seconds. */
-function followCharts(name, store, assets, rebalances) {
+function followCharts(name, store, assets, rebalances, promise) {
   const ranges = makeRangeButtons(() => draw());
   const value = chartCard("Net asset value", ranges.element);
   const lever = chartCard("Real leverage", null);
   let turn = 0;
   const draw = async () => {
+    promise.read().catch(() => {});
     const mine = ++turn;
     try {
       const fund = store.fund(name);
@@ -185,7 +187,8 @@ export function mountFund(place, store, name, assets) {
     const proof = makeProof(fund);
     const incidents = makeIncidents();
     const rebalances = makeRebalances(name, store);
-    const charts = followCharts(name, store, assets, rebalances.rows);
+    const promise = makePromise(name);
+    const charts = followCharts(name, store, assets, rebalances.rows, promise);
     ends.push(charts.end, rebalances.end);
     replace(
       place,
@@ -204,6 +207,7 @@ export function mountFund(place, store, name, assets) {
         h("section", { class: "card", "aria-label": "Figures" }, tiles.element),
         incidents.element,
         h("div", { class: "columns" }, charts.cards),
+        promise.element,
         rebalances.element,
         proof.element,
       ),
