@@ -39,7 +39,7 @@ GUARD_MARGIN_MS = 30_000
 _UNFILLED = "unfilled delever"
 _OVERDUE = "overdue rebalance"
 _DEFERRAL_MS = 1_000
-_VOLUME_AGE_MS = 60_000
+_MINUTE_MS = 60_000
 _VOLUME_GRID = Decimal("0.000001")
 _TOUCH_AGE_MS = 2_000
 """Best bid and ask are good for a post-only order for this market time."""
@@ -239,10 +239,13 @@ def _market_per_s(turn: Turn) -> Contracts | None:
 
 
 def _volume_awaited(turn: Turn) -> bool:
-    """Whether the market's volume is on its way; it is asked for when what is known of it is old."""
+    """Whether the market's volume is on its way; it is asked for once in a minute of market time.
+
+    It is that of whole minutes, so a restart that asks again within the same minute learns the same.
+    """
     live = turn.live
     asked_ms = live.volume_asked_ms
-    if asked_ms is None or turn.now_ms - asked_ms > _VOLUME_AGE_MS:
+    if asked_ms is None or turn.now_ms // _MINUTE_MS != asked_ms // _MINUTE_MS:
         turn.live = live._replace(volume_asked_ms=turn.now_ms, volume=None)
         turn.commands.append(FetchVolume())
         return True

@@ -25,7 +25,10 @@ _SHORTEST_MS = 60_000
 
 
 class Slice(NamedTuple):
-    """The order under way: its mark, and what it traded. `best` is None before its first fill."""
+    """The order under way: its mark, and what it traded. `best` is None before its first fill.
+
+    `market` is the market's volume per second, where it was known.
+    """
 
     mark: Price
     posted: bool
@@ -33,6 +36,7 @@ class Slice(NamedTuple):
     quantity: Contracts = ZERO
     paid: Usd = ZERO
     best: Price | None = None
+    market: Contracts | None = None
 
     def plus(self, fill: rec.Filled) -> "Slice":
         """With one more fill."""
@@ -83,6 +87,8 @@ class Measures(NamedTuple):
                 return self._sent(record)
             case rec.Filled() if self.order is not None:
                 return self._filled(record, self.order)
+            case rec.OrderDead() if self.order is not None:
+                return self._unsent(self.order.market)
             case rec.OrderRejected():
                 refused = not record.would_take
                 return self._replace(rejected=self.rejected + refused)
@@ -100,11 +106,21 @@ class Measures(NamedTuple):
         market = record.market_per_s
         return self._replace(
             arrival=record.mark if self.arrival is None else self.arrival,
-            order=Slice(record.mark, record.rests_until_ms is not None, record.quantity),
+            order=Slice(record.mark, record.rests_until_ms is not None, record.quantity, market=market),
             orders=self.orders + 1,
             market=self.market if market is None else self.market + market,
             seen=self.seen if market is None else self.seen + 1,
             first_ms=self.first_ms or record.time_ms,
+        )
+
+    def _unsent(self, market: Contracts | None) -> "Measures":
+        """Without the order under way: it never arrived, as if nothing had been sent."""
+        known = market is not None
+        return self._replace(
+            order=None,
+            orders=self.orders - 1,
+            market=self.market - (market or ZERO),
+            seen=self.seen - known,
         )
 
     def _filled(self, record: rec.Filled, order: Slice) -> "Measures":

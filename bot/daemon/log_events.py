@@ -82,6 +82,9 @@ EVENTS = {
     "unhandled_exception": "an error that nobody awaited",
     "units_rescaled": "units were split or consolidated",
     "urgency_raised": "a rebalance became an emergency",
+    "venue_hold_not_kept": "a ban by the venue could not be written down; a restart would forget it",
+    "venue_hold_unreadable": "what was written down of a ban by the venue cannot be read; there is none",
+    "venue_holds_us_back": "the venue banned us before this start; nothing is sent until that is over",
     "venue_unreachable": "a host does not answer; it is tried again",
 }
 

@@ -271,3 +271,12 @@ def test_a_slice_that_settles_before_a_mark_came_says_nothing_of_the_band() -> N
     lab.restart()
     assert lab.of(rec.SliceSettled)[-1].out_of_band is None or len(lab.of(rec.SliceSettled)) > 1
     assert any(record.out_of_band is None for record in lab.of(rec.SliceSettled))
+
+
+def test_an_order_that_never_arrived_counts_for_nothing() -> None:
+    """Neither among the orders, nor in what is known of the market: it was as if nothing had been sent."""
+    lost = taken(intended("a", "2", "101"), rec.OrderDead(0, "a", "never seen"), settled("a", "0"))
+    assert (lost.orders, lost.seen, lost.market, lost.repriced) == (0, 0, 0, 0)
+    unknown = intended("b", "2", "101")._replace(market_per_s=None)
+    assert taken(unknown, rec.OrderDead(0, "b", "never seen")).seen == 0
+    assert taken(rec.OrderDead(0, "b", "never seen")).order is None
