@@ -19,6 +19,7 @@ OVER_CAP = "over a cap"
 BEYOND_PLAN = "more than was planned"
 REJECTED = "orders rejected"
 CRASH_LOOP = "crash loop"
+KEY_REFUSED = "key refused"
 STOPPED_OUT = "protective stop filled"
 
 REMEDIES = {
@@ -28,6 +29,7 @@ REMEDIES = {
     OVER_CAP: "raise the setting if it shall hold more, restart, and `resume`; else find out why it wants to",
     BEYOND_PLAN: "compare its fills with the account's before `resume` rearms it",
     REJECTED: "check margin, permissions and the contract's filters, then `resume`",
+    KEY_REFUSED: "give the account a key that may trade from this address, restart, then `resume`",
     STOPPED_OUT: "find out why the daemon did not delever before (down, blind, halted), then `resume`",
     CRASH_LOOP: "find out from the log why it ends, then `resume`",
 }

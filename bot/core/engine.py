@@ -199,6 +199,18 @@ def _clock_seen(turn: Turn, event: ev.ClockSeen) -> None:
     )
 
 
+def _settings_seen(turn: Turn, event: ev.SettingsSeen) -> None:
+    if event.problem is None:
+        turn.close_incident(SETTINGS, "the account is set as it should be")
+        return
+    turn.open_incident(
+        SETTINGS,
+        event.problem,
+        "find out who changed it; a restart sets the account up anew, or set it back by hand",
+        stops_increases=True,
+    )
+
+
 def _volume_seen(turn: Turn, event: ev.VolumeSeen) -> None:
     turn.live = turn.live._replace(volume=event)
 
@@ -245,6 +257,7 @@ def _woken(turn: Turn, _: ev.Wake | ev.Guarded) -> None:
 
 STALE = "stale mark"
 SKEW = "clock skew"
+SETTINGS = "account settings changed"
 
 _MOST_STARTS = 10
 """More starts in a row than this, none of which led to anything, are a crash loop."""
@@ -260,6 +273,7 @@ _TAKE: dict[type, Callable[[Turn, Any], None]] = {
     ev.VolumeSeen: _volume_seen,
     ev.Guarded: _woken,
     ev.ClockSeen: _clock_seen,
+    ev.SettingsSeen: _settings_seen,
     ev.Park: _park,
     OrdersSeen: recovery.orders_seen,
     IdentityDrawn: recovery.identity_drawn,

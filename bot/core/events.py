@@ -206,13 +206,25 @@ class ClockSeen(NamedTuple):
     skew_ms: int
 
 
+class SettingsSeen(NamedTuple):
+    """How the account is set was read; `problem`: what differs from what the fund needs."""
+
+    time_ms: int
+    wall_ms: int
+    problem: str | None
+
+
 class ReadFailed(NamedTuple):
-    """A read gave nothing after its retries; it is evidence of nothing. `what` names the command."""
+    """A read gave nothing after its retries; it is evidence of nothing. `what` names the command.
+
+    `refused`: the venue does not take our key.
+    """
 
     time_ms: int
     wall_ms: int
     what: str
     reason: str
+    refused: bool = False
 
 
 class FeedLost(NamedTuple):
@@ -371,6 +383,7 @@ Event: TypeAlias = (
     | VolumeSeen
     | Guarded
     | ClockSeen
+    | SettingsSeen
     | ReadFailed
     | FeedLost
     | ReconcileDue

@@ -6,7 +6,7 @@ when the venue can no longer accept it, has twice said that it knows nothing of 
 
 from bot.core import cash, draws, fees, plan, protection, publication, resting, upkeep
 from bot.core import events as ev
-from bot.core.breaches import REJECTED
+from bot.core.breaches import KEY_REFUSED, REJECTED
 from bot.core.commands import (
     CancelOrder,
     CancelStop,
@@ -231,6 +231,8 @@ def _out_of_band(turn: Turn) -> bool | None:
 
 def read_failed(turn: Turn, event: ev.ReadFailed) -> None:
     """A read gave nothing: it is evidence of nothing, and is repeated."""
+    if event.refused:
+        turn.breach(KEY_REFUSED, event.reason)
     if event.what in (QueryOrder.__name__, CancelOrder.__name__, FetchTrades.__name__):
         _order_unread(turn, event.what)
     elif event.what in (QueryStop.__name__, CancelStop.__name__):

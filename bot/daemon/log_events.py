@@ -65,6 +65,7 @@ EVENTS = {
     "service_manager_unreachable": "systemd's socket takes nothing; it is not spoken to again",
     "setting_questionable": "a setting is allowed and yet unwise",
     "settings_changed": "a fund runs by other settings from here on",
+    "settings_not_read": "how the account is set could not be read",
     "slice_deferred": "the limits refused a slice; it is tried again",
     "slice_settled": "a slice is over, and all its trades are booked",
     "standing_by": "another process drives the accounts; this one waits to take over",

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import structlog
@@ -18,6 +19,7 @@ from bot.daemon.fallback import MarkFallback
 from bot.daemon.metering import MeteredGateway, MeteredJournal
 from bot.daemon.operations import Operations
 from bot.daemon.runner import Gateway, Runner
+from bot.daemon.settings_watch import SettingsWatch
 from bot.daemon.supervision import Supervisor
 from bot.daemon.wiring import World
 from bot.errors import RefusedError, UserError
@@ -96,6 +98,8 @@ def _start(
         runner.begin(account.wallet, adopt=adopt, known_income=known)
     operations.begun(runner)
     supervisor.keep(f"clock watch of {desk.fund.name}", ClockWatch(runner, desk.gateway.skew_ms).run)
+    look = partial(desk.gateway.settings_problem, desk.contract.venue_leverage)
+    supervisor.keep(f"settings watch of {desk.fund.name}", SettingsWatch(runner, look).run)
     return runner
 
 

@@ -105,7 +105,8 @@ class AccountGateway:
         try:
             return await self._read(command)
         except RequestFailed as error:
-            return ReadFailed(*self._now(), type(command).__name__, str(error))
+            refused = error.code in self._profile.bad_key
+            return ReadFailed(*self._now(), type(command).__name__, str(error), refused)
 
     async def _submit(self, order: SubmitOrder, send: "Callable[[], Awaitable[OrderState]]") -> "Event":
         """Send the order, exactly once."""
@@ -186,6 +187,17 @@ class AccountGateway:
     async def skew_ms(self) -> int:
         """By how much our clock is ahead of the venue's; timestamps are corrected. Raises `RequestFailed`."""
         return await self._requests.synchronise()
+
+    async def settings_problem(self, leverage: int) -> str | None:
+        """What is not set as `prepare` left it, with venue leverage `leverage`. Raises `RequestFailed`."""
+        modes = await self._profile.modes(self._requests, self._symbol)
+        found = [
+            *(["hedge mode"] if modes.hedge else []),
+            *(["multi-assets mode"] if modes.multi_assets else []),
+            *(["isolated margin"] if modes.isolated else []),
+            *([f"leverage {modes.leverage} instead of {leverage}"] if modes.leverage != leverage else []),
+        ]
+        return f"the account has {', '.join(found)}" if found else None
 
     async def maintenance(self) -> "tuple[Maintenance, ...]":
         """The brackets by which the venue liquidates, lowest first; none where it does not say.

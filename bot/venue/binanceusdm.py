@@ -19,7 +19,7 @@ from bot.venue import binanceusdm_cash as cash
 from bot.venue import binanceusdm_stops as stops
 from bot.venue.answers import integer, number, rows_of, text
 from bot.venue.binanceusdm_optional import guard, volume
-from bot.venue.binanceusdm_setup import brackets, set_leverage, set_modes
+from bot.venue.binanceusdm_setup import brackets, modes, set_leverage, set_modes
 from bot.venue.binanceusdm_trades import fee_in_usdt, signed, user_trades
 from bot.venue.ccxt_client import make_client
 from bot.venue.errors import AnswerMalformed
@@ -31,6 +31,7 @@ from bot.venue.profile import (
     Environment,
     Holding,
     MarkFrame,
+    Modes,
     OrderNews,
     OrderState,
     StopState,
@@ -144,7 +145,7 @@ class BinanceUsdm:
         if order.get("s") != symbol:
             return None
         state = _order_state(order, cid="c", venue_id="i", filled="z", status="X")
-        if order.get("x") != "TRADE":
+        if order.get("x") not in {"TRADE", "CALCULATED"}:  # the latter: by liquidation or deleveraging
             return OrderNews(state, None)
         trade = Trade(
             trade_id=text(order, "t"),
@@ -307,6 +308,10 @@ class BinanceUsdm:
     async def set_modes(self, requests: "Requests", symbol: str) -> None:
         """One-way, single-asset, cross; see `binanceusdm_setup`."""
         await set_modes(requests, symbol)
+
+    async def modes(self, requests: "Requests", symbol: str) -> Modes:
+        """Positions, assets, margin and leverage; see `binanceusdm_setup`."""
+        return await modes(requests, symbol)
 
     async def set_leverage(self, requests: "Requests", symbol: str, leverage: int) -> None:
         """POST /fapi/v1/leverage; see `binanceusdm_setup`."""

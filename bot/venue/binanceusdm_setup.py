@@ -1,25 +1,16 @@
 """Account settings on Binance USDⓈ-M: read, changed only where they differ, and read back."""
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from bot.core.units import ZERO
 from bot.venue.answers import integer, number, rows_of, text
 from bot.venue.errors import AccountRefused, AnswerMalformed, RequestFailed
-from bot.venue.profile import Bracket
+from bot.venue.profile import Bracket, Modes
 
 if TYPE_CHECKING:
     from bot.venue.requests import Requests
 
 _NO_NEED_TO_CHANGE = frozenset({"-4046", "-4059"})
-
-
-class Modes(NamedTuple):
-    """How an account is set."""
-
-    hedge: bool
-    multi_assets: bool
-    isolated: bool
-    leverage: int
 
 
 async def modes(requests: "Requests", symbol: str) -> Modes:

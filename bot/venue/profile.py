@@ -67,6 +67,15 @@ class OrderState(NamedTuple):
     closed: bool
 
 
+class Modes(NamedTuple):
+    """How an account is set."""
+
+    hedge: bool
+    multi_assets: bool
+    isolated: bool
+    leverage: int
+
+
 class Holding(NamedTuple):
     """Wallet balance, signed position, and margin that is still available, of one answer."""
 
@@ -270,6 +279,10 @@ class Profile(Protocol):
 
     async def set_modes(self, requests: "Requests", symbol: str) -> None:
         """Set one-way positions, single-asset margin and cross margin, and read them back."""
+        ...
+
+    async def modes(self, requests: "Requests", symbol: str) -> Modes:
+        """How the account is set, and change nothing."""
         ...
 
     async def set_leverage(self, requests: "Requests", symbol: str, leverage: int) -> None:

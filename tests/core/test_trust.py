@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
-from bot.core.events import ClockSeen, FeedLost, Mark, Wake
+from bot.core.breaches import KEY_REFUSED
+from bot.core.engine import SETTINGS
+from bot.core.events import ClockSeen, FeedLost, Mark, ReadFailed, SettingsSeen, Wake
 from bot.core.limits import SubmitOrder
 from bot.core.trust import MAX_MARK_AGE_MS, MAX_SKEW_MS, blind, contradicts, doubt
 from bot.testing import Lab
@@ -96,3 +98,27 @@ def test_clocks_that_are_apart_stop_increases_and_say_so() -> None:
     lab.send(ClockSeen(*lab.now, -2_000))
     assert lab.state.book.incidents == {}
     assert len(sent(lab)) == count + 1
+
+
+def test_an_account_that_is_set_otherwise_stops_increases_until_it_is_set_back() -> None:
+    """No operator is needed once it is as it was."""
+    lab = Lab()
+    lab.settle()
+    lab.send(SettingsSeen(*lab.now, "the account has hedge mode"))
+    assert "hedge mode" in lab.state.book.incidents[SETTINGS].detail
+    count = len(sent(lab))
+    lab.mark("92000")
+    assert len(sent(lab)) == count
+    lab.send(SettingsSeen(*lab.now, None))
+    assert lab.state.book.incidents == {}
+    assert len(sent(lab)) == count + 1
+
+
+def test_a_key_that_is_refused_stops_increases() -> None:
+    """A read that failed otherwise says nothing."""
+    lab = Lab()
+    lab.settle()
+    lab.send(ReadFailed(*lab.now, "FetchAccount", "timeout"))
+    assert lab.state.book.incidents == {}
+    lab.send(ReadFailed(*lab.now, "FetchAccount", "-2015: Invalid API-key", refused=True))
+    assert lab.state.book.breaches == (KEY_REFUSED,)

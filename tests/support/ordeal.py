@@ -11,13 +11,16 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, closing
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from signal import SIGTERM, raise_signal
 from typing import Any, Self, TypeVar
 
-from bot.core.records import IncidentOpened, OrderIntended, Record
+from bot.core.events import Controlled
+from bot.core.records import Control, IncidentOpened, OrderIntended, Record
 from bot.daemon.main import run
 from bot.daemon.operations import Operations
+from bot.daemon.runner import Runner
 from bot.exchange import AccountConfig, ExchangeConfig, start_exchange
 from bot.exchange.faults import When, make_fault
 from bot.exchange.faults.plan import Scheduled
@@ -74,11 +77,11 @@ class Ordeal:
         await self.stop()
         await self._close()
 
-    def start(self) -> None:
+    def start(self, *, adopt: bool = False) -> None:
         """Start the daemon."""
         self.operations = None
         settings = load_settings(self.inband._environment(), self.folder)
-        run(settings, fresh=False, adopt=False, serve=self._serve, drive=self._drive)
+        run(settings, fresh=False, adopt=adopt, serve=self._serve, drive=self._drive)
 
     def _drive(self, coroutine: Any) -> int:
         self.task = asyncio.ensure_future(coroutine)
@@ -96,6 +99,12 @@ class Ordeal:
             raise_signal(SIGTERM)
             async with asyncio.timeout(PATIENCE_S):
                 await task
+
+    async def _come_to_rest(self) -> None:
+        """Let nothing new be sent, so that nothing is left on the book that could fill later."""
+        for runner in self.operations.runners if self.operations is not None else ():
+            runner.handle(Controlled(*runner.now(), Control.PAUSED, "test", "it ends"))
+            await self.until(partial(_orderless, runner), "its last order was over")
 
     async def _close(self) -> None:
         if not self._closed:
@@ -147,6 +156,7 @@ class Ordeal:
 
     async def end(self) -> None:
         """Stop both, and judge: each fault fired, nothing twice, nothing without intent, ledgers agree."""
+        await self._come_to_rest()
         await self.stop()
         await self._close()
         assert [item.fault.kind for item in self.scripted if not item.fired] == []
@@ -159,3 +169,8 @@ class Ordeal:
         said = [found for record in self.inband.records("BTCUP") for found in claims.take(record)]
         assert said == []
         assert differences(self.inband, {"BTCUP": "UP"}, self._store) == []
+
+
+def _orderless(runner: Runner) -> bool:
+    rebalance = runner.state.book.rebalance
+    return rebalance is None or rebalance.order is None

@@ -66,6 +66,15 @@ async def test_a_fill_is_reported_and_then_its_trade(stub: VenueStub, venue: Ven
     assert trades.trades == (Trade("9001", "77", 1_700_000_000_500, Decimal("0.010"), price, fee),)
 
 
+async def test_a_forced_fill_is_a_trade(stub: VenueStub, venue: Venue, account: Account) -> None:
+    """Liquidation and deleveraging are told as CALCULATED; the position changed as by any trade."""
+    async with listening(stub, venue, account) as news:
+        await stub.send(order_update("adl_autoclose", x="CALCULATED"))
+        await until(lambda: len(news.events) == 2)
+
+    assert isinstance(news.events[1], TradesSeen)
+
+
 async def test_an_order_that_expires_unfilled_brings_no_trade(
     stub: VenueStub, venue: Venue, account: Account
 ) -> None:

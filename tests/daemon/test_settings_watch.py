@@ -1,0 +1,36 @@
+"""A fund hears how its account is set; what could not be read says nothing."""
+
+import asyncio
+from contextlib import suppress
+
+import pytest
+
+from bot.core.engine import SETTINGS
+from bot.daemon import settings_watch
+from bot.daemon.settings_watch import SettingsWatch
+from bot.venue.errors import RequestFailed
+from tests.support.desk import Desk
+
+
+async def test_what_differs_is_an_incident_of_the_fund(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A look that fails leaves it open; one that finds nothing ends it."""
+    monkeypatch.setattr(settings_watch, "LOOK_EVERY_S", 0.0)
+    runner = await Desk().opened()
+    looks, seen, through = ["hedge mode", "fails", None], [], asyncio.Event()
+
+    async def look() -> str | None:
+        seen.append(SETTINGS in runner.state.book.incidents)
+        if not looks:
+            through.set()
+            await asyncio.Event().wait()
+        found = looks.pop(0)
+        if found == "fails":
+            raise RequestFailed("timeout", "no answer", transient=True)
+        return found
+
+    watching = asyncio.create_task(SettingsWatch(runner, look).run())
+    await through.wait()
+    watching.cancel()
+    with suppress(asyncio.CancelledError):
+        await watching
+    assert seen == [False, True, True, False]

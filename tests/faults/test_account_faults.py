@@ -1,0 +1,186 @@
+"""Rows 19 and 32 to 35, 39 of the fault catalogue: what others do to the account, and to the contract.
+
+Each runs the whole daemon against the exchange; `Ordeal.end` compares the books with the exchange's own.
+"""
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.core import records as rec
+from bot.core.breaches import KEY_REFUSED, REJECTED
+from bot.core.engine import SETTINGS
+from bot.core.reconcile import DIFFERENCE
+from bot.core.settlement import EXTERNAL
+from bot.daemon import settings_watch
+from bot.exchange.faults import When
+from tests.support.ordeal import Ordeal
+
+UP: dict[str, Any] = {"account": "UP"}
+BTC: dict[str, Any] = {**UP, "symbol": "BTCUSDT"}
+LASTING = When(times=None)
+
+
+async def trading(ordeal: Ordeal) -> None:
+    """Start it, and wait until the fund holds something."""
+    ordeal.start()
+    await ordeal.until_recorded(rec.SliceSettled, 4)
+    await ordeal.until_recorded(rec.Filled)
+
+
+async def until_stopped(ordeal: Ordeal, code: str) -> None:
+    """Wait for an incident, which stops increases; no order that is not there already is sent after it."""
+    await ordeal.until(lambda: code in ordeal.incidents(), f"incident {code}")
+    (opened,) = [one for one in ordeal.records(rec.IncidentOpened) if one.code == code]
+    assert opened.stops_increases
+    sent = len(ordeal.records(rec.OrderIntended))
+    await ordeal.until(lambda: ordeal.exchange.now_ms > opened.time_ms + 600_000, "ten minutes went by")
+    assert len(ordeal.records(rec.OrderIntended)) == sent
+    assert ordeal.records(rec.OrderIntended)[-1].time_ms <= opened.time_ms
+
+
+async def goes_on(ordeal: Ordeal) -> None:
+    """Adopted by the operator, it trades on."""
+    ordeal.exchange.faults.clear()
+    await ordeal.stop()
+    sent = len(ordeal.records(rec.OrderIntended))
+    ordeal.start(adopt=True)
+    await ordeal.until_recorded(rec.OrderIntended, sent + 2)
+    await ordeal.end()
+
+
+async def test_row_19_positions_missing_from_the_answer(tmp_path: Path) -> None:
+    """An account without its position is not flat: the books stand, and an incident stops increases."""
+    async with Ordeal(tmp_path) as ordeal:
+        await trading(ordeal)
+        ordeal.script("positions_missing", LASTING)
+        await ordeal.until(lambda: DIFFERENCE in ordeal.incidents(), "the difference was noticed")
+        assert ordeal.records(rec.ExternalChange) == []
+        ordeal.exchange.faults.clear()
+        assert ordeal.operations is not None
+        ordeal.operations.reconcile()
+        await ordeal.until(lambda: ordeal.records(rec.IncidentClosed), "both agree again")
+        await ordeal.end()
+        (opened,) = ordeal.records(rec.IncidentOpened)
+        assert opened.stops_increases
+        assert "difference: position" in opened.detail
+
+
+async def test_row_32_a_trade_by_hand(tmp_path: Path) -> None:
+    """It is booked as what it is, and stops increases until the operator adopts the account."""
+    async with Ordeal(tmp_path) as ordeal:
+        await trading(ordeal)
+        ordeal.script("manual_trade", side="SELL", quantity="0.005", **BTC)
+        await until_stopped(ordeal, EXTERNAL)
+        (change,) = ordeal.records(rec.ExternalChange)
+        assert change.kind is rec.Kind.EXTERNAL
+        assert [fill.cid for fill in ordeal.records(rec.Filled)].count(None) == 1
+        await goes_on(ordeal)
+
+
+async def test_row_32_orders_cancelled_by_hand(tmp_path: Path) -> None:
+    """What rested is gone: it is settled with what it filled, and the rebalance goes on."""
+    async with Ordeal(tmp_path) as ordeal:
+        await trading(ordeal)
+        ordeal.script("manual_cancel", When(after=1), {"method": "POST", "path": "/fapi/v1/order"}, **BTC)
+        await ordeal.until_recorded(rec.RebalanceFinished)
+        await ordeal.end()
+        assert ordeal.incidents() == []
+
+
+@pytest.mark.parametrize("amount", ["500", "-500"])
+async def test_row_33_a_deposit_or_a_withdrawal(tmp_path: Path, amount: str) -> None:
+    """It is nobody's profit: booked as a transfer, beside the fund."""
+    async with Ordeal(tmp_path) as ordeal:
+        await trading(ordeal)
+        ordeal.script("transfer", amount=amount, **UP)
+        await ordeal.until_recorded(rec.IncomeBooked)
+        await ordeal.until_recorded(rec.RebalanceFinished)
+        await ordeal.end()
+        (booked,) = ordeal.records(rec.IncomeBooked)
+        assert (booked.kind, booked.amount) == ("TRANSFER", Decimal(amount))
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "problem"),
+    [
+        ("leverage_changed", {**BTC, "leverage": 4}, "leverage 4 instead of 6"),
+        ("margin_type_changed", {**BTC, "type": "ISOLATED"}, "isolated margin"),
+        ("position_mode_changed", {**UP, "hedge": True}, "hedge mode"),
+    ],
+)
+async def test_row_33_settings_changed_by_hand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, given: dict[str, Any], problem: str
+) -> None:
+    """Another leverage, margin or mode is noticed, stops increases, and a restart sets it up anew."""
+    monkeypatch.setattr(settings_watch, "LOOK_EVERY_S", 0.1)
+    async with Ordeal(tmp_path) as ordeal:
+        flat = kind != "leverage_changed"
+        if flat:
+            ordeal.script("error", LASTING, {"method": "POST", "path": "/fapi/v1/order"}, name="throttled")
+            ordeal.start()
+            await ordeal.until_recorded(rec.OrderRejected)
+        else:
+            await trading(ordeal)
+        assert ordeal.script(kind, **given).problem == ""
+        await ordeal.until(lambda: SETTINGS in ordeal.incidents(), "it was noticed")
+        (opened,) = [one for one in ordeal.records(rec.IncidentOpened) if one.code == SETTINGS]
+        assert opened.stops_increases
+        assert problem in opened.detail
+        await goes_on(ordeal)
+
+
+async def test_row_34_the_key_is_revoked(tmp_path: Path) -> None:
+    """Nothing can be sent or read: an incident, for which people are told, and a restart with a good key."""
+    async with Ordeal(tmp_path) as ordeal:
+        await trading(ordeal)
+        ordeal.script("key_revoked", LASTING)
+        await ordeal.until(lambda: {KEY_REFUSED, REJECTED} & set(ordeal.incidents()), "it was noticed")
+        (opened,) = ordeal.records(rec.IncidentOpened)
+        assert opened.stops_increases
+        assert "-2015" in opened.detail
+        await goes_on(ordeal)
+
+
+@pytest.mark.parametrize(
+    ("kind", "given"), [("liquidated", UP), ("deleveraged", {**BTC, "quantity": "0.005"})]
+)
+async def test_row_35_liquidation_and_deleveraging(tmp_path: Path, kind: str, given: dict[str, Any]) -> None:
+    """What the venue takes is an external change on record; nothing is bought back before a person looked."""
+    async with Ordeal(tmp_path) as ordeal:
+        await trading(ordeal)
+        ordeal.script(kind, **given)
+        await until_stopped(ordeal, EXTERNAL)
+        (change,) = ordeal.records(rec.ExternalChange)
+        assert abs(change.position) < abs(change.position_before)
+        await goes_on(ordeal)
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "code"),
+    [("filters_changed", {"step": "0.01", "tick": "1"}, "-1111"), ("delisted", {}, "-4141")],
+)
+async def test_row_39_the_contract_changes(
+    tmp_path: Path, kind: str, given: dict[str, Any], code: str
+) -> None:
+    """Refusals by the new rules stop increases; a restart reads the contract anew, and trades by it."""
+    async with Ordeal(tmp_path, FUNDS__BTCUP__CAPITAL="50000") as ordeal:
+        await trading(ordeal)
+        scripted = ordeal.script(kind, LASTING, symbol="BTCUSDT", **given)
+        await until_stopped(ordeal, REJECTED)
+        refused = [one for one in ordeal.records(rec.OrderRejected) if one.code == code]
+        assert len(refused) == 5
+        if kind == "delisted":
+            await ordeal.end()
+            return
+        await ordeal.stop()
+        ordeal.start(adopt=True)
+        settled = len(ordeal.records(rec.SliceSettled))
+        await ordeal.until_recorded(rec.SliceSettled, settled + 3)
+        await ordeal.end()
+        assert scripted.fired >= 5
+        last = ordeal.records(rec.OrderIntended)[-1]
+        assert last.quantity % Decimal("0.01") == 0
+        assert len(ordeal.records(rec.OrderRejected)) == 5
