@@ -32,6 +32,8 @@ _LOOK_EVERY_S = 10.0
 _CALM_LOOKS = 7
 """Every half a minute; over so long a time ledger and venue are compared once more."""
 _REST_WITHIN_S = 4 * 3_600.0
+_HEARD_AFTER_MS = 2_000
+"""The daemon learns of a payment by the next mark, and by the answer to what it then asks: later than it."""
 
 
 class World:
@@ -279,7 +281,7 @@ class World:
         self._path.calm()
         end_s = self._loop.time() + _REST_WITHIN_S
         calm_looks = 0
-        while calm_looks < _CALM_LOOKS and not self._over.is_set():
+        while (calm_looks < _CALM_LOOKS or self._just_paid()) and not self._over.is_set():
             await asyncio.sleep(30.0)
             calm_looks = calm_looks + 1 if self._rests() else 0
             if self._loop.time() > end_s:
@@ -309,6 +311,11 @@ class World:
             and not book.breaches
             and book.control is Control.RUNNING
         )
+
+    def _just_paid(self) -> bool:
+        """Whether the wallet changed a moment ago, as by funding at the very look: nobody can know yet."""
+        income = self.venue.income
+        return bool(income) and world_ms(self._loop) - income[-1].time_ms < _HEARD_AFTER_MS
 
     def _unrest(self) -> str:
         runner = self.process.runner

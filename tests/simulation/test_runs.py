@@ -1,15 +1,19 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bot.core.orders import TRANSITIONS, News, OrderState
+from bot.simulation.clock import EPOCH_MS
 from bot.simulation.faults import CHANCES, PER_HOUR, Fault
 from bot.simulation.loop import NothingLeftError, VirtualLoop
 from bot.simulation.run import simulate
+from bot.simulation.scenario import scenario_of
 from bot.simulation.swarm import Tally, swarm
+from bot.simulation.world import World
 
 JOBS = max(1, (os.cpu_count() or 2) // 2)
 CANNOT_HAPPEN = {
@@ -83,6 +87,20 @@ def test_a_fault_with_a_time_strikes_at_it() -> None:
     outcome = simulate(3, 600, script={}, strikes={Fault.KILLED: [300]})
     assert outcome.struck == {Fault.KILLED: 1}
     assert outcome.lives == 2
+
+
+def test_funding_in_the_moment_of_the_last_look_is_given_time_to_arrive() -> None:
+    """Ledger and venue are compared at the look after it: no daemon knows of a payment as it is made."""
+    scenario = replace(scenario_of(6), funding_every_s=100_000)
+    end_s = int(simulate(6, 390, scenario=scenario, script={}).simulated_s)
+    paid_s: list[int] = []
+
+    def look(world: World) -> None:
+        paid_s.extend((item.time_ms - EPOCH_MS) // 1_000 for item in world.venue.income)
+
+    outcome = simulate(6, 390, scenario=replace(scenario, funding_every_s=end_s), script={}, look=look)
+    assert paid_s == [end_s]
+    assert (outcome.violation, outcome.simulated_s) == (None, end_s + 30)
 
 
 def test_a_swarm_goes_on_where_it_was_stopped(tmp_path: Path) -> None:
