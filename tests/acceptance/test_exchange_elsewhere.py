@@ -44,7 +44,7 @@ def test_a_daemon_and_its_exchange_survive_each_other(
             with exchange(int(url.rpartition(":")[2])) as second:
                 assert daemon.wait() == 0, daemon.stderr
                 assert second.signal(SIGTERM) == 0
-    assert run.history() == wide.history()
+    assert run.facts() == wide.facts()
     accounts = {"BTCUP": "UP", "BTCDOWN": "DOWN"}
     assert differences(run, accounts, store=tmp_path / "elsewhere") == []
 

@@ -47,7 +47,7 @@ def test_a_restart_finishes_what_was_parked(wide: Inband, inband: Callable[..., 
 
     ran_to_the_end(run)
 
-    assert run.history() == wide.history()
+    assert run.facts() == wide.facts()
     assert started == [r for r in run.records("BTCUP") if isinstance(r, RebalanceStarted)][: len(started)]
 
 
@@ -85,7 +85,7 @@ def test_a_fresh_start_archives_every_store(wide: Inband, inband: Callable[..., 
     (archive,) = (run.data_dir / "archive").iterdir()
     assert sorted(file.name for file in archive.rglob("*.sqlite")) == sorted(STORES)
     assert run.records("BTCUP")[0].time_ms == before[0].time_ms
-    assert run.history() == wide.history()
+    assert run.facts() == wide.facts()
 
 
 def test_the_replay_ends_with_one_line_of_json(wide: Inband) -> None:

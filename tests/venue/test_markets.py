@@ -39,6 +39,7 @@ def test_a_contract_is_read_from_the_filters(venue: Venue) -> None:
         price_limit=Decimal("0.05"),
         reduce_only_any_size=True,
         venue_leverage=6,
+        max_market_quantity=Decimal(120),
     )
 
 

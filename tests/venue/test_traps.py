@@ -1,6 +1,7 @@
 """Traps of ccxt that nothing else here is named after: names that do not resolve, and memory."""
 
 import gc
+import logging
 from typing import Any
 
 import pytest
@@ -58,8 +59,11 @@ def held_by(client: Any) -> int:
     return kept + sum(len(socket.subscriptions) + len(socket.futures) for socket in sockets) + len(sockets)
 
 
-async def test_thousands_of_marks_leave_nothing_behind(stub: VenueStub, venue: Venue) -> None:
+async def test_thousands_of_marks_leave_nothing_behind(
+    stub: VenueStub, venue: Venue, caplog: pytest.LogCaptureFixture
+) -> None:
     """Neither in ccxt nor with us, whatever the number: months of a mark a second must fit."""
+    caplog.set_level(logging.ERROR)  # what pytest keeps of the log is not ours
     async with watching(stub, venue) as seen:
         await stub.send(mark("BTCUSDT", 1, "50000"))
         await until(lambda: bool(seen.marks))
