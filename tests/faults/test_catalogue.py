@@ -10,7 +10,7 @@ PAGE = REPOSITORY / "docs" / "reliability.md"
 BEGIN = "| row | fault | outcome | tests |\n|---|---|---|---|\n"
 
 
-def tests_by_row() -> dict[int, list[str]]:
+def named_by_row() -> dict[int, list[str]]:
     """The tests of each row, with their files, as they stand in this folder."""
     found: dict[int, list[str]] = {row: [] for row in ROWS}
     for file in sorted(Path(__file__).parent.glob("test_*.py")):
@@ -32,12 +32,12 @@ def rows_of_page() -> dict[int, list[str]]:
 
 def test_every_row_has_a_test_of_its_name() -> None:
     """All 41 of them."""
-    assert [row for row, tests in tests_by_row().items() if not tests] == []
+    assert [row for row, tests in named_by_row().items() if not tests] == []
 
 
 def test_the_page_names_every_row_and_its_tests() -> None:
     """With the fault, the outcome that is asserted, and each test; no other."""
-    page, tests = rows_of_page(), tests_by_row()
+    page, tests = rows_of_page(), named_by_row()
     assert list(page) == list(ROWS)
     for row, (fault, outcome, named) in page.items():
         assert fault

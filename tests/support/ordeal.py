@@ -16,6 +16,8 @@ from pathlib import Path
 from signal import SIGTERM, raise_signal
 from typing import Any, Self, TypeVar
 
+import structlog
+
 from bot.core.events import Controlled
 from bot.core.records import Control, IncidentOpened, OrderIntended, Record
 from bot.daemon.main import run
@@ -74,8 +76,11 @@ class Ordeal:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self.stop()
-        await self._close()
+        try:
+            await self.stop()
+        finally:
+            await self._close()
+            structlog.reset_defaults()  # the daemon logs to a standard output that the test owns
 
     def start(self, *, adopt: bool = False) -> None:
         """Start the daemon."""
