@@ -6,6 +6,7 @@ from benchmarks import (
     funds,
     journal,
     matching,
+    page,
     readers,
     replay,
     simulation,
@@ -19,7 +20,7 @@ from benchmarks.measure import main
 
 ALL = (
     *(core, wire, journal, startup, funds, replay),
-    *(exchange, streams, readers, matching, study, simulation, sweep),
+    *(exchange, streams, readers, page, matching, study, simulation, sweep),
 )
 
 

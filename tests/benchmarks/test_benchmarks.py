@@ -33,6 +33,7 @@ FIGURES = {
         "delay of a decision with 20 readers of the stream, p99",
         "query over 1 years of NAV, 1h",
     },
+    "page": {"fund usable, second visit", "20 open dashboards, one mark a second"},
     "streams": {"mark frame to 50 sockets, 500 a second: delay"},
     "exchange": {"ccxt order round trip", "signed orders, server on one core", "memory after all orders"},
 }
@@ -46,7 +47,10 @@ def _run(name: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in result.stdout.splitlines()]
 
 
-@pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.needs("chromium")) if name == "page" else name for name in FIGURES],
+)
 def test_a_benchmark_prints_its_figures_as_json_lines(name: str) -> None:
     """Each figure states value, unit, spread, limit, baseline and ratio, and what was measured where."""
     lines = _run(name)

@@ -107,6 +107,8 @@ async function readAll() {
 
 async function begin() {
   setUpTheme();
+  // What the first view needs is fetched while the funds are.
+  if (location.hash.startsWith("#/fund/")) LOADERS.fund();
   store.follow(showMode);
   addEventListener("hashchange", () => {
     show();

@@ -2,7 +2,8 @@
 
 let loading = null;
 
-function plotly(assets) {
+/** Load plotly, once; whoever is going to draw calls this early. */
+export function plotly(assets) {
   loading ??= new Promise((resolve, reject) => {
     const script = document.createElement("script");
     script.src = `${assets}/plotly.min.js`;

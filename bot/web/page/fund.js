@@ -1,7 +1,7 @@
 // One fund, as its holders see it.
 
 import { fundPath, get } from "./api.js";
-import { drawLeverage, drawNav, noChart } from "./charts.js";
+import { drawLeverage, drawNav, noChart, plotly } from "./charts.js";
 import { h, replace, setText } from "./dom.js";
 import { leverage, money, nav, percent, price, quantity, time, words } from "./format.js";
 import { meaning } from "./incidents.js";
@@ -172,6 +172,7 @@ function followCharts(name, store, assets, rebalances, promise) {
 /** The view of one fund: mounts into `place`, and gives a function that ends it. */
 export function mountFund(place, store, name, assets) {
   const ends = [];
+  plotly(assets).catch(() => {});
   const build = () => {
     const fund = store.fund(name);
     if (!fund) {
@@ -218,7 +219,10 @@ export function mountFund(place, store, name, assets) {
       for (const part of [state, needle, triggers, tiles, proof, incidents]) part.update(now);
     };
     update(fund);
-    rebalances.read().catch(() => {}).then(charts.draw);
+    rebalances
+      .read()
+      .catch(() => {})
+      .then(charts.draw);
     return update;
   };
   let update = build();

@@ -29,7 +29,7 @@ function loginForm(onDone) {
     setText(error, "");
     try {
       await login(token.value);
-      onDone();
+      await onDone();
     } catch (problem) {
       setText(error, problem.message);
       token.select();
@@ -186,7 +186,6 @@ export function mountOperator(place) {
     const error = h("p", { class: "error", role: "alert" });
     const leaveButton = h("button", { type: "button", class: "quiet", onclick: async () => (await logout(), askLogin()) }, "Log out");
     const refresh = async () => {
-      if (document.hidden) return;
       try {
         const funds = await get("/api/v1/operator/funds");
         setText(error, "");
@@ -213,7 +212,7 @@ export function mountOperator(place) {
       carryOut(fundPath(fund, "/incidents/acknowledge"), `Acknowledge: ${incident.code}`, "It stays open until its cause is gone; others see who has it in hand.", {}, { code: incident.code });
     replace(place, h("div", { class: "head" }, h("h1", {}, "Operator"), h("p", {}, "True figures: not for the public."), leaveButton), error, list, h("div", { class: "stack" }, configuration()));
     await refresh();
-    timer = setInterval(refresh, REFRESH_MS);
+    timer = setInterval(() => document.hidden || refresh(), REFRESH_MS);
   };
 
   enter().catch((problem) => replace(place, h("p", { class: "error" }, problem.message)));

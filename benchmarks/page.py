@@ -1,0 +1,159 @@
+"""The dashboard: how soon it can be used with many funds and a year of history, and what open ones cost.
+
+Load times are those of a real Chromium on a real daemon: until every figure is shown, and until charts are.
+The cost is the daemon's CPU time with so many streams read as pages read them, against none.
+"""
+
+import os
+import shutil
+import socket
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from math import cos, sin
+from pathlib import Path
+from urllib.parse import urlsplit
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from playwright.sync_api import Playwright, sync_playwright
+
+from benchmarks.measure import main, report
+from benchmarks.processes import Daemon, settings
+from bot.core.bars import INTERVALS_MS, Bar, Closed
+from bot.daemon.nav import row_of
+from bot.journal.nav_store import NavStore, Row
+
+FIRST_LIMIT_S, AGAIN_LIMIT_S, CORE_LIMIT_PERCENT = 1.5, 0.7, 5.0
+_CAPITAL = 100_000
+_DAY_MS = 86_400_000
+_BEGIN_MS = 1_704_067_200_000
+"""Where the paper market of a scenario begins: 2024-01-01 00:00 UTC."""
+
+
+def measure(*, tiny: bool = False) -> None:
+    """Load the page, then leave many open."""
+    funds, days, loads, seconds = (4, 30, 1, 1.0) if tiny else (50, 365, 3, 10.0)
+    names = [f"F{number}" for number in range(funds)]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        environment = settings(
+            folder,
+            config=_write_config(folder / "funds.toml", names),
+            paper__scenario="calm",
+            paper__speed=60,
+        )
+        _fill(folder / "data", names, days)
+        with Daemon(["run"], environment) as daemon:
+            url = daemon.event("serving").fields["url"]
+            daemon.event("running")
+            _load(folder, url, loads, funds)
+            daemon.event("rebalance_finished" if not tiny else "rebalance_started", times=funds)
+            _stay_open(daemon, url, seconds, 1 if tiny else 3)
+
+
+def _load(folder: Path, url: str, loads: int, funds: int) -> None:
+    """Open views in a browser that has seen none of it, and once more in the same."""
+    views = (
+        ("overview usable", f"{url}/#/", f"tr[data-fund=F{funds - 1}] .needle-pin"),
+        ("fund usable", f"{url}/#/fund/F0", "#main .needle-pin"),
+        ("fund with both charts", f"{url}/#/fund/F0", "[aria-label='Real leverage'] .scatterlayer .trace"),
+    )
+    with sync_playwright() as playwright:
+        for figure, address, ready in views:
+            found = []
+            for number in range(loads):
+                profile = folder / f"{figure} {number}"
+                found.append(_visits(playwright, profile, address, ready))
+            for place, (word, limit) in enumerate((("first", FIRST_LIMIT_S), ("second", AGAIN_LIMIT_S))):
+                samples = [pair[place] for pair in found]
+                report("page", f"{figure}, {word} visit", samples, "s", limit=limit, funds=funds)
+
+
+def _visits(playwright: Playwright, profile: Path, address: str, ready: str) -> tuple[float, float]:
+    """How long until it is there, in a new profile and once more."""
+    arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
+    path = shutil.which("chromium")
+    with playwright.chromium.launch_persistent_context(
+        profile, executable_path=path, args=arguments, viewport={"width": 1280, "height": 860}
+    ) as context:
+        times = []
+        for _ in range(2):
+            page = context.new_page()
+            began = time.perf_counter()
+            page.goto(address, wait_until="commit")
+            page.locator(ready).first.wait_for(state="attached")
+            times.append(time.perf_counter() - began)
+            page.close()
+    return times[0], times[1]
+
+
+def _stay_open(daemon: Daemon, url: str, seconds: float, samples: int) -> None:
+    alone = [_share_of_a_core(daemon, seconds) for _ in range(samples)]
+    with _readers(url, 20):
+        crowded = [_share_of_a_core(daemon, seconds) for _ in range(samples)]
+    baseline = sum(alone) / len(alone)
+    more = [max(0.0, share - baseline) for share in crowded]
+    figure = "20 open dashboards, one mark a second"
+    report("page", figure, more, "% of a core", limit=CORE_LIMIT_PERCENT)
+    report("page", f"daemon with {figure}", crowded, "% of a core", baseline=baseline or None)
+
+
+@contextmanager
+def _readers(url: str, count: int) -> Iterator[None]:
+    """So many streams of all funds, read as fast as they come."""
+    place = urlsplit(url)
+    streams = [socket.create_connection((place.hostname or "", place.port or 80)) for _ in range(count)]
+    for stream in streams:
+        stream.sendall(f"GET /api/v1/stream HTTP/1.1\r\nHost: {place.netloc}\r\n\r\n".encode())
+        threading.Thread(target=_drain, args=(stream,), daemon=True).start()
+    yield
+    for stream in streams:
+        stream.shutdown(socket.SHUT_RDWR)
+
+
+def _drain(stream: socket.socket) -> None:
+    while stream.recv(65_536):
+        pass
+    stream.close()
+
+
+def _share_of_a_core(daemon: Daemon, seconds: float) -> float:
+    wall, spent = time.perf_counter(), daemon.cpu_s()
+    time.sleep(seconds)
+    return (daemon.cpu_s() - spent) / (time.perf_counter() - wall) * 100
+
+
+def _fill(folder: Path, names: list[str], days: int) -> None:
+    """A history before the market began: hours and days of all funds, of the one that is opened all of it."""
+    folder.mkdir(mode=0o700)
+    store = NavStore(folder / "nav.sqlite")
+    for interval, length_ms in INTERVALS_MS.items():
+        starts = range(_BEGIN_MS - days * _DAY_MS, _BEGIN_MS, length_ms)
+        for name in names if length_ms >= INTERVALS_MS["1h"] else names[:1]:
+            store.write([_row(name, interval, start, length_ms) for start in starts], INTERVALS_MS, {})
+    store.close()
+
+
+def _row(name: str, interval: str, start_ms: int, length_ms: int) -> Row:
+    nav = 1 + 0.3 * sin(start_ms / _DAY_MS / 40) + 0.02 * cos(start_ms / length_ms * 1.7)
+    bar = Bar(start_ms, nav, nav * 1.0004, nav * 0.9996, nav, 60, nav * 6e4, 2 / nav, nav * 0.99)
+    return row_of(name, Closed(interval, bar, None))
+
+
+def _write_config(path: Path, names: list[str]) -> Path:
+    """So many funds on one symbol, UP and DOWN in turn."""
+    lines = ['mode = "paper"']
+    for number, name in enumerate(names):
+        side = "short" if number % 2 else "long"
+        lines += [f"[accounts.{name}]", f"[funds.{name}]", 'underlying = "BTCUSDT"', f'side = "{side}"']
+        lines += [f'account = "{name}"', f"capital = {_CAPITAL}"]
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+if __name__ == "__main__":
+    main(measure)
