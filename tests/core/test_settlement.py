@@ -425,3 +425,15 @@ def test_trades_of_an_order_that_still_lives_are_booked_as_they_come() -> None:
     assert outstanding(lab).booked == D("0.002")
     assert outstanding(lab).state is OrderState.LIVE
     assert len(lab.commands) == before
+
+
+def test_a_look_for_an_order_that_is_over_is_not_repeated() -> None:
+    """The answer that never came is about something that is known by now."""
+    lab = Lab()
+    asked = len(lab.commands)
+    lab.send(ev.ReadFailed(*lab.now, "QueryOrder", "timeout"))
+    lab.settle()
+    quiet = len(lab.commands)
+    lab.send(ev.ReadFailed(*lab.now, "QueryOrder", "timeout"))
+    assert quiet > asked
+    assert lab.commands[quiet:] == []
