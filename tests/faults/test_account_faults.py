@@ -155,7 +155,7 @@ async def test_row_35_liquidation_and_deleveraging(tmp_path: Path, kind: str, gi
         await until_stopped(ordeal, EXTERNAL)
         (change,) = ordeal.records(rec.ExternalChange)
         assert abs(change.position) < abs(change.position_before)
-        await goes_on(ordeal)
+        await ordeal.end()
 
 
 @pytest.mark.parametrize(
