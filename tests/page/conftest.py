@@ -48,9 +48,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         yield Site(process, process.until_said("serving")["url"])
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """Debian's Chromium, without a screen."""
+    """Debian's Chromium, without a screen; ended with its module, for playwright holds the event loop."""
     with sync_playwright() as playwright:
         path = shutil.which("chromium")
         # Chromium's sandbox refuses to run for root, as which CI runs in its own container.
