@@ -345,6 +345,7 @@ def _book_foreign(turn: Turn, trades: list[ev.Trade]) -> None:
         "find out who traded on the account (a liquidation, a person), then restart with --adopt",
         stops_increases=True,
     )
+    turn.reconcile()  # a liquidation costs more than its trades
 
 
 def _explain(turn: Turn, order: Order, foreign: list[ev.Trade]) -> None:
@@ -355,7 +356,6 @@ def _explain(turn: Turn, order: Order, foreign: list[ev.Trade]) -> None:
     """
     if foreign:
         _book_foreign(turn, foreign)
-        turn.reconcile()
     else:
         _look_up_again(turn, order)
 

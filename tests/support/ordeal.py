@@ -173,7 +173,8 @@ class Ordeal:
         claims = Claims()
         said = [found for record in self.inband.records("BTCUP") for found in claims.take(record)]
         assert said == []
-        assert differences(self.inband, {"BTCUP": "UP"}, self._store) == []
+        found = differences(self.inband, {"BTCUP": "UP"}, self._store)
+        assert found == [], found
 
 
 def _orderless(runner: Runner) -> bool:
