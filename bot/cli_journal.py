@@ -10,10 +10,11 @@ from bot.core.execution_report import EXECUTION, execution
 from bot.core.history import Json, RebalanceEntry, with_hash
 from bot.core.verify import Verdict, verify_journal, verify_published
 from bot.daemon.flow_desk import flow_json
-from bot.daemon.status import FundStatus, fund_status, last_known_mark
+from bot.daemon.status import FundStatus, fund_status, last_known_mark, with_troubles
 from bot.errors import RefusedError, UserError, did_you_mean
 from bot.journal import projections
 from bot.journal.journal import JournalReader, Owner
+from bot.journal.outbox import kept_troubles
 from bot.journal.projections import BOOK, HISTORY
 from bot.journal.stores import open_reader
 from bot.settings import Settings, load_settings
@@ -109,9 +110,13 @@ def read_funds(settings: Settings) -> list[FundStatus]:
             fund.name: projections.load(journal, fund.name, (BOOK,)).values[0] for fund in settings.funds
         }
         owners = {owner.account: _owner(owner) for owner in journal.owners()}
+    troubles = kept_troubles(settings.data_dir)
     return [
         {
-            **fund_status(fund, books[fund.name], last_known_mark(books[fund.name]), settings.mode),
+            **with_troubles(
+                fund_status(fund, books[fund.name], last_known_mark(books[fund.name]), settings.mode),
+                troubles,
+            ),
             "owner": owners.get(fund.account),
         }
         for fund in settings.funds

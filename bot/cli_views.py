@@ -148,6 +148,9 @@ def print_funds(funds: Sequence[Mapping[str, Any]], console: Console | None = No
     for fund in funds:
         for line in _troubles(fund):
             console.print(f"{fund['fund']}: {line}", soft_wrap=True)
+    for incident in funds[0].get("daemon_incidents", ()):  # the same with every fund
+        for line in _incident(incident):
+            console.print(f"daemon: {line}", soft_wrap=True)
 
 
 def print_findings(findings: Sequence[Any], console: Console | None = None) -> None:
@@ -168,10 +171,14 @@ def _troubles(fund: Mapping[str, Any]) -> Iterator[str]:
     if said["state"] != "running":
         yield f"{said['state']} since {_minute(said['since'])} by {said['author']}: {said['why']}"
     for incident in fund["incidents"]:
-        seen = incident["acknowledged"]
-        by = "" if seen is None else f" ({seen['author']} looks after it: {seen['why']})"
-        yield f"{incident['code']} since {_minute(incident['since'])}: {incident['detail']}{by}"
-        yield f"  remedy: {incident['remedy']}"
+        yield from _incident(incident)
+
+
+def _incident(incident: Mapping[str, Any]) -> Iterator[str]:
+    seen = incident["acknowledged"]
+    by = "" if seen is None else f" ({seen['author']} looks after it: {seen['why']})"
+    yield f"{incident['code']} since {_minute(incident['since'])}: {incident['detail']}{by}"
+    yield f"  remedy: {incident['remedy']}"
 
 
 def _minute(time: object) -> str:

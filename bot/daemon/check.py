@@ -24,7 +24,7 @@ from bot.daemon.token import FILE_NAME
 from bot.daemon.wiring import DEFAULT_EXCHANGE, judge
 from bot.errors import UserError
 from bot.journal.errors import JournalError, NoJournal
-from bot.journal.outbox import OUTBOX_FILE, Outbox
+from bot.journal.outbox import kept_troubles
 from bot.journal.stores import open_reader
 from bot.settings import Settings
 from bot.venue.clock import WallClock
@@ -120,17 +120,13 @@ def incidents(fund: str, book: Book) -> list[Finding]:
 
 
 def _alerts(settings: Settings) -> Iterator[Finding]:
-    path = settings.data_dir / OUTBOX_FILE
     if not settings.alerts.routes:
         remedy = "set INBAND_ROUTES__<NAME>__URL, and try it with `alert test`"
         verdict: Verdict = "warning" if settings.mode == "live" else "ok"
         yield Finding("alerts", "", verdict, "nobody is told of anything", "" if verdict == "ok" else remedy)
         return
-    if path.exists():
-        outbox = Outbox(path)
-        for trouble in outbox.troubles():
-            yield Finding("alerts", "", "warning", f"{trouble.code}: {trouble.detail}", trouble.remedy)
-        outbox.close()
+    for trouble in kept_troubles(settings.data_dir):
+        yield Finding("alerts", "", "warning", f"{trouble.code}: {trouble.detail}", trouble.remedy)
     yield Finding("alerts", "", "ok", f"{len(settings.alerts.routes)} routes")
 
 

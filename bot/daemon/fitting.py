@@ -5,7 +5,9 @@ from contextlib import AsyncExitStack
 from shutil import disk_usage
 from socket import gethostname
 
-from bot.daemon.alerts.messages import takeover
+import structlog
+
+from bot.daemon.alerts.messages import store_damaged, takeover
 from bot.daemon.alerts.office import PostOffice
 from bot.daemon.alerts.sender import send
 from bot.daemon.alerts.watch import LOOK_EVERY_S, Heartbeat, Lookout
@@ -15,7 +17,7 @@ from bot.daemon.reload import Reloader, reload_on_hangup
 from bot.daemon.supervision import Supervisor
 from bot.daemon.token import operator_token
 from bot.daemon.wiring import World
-from bot.journal.outbox import OUTBOX_FILE, Outbox
+from bot.journal.outbox import OUTBOX_FILE, open_outbox
 from bot.settings import Settings, load_settings
 
 
@@ -36,8 +38,10 @@ def speak(
     stack: AsyncExitStack, settings: Settings, world: World, operations: Operations, supervisor: Supervisor
 ) -> PostOffice:
     """Once the funds are at work: tell people, from what the last process may not have told on."""
+    now_ms = world.clock.wall_ms()
+    outbox, damaged = open_outbox(settings.data_dir / OUTBOX_FILE, now_ms)
     office = PostOffice(
-        Outbox(settings.data_dir / OUTBOX_FILE),
+        outbox,
         settings.alerts,
         send,
         wall_ms=world.clock.wall_ms,
@@ -47,12 +51,15 @@ def speak(
     stack.callback(office.close)
     stack.push_async_callback(office.finish)
     operations.office = office
+    if damaged is not None:
+        structlog.get_logger().error("alerts_lost", file=str(damaged))
+        office.tell([store_damaged(damaged.name, now_ms)])
     journal = world.ownership.open()
     for runner in operations.runners:
         again = office.catch_up(runner.name, journal)
         if again:
             before = world.ownership.taken_from
-            office.tell([takeover(runner.name, gethostname(), before, world.clock.wall_ms())])
+            office.tell([takeover(runner.name, gethostname(), before, now_ms)])
     operations.listeners.append(office.take)
     if operations.metrics is not None:
         operations.metrics.gauge("alerts_queued", "Alerts that wait.", lambda: office.waiting)
@@ -82,6 +89,6 @@ def _taker(operations: Operations) -> Callable[[Settings], None]:
 
     def take(settings: Settings) -> None:
         if operations.office is not None:
-            operations.office.settings = settings.alerts
+            operations.office.apply(settings.alerts)
 
     return take

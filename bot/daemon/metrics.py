@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from bot.daemon.runner import Runner
 
 LAG_EVERY_S = 0.5
+DAEMON = ""
+"""In place of a fund's name, for what concerns the daemon itself."""
 
 _LATENCIES_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 _SHORTFALLS_BPS = (-10, -5, -2, -1, 0, 1, 2, 5, 10, 20, 50, 100)
@@ -119,6 +121,10 @@ class Metrics:
                 case _:
                     pass
 
+    def troubled(self, code: str) -> None:
+        """An incident of the daemon itself was opened."""
+        self._incidents.labels(DAEMON, code).inc()
+
     def _finished(self, fund: str, time_ms: int) -> None:
         entries = self._operations.histories[fund].entries()
         entry = next(entry for entry in reversed(entries) if entry.finished_ms == time_ms)
@@ -159,6 +165,8 @@ class _Figures(Collector):
         families["rate_budget_ratio"].add_metric([], self._rate_budget())
         for symbol, age_s in self._operations.feed_ages_s().items():
             families["feed_age_seconds"].add_metric([symbol], age_s)
+        for trouble in self._operations.troubles:
+            families["incidents_open"].add_metric([DAEMON, trouble.code, "false"], 1)
         for runner in self._operations.runners:
             for name, labels, value in _of_fund(runner):
                 families[name].add_metric([runner.name, *labels], float(value))

@@ -23,8 +23,9 @@ from bot.daemon.public import PublicSide
 from bot.daemon.public_feed import PublicFeed
 from bot.daemon.redaction import Redactor, unpublished
 from bot.daemon.runner import Runner
-from bot.daemon.status import FundStatus, fund_status
+from bot.daemon.status import FundStatus, fund_status, stopped_json, trouble_json, with_troubles
 from bot.errors import RefusedError
+from bot.journal.outbox import Trouble
 from bot.settings import Settings
 from bot.venue.clock import WallClock, monotonic_s
 
@@ -295,35 +296,20 @@ class Operations:
         found: list[dict[str, Any]] = []
         for status in self.status():
             found += [{"fund": status["fund"], **incident} for incident in status["incidents"]]
-        found += [
-            {
-                "fund": r.name,
-                "code": "fund stopped",
-                "detail": self.redactor.text(r.failure),
-                "remedy": "repair the cause and restart",
-            }
-            for r in self.runners
-            if r.failure is not None
-        ]
-        troubles = () if self.office is None else self.office.troubles
-        found += [
-            {
-                "fund": None,
-                "code": t.code,
-                "since": time_text(t.since_ms),
-                "detail": t.detail,
-                "remedy": t.remedy,
-                "stops_increases": False,
-                "acknowledged": None,
-            }
-            for t in troubles
-        ]
-        return found
+        return found + [{"fund": None, **trouble_json(trouble)} for trouble in self.troubles]
+
+    @property
+    def troubles(self) -> Sequence[Trouble]:
+        """Open incidents of the daemon itself: of alerts that did not arrive."""
+        return () if self.office is None else self.office.troubles
 
     def _status(self, runner: Runner) -> FundStatus:
         state = runner.state
         mark = state.mark.price if state.mark is not None else None
-        return fund_status(state.fund, state.book, mark, self.mode, seen=state.mark, region=state.region)
+        status = fund_status(state.fund, state.book, mark, self.mode, seen=state.mark, region=state.region)
+        if runner.failure is not None:
+            status["incidents"].append(stopped_json(self.redactor.text(runner.failure), runner.failed_ms))
+        return with_troubles(status, self.troubles)
 
 
 def _told(entry: RebalanceEntry) -> dict[str, Any]:

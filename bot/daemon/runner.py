@@ -54,6 +54,7 @@ class Runner:
         """Nothing happens until the first event. `on_change` hears of every step that mattered."""
         self.state = state
         self.failure: str | None = None
+        self.failed_ms = 0
         self._gateway = gateway
         self._journal = journal
         self._clock = clock
@@ -200,6 +201,7 @@ class Runner:
         """Stop trading for good: the next start recovers from the journal."""
         if self.failure is None:
             self.failure = f"{type(error).__name__}: {error}"
+            self.failed_ms = self._clock.market_ms()
             self._tell()
             self._log.error(
                 "fund_stopped",

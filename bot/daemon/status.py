@@ -1,5 +1,6 @@
 """One fund as the operator sees it: true figures, in the shape of CONTRACT's fund object."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, TypeAlias
 
@@ -14,6 +15,7 @@ from bot.core.records import Control, FundState, IncidentOpened, Kind, OperatorA
 from bot.core.strategy import uses_band
 from bot.core.turn import Region
 from bot.core.units import ZERO, Leverage, Price
+from bot.journal.outbox import Trouble
 
 FundStatus: TypeAlias = dict[str, Any]
 
@@ -88,6 +90,35 @@ def _incident(book: Book, incident: IncidentOpened) -> dict[str, Any]:
         if seen is None
         else {"at": time_text(seen.time_ms), "author": seen.author, "why": seen.why},
     }
+
+
+def trouble_json(trouble: Trouble) -> dict[str, Any]:
+    """An incident of the daemon itself, in the shape of a fund's: it ends by itself, or by its remedy."""
+    return {
+        "code": trouble.code,
+        "since": time_text(trouble.since_ms),
+        "detail": trouble.detail,
+        "remedy": trouble.remedy,
+        "stops_increases": False,
+        "acknowledged": None,
+    }
+
+
+def stopped_json(reason: str, since_ms: int) -> dict[str, Any]:
+    """That a fund is not driven any more, in the shape of its incidents; no record can say it."""
+    return {
+        "code": "fund stopped",
+        "since": time_text(since_ms),
+        "detail": reason,
+        "remedy": "repair the cause and restart",
+        "stops_increases": True,
+        "acknowledged": None,
+    }
+
+
+def with_troubles(status: FundStatus, troubles: Sequence[Trouble]) -> FundStatus:
+    """A fund's status with what is open of the daemon itself, which concerns every fund."""
+    return {**status, "daemon_incidents": [trouble_json(trouble) for trouble in troubles]}
 
 
 def _request(asked: OperatorAsked) -> dict[str, str]:

@@ -5,6 +5,7 @@ It is not the journal: losing it loses no fact. It may be written late, and neve
 
 import sqlite3
 from collections.abc import Iterable
+from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,6 +27,7 @@ _TABLES = (
        code TEXT PRIMARY KEY, since_ms INTEGER NOT NULL, detail TEXT NOT NULL, remedy TEXT NOT NULL)
        WITHOUT ROWID""",
 )
+_DAMAGED = {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}
 _KEPT_MS = 7 * 86_400_000
 _WAITING = "sent_ms IS NULL AND given_up = 0"
 
@@ -165,3 +167,34 @@ class Outbox:
     def close(self) -> None:
         """Let go of the file."""
         self._connection.close()
+
+
+def open_outbox(path: Path, now_ms: int) -> tuple[Outbox, Path | None]:
+    """Open the store; one that is damaged is put aside, and where it is now comes with a new one.
+
+    Alerts are not worth a start that fails: it would keep the funds from being driven.
+    """
+    try:
+        return Outbox(path), None
+    except sqlite3.DatabaseError as error:
+        if error.sqlite_errorcode not in _DAMAGED:
+            raise
+    aside = path.with_name(f"{path.name}.damaged-{now_ms}")
+    path.rename(aside)
+    for left_over in ("-wal", "-shm"):
+        path.with_name(path.name + left_over).unlink(missing_ok=True)
+    return Outbox(path), aside
+
+
+def kept_troubles(data_dir: Path) -> list[Trouble]:
+    """What is open of the daemon itself, from the store on disk, daemon or not; that it cannot be read too."""
+    path = data_dir / OUTBOX_FILE
+    if not path.exists():
+        return []
+    try:
+        with closing(Outbox(path)) as outbox:
+            return outbox.troubles()
+    except sqlite3.Error as error:
+        since_ms = path.stat().st_mtime_ns // 1_000_000
+        remedy = "a start puts it aside if it is damaged, and makes a new one"
+        return [Trouble("alerts not readable", since_ms, f"{path}: {error}", remedy)]

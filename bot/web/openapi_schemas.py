@@ -192,7 +192,9 @@ SCHEMAS: dict[str, Schema] = {
     ),
     "Performance": shape(_PERFORMANCE),
     "Costs": shape({"rebalances": listed(shape(_COST)), "months": listed(shape(_MONTH))}),
-    "Incident": shape({"fund": TEXT, "code": TEXT, "detail": or_null(TEXT), "remedy": TEXT}, more=True),
+    "Incident": shape(
+        {"fund": or_null(TEXT), "code": TEXT, "detail": or_null(TEXT), "remedy": TEXT}, more=True
+    ),
     "Session": shape({"operator": FLAG, "csrf": or_null(TEXT)}),
     "Receipt": ANYTHING,
 }

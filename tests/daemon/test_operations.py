@@ -10,11 +10,14 @@ from bot.core.asking import RequestIdReusedError, Wanted
 from bot.core.events import Mark
 from bot.core.history import RebalanceHistory, decimal_text
 from bot.core.records import Control, ControlChanged, IncidentOpened
+from bot.daemon.alerts.office import PostOffice
 from bot.daemon.kill_switch import HALT_FILE, arm_kill_switch
 from bot.daemon.operations import Operations
 from bot.daemon.runner import Runner
 from bot.daemon.supervision import Supervisor
 from bot.errors import RefusedError
+from bot.journal.outbox import OUTBOX_FILE, Outbox, Trouble
+from bot.settings import Alerting
 from tests.support.desk import Desk
 
 
@@ -92,8 +95,30 @@ async def test_incidents_name_their_fund(desk: Desk) -> None:
     assert (incident["fund"], incident["code"], incident["remedy"]) == ("BTCUP", "late fill", "what to do")
 
 
-async def test_history_follows_the_records(desk: Desk) -> None:
-    """What a fund's steps record shows in its history at once."""
+async def test_what_stops_a_fund_or_an_alert_shows_in_every_status(desk: Desk, tmp_path: Path) -> None:
+    """Of the daemon with every fund, since it concerns each; until the route takes something again."""
+    runner = await desk.opened()
+    operations = at_work(runner)
+    outbox = Outbox(tmp_path / OUTBOX_FILE)
+    outbox.open_trouble(Trouble("alerts not delivered: PHONE", 0, "no answer", "correct the address"))
+    operations.office = PostOffice(
+        outbox, Alerting(routes=()), lambda *_: None, wall_ms=lambda: 0, redactor=operations.redactor
+    )
+    (status,) = operations.status()
+    (trouble,) = status["daemon_incidents"]
+    assert trouble["since"] == "1970-01-01T00:00:00.000Z"
+    assert operations.incidents() == [{"fund": None, **trouble}]
+    assert status["incidents"] == []
+    runner._fail(OSError("the disk is full"))
+    (status,) = operations.status()
+    assert [each["code"] for each in status["incidents"]] == ["fund stopped"]
+    assert [each["fund"] for each in operations.incidents()] == ["BTCUP", None]
+    await operations.office.finish()
+    operations.office.close()
+
+
+async def opened_by_operations(desk: Desk) -> tuple[Operations, Runner]:
+    """A fund whose first rebalance is over, and operations that heard of every step of it."""
     operations = Operations("paper")
     desk.listen = operations.changed
     runner = desk.runner()
@@ -102,6 +127,12 @@ async def test_history_follows_the_records(desk: Desk) -> None:
     desk.mark(runner, 1_000)
     await runner.wait_quiet()
     await desk.until_flat_out(runner)
+    return operations, runner
+
+
+async def test_history_follows_the_records(desk: Desk) -> None:
+    """What a fund's steps record shows in its history at once."""
+    operations, runner = await opened_by_operations(desk)
     (entry,) = operations.histories["BTCUP"].entries()
     assert (entry.kind.value, entry.state.value) == ("open", "done")
     assert entry.position_after == runner.state.book.position
@@ -109,14 +140,7 @@ async def test_history_follows_the_records(desk: Desk) -> None:
 
 async def test_the_operator_sees_hidden_rebalances_but_not_their_draws(desk: Desk) -> None:
     """All of one that is over but not revealed, except what its reveal is going to tell."""
-    operations = Operations("paper")
-    desk.listen = operations.changed
-    runner = desk.runner()
-    operations.add(runner, RebalanceHistory(runner.name))
-    runner.begin(desk.fund.capital, adopt=False)
-    desk.mark(runner, 1_000)
-    await runner.wait_quiet()
-    await desk.until_flat_out(runner)
+    operations, runner = await opened_by_operations(desk)
     told = operations.rebalances("BTCUP", 10)
     assert told is not None
     assert [(r["id"], r["state"], r["target"], r["u"]) for r in told] == [("BTCUP-1", "done", None, None)]

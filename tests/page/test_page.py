@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import Locator, Route, expect
 
 from tests.page.conftest import PHONE, TOKEN, Site, Visit
 
@@ -188,6 +188,32 @@ def test_pause_and_resume(operator: Open) -> None:
     fund.get_by_role("button", name="Resume").click()
     confirm(seen, "Resume BTCDOWN")
     expect(fund).to_contain_text("running since")
+
+
+def test_alerts_that_do_not_arrive_are_among_the_incidents(operator: Open) -> None:
+    """Of the daemon itself, in words and with the remedy; gone when they arrive again."""
+    seen = operator()
+    trouble = {
+        "code": "alerts not delivered: PHONE",
+        "since": "2026-11-01T08:00:00.000Z",
+        "detail": "no answer",
+        "remedy": "correct the address",
+        "stops_increases": False,
+        "acknowledged": None,
+    }
+    daemon = seen.page.get_by_role("region", name="Daemon")
+    expect(daemon).to_have_count(0)
+
+    def answer(route: Route) -> None:
+        funds = route.fetch().json()
+        route.fulfill(json=[{**fund, "daemon_incidents": [trouble]} for fund in funds])
+
+    seen.page.route("**/api/v1/operator/funds", answer)
+    expect(daemon).to_contain_text("alerts not delivered: PHONE since")
+    expect(daemon).to_contain_text("A route of alerts takes nothing")
+    expect(daemon).to_contain_text("What to do: correct the address")
+    seen.page.unroute("**/api/v1/operator/funds")
+    expect(daemon).to_have_count(0)
 
 
 def test_an_action_can_be_left(operator: Open) -> None:

@@ -52,7 +52,7 @@ class Alert(NamedTuple):
     """One thing to be told.
 
     `id` is made of facts alone, so that telling it again makes no second one. `about`: what it is about, for
-    things that come again and again; None for what happens once.
+    things that come again and again; None for what happens once. `not_by`: a route that need not be told.
     """
 
     id: str
@@ -61,6 +61,7 @@ class Alert(NamedTuple):
     title: str
     body: str
     about: str | None = None
+    not_by: str | None = None
 
 
 def alert(
@@ -97,6 +98,19 @@ def takeover(fund: str, host: str, before: str | None, began_ms: int) -> Alert:
     """A process that began at `began_ms` has taken up a fund that another one drove `before`."""
     text = f"The process on {host} drives it from here on" + ("." if before is None else f", after {before}.")
     return alert("takeover", "warning", f"{fund}: taken up", text, fund, host, began_ms)
+
+
+def undelivered(code: str, route: str, problem: str, remedy: str, since_ms: int) -> Alert:
+    """A route takes nothing: for the others, since it cannot be told itself."""
+    text = f"{problem[:1].upper()}{problem[1:]}. {remedy[:1].upper()}{remedy[1:]}."
+    told = alert("incident", "warning", code, text, code, since_ms, about=code)
+    return told._replace(not_by=route)
+
+
+def store_damaged(aside: str, now_ms: int) -> Alert:
+    """The outbox was damaged when it was opened, and a new one took its place."""
+    text = f"What waited to be delivered is in {aside}, and is not sent. Trading was not held up."
+    return alert("incident", "warning", "alerts lost", text, aside, now_ms)
 
 
 _Made: TypeAlias = tuple[str, Severity, str, str, str | None]
@@ -174,18 +188,7 @@ def _revealed(fund: str, record: Revealed) -> _Made:
     for name in ("leverage_before", "leverage_after"):
         told[name] = None if told.get(name) is None else _short(told[name], 4)
     facts = [
-        f"{name.replace('_', ' ')}: {told[name]}"
-        for name in (
-            "kind",
-            "leverage_before",
-            "leverage_after",
-            "target",
-            "shortfall_bps",
-            "u",
-            "salt",
-            "hash",
-        )
-        if told.get(name) is not None
+        f"{name.replace('_', ' ')}: {told[name]}" for name in _TOLD_OF_REVEALS if told.get(name) is not None
     ]
     return "revealed", "info", f"{fund}: rebalance {record.number} revealed", "\n".join(facts), None
 

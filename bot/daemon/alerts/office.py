@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from bot.core.records import Record
-from bot.daemon.alerts.messages import SEVERITIES, Alert, Severity, of_records
+from bot.daemon.alerts.messages import SEVERITIES, Alert, Severity, of_records, undelivered
 from bot.daemon.redaction import Redactor
 from bot.journal.journal import JournalReader
 from bot.journal.outbox import Cursor, Letter, Outbox, Trouble
@@ -98,6 +98,11 @@ class PostOffice:
         if self._fresh.alerts:
             self._poked.set()
 
+    def apply(self, settings: Alerting) -> None:
+        """Other routes and thresholds, from what is told next on."""
+        self.settings = settings
+        self._poked.set()
+
     def catch_up(self, fund: str, journal: JournalReader) -> bool:
         """At a start: what was durable when the last process died, and perhaps not told.
 
@@ -119,6 +124,7 @@ class PostOffice:
     async def run(self) -> None:
         """Store and send until cancelled."""
         while True:
+            await self._forget_removed()
             await self.flush()
             sent = await self._send_due()
             next_ms = await self._in_store(self._outbox.next_due_ms)
@@ -159,7 +165,7 @@ class PostOffice:
             (self._letter(alert, route), alert.about)
             for alert in fresh.alerts
             for route in self.settings.routes
-            if wants(route, alert)
+            if wants(route, alert) and route.name != alert.not_by
         ]
         self._outbox.put(letters, self._wall_ms(), quiet_ms=int(self.settings.repeat_s * 1000))
         for fund, told_ms in fresh.told_ms.items():
@@ -208,8 +214,7 @@ class PostOffice:
             self._metrics.alerts_sent.labels(letter.route).inc()
         code = f"{UNDELIVERED}: {letter.route}"
         if any(trouble.code == code for trouble in self._troubles):
-            await self._in_store(lambda: self._outbox.close_trouble(code))
-            self._troubles = await self._in_store(self._outbox.troubles)
+            await self._close(code)
             self._log.info("alerts_delivered_again", route=letter.route)
 
     async def _failed(self, letter: Letter, problem: str) -> None:
@@ -223,7 +228,23 @@ class PostOffice:
         self._log.warning("alert_not_delivered", route=letter.route, alert=letter.event, reason=problem)
         remedy = f"`alert test {letter.route}` tries it; correct INBAND_ROUTES__{letter.route}__URL"
         trouble = Trouble(f"{UNDELIVERED}: {letter.route}", now_ms, problem, remedy)
+        known = any(each.code == trouble.code for each in self._troubles)
         await self._in_store(lambda: self._outbox.open_trouble(trouble))
+        self._troubles = await self._in_store(self._outbox.troubles)
+        if not known:
+            self.tell([undelivered(trouble.code, letter.route, problem, remedy, now_ms)])
+            if self._metrics is not None:
+                self._metrics.troubled(trouble.code)
+
+    async def _forget_removed(self) -> None:
+        """An incident of a route that the settings no longer have is over: it will never take anything."""
+        names = {f"{UNDELIVERED}: {route.name}" for route in self.settings.routes}
+        for trouble in self._troubles:
+            if trouble.code not in names:
+                await self._close(trouble.code)
+
+    async def _close(self, code: str) -> None:
+        await self._in_store(lambda: self._outbox.close_trouble(code))
         self._troubles = await self._in_store(self._outbox.troubles)
 
     async def _in_store(self, act: Callable[[], Any]) -> Any:

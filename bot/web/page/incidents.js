@@ -21,8 +21,10 @@ const MEANINGS = {
   "over a cap": "The position would have passed a cap.",
   "more than was planned": "A rebalance traded more than it had planned.",
   "orders rejected": "The venue refused several orders in a row.",
+  "alerts not delivered": "A route of alerts takes nothing: nobody hears of anything by it.",
+  "fund stopped": "The fund is not driven any more, until a restart.",
   "crash loop": "The daemon started too often in a short time.",
 };
 
-/** One sentence about an incident. */
-export const meaning = (code) => MEANINGS[code] ?? "";
+/** One sentence about an incident; what comes after a colon says whose it is. */
+export const meaning = (code) => MEANINGS[code.split(":")[0]] ?? "";

@@ -55,8 +55,24 @@ function incidentElement(fund, incident, act) {
     h("p", { class: "remedy" }, `What to do: ${incident.remedy}`),
     seen
       ? h("p", { class: "remedy" }, `In hand since ${time(seen.at)} UTC: ${seen.author}, ${seen.why}`)
-      : h("div", { class: "actions" }, h("button", { type: "button", onclick: () => act(fund, incident) }, "Acknowledge")),
+      : act === null
+        ? null
+        : h("div", { class: "actions" }, h("button", { type: "button", onclick: () => act(fund, incident) }, "Acknowledge")),
   );
+}
+
+/** Incidents of the daemon itself: they end by themselves once their cause is gone. */
+function makeDaemon() {
+  const list = h("div");
+  const element = h("section", { class: "card", "data-daemon": "", "aria-label": "Daemon", hidden: true }, h("h2", {}, "Daemon"), list);
+  const update = (incidents) => {
+    element.hidden = !incidents.length;
+    const key = JSON.stringify(incidents);
+    if (list.dataset.key === key) return;
+    list.dataset.key = key;
+    replace(list, incidents.map((incident) => incidentElement(null, incident, null)));
+  };
+  return { element, update };
 }
 
 /** A part that is read only while it is open. */
@@ -183,12 +199,14 @@ export function mountOperator(place) {
     }
     const cards = new Map();
     const list = h("div", { class: "stack" });
+    const daemon = makeDaemon();
     const error = h("p", { class: "error", role: "alert" });
     const leaveButton = h("button", { type: "button", class: "quiet", onclick: async () => (await logout(), askLogin()) }, "Log out");
     const refresh = async () => {
       try {
         const funds = await get("/api/v1/operator/funds");
         setText(error, "");
+        daemon.update(funds[0]?.daemon_incidents ?? []);
         for (const fund of funds) {
           if (!cards.has(fund.fund)) {
             cards.set(fund.fund, makeFund(fund, run, acknowledge));
@@ -210,7 +228,7 @@ export function mountOperator(place) {
     const run = (fund, action) => carryOut(fundPath(fund, `/${action.word}`), `${action.label} ${fund}`, action.say, { danger: action.danger, asks: action.asks }, {});
     const acknowledge = (fund, incident) =>
       carryOut(fundPath(fund, "/incidents/acknowledge"), `Acknowledge: ${incident.code}`, "It stays open until its cause is gone; others see who has it in hand.", {}, { code: incident.code });
-    replace(place, h("div", { class: "head" }, h("h1", {}, "Operator"), h("p", {}, "True figures: not for the public."), leaveButton), error, list, h("div", { class: "stack" }, configuration()));
+    replace(place, h("div", { class: "head" }, h("h1", {}, "Operator"), h("p", {}, "True figures: not for the public."), leaveButton), error, daemon.element, list, h("div", { class: "stack" }, configuration()));
     await refresh();
     timer = setInterval(() => document.hidden || refresh(), REFRESH_MS);
   };

@@ -24,14 +24,23 @@ def alerting(folder: Path, receiver: Receiver) -> Inband:
 
 
 def test_a_kill_loses_no_alert_and_doubles_none(tmp_path: Path) -> None:
-    """What happened before `kill -9`, undelivered, arrives after it, once; reveals go to the public feed."""
+    """What happened before `kill -9`, undelivered, arrives after it, once; reveals go to the public feed.
+
+    Meanwhile `status` names the routes that take nothing.
+    """
     with Receiver() as receiver:
         run = alerting(tmp_path, receiver)
         receiver.fail = True
         with run.start() as process:
             process.until_said("running")
             process.until_said("alert_not_delivered")
+            told = run.run("status").stdout
             process.signal(signal.SIGKILL)
+        assert "daemon: alerts not delivered: PHONE since" in told
+        (fund,) = json.loads(run.run("status", "--json").stdout)
+        (incident,) = [i for i in fund["daemon_incidents"] if i["code"] == "alerts not delivered: PHONE"]
+        assert "alert test PHONE" in incident["remedy"]
+        assert receiver.address not in told + json.dumps(incident)
         waiting = json.loads(run.run("alert", "list", "--json").stdout)
         assert waiting
         receiver.fail = False

@@ -21,7 +21,7 @@ from bot.daemon.alerts.watch import Heartbeat, Lookout
 from bot.daemon.metrics import Metrics
 from bot.daemon.operations import Operations
 from bot.daemon.redaction import Redactor
-from bot.journal.outbox import OUTBOX_FILE, Cursor, Letter, Outbox
+from bot.journal.outbox import OUTBOX_FILE, Cursor, Letter, Outbox, kept_troubles, open_outbox
 from bot.settings import Alerting, Route
 from tests.daemon.conftest import Logged
 from tests.support.desk import Desk
@@ -132,6 +132,51 @@ async def test_what_fails_is_tried_again_later_and_is_an_incident_until_then(
     assert "alert_not_delivered" in events
     assert "alerts_delivered_again" in events
     assert receiver.url not in str(logged())
+
+
+async def test_the_other_routes_hear_of_one_that_takes_nothing(tmp_path: Path, receiver: Receiver) -> None:
+    """Once, and not the route itself; it counts as an incident of the daemon, open and opened."""
+    dead = route("json://127.0.0.1:1/nobody", name="PAGER", events=("halt",))
+    async with at_work(Post(tmp_path, route(receiver.url), dead)) as post:
+        post.operations.office = post.office
+        post.office.tell([alert("halt", "critical", "BTCUP: halted", "By Ada: a test")])
+        code = f"{UNDELIVERED}: PAGER"
+        await until(lambda: code in receiver.titles)
+        post.now_ms += office_module.FIRST_RETRY_MS
+        post.office.tell([news(1)])
+        await until(lambda: post.metrics.alerts_failed.labels("PAGER")._value.get() == 2)
+        text = post.metrics.text().decode()
+    assert f'inband_incidents_open{{code="{code}",fund="",stops_increases="false"}} 1.0' in text
+    assert f'inband_incidents_total{{code="{code}",fund=""}} 1.0' in text
+    assert receiver.titles.count(code) == 1
+
+
+async def test_an_incident_of_a_route_ends_with_the_route(tmp_path: Path, receiver: Receiver) -> None:
+    """Settings without it are taken over while the office works, and at a start."""
+    receiver.fail = True
+    async with at_work(Post(tmp_path, route(receiver.url))) as post:
+        post.office.tell([news(1)])
+        await until(lambda: post.office.troubles)
+        post.office.apply(Alerting(routes=()))
+        await until(lambda: not post.office.troubles)
+    assert kept_troubles(tmp_path) == []
+
+
+async def test_a_damaged_store_is_put_aside(tmp_path: Path) -> None:
+    """A start goes on without it; what waited is kept for whoever can read it. No other failure is hidden."""
+    path = tmp_path / OUTBOX_FILE
+    path.write_bytes(b"this was a database" * 500)
+    assert [trouble.code for trouble in kept_troubles(tmp_path)] == ["alerts not readable"]
+    outbox, aside = open_outbox(path, 17)
+    assert outbox.waiting() == 0
+    outbox.close()
+    assert aside == tmp_path / f"{OUTBOX_FILE}.damaged-17"
+    assert aside.read_bytes().startswith(b"this was")
+    outbox, aside = open_outbox(path, 18)
+    outbox.close()
+    assert aside is None
+    with pytest.raises(IsADirectoryError):
+        open_outbox(tmp_path, 19)
 
 
 async def test_the_same_trouble_is_told_once_in_a_while(tmp_path: Path, receiver: Receiver) -> None:
