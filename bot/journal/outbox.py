@@ -187,7 +187,7 @@ def open_outbox(path: Path, now_ms: int) -> tuple[Outbox, Path | None]:
 
 
 def kept_troubles(data_dir: Path) -> list[Trouble]:
-    """What is open of the daemon itself, from the store on disk, daemon or not; that it cannot be read too."""
+    """What is open of the daemon itself, from the store on disk; that it cannot be read, too."""
     path = data_dir / OUTBOX_FILE
     if not path.exists():
         return []
