@@ -19,10 +19,12 @@ from bot.core.episode import Confirmation, OpenRebalance
 from bot.core.flow_records import FinalNav
 from bot.core.flows import Dealing, Flow, Receipt
 from bot.core.ledger import Basis, Ledger
+from bot.core.midnight import MOVING, Movement, funding_imputed, watched
 from bot.core.order_fold import now
 from bot.core.oversight import OVERSIGHT
 from bot.core.promise import PROMISE, Shadow
 from bot.core.public import Public
+from bot.core.public_records import FundingImputed
 from bot.core.recovery_records import Reincarnated
 from bot.core.stop_fold import Stops
 from bot.core.tracking import Tracking
@@ -39,7 +41,8 @@ class Book:
 
     `volatility` is annualised, as a fraction; None until two samples exist. What the account holds beside the
     fund's own cash: `unallocated` deposits, `escrow` (money of subscriptions on its way into the fund),
-    `payable` (owed to redeemers) and `fees_payable`. `suspended` is the rebalance that a flow's trade
+    `payable` (owed to redeemers) and `fees_payable`. `later`: what moved the ledger after a 00:00 UTC whose
+    management fee is still to be charged. `suspended` is the rebalance that a flow's trade
     interrupted. `receipts`: answers to requests by idempotency key, replaced, never changed. `failures`
     counts orders in a row that came to nothing (refused for more than their price, or never arrived),
     `starts` processes in a row that took the fund up, a few minutes apart at most, and ended without a slice
@@ -57,6 +60,7 @@ class Book:
     fees_charged: Usd = ZERO
     fee_daily: Decimal = ZERO
     fee_ms: int = 0
+    later: tuple[Movement, ...] = ()
     flows: tuple[Flow, ...] = ()
     closed_flows: tuple[Flow, ...] = ()
     dealing: Dealing | None = None
@@ -348,9 +352,12 @@ _APPLY: dict[type, Callable[[Book, Any], None]] = {
     **order_fold.APPLY,
     **OVERSIGHT,
     **flow_fold.APPLY,
+    FundingImputed: funding_imputed,
     **recovery_fold.APPLY,
     **stop_fold.APPLY,
 }
+
+_APPLY |= {kind: watched(_APPLY[kind]) for kind in MOVING}
 
 _CHANGES: dict[type, tuple[Callable[[Book, Any], None], ...]] = {
     kind: tuple(table[kind] for table in (DISCLOSURE, PROMISE, _APPLY, AFTERWARDS) if kind in table)

@@ -7,6 +7,7 @@ from bot.core import flow_records as flow
 from bot.core import records as rec
 from bot.core.basket import Basket
 from bot.core.draws import genesis
+from bot.core.midnight import basket_fee
 from bot.core.public import Public, Shown
 from bot.core.public_records import FundingImputed, PublicationScheduled, Revealed
 from bot.core.units import ZERO
@@ -80,9 +81,7 @@ def _income_booked(book: "Book", record: rec.IncomeBooked) -> None:
 
 
 def _fee_charged(book: "Book", record: flow.FeeCharged) -> None:
-    value = book.ledger.value(record.mark)
-    if value > ZERO:
-        book.public = book.public.after_fee(record.amount / value, record.mark)
+    book.public = book.public.after_fee(lambda basket: basket_fee(book, record, basket))
 
 
 def _flows_in_cash(book: "Book", record: flow.FlowsInCash) -> None:

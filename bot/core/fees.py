@@ -2,27 +2,19 @@
 
 It accrues by time. A dealing charges what has accrued until then, so that who leaves pays it, and who comes
 does not; the next 00:00 charges the rest of the day. Each 00:00 that was missed is charged by itself, at the
-mark that the venue keeps of it, or else at the first mark that is known.
+mark that the venue keeps of it, or else at the first mark that is known, on what the fund held then.
 """
-
-from decimal import Decimal
 
 from bot.core.commands import FetchDayMark
 from bot.core.events import DayMarkSeen, Mark
 from bot.core.flow_records import FeeCharged, FeeRateSet
+from bot.core.midnight import DAY_MS, management_fee, next_day, value_at
 from bot.core.shares import down
 from bot.core.turn import Turn
-from bot.core.units import ZERO, Price, Usd
-
-DAY_MS = 86_400_000
+from bot.core.units import ZERO, Price
 
 _FIRST_MARK_WITHIN_MS = 60_000
 """A mark that comes this soon after 00:00 is that day's: the venue need not be asked."""
-
-
-def management_fee(value: Usd, daily: Decimal, elapsed_ms: int = DAY_MS) -> Usd:
-    """The fee on a fund value for a time; a fund without value pays none."""
-    return max(value, ZERO) * daily * elapsed_ms / DAY_MS
 
 
 def watch(turn: Turn, before: Mark, mark: Mark) -> None:
@@ -47,16 +39,11 @@ def attend(turn: Turn, mark: Mark) -> None:
 
 
 def accrue(turn: Turn, price: Price, until_ms: int) -> None:
-    """Charge what has accrued until then, at `price`."""
+    """Charge what has accrued until then, at `price`, on the cash and the position of then."""
     book = turn.book
     if book.fee_daily and until_ms > book.fee_ms:
-        fee = management_fee(book.ledger.value(price), book.fee_daily, until_ms - book.fee_ms)
+        fee = management_fee(value_at(book, price, until_ms), book.fee_daily, until_ms - book.fee_ms)
         turn.record(FeeCharged(turn.now_ms, book.fee_ms, until_ms, price, down(fee)))
-
-
-def next_day(time_ms: int) -> int:
-    """The first 00:00 UTC after a time."""
-    return (time_ms // DAY_MS + 1) * DAY_MS
 
 
 def charged(turn: Turn, until_ms: int) -> bool:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from bot.core import flow_records as rec
 from bot.core.flow_records import FlowKind
 from bot.core.flows import Dealing, Flow, FlowState, Receipt, find
+from bot.core.midnight import still_later
 from bot.core.shares import Pot, Shares, after_fill, down
 from bot.core.units import ZERO, Usd
 
@@ -165,6 +166,7 @@ def _paid(book: "Book", record: rec.FlowPaid) -> None:
 
 def _rate_set(book: "Book", record: rec.FeeRateSet) -> None:
     book.fee_daily, book.fee_ms = record.daily, record.time_ms
+    book.later = still_later(book)
 
 
 def _charged(book: "Book", record: rec.FeeCharged) -> None:
@@ -172,6 +174,7 @@ def _charged(book: "Book", record: rec.FeeCharged) -> None:
     book.fees_payable += record.amount
     book.fees_charged += record.amount
     book.fee_ms = record.until_ms
+    book.later = still_later(book)
 
 
 def _fees_paid(book: "Book", record: rec.FeesPaid) -> None:

@@ -11,6 +11,7 @@ from bot.core import flow_records as flow
 from bot.core import records as rec
 from bot.core.basket import FINEST, Basket
 from bot.core.disclosure import FUNDING
+from bot.core.midnight import basket_fee
 from bot.core.public_records import FundingImputed, ShadowTraded
 from bot.core.tracking import DAY_MS, Tracking
 from bot.core.units import ZERO, Price, Usd
@@ -67,10 +68,9 @@ def _funding_imputed(book: "Book", record: FundingImputed) -> None:
 
 
 def _fee_charged(book: "Book", record: flow.FeeCharged) -> None:
-    shadow, value = book.shadow, book.ledger.value(record.mark)
-    if shadow is not None and value > ZERO:
-        fee = (record.amount / value * max(shadow.basket.value(record.mark), ZERO)).quantize(FINEST)
-        book.shadow = shadow._replace(basket=shadow.basket.paid(-fee))
+    shadow = book.shadow
+    if shadow is not None:
+        book.shadow = shadow._replace(basket=shadow.basket.paid(-basket_fee(book, record, shadow.basket)))
 
 
 def _rescaled(book: "Book", record: flow.UnitsRescaled) -> None:

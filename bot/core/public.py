@@ -170,9 +170,9 @@ class Public(NamedTuple):
         paid = self._each(change)
         return paid._replace(funding=self.funding + paid.basket.cash - self.basket.cash)
 
-    def after_fee(self, share: Decimal, mark: Price) -> "Public":
-        """A management fee of `share` of fund value: each basket is charged on its own value."""
-        return self._each(lambda basket: basket.paid(-(share * basket.value(mark)).quantize(FINEST)))
+    def after_fee(self, fee: Callable[[Basket], Usd]) -> "Public":
+        """A management fee: each basket is charged on its own value."""
+        return self._each(lambda basket: basket.paid(-fee(basket)))
 
     def after_flow(self, units: Decimal, mark: Price) -> "Public":
         """Units were made (burned, if negative) for cash alone: no basket's NAV is moved by it.

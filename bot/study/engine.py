@@ -12,9 +12,9 @@ from math import inf
 from typing import NamedTuple
 
 from bot.core import draws
-from bot.core.fees import management_fee
 from bot.core.fund import Fund
 from bot.core.ledger import Ledger, real_leverage, target_position
+from bot.core.midnight import management_fee
 from bot.core.records import Kind
 from bot.core.rules import Denied, Wish, confirmation_deadline_ms, judge
 from bot.core.strategy import INWARD, Hold, Strategy

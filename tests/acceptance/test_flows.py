@@ -13,8 +13,8 @@ import pytest
 
 from bot.core import flow_records as flow
 from bot.core.book import Book, fold
-from bot.core.fees import DAY_MS
 from bot.core.flows import FlowState
+from bot.core.midnight import DAY_MS
 from bot.core.records import IncidentOpened, IncomeBooked, Kind, RebalanceStarted, Record
 from tests.acceptance.conftest import NARROW_BAND, REPEATABLE
 from tests.support.audit import differences

@@ -7,8 +7,13 @@ import pytest
 
 from bot.core import commands as cmd
 from bot.core import events as ev
-from bot.core.fees import DAY_MS, management_fee
+from bot.core.basket import Basket
 from bot.core.flow_records import DealingStruck, FeeCharged, FeeRateSet, FinalNav, FlowPriced
+from bot.core.midnight import DAY_MS, basket_fee, management_fee
+from bot.core.public_records import FundingImputed
+from bot.core.records import Control, IncomeBooked
+from bot.core.units import ZERO
+from strategies.interval import Interval
 from tests.support.flows import FlowLab, a_flow_lab
 
 D = Decimal
@@ -50,6 +55,111 @@ def test_each_midnight_that_was_missed_is_charged_at_its_own_mark() -> None:
     lab.day_marks = {DAY_MS: D(61000), 2 * DAY_MS: D(62000)}
     lab.wait(2 * DAY_MS / 1000)
     assert [(c.until_ms, c.mark) for c in lab.of(FeeCharged)] == [(DAY_MS, 61000), (2 * DAY_MS, 62000)]
+
+
+RATE = D("0.0003")
+
+
+def paid(lab: FlowLab, time_ms: int, price: str) -> None:
+    """The venue pays funding on what the fund holds, whether a process runs or not."""
+    amount = (-lab.venue.ledger.position * D(price) * RATE).quantize(D("1e-8"))
+    lab.venue.pay_funding(amount, time_ms + 3)
+
+
+def two_days(lab: FlowLab, *, sleeps: bool) -> FlowLab:
+    """Funding six times, and two midnights; who sleeps is back at the end of it only."""
+    lab.day_marks = {DAY_MS: D(61_000), 2 * DAY_MS: D(59_500)}
+    for eighth in range(1, 8):
+        at_ms, price = eighth * DAY_MS // 3, ("61000", "60100", "59900", "59500")[eighth // 2 - 1]
+        paid(lab, at_ms, price)
+        late_s = (at_ms - lab.time_ms) / 1000 + 1
+        if sleeps:
+            lab.time_ms += int(late_s * 1000)
+            lab.wall_ms = lab.time_ms
+        else:
+            lab.mark(str(lab.day_marks.get(at_ms, D(price))), after_s=late_s, rate=str(RATE))
+    if sleeps:
+        lab.price = D("59500")
+        lab.restart()
+    return lab
+
+
+def test_a_midnight_that_was_missed_is_charged_on_the_cash_of_then() -> None:
+    """Who slept over it pays to the last digit what who was awake paid, though funding came since."""
+    lab = a_flow_lab("0.001")
+    lab.mark(lab.price, after_s=60, rate=str(RATE))
+    awake, asleep = (two_days(lab.fork(), sleeps=sleeps) for sleeps in (False, True))
+    told = [[(c.until_ms, c.mark, c.amount) for c in one.of(FeeCharged)] for one in (awake, asleep)]
+    assert told[0] == told[1]
+    assert [until_ms for until_ms, *_ in told[1]] == [DAY_MS, 2 * DAY_MS]
+    assert awake.state.book.ledger == asleep.state.book.ledger
+    today = management_fee(asleep.state.book.ledger.value(D(61_000)), D("0.001"), DAY_MS - 60_000)
+    assert abs(today - told[1][0][2]) > D("0.01")  # today's cash would have been another amount
+    assert asleep.state.book.later == ()
+
+
+def test_a_trade_after_a_missed_midnight_is_no_part_of_its_fee() -> None:
+    """Somebody sold half of it while no process ran: at that midnight the fund still held it."""
+    lab = a_flow_lab("0.001")
+    value = lab.state.book.ledger.value(D(70_000))
+    lab.day_marks = {DAY_MS: D(70_000)}
+    lab.venue.trade(-lab.venue.ledger.position / 2, DAY_MS + 5_000, D(60_000))
+    lab.time_ms = lab.wall_ms = DAY_MS + 3_600_000
+    lab.restart()
+    (charged,) = lab.of(FeeCharged)
+    assert charged.amount == pytest.approx(management_fee(value, D("0.001"), DAY_MS - 60_000), abs=D("1e-7"))
+
+
+def test_public_basket_and_shadow_pay_by_what_they_were_worth_then() -> None:
+    """A rebalance is halted in the middle for two days: nothing is revealed or charged, funding goes on."""
+    lab = a_flow_lab("0.001")
+    lab.fund = replace(lab.fund, shadow=Interval(at="", move=0))
+    lab.state = lab.state._replace(fund=lab.fund)
+    lab.wait(4_000)
+    lab.mark("52500", rate=str(RATE))
+    lab.send(ev.Controlled(*lab.now, Control.HALTED, "ann", "to look"))
+    before = lab.state.book
+    assert before.rebalance is not None
+    assert before.shadow is not None
+    baskets = [before.public.basket, before.shadow.basket]
+    assert ZERO != baskets[0].position != before.position
+    two_days(lab, sleeps=False)
+    assert (lab.of(FeeCharged), len(lab.state.book.later)) == ([], 4)
+    lab.send(ev.Controlled(*lab.now, Control.RUNNING, "ann", "it is fine"))
+    assert [c.until_ms for c in lab.of(FeeCharged)] == [DAY_MS, 2 * DAY_MS]
+    expected = [walked(lab, basket) for basket in baskets]
+    after = lab.state.book
+    assert after.shadow is not None
+    assert [after.public.basket.cash, after.shadow.basket.cash] == pytest.approx(expected, abs=D("1e-6"))
+
+
+def test_what_passes_a_late_midnight_by_is_no_part_of_it() -> None:
+    """Funding that is imputed to a flat fund's public basket counts by contract; a deposit not at all."""
+    lab = a_flow_lab("0.001")
+    book, after_ms = lab.state.book.copy(), DAY_MS + 8 * 3_600_000
+    book.apply(IncomeBooked(after_ms, "t", after_ms, "TRANSFER", D(500)))
+    assert not book.later
+    book.apply(FundingImputed(DAY_MS + 3, D(60_000), RATE))
+    assert not book.later  # that of this midnight is there before its fee
+    book.apply(FundingImputed(after_ms, D(60_000), RATE))
+    assert [(move.cash, move.per_contract) for move in book.later] == [(0, D(-18))]
+    charge = FeeCharged(after_ms, 60_000, DAY_MS, D(61_000), D(0))
+    value = Basket(0, D(1_000), D(2), D(1)).value(D(61_000)) + 2 * 18
+    due = management_fee(value, D("0.001"), DAY_MS - 60_000)
+    assert basket_fee(book, charge, Basket(0, D(1_000), D(2), D(1))) == due.quantize(D("1e-8"), "ROUND_FLOOR")
+
+
+def walked(lab: FlowLab, basket: Basket) -> Decimal:
+    """The cash of a basket that was paid and charged at each instant, one after the other."""
+    first_ms = 60_000
+    for eighth in range(1, 8):
+        at_ms, price = eighth * DAY_MS // 3, D(("61000", "60100", "59900", "59500")[eighth // 2 - 1])
+        basket = basket.paid(-basket.position * price * RATE)
+        if at_ms % DAY_MS == 0:
+            value = basket.value(lab.day_marks[at_ms])
+            basket = basket.paid(-management_fee(value, D("0.001"), at_ms - first_ms))
+            first_ms = at_ms
+    return basket.cash
 
 
 @pytest.mark.parametrize("reads", [True, False])

@@ -190,7 +190,7 @@ def test_flows_fees_and_consolidations_reach_every_basket_as_its_own() -> None:
     assert public.after_flow(D(1_000), mark).basket == public.basket
     halved = public.rescaled(1, 2).basket
     assert (halved.units, halved.cash) == (public.basket.units / 2, public.basket.cash)
-    charged = public.after_fee(D("0.01"), mark).basket
+    charged = public.after_fee(lambda basket: basket.value(mark) / 100).basket
     assert charged.value(mark) == pytest.approx(public.basket.value(mark) * D("0.99"), rel=D("1e-9"))
 
 

@@ -10,6 +10,7 @@ from bot.core import flow_records as flow
 from bot.core import records as rec
 from bot.core.book import Book, fold
 from bot.core.history import RebalanceHistory
+from bot.core.midnight import DAY_MS
 from bot.core.performance import costs, performance, public_side, true_side
 from bot.core.promise import Shadow
 from bot.core.public_records import FundingImputed, ShadowTraded
@@ -123,7 +124,8 @@ def test_it_pays_funding_and_fees_as_its_own_position_does() -> None:
     assert book.shadow.funding == paid + imputed
     value, worth = book.ledger.value(D(60_000)), book.shadow.basket.value(D(60_000))
     cash = book.shadow.basket.cash
-    book.apply(flow.FeeCharged(lab.time_ms, 0, 1, D(60_000), value / 1_000))
+    book.apply(flow.FeeRateSet(0, D("0.001")))
+    book.apply(flow.FeeCharged(lab.time_ms, 0, DAY_MS, D(60_000), value / 1_000))
     assert abs(cash - book.shadow.basket.cash - worth / 1_000) < D("1e-7")
 
 
