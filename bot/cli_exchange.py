@@ -137,7 +137,7 @@ def _account(text: str, usual_balance: Decimal) -> AccountConfig:
 
 
 def _accounts_of(path: Path) -> list[AccountConfig]:
-    """Read a file of accounts: [[account]] with name, and if wanted key, secret and balance."""
+    """Read a file of accounts: [[account]] with name, and if wanted key, secret, balance and withdraw."""
     option = f"--accounts {path}"
     try:
         body = tomllib.loads(path.read_text("utf-8"))
@@ -154,9 +154,10 @@ def _accounts_of(path: Path) -> list[AccountConfig]:
 def _account_of(row: object, where: str) -> AccountConfig:
     if not isinstance(row, dict):
         raise UserError(f"{where} is no table; write [[account]] above it")
-    unknown = [name for name in row if name not in {"name", "key", "secret", "balance"}]
+    unknown = [name for name in row if name not in {"name", "key", "secret", "balance", "withdraw"}]
     if unknown:
-        raise UserError(f"{where} has an unknown {unknown[0]!r}; it may have name, key, secret, balance")
+        known = "name, key, secret, balance, withdraw"
+        raise UserError(f"{where} has an unknown {unknown[0]!r}; it may have {known}")
     name = row.get("name")
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise UserError(f"{where}: name is {name!r}; give letters, digits and _")
@@ -165,7 +166,13 @@ def _account_of(row: object, where: str) -> AccountConfig:
     for what, value in (("key", key), ("secret", secret)):
         if not isinstance(value, str) or not value.isascii() or not value.isprintable() or not value:
             raise UserError(f"{where}: {what} is not a text of plain characters; correct it")
-    return AccountConfig(name.upper(), key, secret, _usdt(row.get("balance", 100_000), f"{where}: balance"))
+    withdraw = row.get("withdraw", False)
+    if not isinstance(withdraw, bool):
+        raise UserError(
+            f"{where}: withdraw is {withdraw!r}; give true or false: whether the key may withdraw"
+        )
+    balance = _usdt(row.get("balance", 100_000), f"{where}: balance")
+    return AccountConfig(name.upper(), key, secret, balance, withdraw)
 
 
 def _usdt(value: object, where: str) -> Decimal:

@@ -206,7 +206,7 @@ def _settings_seen(turn: Turn, event: ev.SettingsSeen) -> None:
     turn.open_incident(
         SETTINGS,
         event.problem,
-        "find out who changed it; a restart sets the account up anew, or set it back by hand",
+        "find out who changed it; a restart sets the account's modes up anew, or put it right by hand",
         stops_increases=True,
     )
 

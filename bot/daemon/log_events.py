@@ -37,6 +37,7 @@ EVENTS = {
     "incident_closed": "what an incident was about is over",
     "incident_opened": "something needs an operator's eye",
     "income_booked": "funding, or another change of the wallet",
+    "key_not_judged": "what a key may do could not be read; what was known of it holds",
     "listener_failed": "metrics or alerts could not take a record in; trading goes on",
     "management_fee_charged": "the management fee of a day was booked",
     "management_fee_set": "the rate of the management fee is another",

@@ -1,4 +1,7 @@
-"""Looking at how an account is set, again and again: a mode or a leverage that is changed is noticed."""
+"""Looking at how an account is set, again and again: a mode or a leverage that is changed is noticed.
+
+So is a key that comes to be allowed what it must not be.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -10,6 +13,29 @@ from bot.daemon.runner import Runner
 from bot.venue.errors import RequestFailed
 
 LOOK_EVERY_S = 180.0
+_KEY_WITHIN_S = 5.0
+"""Another host of the venue says what a key may do: a fund that is to delever does not wait for it long."""
+
+
+class KeyJudge:
+    """What an account's key may do that it must not. While that cannot be read, what was known holds."""
+
+    def __init__(self, fund: str, read: Callable[[], Awaitable[str | None]]) -> None:
+        """`read` says what is wrong with the key, or raises `RequestFailed`."""
+        self._fund = fund
+        self._read = read
+        self._known: str | None = None
+
+    async def problem(self) -> str | None:
+        """Look once."""
+        try:
+            async with asyncio.timeout(_KEY_WITHIN_S):
+                self._known = await self._read()
+        except (RequestFailed, TimeoutError) as error:
+            structlog.get_logger().warning(
+                "key_not_judged", fund=self._fund, reason=str(error) or f"no answer in {_KEY_WITHIN_S:g} s"
+            )
+        return self._known
 
 
 class SettingsWatch:

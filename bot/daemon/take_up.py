@@ -9,7 +9,7 @@ import structlog
 
 from bot.core.commands import FetchAccount, FetchTouch
 from bot.core.engine import start
-from bot.core.events import AccountSeen, Reconfigured, TouchSeen
+from bot.core.events import AccountSeen, Reconfigured, SettingsSeen, TouchSeen
 from bot.core.fund import Contract, Fund
 from bot.core.margin import Maintenance
 from bot.core.units import ZERO
@@ -19,7 +19,7 @@ from bot.daemon.fallback import MarkFallback
 from bot.daemon.metering import MeteredGateway, MeteredJournal
 from bot.daemon.operations import Operations
 from bot.daemon.runner import Gateway, Runner
-from bot.daemon.settings_watch import SettingsWatch
+from bot.daemon.settings_watch import KeyJudge, SettingsWatch
 from bot.daemon.supervision import Supervisor
 from bot.daemon.wiring import World
 from bot.errors import RefusedError, UserError
@@ -53,13 +53,18 @@ async def take_up_funds(
 
 
 class _Desk(NamedTuple):
-    """A fund and what is ready for it; `account` is what a new fund begins on."""
+    """A fund and what is ready for it; `account` is what a new fund begins on.
+
+    `key_problem`: what is wrong with the key of a fund that is under way, and not with that of a new one.
+    """
 
     fund: Fund
     contract: Contract
     client: CcxtClient
     gateway: AccountGateway
     account: AccountSeen | None
+    key: KeyJudge
+    key_problem: str | None
 
 
 async def _prepare(fund: Fund, account: Account, world: World) -> _Desk:
@@ -71,8 +76,12 @@ async def _prepare(fund: Fund, account: Account, world: World) -> _Desk:
     contract = replace(venue.markets.contract(fund.underlying, leverage), maintenance=brackets)
     gateway = venue.gateway(client, contract)
     book, _ = world.loaded[fund.name]
+    key = KeyJudge(fund.name, partial(gateway.key_problem, fund.account))
+    problem = await key.problem()
+    if problem is not None and book.created is None:
+        raise UserError(problem)
     found = await _account_of_new_fund(fund, contract, gateway) if book.created is None else None
-    return _Desk(fund, contract, client, gateway, found)
+    return _Desk(fund, contract, client, gateway, found, key, problem)
 
 
 def _start(
@@ -98,9 +107,18 @@ def _start(
         runner.begin(account.wallet, adopt=adopt, known_income=known)
     operations.begun(runner)
     supervisor.keep(f"clock watch of {desk.fund.name}", ClockWatch(runner, desk.gateway.skew_ms).run)
-    look = partial(desk.gateway.settings_problem, desk.contract.venue_leverage)
-    supervisor.keep(f"settings watch of {desk.fund.name}", SettingsWatch(runner, look).run)
+    if desk.key_problem is not None:  # it holds a position that must be looked after, key or no key
+        runner.handle(SettingsSeen(*runner.now(), desk.key_problem))
+    watch = SettingsWatch(runner, partial(_settings_problem, desk))
+    supervisor.keep(f"settings watch of {desk.fund.name}", watch.run)
     return runner
+
+
+async def _settings_problem(desk: _Desk) -> str | None:
+    """How the account is set that it should not be, and what its key may that it should not."""
+    account = await desk.gateway.settings_problem(desk.contract.venue_leverage)
+    found = [each for each in (account, await desk.key.problem()) if each is not None]
+    return "; ".join(found) or None
 
 
 async def _when_reached(gateway: AccountGateway, fund: Fund) -> tuple[int, tuple[Maintenance, ...]]:

@@ -103,7 +103,8 @@ class Account:
 
     `wallet` = deposits + realised + funding - fees (+ insurance); `isolated` of it belongs to isolated
     positions. `order_ids` are those of the open orders by client id, `triggered` the conditional orders that
-    have become open orders, by the id of that order. `countdowns` are the market times at which a symbol's
+    have become open orders, by the id of that order. `may_withdraw` is what its key may, of which nothing
+    here makes use. `countdowns` are the market times at which a symbol's
     orders are to be cancelled. `called` holds what has had a margin call: symbols with their position side,
     or "" for the cross margin.
     """
@@ -113,6 +114,7 @@ class Account:
     wallet: Decimal = ZERO
     isolated: Decimal = ZERO
     hedge: bool = False
+    may_withdraw: bool = False
     holdings: dict[str, Holding] = field(default_factory=dict)
     open_orders: dict[int, Order] = field(default_factory=dict)
     order_ids: dict[str, int] = field(default_factory=dict)

@@ -27,12 +27,13 @@ _BAD_KEY = "API-key format invalid."
 
 @dataclass(frozen=True, slots=True)
 class AccountConfig:
-    """An account of the exchange: how it signs, and the USDT it is opened with."""
+    """An account of the exchange: how it signs, the USDT it is opened with, what its key may do."""
 
     name: str
     api_key: str
     secret: str
     balance: Decimal
+    may_withdraw: bool = False
 
     def __repr__(self) -> str:
         return f"AccountConfig({self.name!r}, balance={self.balance})"

@@ -226,6 +226,7 @@ def _open_venue(config: ExchangeConfig, store: Store, traded: list[TradedSymbol]
     for account in config.accounts:
         if account.name not in venue.accounts:
             venue.open_account(account.name, account.balance)
+        venue.accounts[account.name].may_withdraw = account.may_withdraw
     store.save(venue)
     return venue
 

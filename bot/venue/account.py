@@ -199,6 +199,16 @@ class AccountGateway:
         ]
         return f"the account has {', '.join(found)}" if found else None
 
+    async def key_problem(self, account: str) -> str | None:
+        """What the key of `account` must not be allowed, in words that name its setting.
+
+        None where it may not, and where the venue does not tell. Raises `RequestFailed`.
+        """
+        may = await self._profile.permissions(self._requests)
+        if may is None or not may.withdraw:
+            return None
+        return f"INBAND_ACCOUNTS__{account}__API_KEY: the key may withdraw; make one without that permission"
+
     async def maintenance(self) -> "tuple[Maintenance, ...]":
         """The brackets by which the venue liquidates, lowest first; none where it does not say.
 

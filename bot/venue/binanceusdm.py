@@ -19,7 +19,7 @@ from bot.venue import binanceusdm_cash as cash
 from bot.venue import binanceusdm_stops as stops
 from bot.venue.answers import integer, number, rows_of, text
 from bot.venue.binanceusdm_optional import guard, volume
-from bot.venue.binanceusdm_setup import brackets, modes, set_leverage, set_modes
+from bot.venue.binanceusdm_setup import brackets, modes, permissions, set_leverage, set_modes
 from bot.venue.binanceusdm_trades import fee_in_usdt, signed, user_trades
 from bot.venue.ccxt_client import make_client
 from bot.venue.errors import AnswerMalformed
@@ -34,6 +34,7 @@ from bot.venue.profile import (
     Modes,
     OrderNews,
     OrderState,
+    Permissions,
     StopState,
     Volume,
 )
@@ -312,6 +313,10 @@ class BinanceUsdm:
     async def modes(self, requests: "Requests", symbol: str) -> Modes:
         """Positions, assets, margin and leverage; see `binanceusdm_setup`."""
         return await modes(requests, symbol)
+
+    async def permissions(self, requests: "Requests") -> Permissions | None:
+        """GET /sapi/v1/account/apiRestrictions; see `binanceusdm_setup`."""
+        return await permissions(requests)
 
     async def set_leverage(self, requests: "Requests", symbol: str, leverage: int) -> None:
         """POST /fapi/v1/leverage; see `binanceusdm_setup`."""

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from bot.core.units import ZERO
 from bot.venue.answers import integer, number, rows_of, text
 from bot.venue.errors import AccountRefused, AnswerMalformed, RequestFailed
-from bot.venue.profile import Bracket, Modes
+from bot.venue.profile import Bracket, Modes, Permissions
 
 if TYPE_CHECKING:
     from bot.venue.requests import Requests
@@ -21,6 +21,23 @@ async def modes(requests: "Requests", symbol: str) -> Modes:
         await _is_set(requests, "fapiPrivateGetMultiAssetsMargin", "multiAssetsMargin"),
         text(config, "marginType") != "CROSSED",
         integer(config, "leverage"),
+    )
+
+
+async def permissions(requests: "Requests") -> Permissions | None:
+    """GET /sapi/v1/account/apiRestrictions, which Binance has for live keys only."""
+    try:
+        answer = await requests.read("sapiGetAccountApiRestrictions", {}, weight=1)
+    except RequestFailed as error:
+        if error.transient:
+            raise
+        return None
+    if not isinstance(answer, dict) or not isinstance(answer.get("enableWithdrawals"), bool):
+        return None
+    return Permissions(
+        answer["enableWithdrawals"],
+        answer.get("enableFutures") is True,
+        answer.get("ipRestrict") is True,
     )
 
 

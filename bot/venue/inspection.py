@@ -5,21 +5,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from bot.core.units import Contracts, Price, Usd
 from bot.venue import binanceusdm_setup as binance
 from bot.venue.clock import monotonic_s
-from bot.venue.errors import RequestFailed
-from bot.venue.profile import Bracket
+from bot.venue.profile import Bracket, Permissions
 
 if TYPE_CHECKING:
     from bot.venue.profile import CcxtClient
-    from bot.venue.requests import Requests
     from bot.venue.venue import Venue
-
-
-class Permissions(NamedTuple):
-    """What a key may do, as the venue tells it."""
-
-    withdraw: bool
-    trade_futures: bool
-    bound_to_addresses: bool
 
 
 class AccountReport(NamedTuple):
@@ -65,22 +55,5 @@ async def inspect(venue: "Venue", client: "CcxtClient", symbol: str) -> AccountR
         position=holding.position,
         bid=bid,
         ask=ask,
-        permissions=await _permissions(requests),
-    )
-
-
-async def _permissions(requests: "Requests") -> Permissions | None:
-    """GET /sapi/v1/account/apiRestrictions, which Binance has for live keys only."""
-    try:
-        answer = await requests.read("sapiGetAccountApiRestrictions", {}, weight=1)
-    except RequestFailed as error:
-        if error.transient:
-            raise
-        return None
-    if not isinstance(answer, dict) or not isinstance(answer.get("enableWithdrawals"), bool):
-        return None
-    return Permissions(
-        answer["enableWithdrawals"],
-        answer.get("enableFutures") is True,
-        answer.get("ipRestrict") is True,
+        permissions=await profile.permissions(requests),
     )

@@ -67,6 +67,14 @@ class OrderState(NamedTuple):
     closed: bool
 
 
+class Permissions(NamedTuple):
+    """What a key may do, as the venue tells it."""
+
+    withdraw: bool
+    trade_futures: bool
+    bound_to_addresses: bool
+
+
 class Modes(NamedTuple):
     """How an account is set."""
 
@@ -283,6 +291,10 @@ class Profile(Protocol):
 
     async def modes(self, requests: "Requests", symbol: str) -> Modes:
         """How the account is set, and change nothing."""
+        ...
+
+    async def permissions(self, requests: "Requests") -> Permissions | None:
+        """What the key may do; None where the venue does not tell."""
         ...
 
     async def set_leverage(self, requests: "Requests", symbol: str, leverage: int) -> None:

@@ -58,6 +58,7 @@ def test_accounts_from_a_file(tmp_path: Path) -> None:
         ('[[account]]\nname = "A"\nkey = 1', "account 1: key is not a text of plain characters"),
         ('[[account]]\nname = "A"\nbalance = "much"', "account 1: balance: 'much' is no amount; give USDT"),
         ('[[account]]\nname = "A"\nbalance = -1', "account 1: balance: -1 is no amount"),
+        ('[[account]]\nname = "A"\nwithdraw = 1', "account 1: withdraw is 1; give true or false"),
         ('[[account]]\nname = "A"\n[[account]]\nname = "a"\nkey = "k"', "the name A is there twice"),
         (
             '[[account]]\nname = "A"\nkey = "k"\n[[account]]\nname = "B"\nkey = "k"',

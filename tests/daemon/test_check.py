@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import socket
+import sys
 from collections import namedtuple
 from dataclasses import replace
 from decimal import Decimal
@@ -17,9 +18,9 @@ from bot.daemon import check as preflight
 from bot.daemon.check import Finding, judge_account
 from bot.settings import load_settings
 from bot.testing import Lab, a_fund
-from bot.venue.inspection import AccountReport, Permissions
-from bot.venue.profile import Bracket
-from tests.support.inband import Inband
+from bot.venue.inspection import AccountReport
+from bot.venue.profile import Bracket, Permissions
+from tests.support.inband import Inband, Process
 
 ALLOWED = Permissions(withdraw=False, trade_futures=True, bound_to_addresses=True)
 
@@ -145,6 +146,27 @@ def test_without_a_network_it_says_so(tmp_path: Path) -> None:
     assert url.removeprefix("http://") in venue["found"]
     assert "network" in venue["remedy"]
     assert found["disk space"][0]["verdict"] == "ok"
+
+
+def test_a_key_that_may_withdraw_fails_the_check_and_the_start(tmp_path: Path) -> None:
+    """Both name the setting; neither changes anything."""
+    accounts = tmp_path / "accounts.toml"
+    accounts.write_text('[[account]]\nname = "UP"\nwithdraw = true\n')
+    command = ["-m", "bot", "exchange", "--port", "0", "--json", "--accounts", str(accounts)]
+    command += ["--data-dir", str(tmp_path / "exchange")]
+    with Process([sys.executable, *command], Inband(tmp_path)._environment(), tmp_path) as exchange:
+        exchange.until(lambda: exchange.stdout.count("\n"), what="it said where it listens")
+        url = json.loads(exchange.stdout.splitlines()[0])["url"]
+        run = Inband(tmp_path, PAPER__URL=url, FUNDS__BTCDOWN__ENABLED="false")
+        code, found = findings(run)
+        started = run.run("run")
+    assert code == 1
+    (key,) = found["key"]
+    assert (key["verdict"], key["found"]) == ("failed", "it may withdraw")
+    assert "INBAND_ACCOUNTS__UP__API_KEY" in key["remedy"]
+    assert started.returncode == 2
+    assert started.stderr.startswith("error: INBAND_ACCOUNTS__UP__API_KEY: the key may withdraw; make one")
+    assert started.stderr.count("\n") == 1
 
 
 def test_a_damaged_journal_fails_with_the_steps_to_restore(tmp_path: Path) -> None:

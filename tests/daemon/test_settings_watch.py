@@ -7,7 +7,7 @@ import pytest
 
 from bot.core.engine import SETTINGS
 from bot.daemon import settings_watch
-from bot.daemon.settings_watch import SettingsWatch
+from bot.daemon.settings_watch import KeyJudge, SettingsWatch
 from bot.venue.errors import RequestFailed
 from tests.support.desk import Desk
 
@@ -34,3 +34,20 @@ async def test_what_differs_is_an_incident_of_the_fund(monkeypatch: pytest.Monke
     with suppress(asyncio.CancelledError):
         await watching
     assert seen == [False, True, True, False]
+
+
+async def test_what_was_known_of_a_key_holds_while_it_cannot_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another host says what a key may do; it may be down, or hang, and keeps nobody waiting."""
+    monkeypatch.setattr(settings_watch, "_KEY_WITHIN_S", 0.05)
+    told: list[str | None] = ["the key may withdraw", "fails", "hangs", None, "fails"]
+
+    async def read() -> str | None:
+        found = told.pop(0)
+        if found == "fails":
+            raise RequestFailed("timeout", "no answer", transient=True)
+        if found == "hangs":
+            await asyncio.Event().wait()
+        return found
+
+    judge = KeyJudge("BTCUP", read)
+    assert [await judge.problem() for _ in range(5)] == ["the key may withdraw"] * 3 + [None, None]

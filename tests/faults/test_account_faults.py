@@ -15,7 +15,9 @@ from bot.core.engine import SETTINGS
 from bot.core.reconcile import DIFFERENCE
 from bot.core.settlement import EXTERNAL
 from bot.daemon import settings_watch
+from bot.errors import UserError
 from bot.exchange.faults import When
+from bot.journal.sqlite import JOURNAL_FILE
 from tests.support.ordeal import Ordeal
 
 UP: dict[str, Any] = {"account": "UP"}
@@ -184,3 +186,41 @@ async def test_row_39_the_contract_changes(
         last = ordeal.records(rec.OrderIntended)[-1]
         assert last.quantity % Decimal("0.01") == 0
         assert len(ordeal.records(rec.OrderRejected)) == 5
+
+
+async def test_a_key_that_may_withdraw_opens_no_fund(tmp_path: Path) -> None:
+    """One line with the setting and what to do; nothing is written, and nothing sent."""
+    async with Ordeal(tmp_path) as ordeal:
+        ordeal.let_key_withdraw(may=True)
+        ordeal.start()
+        with pytest.raises(UserError, match=r"^INBAND_ACCOUNTS__UP__API_KEY: the key may withdraw; make one"):
+            await ordeal.task
+        assert not (ordeal.inband.data_dir / JOURNAL_FILE).exists()
+
+
+async def test_a_fund_whose_key_comes_to_be_allowed_to_withdraw_is_not_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is driven on, restarts included, without increases until the permission is gone again."""
+    monkeypatch.setattr(settings_watch, "LOOK_EVERY_S", 0.1)
+    async with Ordeal(tmp_path) as ordeal:
+        await trading(ordeal)
+        ordeal.let_key_withdraw(may=True)
+        await until_stopped(ordeal, SETTINGS)
+        (opened,) = ordeal.records(rec.IncidentOpened)
+        assert opened.detail.startswith("INBAND_ACCOUNTS__UP__API_KEY: the key may withdraw")
+        await ordeal.stop()
+        monkeypatch.setattr(settings_watch, "LOOK_EVERY_S", 3600)
+        ordeal.start()
+        await ordeal.until(lambda: ordeal.operations and ordeal.operations.runners, "it was taken up")
+        assert ordeal.operations is not None
+        (runner,) = ordeal.operations.runners
+        assert SETTINGS in runner.state.book.incidents
+        await ordeal.stop()
+        ordeal.let_key_withdraw(may=False)
+        monkeypatch.setattr(settings_watch, "LOOK_EVERY_S", 0.1)
+        sent = len(ordeal.records(rec.OrderIntended))
+        ordeal.start()
+        await ordeal.until_recorded(rec.IncidentClosed)
+        await ordeal.until_recorded(rec.OrderIntended, sent + 2)
+        await ordeal.end()

@@ -126,6 +126,10 @@ class Ordeal:
         self.scripted.append(scheduled)
         return scheduled
 
+    def let_key_withdraw(self, *, may: bool) -> None:
+        """Somebody changes, at the venue, what the account's key may do."""
+        self.exchange._desk.venue.accounts["UP"].may_withdraw = may
+
     async def until(self, happened: Callable[[], object], what: str) -> None:
         """Wait for something, as long as the daemon lives."""
         try:

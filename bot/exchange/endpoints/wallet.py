@@ -1,4 +1,4 @@
-"""Endpoints of the spot wallet, as far as clients of futures ask for them: coins, and margin pairs."""
+"""Endpoints of the spot wallet that clients of futures ask for: coins, margin pairs, what a key may do."""
 
 from __future__ import annotations
 
@@ -39,8 +39,30 @@ def _margin_pairs(_desk: Desk, _params: Params, _account: Account) -> list[Json]
     return []
 
 
+def _key_rights(_desk: Desk, _params: Params, account: Account) -> Json:
+    """Return what a key may do. It is bound to the addresses that reach this exchange at all."""
+    rights = {
+        "ipRestrict": True,
+        "createTime": 0,
+        "enableReading": True,
+        "enableFutures": True,
+        "enableWithdrawals": account.may_withdraw,
+        "permitsUniversalTransfer": True,
+    }
+    return rights | dict.fromkeys(_NEVER, False)
+
+
+_NEVER = (
+    "enableInternalTransfer",
+    "enableMargin",
+    "enableVanillaOptions",
+    "enableSpotAndMarginTrading",
+    "enablePortfolioMarginTrading",
+)
+
 ROUTES: dict[Key, PrivateRoute] = {
     # On the venue these are on another host, which counts its own weight.
     ("GET", "/sapi/v1/capital/config/getall"): PrivateRoute(0, _coins),
+    ("GET", "/sapi/v1/account/apiRestrictions"): PrivateRoute(0, _key_rights),
     ("GET", "/sapi/v1/margin/allPairs"): PrivateRoute(0, _margin_pairs, Security.KEY),
 }
