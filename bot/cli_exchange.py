@@ -25,7 +25,8 @@ from bot.exchange import (
     start_exchange,
 )
 from bot.exchange.calibration.recording import RecordingError
-from bot.exchange.calibration.report import calibrate, render
+from bot.exchange.calibration.render import render
+from bot.exchange.calibration.report import calibrate
 from bot.exchange.prices import SCENARIO_START_MS, SCENARIOS, PriceFileError, open_funding, open_path
 from bot.settings.values import paper_key
 

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import gzip
 import json
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from bot.exchange.calibration.judgement import JUDGED_USD, MINUTE_S, Judge, standard_error
 from bot.exchange.calibration.recording import RecordingError, read_recording
-from bot.exchange.calibration.report import Calibration, calibrate, constants, render
+from bot.exchange.calibration.render import render
+from bot.exchange.calibration.report import Calibration, calibrate, constants, halves
+from bot.exchange.catalog import CATALOG
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from bot.exchange.calibration.fit import Half
+    from bot.exchange.calibration.judgement import CostRow
 
 RECORDING = (
     Path(__file__).resolve().parents[3] / "shared/data/BTCUSDT_perp_depth_trades_raw_2024-08-08.jsonl.gz"
@@ -61,13 +69,93 @@ def test_arrivals_on_the_second_half_are_met() -> None:
     assert life["second_half"] == pytest.approx(life["first_half"], rel=0.5)
 
 
+def misses(rows: Sequence[CostRow]) -> dict[tuple[float, int], float]:
+    """Return what is off by more than 15 %: size in millions and the place of the window, and by how much."""
+    windows = len(rows) // len(JUDGED_USD)
+    return {(row.usd / 1e6, at % windows): row.error for at, row in enumerate(rows) if not row.passes}
+
+
 @needs_recording
-def test_the_report_shows_every_moment_and_judgement() -> None:
+def test_costs_by_the_minute_are_met_but_for_two_that_miss_by_a_hair() -> None:
+    """Seven of nine within 15 %; the two others, which docs/exchange.md explains, within 16 %."""
+    rows = calibrated().minutes
+    assert len(rows) == 9
+    assert misses(rows).keys() == {(0.1, 0), (20.0, 1)}
+    assert all(abs(row.error) < 0.16 for row in rows)
+
+
+@needs_recording
+def test_every_minute_of_the_second_half_is_judged() -> None:
+    """The minutes together are the whole: their means, weighted by length, give its mean."""
+    for cost in calibrated().judged[:3]:
+        rows = [row for row in calibrated().minutes if row.usd == cost.usd]
+        assert sum(row.recorded_bps for row in rows) / len(rows) == pytest.approx(cost.recorded_bps, rel=0.01)
+        assert (rows[0].from_s, rows[-1].to_s) == (cost.from_s, cost.to_s)
+
+
+@cache
+def second_half() -> Half:
+    """Read the half that judges."""
+    return halves(read_recording(RECORDING))[1]
+
+
+@needs_recording
+def test_a_book_of_another_depth_is_found_out() -> None:
+    """A third less depth: the judgement fails in most minutes, and over the half."""
+    btc = CATALOG["BTCUSDT"]
+    judge = Judge(replace(btc, depth_usd=btc.depth_usd * 2 / 3), second_half())
+    found = replace(calibrated(), costs=judge.whole(), minutes=judge.windows(MINUTE_S))
+    assert len(misses(found.minutes)) >= 6
+    assert not found.fits
+    assert render(found).endswith("a judged cost is off by more than 15%")
+
+
+@needs_recording
+def test_four_in_five_costs_of_a_million_lie_where_four_in_five_of_the_models_do() -> None:
+    """The scatter of single moments is the model's at a million; what it is elsewhere is told as it is."""
+    (million,) = [row for row in calibrated().scatter if row.usd == 1e6]
+    assert million.inside == pytest.approx(0.8, abs=0.1)
+    assert all(0.45 < row.inside < 0.95 for row in calibrated().scatter)
+
+
+@needs_recording
+def test_no_mean_could_meet_single_moments_of_small_orders() -> None:
+    """Not even the recorded cost of five seconds before does, in most of them; so they are no judge."""
+    small = [row for row in calibrated().scatter if row.usd < 20e6]
+    assert all(row.earlier[5] < 0.35 for row in small)
+
+
+@needs_recording
+def test_the_report_says_every_judgement_and_every_miss() -> None:
     """As text and as JSON."""
-    text = render(calibrated())
+    found = calibrated()
+    text = render(found)
     assert text.count("turmoil") == 12
-    assert "every judged cost is within 15%" in text
-    assert json.loads(json.dumps(calibrated().as_json()))["fits"] is True
+    assert "by the minute: 7 of 9 costs are within 15%" in text
+    assert text.count("MISS: ") == 2
+    assert "MISS: 20 M from 230 to 287 s is off by +15." in text
+    assert text.endswith("no judged cost is off by 15% and more than its recorded mean may be")
+    told = json.loads(json.dumps(found.as_json()))
+    assert told["fits"] is True
+    assert [row["passes"] for row in told["minutes"]] == [row.passes for row in found.minutes]
+
+
+@needs_recording
+def test_where_nothing_misses_the_report_says_so() -> None:
+    """The verdict follows from the rows."""
+    good = replace(calibrated(), minutes=tuple(row for row in calibrated().minutes if row.passes))
+    assert render(good).endswith("every judged cost is within 15%")
+
+
+def test_a_mean_of_what_hangs_together_is_known_less_well() -> None:
+    """Twice each value in a row: half as much is known of the mean; and of a constant, everything."""
+    draw = Random(7)  # noqa: S311 - no secrets here
+    values = [draw.gauss(0, 1) for _ in range(2_000)]
+    alone = standard_error(values)
+    together = standard_error([value for value in values[:1_000] for _ in range(2)])
+    assert alone == pytest.approx(2_000**-0.5, rel=0.25)
+    assert together == pytest.approx(1_000**-0.5, rel=0.25)
+    assert standard_error([3.0] * 100) == 0
 
 
 def recorded(folder: Path, rows: Sequence[dict[str, Any]]) -> Path:

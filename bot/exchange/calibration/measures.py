@@ -25,14 +25,25 @@ BOOKS = 250
 
 def cost_bps(levels: Sequence[tuple[float, float]], mid: float, sign: int, usd: float) -> float | None:
     """Return what a market order of `usd` pays beyond the mid, on average; None if the levels hold less."""
-    left, base = usd, 0.0
+    return costs_bps(levels, mid, sign, (usd,))[0]
+
+
+def costs_bps(
+    levels: Sequence[tuple[float, float]], mid: float, sign: int, sizes: Sequence[float]
+) -> list[float | None]:
+    """Return the `cost_bps` of several sizes, given in rising order, in one walk over the levels."""
+    costs: list[float | None] = []
+    gone, base = 0.0, 0.0
     for price, size in levels:
-        taken = min(left, price * size)
-        base += taken / price
-        left -= taken
-        if left <= 0:
-            return sign * (usd / base / mid - 1) * 1e4
-    return None
+        there = price * size
+        while len(costs) < len(sizes) and sizes[len(costs)] <= gone + there:
+            usd = sizes[len(costs)]
+            costs.append(sign * (usd / (base + (usd - gone) / price) / mid - 1) * 1e4)
+        if len(costs) == len(sizes):
+            return costs
+        gone += there
+        base += size
+    return costs + [None] * (len(sizes) - len(costs))
 
 
 def depth_behind(levels: Sequence[tuple[float, float]], offset_bps: float) -> float:
@@ -77,10 +88,9 @@ def model_costs(
                 (ticks * symbol.tick_size, lots * symbol.step_size)
                 for ticks, lots in zip(ladder.ticks, steps, strict=True)
             ]
-            for usd, found in costs.items():
-                cost = cost_bps(levels, shifted, sign, usd)
+            for usd, cost in zip(SIZES_USD, costs_bps(levels, shifted, sign, SIZES_USD), strict=True):
                 if cost is not None:
-                    found.append(cost)
+                    costs[usd].append(cost)
     return costs
 
 
