@@ -213,6 +213,14 @@ class RebalanceHistory:
         self._foreign = _Fills()
         self._out_ms = None
 
+    def copy(self) -> "RebalanceHistory":
+        """An independent copy: every entry is immutable."""
+        twin = RebalanceHistory(self._fund)
+        vars(twin).update(vars(self))
+        twin._entries = self._entries.copy()
+        twin._draws = self._draws.copy()
+        return twin
+
     def apply(self, record: rec.Record) -> None:
         """Take one record in.
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
+from bot.core.book import Book
+from bot.core.history import RebalanceHistory
 from bot.core.records import Record
 from bot.journal.codec import Encoded, decode, encode
 from bot.journal.errors import JournalUnavailable
@@ -13,9 +15,30 @@ from bot.simulation.life import Life
 class Disk:
     """What outlives a process: the records of one fund, step by step."""
 
-    def __init__(self) -> None:
+    def __init__(self, fund: str) -> None:
         """Nothing is written yet."""
         self.steps: list[list[Encoded]] = []
+        self._unfolded: list[Record] = []
+        self._book = Book()
+        self._history = RebalanceHistory(fund)
+
+    def write(self, step: list[Encoded]) -> list[Record]:
+        """Add a step; what it says, read back."""
+        self.steps.append(step)
+        back = [decode(stored) for stored in step]
+        self._unfolded += back
+        return back
+
+    def fold(self) -> tuple[Book, RebalanceHistory]:
+        """What a process that starts makes of everything that is there.
+
+        Each record is folded once for all processes, in the order in which each of them would.
+        """
+        for record in self._unfolded:
+            self._book.apply(record)
+            self._history.apply(record)
+        self._unfolded.clear()
+        return self._book.copy(), self._history.copy()
 
     def records(self) -> Iterator[Record]:
         """Everything that is there, read anew."""
@@ -74,8 +97,7 @@ class MemoryJournal:
             self._fail("input/output error")
         if self._faults.strikes(Fault.DISK_FULL):
             self._fail("database or disk is full")
-        self._disk.steps.append(step)
-        self._written([decode(stored) for stored in step])
+        self._written(self._disk.write(step))
         if self._faults.strikes(Fault.COMMIT_UNSURE):
             self._fail("input/output error after the commit")
         if self._faults.strikes(Fault.KILLED_AFTER_WRITE):

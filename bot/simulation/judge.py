@@ -244,9 +244,13 @@ class Judge:
         return next((trade for trade in reversed(self._venue.trades) if trade.number == number), None)
 
     def shows(self, cid: str | None) -> bool:
-        """Whether the venue's answers tell of an order yet; until then its trades seem to be a stranger's."""
+        """Whether the venue's answers tell of an order yet; until then its trades seem to be a stranger's.
+
+        Who looked last when it did not show yet, cannot know that it does now.
+        """
         orders = self._venue.orders.get(cid or "", ())
-        return any(order.visible_ms <= self._venue.now_ms for order in orders)
+        shows = any(order.visible_ms <= self._venue.now_ms for order in orders)
+        return shows and cid not in self._venue.unfound
 
     def at_rest(self, book: Book) -> None:
         """When all is quiet: fills add up to the position at the venue, and the wallet agrees to the cent."""

@@ -7,10 +7,13 @@ else is to be done. There are no sockets: whatever would wait for one would wait
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from heapq import heappop
-from typing import Any
+from contextvars import Context
+from heapq import heappop, heappush
+from typing import Any, TypeVarTuple
 
 from bot.simulation.chance import Chance
+
+_Ts = TypeVarTuple("_Ts")
 
 
 class NothingLeftError(RuntimeError):
@@ -21,13 +24,14 @@ class VirtualLoop(asyncio.BaseEventLoop):
     """`order` draws the order of what is ready at once; without it that is first come, first served."""
 
     _ready: deque[asyncio.Handle]
-    _scheduled: list[asyncio.TimerHandle]
 
     def __init__(self, order: Chance | None = None) -> None:
         """Nothing runs yet."""
         super().__init__()
         self._now_s = 0.0
         self._order = order
+        self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []
+        self._numbers = 0
         self.escaped: list[dict[str, Any]] = []
         self.set_exception_handler(lambda _, context: self.escaped.append(context))
 
@@ -35,20 +39,35 @@ class VirtualLoop(asyncio.BaseEventLoop):
         """Virtual seconds since the loop was made."""
         return self._now_s
 
+    def call_later(
+        self, delay: float, callback: Callable[[*_Ts], object], *args: *_Ts, context: Context | None = None
+    ) -> asyncio.TimerHandle:
+        """Call `callback` after so many virtual seconds."""
+        return self.call_at(self._now_s + delay, callback, *args, context=context)
+
+    def call_at(
+        self, when: float, callback: Callable[[*_Ts], object], *args: *_Ts, context: Context | None = None
+    ) -> asyncio.TimerHandle:
+        """Call `callback` at a virtual time. Tuples are compared without a call into Python."""
+        timer = asyncio.TimerHandle(when, callback, args, self, context)
+        self._numbers += 1
+        heappush(self._timers, (when, self._numbers, timer))
+        return timer
+
     def _run_once(self) -> None:
         """Move to the next instant at which something is to be done, and do all of it."""
-        ready, scheduled = self._ready, self._scheduled
-        while scheduled and scheduled[0].cancelled():
-            heappop(scheduled)
+        ready, timers = self._ready, self._timers
+        while timers and timers[0][2].cancelled():
+            heappop(timers)
         if not ready:
-            if not scheduled:
+            if not timers:
                 raise NothingLeftError("nothing is left to happen")
-            self._now_s = max(self._now_s, scheduled[0].when())
-        while scheduled and scheduled[0].when() <= self._now_s:
-            ready.append(heappop(scheduled))
-        count = len(ready)
+            self._now_s = max(self._now_s, timers[0][0])
+        now_s = self._now_s
+        while timers and timers[0][0] <= now_s:
+            ready.append(heappop(timers)[2])
         order = self._order
-        for left in range(count, 0, -1):
+        for left in range(len(ready), 0, -1):
             if order is not None and left > 1:
                 ready.rotate(-int(order.unit() * left))
             handle = ready.popleft()

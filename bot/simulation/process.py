@@ -184,10 +184,7 @@ class Process:
         around = self._around
         client = NoClient()
         gateway = AccountGateway(self._profile, client, around.contract, self._clock, self._limiter, ByHand())
-        book, history = Book(), RebalanceHistory(around.fund.name)
-        for record in around.disk.records():
-            book.apply(record)
-            history.apply(record)
+        book, history = around.disk.fold()
         wallet = ZERO if book.created is not None else await self._wallet(gateway)
         self._take_up(book, history, gateway, wallet)
         supervisor = Supervisor()

@@ -99,6 +99,8 @@ class Venue:
         self.trades: list[VenueTrade] = []
         self.income: list[VenueIncome] = []
         self.version = 0
+        self.unfound: set[str] = set()
+        """Client ids of orders that the last look at them did not find."""
         self.faults = Faults({}, chance)
         self.on_news: OnNews = lambda _order, _trade: None
         self._chance = chance
@@ -157,7 +159,9 @@ class Venue:
         """The latest order with this client id, once it shows."""
         known = self.orders.get(cid)
         if known is None or now_ms < known[-1].visible_ms:
+            self.unfound.add(cid)
             raise Refusal("-2013", "Order does not exist.")
+        self.unfound.discard(cid)
         return known[-1]
 
     def listed(self, now_ms: int) -> list[VenueOrder]:

@@ -47,7 +47,7 @@ class World:
         self.scenario = scenario
         self.faults = faults
         self.transitions = Transitions()
-        self.disk = Disk()
+        self.disk = Disk(fund.name)
         self.lives = 0
         self._loop = loop
         self._trace = trace
@@ -81,6 +81,7 @@ class World:
         self._restart_s = scenario.restart_s
         self._strikes_s = {fault: self._chance.waits(rate) for fault, rate in scenario.rates.items()}
         self._funding_s = float(scenario.funding_every_s)
+        self._rate = Decimal(round(scenario.funding_rate, 8))
         self._operator_s = _OPERATOR_EVERY_S
         self._look_s = 0.0
         self.process = self._start()
@@ -123,10 +124,7 @@ class World:
         wall_ms = now_ms + self.scenario.clock_off_ms
         due_ms = EPOCH_MS + int(self._funding_s * 1000)
         mark, index = self._prices
-        return Mark(now_ms, wall_ms, mark, due_ms, self._rate(), index)
-
-    def _rate(self) -> Decimal:
-        return Decimal(round(self.scenario.funding_rate, 8))
+        return Mark(now_ms, wall_ms, mark, due_ms, self._rate, index)
 
     def _deliver(self, process: Process, mark: Mark) -> None:
         process.mark(mark)
@@ -190,7 +188,7 @@ class World:
         if now_s >= self._funding_s:
             self._funding_s += self.scenario.funding_every_s
             self.venue.now_ms = world_ms(self._loop)
-            self.venue.pay_funding(self._rate())
+            self.venue.pay_funding(self._rate)
         if now_s >= self._operator_s:
             self._operator_s = now_s + _OPERATOR_EVERY_S
             self._visit()

@@ -119,6 +119,19 @@ def test_a_running_rebalance_shows_its_progress() -> None:
     assert (entry.position_after, entry.leverage_after, entry.finished_ms) == (None, None, None)
 
 
+def test_a_copy_goes_its_own_way() -> None:
+    """What is applied to a copy of a history leaves the history as it was, and the other way round."""
+    history = RebalanceHistory("BTCUP")
+    for record in WHOLE[:-1]:
+        history.apply(record)
+    twin = history.copy()
+    twin.apply(FINISHED)
+    assert twin.entries() == told(WHOLE)
+    assert history.entries() == told(WHOLE[:-1])
+    history.apply(FINISHED)
+    assert history.entries() == told(WHOLE)
+
+
 def test_without_a_fill_there_is_no_price() -> None:
     """Average price and shortfall of nothing are undefined, not zero."""
     (entry,) = told((STARTED, FINISHED._replace(position=Decimal(4))))
