@@ -2,7 +2,7 @@
 
 Every part is served below a path that names the version of all of them, so a browser never mixes two and
 never asks for one twice; only the short page at `/` is asked for again. Plotly comes out of its installed
-wheel, and is neither read nor compressed before somebody looks at a chart.
+wheel, and is neither read nor compressed before somebody opens the page.
 """
 
 import asyncio
@@ -47,6 +47,7 @@ def add_routes(app: web.Application) -> None:
 
     @public
     async def index(request: web.Request) -> web.Response:
+        asyncio.get_running_loop().run_in_executor(None, _plotly)  # asked for next
         if request.headers.get("If-None-Match") == tag:
             return web.Response(status=304, headers={"ETag": tag, "Cache-Control": "no-cache"})
         return _answer(request, page, {"ETag": tag, "Cache-Control": "no-cache"})

@@ -147,6 +147,55 @@ def test_charts_are_drawn(visit: Open) -> None:
     assert seen.foreign == []
 
 
+def test_charts_are_seen_before_plotly_is_there(visit: Open) -> None:
+    """Without plotly they stay sketches of the same lines, and say what they cannot do."""
+    seen = visit()
+    seen.page.route("**/plotly.min.js", lambda route: route.abort())
+    row(seen, "BTCDOWN").get_by_role("link").click()
+    for chart in ("nav", "leverage"):
+        place = seen.page.locator(f"[data-chart={chart}]")
+        expect(place.locator("svg.sketch path")).not_to_have_count(0)
+        expect(place).to_have_attribute("aria-label", re.compile(r"\d"))
+    expect(seen.page.get_by_text("It cannot be zoomed into: plotly could not be loaded.")).to_have_count(2)
+
+
+def test_a_line_of_a_chart_is_put_away_and_had_back(visit: Open) -> None:
+    """The legend is made of buttons, in the sketch and after it."""
+    seen = visit("#/fund/BTCDOWN")
+    lines = seen.page.locator("[data-chart=nav] .scatterlayer .trace")
+    expect(lines).to_have_count(3)
+    button = seen.page.get_by_role("button", name="underlying")
+    button.click()
+    expect(lines).to_have_count(2)
+    expect(button).to_have_attribute("aria-pressed", "false")
+    button.click()
+    expect(lines).to_have_count(3)
+
+
+def test_plotly_runs_twice_on_the_first_visit_alone(visit: Open) -> None:
+    """Chromium keeps the compiled code of what ran twice, which makes the second visit faster."""
+    seen = visit("#/fund/BTCDOWN")
+    runs = seen.page.locator("script[src*=plotly]")
+    expect(runs).to_have_count(2)
+    seen.page.reload()
+    seen.page.locator("[data-chart=leverage] .scatterlayer .trace").first.wait_for()
+    seen.page.wait_for_timeout(500)
+    expect(runs).to_have_count(1)
+    assert seen.complaints == []
+
+
+def test_costs_are_told_by_rebalance_and_by_month(visit: Open) -> None:
+    """What is public of them: the opening of the fund is among them."""
+    seen = visit("#/fund/BTCDOWN")
+    months = seen.page.get_by_role("region", name="Costs by month")
+    expect(months.get_by_role("row").nth(1)).to_contain_text(re.compile(r"\d{4}-\d\d"), timeout=LONG_MS)
+    seen.page.get_by_text("Each rebalance", exact=True).click()
+    each = seen.page.get_by_role("region", name="Costs of each rebalance")
+    expect(each.get_by_role("row", name=re.compile("BTCDOWN-1 open"))).to_contain_text(
+        re.compile(r"\d\.\d\d")
+    )
+
+
 def test_what_a_fund_promises_is_measured_beside_a_conventional_token(visit: Open) -> None:
     """And the page says in plain words how often such a fund trades."""
     seen = visit("#/fund/BTCDOWN")

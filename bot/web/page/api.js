@@ -17,9 +17,22 @@ async function answerOf(response) {
   return body;
 }
 
+const asked = new Map();
+
+const request = (path) => fetch(path, { headers: { Accept: "application/json" }, credentials: "same-origin" });
+
+/** Ask now for what `get` will be asked for soon, once. */
+export function ahead(path) {
+  const answer = request(path);
+  answer.catch(() => {}); // told to who gets it
+  asked.set(path, answer);
+}
+
 /** Read JSON. */
 export async function get(path) {
-  return answerOf(await fetch(path, { headers: { Accept: "application/json" }, credentials: "same-origin" }));
+  const answer = asked.get(path) ?? request(path);
+  asked.delete(path);
+  return answerOf(await answer);
 }
 
 /** Send JSON on the operator's behalf; `csrf` is what the login answered. */

@@ -94,9 +94,13 @@ function followMarket({ speed, start, end }) {
     const now = store.funds().reduce((latest, fund) => (fund.updated_at > latest ? fund.updated_at : latest), "");
     place.hidden = speed === null || !now;
     if (place.hidden) return;
-    const done = Math.min(1, Math.max(0, (Date.parse(now) - from) / (to - from)));
     const at = `market time ${time(now)} UTC, ${speed === "max" ? "as fast as possible" : `${Number(speed)}x`}`;
-    setText(place.querySelector("span"), end === null ? at : `replay ${Math.floor(done * 100)} %, ${at}`);
+    if (end === null) {
+      setText(place.querySelector("span"), at);
+      return;
+    }
+    const done = Math.min(1, Math.max(0, (Date.parse(now) - from) / (to - from)));
+    setText(place.querySelector("span"), `replay ${Math.floor(done * 100)} %, ${at}`);
     bar.value = done;
   });
 }
@@ -105,10 +109,18 @@ async function readAll() {
   store.putAll(await get("/api/v1/funds"));
 }
 
+/** What the first view needs is fetched while the funds are; what the next one may need, when there is time. */
+function expectFirst() {
+  const [, name] = location.hash.match(/^#\/fund\/(.+)$/) ?? [];
+  if (name) import("./fund.js").then((module) => module.expectFund(decodeURIComponent(name), ASSETS), () => {});
+  else if (!navigator.connection?.saveData) {
+    (window.requestIdleCallback ?? setTimeout)(() => import("./fund.js").then((module) => module.expectPlotly(ASSETS), () => {}));
+  }
+}
+
 async function begin() {
   setUpTheme();
-  // What the first view needs is fetched while the funds are.
-  if (location.hash.startsWith("#/fund/")) LOADERS.fund();
+  expectFirst();
   store.follow(showMode);
   addEventListener("hashchange", () => {
     show();

@@ -1,7 +1,7 @@
 // One fund, as its holders see it.
 
-import { fundPath, get } from "./api.js";
-import { drawLeverage, drawNav, noChart, plotly } from "./charts.js";
+import { expectPlotly, finishAll, leverageFigure, makeChart, navFigure } from "./charts.js";
+import { makeCosts } from "./costs.js";
 import { h, replace, setText } from "./dom.js";
 import { leverage, money, nav, percent, price, quantity, time, words } from "./format.js";
 import { meaning } from "./incidents.js";
@@ -9,16 +9,8 @@ import { makeNeedle, makeTriggers } from "./needle.js";
 import { makeState, tone } from "./overview.js";
 import { makePromise } from "./promise.js";
 import { makeRebalances } from "./rebalances.js";
+import { FIRST_RANGE, RANGES, expectSeries, readSeries } from "./series.js";
 
-const RANGES = [
-  ["1h", "1m", 3600],
-  ["6h", "1m", 6 * 3600],
-  ["1d", "5m", 86400],
-  ["1w", "1h", 7 * 86400],
-  ["1M", "1h", 30 * 86400],
-  ["1y", "1d", 365 * 86400],
-  ["all", null, null],
-];
 const REFRESH_MS = 15_000;
 
 function makeTiles(rows) {
@@ -61,7 +53,7 @@ function makeRangeButtons(onChange) {
   const buttons = RANGES.map(([label], index) =>
     h("button", { type: "button", "aria-pressed": "false", onclick: () => choose(index) }, label),
   );
-  let chosen = 2;
+  let chosen = FIRST_RANGE;
   const mark = () => buttons.forEach((button, index) => button.setAttribute("aria-pressed", String(index === chosen)));
   const choose = (index) => {
     chosen = index;
@@ -70,32 +62,6 @@ function makeRangeButtons(onChange) {
   };
   mark();
   return { element: h("div", { class: "ranges", role: "group", "aria-label": "Range of the charts" }, buttons), range: () => RANGES[chosen] };
-}
-
-function chartCard(title, extra) {
-  const place = h("div", { class: "chart waiting", role: "img", "aria-label": title }, "Loading");
-  return { place, card: h("section", { class: "card" }, h("div", { class: "chart-bar" }, h("h2", {}, title), extra), place) };
-}
-
-const figure = (text) => (text === null || text === undefined ? null : Number(text));
-
-/** Bars at their end: NAV, and what goes with it, of the last `length_s` until `now`; all if it is null. */
-async function readBars(name, interval, length_s, now) {
-  const from = length_s === null ? 0 : Math.max(0, Date.parse(now) - length_s * 1000);
-  const asked = `?interval=${interval}&from=${from}`;
-  const [navs, rest] = await Promise.all([get(fundPath(name, `/nav${asked}`)), get(fundPath(name, `/series${asked}`))]);
-  const beside = new Map(rest.map((row) => [row[0], row]));
-  return navs.map(([t, , , , close]) => {
-    const [, mark, lever, shadow] = beside.get(t) ?? [];
-    return { t, nav: figure(close), mark: figure(mark), leverage: figure(lever), shadow: figure(shadow) };
-  });
-}
-
-/** A range's bars. How fine those of "all" are depends on how long the fund has lived. */
-async function readSeries(fund, [, interval, length_s]) {
-  if (interval !== null) return readBars(fund.fund, interval, length_s, fund.updated_at);
-  const days = await get(fundPath(fund.fund, "/nav?interval=1d"));
-  return readBars(fund.fund, days.length < 3 ? "1m" : days.length < 10 ? "5m" : days.length < 120 ? "1h" : "1d", null, fund.updated_at);
 }
 
 function makeProof(fund) {
@@ -144,35 +110,51 @@ function makeIncidents() {
   return { element, update };
 }
 
-/** Follow both charts of a fund: drawn at once, on a new range, theme or rebalance, and every few seconds. */
-function followCharts(name, store, assets, rebalances, promise) {
+/**
+ * Follow both charts of a fund: drawn at once, on a new range, theme or rebalance, and every few seconds. What else
+ * is read of the fund then (`others`) is read when they are seen.
+ */
+function followCharts(name, store, assets, rebalances, others) {
   const ranges = makeRangeButtons(() => draw());
-  const value = chartCard("Net asset value", ranges.element);
-  const lever = chartCard("Real leverage", null);
+  const value = makeChart("nav", "Net asset value", ranges.element, assets);
+  const lever = makeChart("leverage", "Real leverage", null, assets);
+  const both = [value, lever];
   let turn = 0;
   const draw = async () => {
-    promise.read().catch(() => {});
     const mine = ++turn;
+    const fund = store.fund(name);
     try {
-      const fund = store.fund(name);
-      const series = await readSeries(fund, ranges.range());
+      const [series] = await Promise.all([readSeries(fund, ranges.range()), rebalances.read().catch(() => {})]);
       if (mine !== turn) return;
-      if (!series.length) throw new Error("there is no history yet");
-      await drawNav(value.place, assets, series);
-      await drawLeverage(lever.place, assets, series, fund, rebalances());
+      if (!series.length) {
+        both.forEach((chart) => chart.none("there is no history yet"));
+        return;
+      }
+      value.show(navFigure(series));
+      lever.show(leverageFigure(series, fund, rebalances.rows()));
+      for (const other of others) other.read().catch(() => {});
+      // Without plotly they stay as they are: seen, but not to be zoomed into.
+      await finishAll(both, assets).catch((error) => both.forEach((chart) => chart.say(`It cannot be zoomed into: ${error.message}.`)));
     } catch (error) {
-      if (mine === turn) for (const { place } of [value, lever]) noChart(place, error);
+      if (mine === turn) both.forEach((chart) => chart.fail(error));
     }
   };
   const timer = setInterval(() => document.hidden || draw(), REFRESH_MS);
-  const ends = [store.on("theme", draw), store.on("rebalance", draw), () => clearInterval(timer)];
-  return { cards: [value.card, lever.card], draw, end: () => ends.forEach((end) => end()) };
+  const ends = [store.on("theme", draw), store.on("rebalance", draw), () => clearInterval(timer), ...both.map((chart) => chart.end)];
+  return { cards: both.map((chart) => chart.element), draw, end: () => ends.forEach((end) => end()) };
+}
+
+export { expectPlotly };
+
+/** Begin to fetch what a fund's view shows, while the funds themselves are being read. */
+export function expectFund(name, assets) {
+  expectSeries(name);
+  expectPlotly(assets);
 }
 
 /** The view of one fund: mounts into `place`, and gives a function that ends it. */
 export function mountFund(place, store, name, assets) {
   const ends = [];
-  plotly(assets).catch(() => {});
   const build = () => {
     const fund = store.fund(name);
     if (!fund) {
@@ -189,7 +171,8 @@ export function mountFund(place, store, name, assets) {
     const incidents = makeIncidents();
     const rebalances = makeRebalances(name, store);
     const promise = makePromise(name);
-    const charts = followCharts(name, store, assets, rebalances.rows, promise);
+    const costs = makeCosts(name);
+    const charts = followCharts(name, store, assets, rebalances, [promise, costs]);
     ends.push(charts.end, rebalances.end);
     replace(
       place,
@@ -210,6 +193,7 @@ export function mountFund(place, store, name, assets) {
         h("div", { class: "columns" }, charts.cards),
         promise.element,
         rebalances.element,
+        costs.element,
         proof.element,
       ),
     );
@@ -219,10 +203,7 @@ export function mountFund(place, store, name, assets) {
       for (const part of [state, needle, triggers, tiles, proof, incidents]) part.update(now);
     };
     update(fund);
-    rebalances
-      .read()
-      .catch(() => {})
-      .then(charts.draw);
+    charts.draw();
     return update;
   };
   let update = build();
