@@ -20,7 +20,6 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from functools import partial
 from io import StringIO
 from pathlib import Path
 from statistics import median
@@ -29,10 +28,10 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import uvloop
-from aiohttp.client_proto import ResponseHandler
 
 from benchmarks.loopback_venue import LoopbackVenue, mark_frame
 from benchmarks.measure import main, report
+from benchmarks.stopwatch import Stopwatch, time_connections
 from bot.core.history import RebalanceHistory
 from bot.core.records import Record
 from bot.daemon import logs
@@ -59,59 +58,6 @@ _CCXT_PARAMS = {"timeInForce": "IOC", "reduceOnly": True, "newOrderRespType": "R
 _CID = "ib" + "0" * 30
 
 
-class _Stopwatch:
-    """When the last frame arrived, the order was signed, and its bytes were written; seconds."""
-
-    def __init__(self) -> None:
-        self.frame = self.signed = self.written = 0.0
-        self.sent = asyncio.Event()
-
-    def arrived(self) -> None:
-        """Bytes came in on any connection; an order's answer does so only after it was written."""
-        if not self.sent.is_set():
-            self.frame = time.perf_counter()
-
-    def wrote(self, data: bytes | bytearray | memoryview) -> None:
-        """Bytes go out on any connection; an order is what starts with POST."""
-        if bytes(data[:4]) == b"POST":
-            self.written = time.perf_counter()
-            self.sent.set()
-
-
-class _TimedTransport:
-    """A transport that tells the stopwatch what is written to it."""
-
-    def __init__(self, transport: asyncio.Transport, stopwatch: _Stopwatch) -> None:
-        self._transport = transport
-        self._stopwatch = stopwatch
-
-    def write(self, data: bytes | bytearray | memoryview) -> None:
-        self._stopwatch.wrote(data)
-        self._transport.write(data)
-
-    def writelines(self, chunks: Sequence[bytes]) -> None:
-        self._stopwatch.wrote(chunks[0])
-        self._transport.writelines(chunks)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._transport, name)
-
-
-class _TimedProtocol(ResponseHandler):
-    """aiohttp's own client protocol, which tells the stopwatch when bytes come in."""
-
-    def __init__(self, stopwatch: _Stopwatch, loop: asyncio.AbstractEventLoop) -> None:
-        super().__init__(loop)
-        self._stopwatch = stopwatch
-
-    def connection_made(self, transport: Any) -> None:
-        super().connection_made(_TimedTransport(transport, self._stopwatch))  # type: ignore[arg-type]
-
-    def data_received(self, data: bytes) -> None:
-        self._stopwatch.arrived()
-        super().data_received(data)
-
-
 class _NoJournal:
     """Keeps nothing: the path of an order without its disk."""
 
@@ -126,7 +72,7 @@ class _NoJournal:
 class _Bench:
     """One fund on one account, taken back to the same moment before each mark."""
 
-    def __init__(self, server: LoopbackVenue, venue: Venue, stopwatch: _Stopwatch) -> None:
+    def __init__(self, server: LoopbackVenue, venue: Venue, stopwatch: Stopwatch) -> None:
         self._server = server
         self._stopwatch = stopwatch
         self._venue = venue
@@ -276,8 +222,8 @@ async def _measure(folder: Path, rounds: int, count: int) -> None:
         profile, clock = profile_named("binanceusdm"), ExchangeClock(0)
         venue = Venue(profile, Environment.PAPER, clock, paper_url=server.url)
         await stack.enter_async_context(venue)
-        stopwatch = _Stopwatch()
-        _time_connections(venue, stopwatch)
+        stopwatch = Stopwatch()
+        time_connections(venue, stopwatch)
         await venue.markets.load(lambda *_: None)
         bench, found = _Bench(server, venue, stopwatch), _Series()
         await bench.ccxt_trips(rounds * count, found.ccxt_trips)
@@ -392,12 +338,6 @@ class _BareCommits:
     def close(self) -> None:
         """Let go of the file."""
         self._connection.close()
-
-
-def _time_connections(venue: Venue, stopwatch: _Stopwatch) -> None:
-    """Have the connections that the venue's session will open tell the stopwatch of their bytes."""
-    connector: Any = venue._door.session.connector  # noqa: SLF001 - no public seam lies this near to the socket
-    connector._factory = partial(_TimedProtocol, stopwatch, asyncio.get_running_loop())  # noqa: SLF001 - as above
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from bot.exchange.tables import ALGOS, AMENDMENTS, INCOMES, MARGIN_CHANGES, ORDERS, TRADES
@@ -18,14 +19,14 @@ Row = TypeVar("Row", bound="tuple[Any, ...]")
 NEWEST_FIRST = "id DESC"
 
 
-class History:
+class History(ABC):
     """What has happened; the latest `limit` matches unless said otherwise, in order of id."""
 
     _db: sqlite3.Connection
 
+    @abstractmethod
     def flush(self) -> None:
         """Bring the database up to date."""
-        raise NotImplementedError
 
     def _find(
         self, table: Table[Row], where: str, values: Sequence[object], *, by: str = "id", limit: int = -1
