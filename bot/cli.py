@@ -229,7 +229,8 @@ def exchange(  # noqa: PLR0913 - each argument is an option
         Path | None, typer.Option(help="TOML file of accounts: [[account]] with name, key, secret, balance.")
     ] = None,
     faults: Annotated[
-        bool, typer.Option("--faults", help="Let faults be scripted at /faults (see docs/exchange.md).")
+        bool,
+        typer.Option("--faults", help="Let faults be scripted at /faults (see docs/exchange-faults.md)."),
     ] = False,
     data_dir: Annotated[Path, typer.Option(help="Folder for the exchange's own store.")] = Path(
         "data/exchange"

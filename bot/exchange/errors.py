@@ -59,5 +59,5 @@ def unknown_symbol() -> RequestError:
 
 
 def not_yet() -> RequestError:
-    """Return Binance's error for a method that is known but not offered (hedge mode, isolated margin)."""
+    """Return Binance's error for a method that is known but not offered (UPCOMING_METHOD)."""
     return RequestError(-4084, "Method is not allowed currently. Upcoming soon.")

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from bot.exchange.entities import PositionSide
     from bot.exchange.ledger import Ledger
 
-MARGIN_CALL_RATIO = Decimal("0.8")  # of maintenance margin to margin
+MARGIN_CALL_RATIO = Decimal(
+    "0.8"
+)  # of maintenance margin to margin; observed (JKorf/Binance.Net issue 1293), not documented
 CROSS = ""  # what stands for the cross margin among what has had a margin call
 
 

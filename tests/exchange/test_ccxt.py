@@ -111,6 +111,25 @@ async def test_settings_are_already_one_way_and_cross(start: Start) -> None:
         assert (await client.fapiPrivateGetMultiAssetsMargin())["multiAssetsMargin"] is False
 
 
+async def test_multi_assets_mode_is_refused_as_the_venue_refuses_it(start: Start) -> None:
+    """Off already (-4171); else not offered (-4084), but for what the venue itself would not do it with."""
+    async with start() as bench:
+        client = bench.ccxt()
+        await client.load_markets()
+
+        async def turned(on: str, code: int) -> None:
+            with pytest.raises(ccxt.ExchangeError, match=f'"code":{code},'):
+                await client.fapiPrivatePostMultiAssetsMargin({"multiAssetsMargin": on})
+
+        await turned("false", -4171)
+        await turned("true", -4084)
+        order = await client.create_order(SYMBOL, "limit", "buy", 0.01, 50_000)
+        await turned("true", -4170)
+        await client.cancel_order(order["id"], SYMBOL)
+        await client.set_margin_mode("isolated", SYMBOL)
+        await turned("true", -4167)
+
+
 async def test_hedge_mode_keeps_a_position_for_each_side(start: Start) -> None:
     """A long and a short of one symbol stand side by side, each with a margin of its own if isolated."""
     async with start() as bench:

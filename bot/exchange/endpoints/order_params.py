@@ -137,7 +137,9 @@ def _order_type(text: str) -> OrderType:
 def _self_trade(params: Params) -> SelfTradePrevention:
     if "selfTradePreventionMode" not in params:
         return SelfTradePrevention.EXPIRE_MAKER
-    if params.text("selfTradePreventionMode") == "NONE":  # mandatory since 10 December 2024
+    # Mandatory since 10 December 2024. The announcement has these words and no code; -4402 is the documented
+    # one whose words come nearest.
+    if params.text("selfTradePreventionMode") == "NONE":
         raise RequestError(
             -4402,
             "Dear user, as per our Terms of Use and compliance regulations, this feature is not available.",

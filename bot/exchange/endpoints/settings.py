@@ -35,10 +35,21 @@ def _asset_mode(_desk: Desk, _params: Params, _account: Account) -> Json:
     return {"multiAssetsMargin": False}
 
 
-def _set_asset_mode(_desk: Desk, params: Params, _account: Account) -> Json:
-    if params.flag("multiAssetsMargin"):
-        raise not_yet()
-    raise RequestError(-4171, "No need to change multi-assets mode.")
+def _set_asset_mode(_desk: Desk, params: Params, account: Account) -> Json:
+    """Refuse: single-asset mode is what there is. What the venue would refuse anyway gets its own codes."""
+    if not params.flag("multiAssetsMargin"):
+        raise RequestError(
+            -4171, "Adjusted asset mode is currently set and does not need to be adjusted repeatedly."
+        )
+    if any(holding.isolated for holding in account.holdings.values()):
+        raise RequestError(
+            -4167,
+            "Unable to adjust to Multi-Assets mode with symbols of USDⓈ-M Futures"
+            " under isolated-margin mode.",
+        )
+    if account.open_orders or account.open_algos:
+        raise RequestError(-4170, "Unable to adjust Multi-Assets Mode with open orders in USDⓈ-M Futures.")
+    raise not_yet()
 
 
 def _fee_burn(_desk: Desk, _params: Params, _account: Account) -> Json:
