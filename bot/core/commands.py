@@ -111,6 +111,12 @@ class GuardOrders(NamedTuple):
     delay_s: float = 0.0
 
 
+class FetchContract(NamedTuple):
+    """Read anew what the venue demands of orders; answer with ContractSeen."""
+
+    delay_s: float = 0.0
+
+
 class DrawSecrets(NamedTuple):
     """Draw `u` and salt for a sequence number; answer with Drawn."""
 
@@ -132,6 +138,7 @@ Command: TypeAlias = (
     | MoveCash
     | FetchVolume
     | FetchOrders
+    | FetchContract
     | DrawIdentity
     | GuardOrders
     | DrawSecrets

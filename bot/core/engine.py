@@ -16,6 +16,7 @@ from bot.core import (
     dealing,
     fees,
     flow_requests,
+    listing,
     protection,
     publication,
     reconcile,
@@ -45,6 +46,7 @@ from bot.core.recovery_events import IdentityDrawn, OrdersSeen, StorageSeen
 from bot.core.stop_events import StopMissing, StopRefused, StopReport, StopUnknown
 from bot.core.trust import MAX_SKEW_MS
 from bot.core.turn import State, Turn
+from bot.core.watch_events import ClockSeen, ContractDue, ContractSeen, SettingsSeen
 
 Step = tuple[State, tuple[Record, ...], tuple[Command, ...]]
 
@@ -186,7 +188,7 @@ def _touched(turn: Turn, event: ev.TouchSeen) -> None:
     turn.live = turn.live._replace(touch=event)
 
 
-def _clock_seen(turn: Turn, event: ev.ClockSeen) -> None:
+def _clock_seen(turn: Turn, event: ClockSeen) -> None:
     turn.live = turn.live._replace(skew_ms=event.skew_ms)
     if abs(event.skew_ms) <= MAX_SKEW_MS:
         turn.close_incident(SKEW, "the clocks agree again")
@@ -199,7 +201,7 @@ def _clock_seen(turn: Turn, event: ev.ClockSeen) -> None:
     )
 
 
-def _settings_seen(turn: Turn, event: ev.SettingsSeen) -> None:
+def _settings_seen(turn: Turn, event: SettingsSeen) -> None:
     if event.problem is None:
         turn.close_incident(SETTINGS, "the account is set as it should be")
         return
@@ -272,8 +274,10 @@ _TAKE: dict[type, Callable[[Turn, Any], None]] = {
     ev.TouchSeen: _touched,
     ev.VolumeSeen: _volume_seen,
     ev.Guarded: _woken,
-    ev.ClockSeen: _clock_seen,
-    ev.SettingsSeen: _settings_seen,
+    ClockSeen: _clock_seen,
+    SettingsSeen: _settings_seen,
+    ContractDue: listing.due,
+    ContractSeen: listing.seen,
     ev.Park: _park,
     OrdersSeen: recovery.orders_seen,
     IdentityDrawn: recovery.identity_drawn,

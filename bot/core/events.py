@@ -13,6 +13,7 @@ from bot.core.records import Control
 from bot.core.recovery_events import IdentityDrawn, OrdersSeen, StorageSeen
 from bot.core.stop_events import StopEvent
 from bot.core.units import Contracts, Leverage, Price, Usd
+from bot.core.watch_events import WatchEvent
 
 
 class Mark(NamedTuple):
@@ -90,7 +91,7 @@ class OrderReport(NamedTuple):
 class OrderRefused(NamedTuple):
     """The venue definitely did not accept the order; `would_take`: post-only, it would have crossed.
 
-    `wait_ms`: it takes none before that.
+    `wait_ms`: it takes none before that. `by_rules`: it is not as the contract demands by now.
     """
 
     time_ms: int
@@ -100,6 +101,7 @@ class OrderRefused(NamedTuple):
     reason: str
     would_take: bool = False
     wait_ms: int = 0
+    by_rules: bool = False
 
 
 class OrderUnknown(NamedTuple):
@@ -196,22 +198,6 @@ class Guarded(NamedTuple):
 
     time_ms: int
     wall_ms: int
-
-
-class ClockSeen(NamedTuple):
-    """Our clock on the wall was compared with the venue's, and is `skew_ms` ahead of it."""
-
-    time_ms: int
-    wall_ms: int
-    skew_ms: int
-
-
-class SettingsSeen(NamedTuple):
-    """How the account is set was read; `problem`: what differs from what the fund needs."""
-
-    time_ms: int
-    wall_ms: int
-    problem: str | None
 
 
 class ReadFailed(NamedTuple):
@@ -382,8 +368,7 @@ Event: TypeAlias = (
     | TouchSeen
     | VolumeSeen
     | Guarded
-    | ClockSeen
-    | SettingsSeen
+    | WatchEvent
     | ReadFailed
     | FeedLost
     | ReconcileDue

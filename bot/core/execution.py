@@ -179,6 +179,8 @@ def _touch_awaited(turn: Turn, open_: OpenRebalance, *, posts: bool) -> bool:
 def _propose(
     turn: Turn, mark: Mark, open_: OpenRebalance, goal: Contracts, left: Contracts, drawn: NextSlice
 ) -> None:
+    if turn.live.contract_asked and open_.urgency is not _EMERGENCY:
+        return  # its rules may be others by now
     contract, ledger = turn.contract, turn.book.backed
     how = plan.manner(open_.urgency, turn.now_ms - open_.started_ms)
     posts = open_.misses < how.posts

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from bot.core import records as rec
 from bot.core.breaches import REARM
-from bot.core.process_records import Configured, PutDown, TakenUp
+from bot.core.process_records import Configured, ContractChanged, PutDown, TakenUp
 
 if TYPE_CHECKING:
     from bot.core.book import Book
@@ -54,6 +54,11 @@ def _configured(book: "Book", record: Configured) -> None:
     book.settings_digest = record.digest
 
 
+def _contract_changed(book: "Book", _: ContractChanged) -> None:
+    """What was refused by the rules of before says nothing about orders that keep the new ones."""
+    book.failures = 0
+
+
 OVERSIGHT: dict[type, Callable[["Book", Any], None]] = {
     rec.IncidentOpened: _incident_opened,
     rec.IncidentClosed: _incident_closed,
@@ -63,4 +68,5 @@ OVERSIGHT: dict[type, Callable[["Book", Any], None]] = {
     rec.ControlChanged: _control_changed,
     rec.OperatorAsked: _operator_asked,
     Configured: _configured,
+    ContractChanged: _contract_changed,
 }

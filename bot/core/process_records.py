@@ -1,6 +1,8 @@
-"""Durable facts about the processes that a fund lives in, and the settings that they run it by."""
+"""Durable facts about the processes that a fund lives in, and the settings and rules that they run it by."""
 
 from typing import NamedTuple, TypeAlias
+
+from bot.core.units import Contracts, Price, Usd
 
 
 class TakenUp(NamedTuple):
@@ -25,4 +27,15 @@ class Configured(NamedTuple):
     why: str
 
 
-ProcessRecord: TypeAlias = TakenUp | PutDown | Configured
+class ContractChanged(NamedTuple):
+    """The venue demands something else of orders than before: the next ones are made by this."""
+
+    time_ms: int
+    tick: Price
+    lot: Contracts
+    min_quantity: Contracts
+    max_quantity: Contracts
+    min_notional: Usd
+
+
+ProcessRecord: TypeAlias = TakenUp | PutDown | Configured | ContractChanged

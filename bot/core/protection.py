@@ -8,7 +8,7 @@ before it is sent, sent once, and looked up when nobody knows what became of it.
 
 from typing import NamedTuple
 
-from bot.core import draws, limits, plan, publication
+from bot.core import draws, limits, listing, plan, publication
 from bot.core import events as ev
 from bot.core.breaches import STOPPED_OUT
 from bot.core.commands import CancelStop, FetchTrades, QueryStop
@@ -171,6 +171,8 @@ def refused(turn: Turn, event: StopRefused) -> None:
     if stop is None or stop.state not in (OrderState.INTENT, OrderState.UNKNOWN):
         return
     turn.record(StopRejected(turn.now_ms, event.cid, event.code, event.reason))
+    if event.by_rules:
+        listing.look(turn)
     _clear(turn)
     _unprotected(turn, f"refused: {event.code} {event.reason}")
 

@@ -4,13 +4,14 @@ An outcome that nobody knows is looked up by client id; it is never sent again. 
 when the venue can no longer accept it, has twice said that it knows nothing of it, and the position agrees.
 """
 
-from bot.core import cash, draws, fees, plan, protection, publication, resting, upkeep
+from bot.core import cash, draws, fees, listing, plan, protection, publication, resting, upkeep
 from bot.core import events as ev
 from bot.core.breaches import KEY_REFUSED, REJECTED
 from bot.core.commands import (
     CancelOrder,
     CancelStop,
     FetchAccount,
+    FetchContract,
     FetchDayMark,
     FetchIncome,
     FetchOrders,
@@ -123,6 +124,8 @@ def refused(turn: Turn, event: ev.OrderRefused) -> None:
         return
     would_take = event.would_take and order.rests_until_ms is not None
     turn.record(OrderRejected(turn.now_ms, event.cid, event.code, event.reason, would_take))
+    if event.by_rules:
+        listing.look(turn)
     _count_failures(turn, f"the last was refused: {event.code} {event.reason}")
     settle(turn, _outstanding(turn), not_before_ms=turn.now_ms + event.wait_ms)
 
@@ -249,6 +252,8 @@ def read_failed(turn: Turn, event: ev.ReadFailed) -> None:
         cash.unmoved(turn)
     elif event.what == FetchDayMark.__name__:
         fees.day_mark_unread(turn)
+    elif event.what == FetchContract.__name__:
+        listing.unread(turn)
     elif event.what == FetchVolume.__name__:
         turn.live = turn.live._replace(volume=ev.VolumeSeen(turn.now_ms, turn.wall_ms, None))
 

@@ -25,13 +25,14 @@ class StopReport(NamedTuple):
 
 
 class StopRefused(NamedTuple):
-    """The venue definitely did not accept the stop."""
+    """The venue definitely did not accept the stop; `by_rules` as for `events.OrderRefused`."""
 
     time_ms: int
     wall_ms: int
     cid: str
     code: str
     reason: str
+    by_rules: bool = False
 
 
 class StopUnknown(NamedTuple):

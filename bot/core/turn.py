@@ -55,7 +55,7 @@ class Live(NamedTuple):
     cancel what rests should we die. `withheld`: margin that the venue holds back beyond what the ledger
     explains. `stop_missing` counts authoritative not-founds of the protective stop, which is not placed
     before `stop_after_ms`; `stop_suspected`: trades came that may be its own, `stop_cleared`: they are not.
-    `shadow`: for which marks the shadow stays as it is.
+    `shadow`: for which marks the shadow stays as it is. `contract_asked`: its rules are on their way.
     """
 
     feed_trusted: bool = True
@@ -90,6 +90,7 @@ class Live(NamedTuple):
     stop_suspected: bool = False
     stop_cleared: bool = False
     shadow: ShadowHold | None = None
+    contract_asked: bool = False
 
 
 class State(NamedTuple):

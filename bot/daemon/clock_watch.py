@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
-from bot.core.events import ClockSeen
+from bot.core.watch_events import ClockSeen
 from bot.daemon.runner import Runner
 from bot.venue.errors import RequestFailed
 

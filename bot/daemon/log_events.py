@@ -15,6 +15,7 @@ EVENTS = {
     "commitment_published": "a draw was fixed, and its commitment is public",
     "confirmation_cancelled": "leverage came back into the band before a confirmation ended",
     "confirmation_started": "leverage fell below the band; it must stay there for a secret time",
+    "contract_changed": "the venue demands something else of orders; the next ones keep to it",
     "control_changed": "the operator paused, halted or resumed a fund",
     "database_unreachable": "PostgreSQL does not answer; it is tried again",
     "dealing_struck": "flows were priced",

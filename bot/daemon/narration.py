@@ -11,7 +11,7 @@ from bot.core import flow_records as flows
 from bot.core import records as rec
 from bot.core import stop_records as stops
 from bot.core.book import Book
-from bot.core.process_records import Configured, PutDown, TakenUp
+from bot.core.process_records import Configured, ContractChanged, PutDown, TakenUp
 from bot.core.public_records import Revealed
 
 
@@ -70,6 +70,7 @@ _LINES: dict[type, tuple[str, str, tuple[str, ...]]] = {
     rec.OperatorAsked: ("warning", "operator_asked", ("what", "author", "why")),
     rec.IncidentAcknowledged: ("info", "incident_acknowledged", ("code", "author", "why")),
     Configured: ("warning", "settings_changed", ("digest", "author", "why")),
+    ContractChanged: ("warning", "contract_changed", ("tick", "lot", "min_quantity", "min_notional")),
     rec.IncidentClosed: ("info", "incident_closed", ("code", "how")),
 }
 """Records that are absent (fills, order reports, samples) are routine and in the journal."""

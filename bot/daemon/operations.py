@@ -15,6 +15,7 @@ from bot.core.asking import RequestIdReusedError, Wanted
 from bot.core.events import Controlled, FeedLost, Mark, ReconcileDue
 from bot.core.history import RebalanceEntry, RebalanceHistory, time_text
 from bot.core.records import Control, Record
+from bot.core.watch_events import ContractDue
 from bot.daemon.alarms import Alarms
 from bot.daemon.flow_desk import FlowDesk
 from bot.daemon.notify import ServiceManager
@@ -219,6 +220,16 @@ class Operations:
         """Have every fund compare its ledger with the venue."""
         for runner in self.runners:
             runner.handle(ReconcileDue(*runner.now()))
+
+    def contract_due(self, symbol: str) -> None:
+        """The venue changed a contract: have every fund on it look at what it demands by now."""
+        for runner in self._underlyings[symbol].runners:
+            runner.handle(ContractDue(*runner.now()))
+
+    def contracts_due(self) -> None:
+        """Have every fund look at its contract: not every change is told."""
+        for symbol in self._underlyings:
+            self.contract_due(symbol)
 
     def ask(self, fund: str, wanted: Wanted) -> Asked | None:
         """Have a fund do what its operator wants, and give its status; None if there is no such fund.

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
-from bot.core.events import SettingsSeen
+from bot.core.watch_events import SettingsSeen
 from bot.daemon.runner import Runner
 from bot.venue.errors import RequestFailed
 

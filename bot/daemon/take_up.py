@@ -9,10 +9,11 @@ import structlog
 
 from bot.core.commands import FetchAccount, FetchTouch
 from bot.core.engine import start
-from bot.core.events import AccountSeen, Reconfigured, SettingsSeen, TouchSeen
+from bot.core.events import AccountSeen, Reconfigured, TouchSeen
 from bot.core.fund import Contract, Fund
 from bot.core.margin import Maintenance
 from bot.core.units import ZERO
+from bot.core.watch_events import SettingsSeen
 from bot.daemon.capital import refuse_small_capital
 from bot.daemon.clock_watch import ClockWatch
 from bot.daemon.fallback import MarkFallback
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from bot.journal.journal import Appender
 
 _RETRY_S = 5.0
+LOOK_AT_CONTRACTS_EVERY_S = 3_600.0
 _RECENT_MS = 300_000
 """Income that is older than this, in market time, is not read again."""
 
@@ -48,6 +50,8 @@ async def take_up_funds(
         digest = settings.digest(desk.fund.name)
         runner.handle(Reconfigured(*runner.now(), desk.fund, digest, "start", "the settings of this start"))
     feed = world.venue.mark_feed(operations.symbols, operations.marked, operations.feed_lost)
+    feed.on_contract = operations.contract_due
+    supervisor.every(LOOK_AT_CONTRACTS_EVERY_S, operations.contracts_due)
     supervisor.keep("mark feed", feed.run)
     supervisor.keep("mark fallback", MarkFallback(operations, world.venue.mark).run)
 

@@ -183,7 +183,8 @@ class Process:
     async def _run(self) -> None:
         around = self._around
         client = NoClient()
-        gateway = AccountGateway(self._profile, client, around.contract, self._clock, self._limiter, ByHand())
+        ways = (self._clock, self._limiter, ByHand(), self._rules)
+        gateway = AccountGateway(self._profile, client, around.contract, *ways)
         book, history = around.disk.fold()
         wallet = ZERO if book.created is not None else await self._wallet(gateway)
         self._take_up(book, history, gateway, wallet)
@@ -191,6 +192,10 @@ class Process:
         fallback = MarkFallback(self._operations, self._fetch_mark)
         supervisor.keep("mark fallback", fallback.run)
         supervisor.every(_RECONCILE_EVERY_S, self._operations.reconcile)
+
+    async def _rules(self) -> Contract:
+        """The contract of this world stays as it is."""
+        return self._around.contract
 
     def _take_up(self, book: Book, history: RebalanceHistory, gateway: AccountGateway, wallet: Usd) -> None:
         around = self._around

@@ -1,6 +1,7 @@
 """One account at the venue: carries out commands, and answers each with an event."""
 
 import asyncio
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from bot.core.commands import (
     DrawIdentity,
     DrawSecrets,
     FetchAccount,
+    FetchContract,
     FetchDayMark,
     FetchIncome,
     FetchOrders,
@@ -39,8 +41,9 @@ from bot.core.events import (
 from bot.core.limits import PlaceStop, SubmitOrder
 from bot.core.margin import Maintenance
 from bot.core.recovery_events import OrdersSeen
+from bot.core.watch_events import ContractSeen
 from bot.venue import stops
-from bot.venue.errors import RequestFailed, Unreachable
+from bot.venue.errors import RequestFailed, UnknownSymbol, Unreachable
 from bot.venue.preparation import prepare
 from bot.venue.requests import Requests
 
@@ -73,10 +76,14 @@ class AccountGateway:
         clock: "Clock",
         limiter: "Limiter",
         cash: "Cash",
+        rules: "Callable[[], Awaitable[Contract | None]]",
     ) -> None:
+        """`rules` reads the contract anew; None: it is not traded."""
         self._profile = profile
         self._hosts = ", ".join(profile.hosts(client))
         self._symbol = contract.symbol
+        self._is_bracketed = bool(contract.maintenance)
+        self._rules = rules
         self._clock = clock
         self._cash = cash
         self._requests = Requests(profile, client, limiter)
@@ -116,7 +123,9 @@ class AccountGateway:
             if error.code in self._profile.definite_rejects:
                 would_take = error.code in self._profile.would_take
                 wait_ms = int(error.wait_s * 1000)
-                return OrderRefused(*self._now(), order.cid, error.code, error.reason, would_take, wait_ms)
+                by_rules = error.code in self._profile.by_rules
+                said = (error.code, error.reason)
+                return OrderRefused(*self._now(), order.cid, *said, would_take, wait_ms, by_rules)
             return OrderUnknown(*self._now(), order.cid, str(error))
 
     async def _read(self, command: "Command") -> "Event":  # noqa: C901, PLR0911, PLR0912 - one for each
@@ -148,6 +157,8 @@ class AccountGateway:
             case FetchVolume():
                 volume = await profile.volume(requests, symbol)
                 return VolumeSeen(*self._now(), volume.quantity, volume.span_ms)
+            case FetchContract():
+                return ContractSeen(*self._now(), await self._contract())
             case GuardOrders(after_ms=after_ms):
                 await profile.guard(requests, symbol, after_ms)
                 return Guarded(*self._now())
@@ -179,6 +190,15 @@ class AccountGateway:
                 return AccountSeen(*self._now(), after.wallet, after.position, income, after.available)
             before = after
         raise RequestFailed("moving", "the account did not hold still while it was read", transient=True)
+
+    async def _contract(self) -> "Contract | None":
+        try:
+            found = await self._rules()
+            if found is None or not self._is_bracketed:
+                return found
+            return replace(found, maintenance=await self.maintenance())
+        except (Unreachable, UnknownSymbol) as error:
+            raise RequestFailed("contract", str(error), transient=True) from None
 
     async def prepare(self, fund: "Fund") -> int:
         """Set the account up for `fund`; see `bot.venue.preparation.prepare`. Returns the venue leverage."""

@@ -18,7 +18,7 @@ from bot.core.units import Price
 from bot.venue import binanceusdm_cash as cash
 from bot.venue import binanceusdm_stops as stops
 from bot.venue.answers import integer, number, rows_of, text
-from bot.venue.binanceusdm_optional import guard, volume
+from bot.venue.binanceusdm_optional import guard, hear_of_contracts, volume
 from bot.venue.binanceusdm_setup import brackets, modes, permissions, set_leverage, set_modes
 from bot.venue.binanceusdm_trades import fee_in_usdt, signed, user_trades
 from bot.venue.ccxt_client import make_client
@@ -57,6 +57,11 @@ _DEFINITE_REJECTS = frozenset(
     | {str(code) for code in range(-4200, -3999) if code != -4116}
     | {"rate_limit"}
 )
+# Price and quantity out of range or off the grid, notional too small; symbol unknown, closed, or settling.
+_BY_RULES = frozenset(
+    f"-{code}"
+    for code in (1111, 1121, 1122, *range(4001, 4006), 4013, 4014, 4016, 4023, 4024, 4108, 4140, 4141, 4164)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +71,7 @@ class BinanceUsdm:
     name: str = "binanceusdm"
     definite_rejects: frozenset[str] = _DEFINITE_REJECTS
     would_take: frozenset[str] = frozenset({"-5022"})
+    by_rules: frozenset[str] = _BY_RULES
     missing_order: frozenset[str] = frozenset({"-2013"})
     bad_key: frozenset[str] = frozenset({"-1022", "-2014", "-2015"})
     clock_skew: frozenset[str] = frozenset({"-1021"})
@@ -115,6 +121,16 @@ class BinanceUsdm:
         """A markPriceUpdate, or the list of them that the stream of all symbols sends; s is the symbol."""
         rows = frame if isinstance(frame, list) else (frame,)
         return [row for row in rows if _is_mark_update(row)]
+
+    def contract_news(self, frame: Any) -> str | None:
+        """A contractInfo frame, which tells of listing, closing and brackets; filters change unsaid."""
+        if not isinstance(frame, dict) or frame.get("e") != "contractInfo":
+            return None
+        return str(frame.get("s"))
+
+    async def hear_of_contracts(self, client: CcxtClient) -> None:
+        """SUBSCRIBE !contractInfo; see `binanceusdm_optional`."""
+        await hear_of_contracts(client)
 
     def mark_frame(self, frame: Mapping[str, Any]) -> MarkFrame:
         """A markPriceUpdate: E event time, p mark price, i index, T next funding time, r funding rate."""

@@ -1,4 +1,4 @@
-"""What Binance USDⓈ-M offers and a venue may lack: traded volume, and a dead man's switch for orders."""
+"""What Binance USDⓈ-M offers and a venue may lack: volume, a dead man's switch, news of contracts."""
 
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -8,6 +8,7 @@ from bot.venue.errors import AnswerMalformed
 from bot.venue.profile import Volume
 
 if TYPE_CHECKING:
+    from bot.venue.profile import CcxtClient
     from bot.venue.requests import Requests
 
 _VOLUME_MINUTES = 15
@@ -28,3 +29,11 @@ async def guard(requests: "Requests", symbol: str, after_ms: int) -> None:
     """POST /fapi/v1/countdownCancelAll, which may be repeated: the last one counts."""
     params = {"symbol": symbol, "countdownTime": after_ms}
     await requests.read("fapiPrivatePostCountdownCancelAll", params, weight=10)
+
+
+async def hear_of_contracts(client: "CcxtClient") -> None:
+    """SUBSCRIBE !contractInfo on the sockets that carry marks: ccxt 4.5.90 has no watch for it."""
+    for url, socket in (client.clients or {}).items():
+        if socket.connection is not None:
+            number = client.request_id(url)
+            await socket.send({"method": "SUBSCRIBE", "params": ["!contractInfo"], "id": number})

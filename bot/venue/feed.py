@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 OnMark: TypeAlias = Callable[[str, Mark], None]
 OnLost: TypeAlias = Callable[[str, str], None]
+OnContract: TypeAlias = Callable[[str], None]
 Stamp: TypeAlias = "Callable[[str, MarkFrame], Mark]"
 """Makes a symbol's frame an event, by our clocks."""
 
@@ -41,7 +42,8 @@ class MarkFeed:
 
     A symbol is lost when its stream breaks, or when nothing usable came for `silence_s`: `on_lost(symbol,
     reason)` says so once, until the next mark. A frame older than the last mark counts as nothing; the last
-    mark again is a sign of life, and no mark, unless the symbol was lost.
+    mark again is a sign of life, and no mark, unless the symbol was lost. `on_contract(symbol)` may be set:
+    it hears that the venue has changed a contract, where the venue says so.
 
     `run` never ends by itself. It raises only what a callback raises, and when it is cancelled.
     """
@@ -63,6 +65,7 @@ class MarkFeed:
         self._stamp = stamp
         self._on_mark = on_mark
         self._on_lost = on_lost
+        self.on_contract: OnContract = lambda _: None
         self._silence_s = silence_s
         self._watched = {symbol: _Watched(symbol, 0.0) for symbol in symbols}
         self._unified = [markets.unified(symbol) for symbol in symbols]
@@ -97,6 +100,7 @@ class MarkFeed:
         while True:
             try:
                 await self._client.watch_mark_prices(self._unified)
+                await self._profile.hear_of_contracts(self._client)
                 await sockets_lost(self._client)
                 failure = "the stream ended"
             except asyncio.CancelledError:
@@ -123,10 +127,13 @@ class MarkFeed:
         """Of several frames of a symbol the newest counts."""
         frames, self._frames = self._frames, []
         if self._fault is not None and not self._fault.done():
-            newest = {
-                update["s"]: update for _, frame in frames for update in self._profile.mark_updates(frame)
-            }
+            newest: dict[str, Mapping[str, Any]] = {}
             try:
+                for _, frame in frames:
+                    updates = self._profile.mark_updates(frame)
+                    newest.update((update["s"], update) for update in updates)
+                    if not updates and (told := self._profile.contract_news(frame)) in self._watched:
+                        self.on_contract(told)
                 for symbol, update in newest.items():
                     if symbol in self._watched:
                         self._take(self._watched[symbol], update)

@@ -46,11 +46,6 @@ class Markets:
         ):
             with attempt:
                 await self.load_once()
-        self._by_id = {
-            market["id"]: market
-            for market in self._client.markets.values()
-            if market["swap"] and market["linear"]
-        }
 
     async def load_once(self) -> None:
         """Load them; raises `Unreachable`."""
@@ -67,9 +62,10 @@ class Markets:
                 hold(self._limiter, self._client, failure)
             raise Unreachable(host, str(failure))
         markets = self._client.markets.values()
-        self._by_id = {market["id"]: market for market in markets if market["swap"] and market["linear"]}
-        if not self._by_id:
+        found = {market["id"]: market for market in markets if market["swap"] and market["linear"]}
+        if not found:
             raise Unreachable(host, "its answer lists no perpetuals")
+        self._by_id = found
 
     def contract(self, symbol: str, venue_leverage: int) -> "Contract":
         """The contract of a symbol as the exchange spells it (BTCUSDT); raises `UnknownSymbol`."""
@@ -79,6 +75,17 @@ class Markets:
             raise UnknownSymbol(
                 f"{self._profile.name} does not say how {symbol} may be traded ({error})"
             ) from None
+
+    async def contract_again(self, symbol: str, venue_leverage: int) -> "Contract | None":
+        """The contract as the exchange lists it by now; None if it does not trade it. Raises `Unreachable`.
+
+        Who asks while it is loaded shares the answer.
+        """
+        await self.load_once()
+        market = self._by_id.get(symbol)
+        if market is None or market["active"] is False:
+            return None
+        return self.contract(symbol, venue_leverage)
 
     def unified(self, symbol: str) -> str:
         """The name that ccxt gives a symbol: BTC/USDT:USDT for BTCUSDT; raises `UnknownSymbol`."""

@@ -149,6 +149,11 @@ class Profile(Protocol):
         ...
 
     @property
+    def by_rules(self) -> frozenset[str]:
+        """Those by which it says that an order is not as the contract demands, or that it is not traded."""
+        ...
+
+    @property
     def missing_order(self) -> frozenset[str]:
         """Codes by which the venue says that it knows no such order."""
         ...
@@ -182,6 +187,14 @@ class Profile(Protocol):
 
     def mark_updates(self, frame: Any) -> Sequence[Mapping[str, Any]]:
         """The mark price updates in a frame of the market stream, each with its symbol in "s"."""
+        ...
+
+    def contract_news(self, frame: Any) -> str | None:
+        """The symbol whose contract has changed, as a frame of the market stream says; else None."""
+        ...
+
+    async def hear_of_contracts(self, client: CcxtClient) -> None:
+        """Have the market stream, which is open, tell of changes of contracts too, where the venue does."""
         ...
 
     def mark_frame(self, frame: Mapping[str, Any]) -> MarkFrame:

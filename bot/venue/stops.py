@@ -25,7 +25,7 @@ async def place(
         return report(await send(), now)
     except RequestFailed as error:
         if error.code in profile.definite_rejects:
-            return StopRefused(*now(), cid, error.code, error.reason)
+            return StopRefused(*now(), cid, error.code, error.reason, error.code in profile.by_rules)
         return StopUnknown(*now(), cid, str(error))
 
 

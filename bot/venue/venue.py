@@ -3,6 +3,7 @@
 import asyncio
 import math
 from collections.abc import Coroutine, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from bot.core.events import Mark
@@ -80,7 +81,8 @@ class Venue:
 
     def gateway(self, client: "CcxtClient", contract: "Contract") -> AccountGateway:
         """Commands of one account on one contract."""
-        return AccountGateway(self.profile, client, contract, self._clock, self._limiter, self._cash)
+        rules = partial(self.markets.contract_again, contract.symbol, contract.venue_leverage)
+        return AccountGateway(self.profile, client, contract, self._clock, self._limiter, self._cash, rules)
 
     def order_stream(
         self,
@@ -126,7 +128,7 @@ class Venue:
     def mark_feed(
         self, symbols: Sequence[str], on_mark: "OnMark", on_lost: "OnLost", *, silence_s: float = SILENCE_S
     ) -> MarkFeed:
-        """Mark prices of all symbols; one per venue."""
+        """Mark prices of all symbols, and news of their contracts; one per venue."""
         return MarkFeed(
             self.profile,
             self._public,

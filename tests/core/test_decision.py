@@ -8,7 +8,8 @@ from bot.core.commands import DrawSecrets
 from bot.core.engine import start
 from bot.core.strategy import Decision, FundView, Hold, Rebalance
 from bot.core.units import Urgency
-from bot.testing import InstantVenue, Lab, a_contract, a_fund
+from bot.testing import Lab, a_contract, a_fund
+from bot.testing_venue import InstantVenue
 from strategies.interval import Interval
 from strategies.strategic import Strategic
 

@@ -20,7 +20,8 @@ from bot.core import events as ev
 from bot.core.commands import Command
 from bot.core.flow_records import FlowKind
 from bot.core.fund import Contract, Fund
-from bot.testing import Lab, Outcome, a_contract, a_fund
+from bot.testing import Lab, a_contract, a_fund
+from bot.testing_venue import Outcome
 from strategies.interval import Interval
 from strategies.strategic import Strategic
 from tests.support.flows import a_dealing_fund

@@ -14,7 +14,8 @@ from bot.core.engine import step
 from bot.core.ledger import real_leverage
 from bot.core.limits import SubmitOrder
 from bot.core.records import Filled, OrderIntended, RebalanceStarted
-from bot.testing import Lab, Outcome, a_fund
+from bot.testing import Lab, a_fund
+from bot.testing_venue import Outcome
 from strategies.interval import Interval
 from strategies.strategic import Strategic
 

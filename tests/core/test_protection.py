@@ -28,7 +28,8 @@ from bot.core.stop_records import (
     StopRejected,
 )
 from bot.core.units import ZERO
-from bot.testing import Lab, Outcome, a_contract, a_fund
+from bot.testing import Lab, a_contract, a_fund
+from bot.testing_venue import Outcome
 
 
 def opened(side: Literal["long", "short"] = "long", *script: Outcome) -> Lab:

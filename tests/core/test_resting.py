@@ -14,7 +14,8 @@ from bot.core.limits import SubmitOrder
 from bot.core.orders import OrderState
 from bot.core.plan import ALARM_MS, DEADLINE_MS, MANNERS
 from bot.core.units import Urgency
-from bot.testing import Lab, Outcome, a_fund
+from bot.testing import Lab, a_fund
+from bot.testing_venue import Outcome
 from tests.core.test_settlement import outstanding, sent, under_way
 
 D = Decimal

@@ -11,7 +11,8 @@ from bot.core.limits import SubmitOrder
 from bot.core.orders import ORDER_LIFETIME_MS, Order, OrderState
 from bot.core.plan import MANNERS
 from bot.core.units import Urgency
-from bot.testing import Lab, Outcome, a_fund
+from bot.testing import Lab, a_fund
+from bot.testing_venue import Outcome
 
 D = Decimal
 

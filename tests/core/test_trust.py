@@ -7,9 +7,10 @@ import pytest
 
 from bot.core.breaches import KEY_REFUSED
 from bot.core.engine import SETTINGS
-from bot.core.events import ClockSeen, FeedLost, Mark, ReadFailed, SettingsSeen, Wake
+from bot.core.events import FeedLost, Mark, ReadFailed, Wake
 from bot.core.limits import SubmitOrder
 from bot.core.trust import MAX_MARK_AGE_MS, MAX_SKEW_MS, blind, contradicts, doubt
+from bot.core.watch_events import ClockSeen, SettingsSeen
 from bot.testing import Lab
 
 D = Decimal

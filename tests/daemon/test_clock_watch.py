@@ -3,7 +3,7 @@
 import asyncio
 from contextlib import suppress
 
-from bot.core.events import ClockSeen
+from bot.core.watch_events import ClockSeen
 from bot.daemon.clock_watch import ClockWatch
 from bot.venue.errors import RequestFailed
 from tests.support.desk import Desk

@@ -55,7 +55,8 @@ def test_every_field_is_judged(kind: type[rec.Record]) -> None:
         "rests_until_ms", "would_take", "control", "author", "why", "what", "digest", "request_id",
         "taken_from", "known_income", "order_id",
         "reference", "dealing_ms", "daily", "from_ms", "until_ms", "numerator", "denominator",
-        "hash", "rate", "wall_ms", "market_per_s",
+        "hash", "rate", "wall_ms", "market_per_s", "tick", "lot", "min_quantity", "max_quantity",
+        "min_notional",
     }  # fmt: skip
     assert set(kind._fields) <= harmless | TELLING
 

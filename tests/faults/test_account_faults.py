@@ -12,6 +12,8 @@ import pytest
 from bot.core import records as rec
 from bot.core.breaches import KEY_REFUSED, REJECTED
 from bot.core.engine import SETTINGS
+from bot.core.listing import CLOSED
+from bot.core.process_records import ContractChanged
 from bot.core.reconcile import DIFFERENCE
 from bot.core.settlement import EXTERNAL
 from bot.daemon import settings_watch
@@ -160,32 +162,57 @@ async def test_row_35_liquidation_and_deleveraging(tmp_path: Path, kind: str, gi
         await ordeal.end()
 
 
-@pytest.mark.parametrize(
-    ("kind", "given", "code"),
-    [("filters_changed", {"step": "0.01", "tick": "1"}, "-1111"), ("delisted", {}, "-4141")],
-)
-async def test_row_39_the_contract_changes(
-    tmp_path: Path, kind: str, given: dict[str, Any], code: str
-) -> None:
-    """Refusals by the new rules stop increases; a restart reads the contract anew, and trades by it."""
+CHANGES: dict[str, dict[str, Any]] = {"-1111": {"step": "0.01"}, "-4014": {"tick": "7"}}
+
+
+@pytest.mark.parametrize("code", CHANGES)
+async def test_row_39_the_contract_changes(tmp_path: Path, code: str) -> None:
+    """One order is refused by the new rules; they are read anew, and every later order keeps to them."""
+    given = CHANGES[code]
     async with Ordeal(tmp_path, FUNDS__BTCUP__CAPITAL="50000") as ordeal:
         await trading(ordeal)
-        scripted = ordeal.script(kind, LASTING, symbol="BTCUSDT", **given)
-        await until_stopped(ordeal, REJECTED)
-        refused = [one for one in ordeal.records(rec.OrderRejected) if one.code == code]
-        assert len(refused) == 5
-        if kind == "delisted":
-            await ordeal.end()
-            return
-        await ordeal.stop()
-        ordeal.start(adopt=True)
-        settled = len(ordeal.records(rec.SliceSettled))
-        await ordeal.until_recorded(rec.SliceSettled, settled + 3)
+        ordeal.script("filters_changed", LASTING, symbol="BTCUSDT", **given)
+        await ordeal.until_recorded(ContractChanged)
+        await ordeal.until_recorded(rec.RebalanceFinished)
         await ordeal.end()
-        assert scripted.fired >= 5
-        last = ordeal.records(rec.OrderIntended)[-1]
-        assert last.quantity % Decimal("0.01") == 0
-        assert len(ordeal.records(rec.OrderRejected)) == 5
+        assert [one.code for one in ordeal.records(rec.OrderRejected)] == [code]
+        assert ordeal.incidents() == []
+        (changed,) = ordeal.records(ContractChanged)
+        later = [one for one in ordeal.records(rec.OrderIntended) if one.time_ms > changed.time_ms]
+        assert later
+        assert all(one.quantity % changed.lot == 0 == one.limit_price % changed.tick for one in later)
+        assert Decimal(given.get("step", "0.001")) == changed.lot
+        assert Decimal(given.get("tick", "0.1")) == changed.tick
+
+
+async def test_row_39_a_larger_minimum(tmp_path: Path) -> None:
+    """Orders get larger, or there are none: the opening ends where the rest is too small to be bought."""
+    async with Ordeal(tmp_path, FUNDS__BTCUP__CAPITAL="50000") as ordeal:
+        await trading(ordeal)
+        ordeal.script("filters_changed", LASTING, symbol="BTCUSDT", min_notional="9000")
+        await ordeal.until_recorded(rec.RebalanceFinished)
+        await ordeal.end()
+        (changed,) = ordeal.records(ContractChanged)
+        assert changed.min_notional == 9000
+        assert {one.code for one in ordeal.records(rec.OrderRejected)} == {"-4164"}
+        assert ordeal.incidents() == []
+        later = [one for one in ordeal.records(rec.OrderIntended) if one.time_ms > changed.time_ms]
+        assert all(one.quantity * one.mark >= 9000 for one in later)
+
+
+async def test_row_39_delisted(tmp_path: Path) -> None:
+    """The venue tells of it by its stream, or by the first refusal: no increase while it is closed."""
+    async with Ordeal(tmp_path) as ordeal:
+        await trading(ordeal)
+        ordeal.script("delisted", LASTING, symbol="BTCUSDT")
+        await until_stopped(ordeal, CLOSED)
+        assert len(ordeal.records(rec.OrderRejected)) <= 1
+        ordeal.exchange.faults.clear()
+        sent = len(ordeal.records(rec.OrderIntended))
+        await ordeal.until_recorded(rec.OrderIntended, sent + 2)
+        await ordeal.end()
+        assert ordeal.incidents() == [CLOSED]
+        assert CLOSED in [one.code for one in ordeal.records(rec.IncidentClosed)]
 
 
 async def test_a_key_that_may_withdraw_opens_no_fund(tmp_path: Path) -> None:

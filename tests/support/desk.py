@@ -15,9 +15,11 @@ from bot.core.fund import Fund
 from bot.core.limits import SubmitOrder
 from bot.core.records import Record
 from bot.core.recovery_events import OrdersSeen
+from bot.core.watch_events import ContractSeen
 from bot.daemon.draws import SeededDraws
 from bot.daemon.runner import Carry, Gateway, Runner
-from bot.testing import InstantVenue, a_contract, a_fund
+from bot.testing import a_contract, a_fund
+from bot.testing_venue import InstantVenue
 
 
 @dataclass
@@ -146,6 +148,8 @@ class Desk:
                 return self.venue.look_up(cid, now)
             case cmd.CancelOrder(cid=cid):
                 return self.venue.cancel(cid, now)
+            case cmd.FetchContract():
+                return ContractSeen(*now, self.venue.contract)
             case cmd.FetchTrades(venue_order_id=wanted):
                 trades = (trade for trade in self.venue.trades if wanted in (None, trade.venue_order_id))
                 return ev.TradesSeen(*now, tuple(trades))

@@ -138,6 +138,7 @@ class VenueStub:
         self.seen: list[tuple[str, dict[str, str]]] = []
         self.sockets: list[web.WebSocketResponse] = []
         self.subscriptions: list[str] = []
+        self.contract_news: list[str] = []
         self.dials = 0
         self.on_connect: Callable[[web.WebSocketResponse], Awaitable[None]] | None = None
         self.answer_pings = True
@@ -216,6 +217,7 @@ class VenueStub:
         async for message in socket:
             if message.type is WSMsgType.TEXT:
                 asked = json.loads(message.data)
-                self.subscriptions += asked["params"]
+                wanted = self.contract_news if asked["params"] == ["!contractInfo"] else self.subscriptions
+                wanted += asked["params"]
                 await socket.send_json({"result": None, "id": asked["id"]})
         return socket

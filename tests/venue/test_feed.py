@@ -24,6 +24,7 @@ class Seen:
     def __init__(self) -> None:
         self.marks: list[tuple[str, Mark]] = []
         self.lost: list[tuple[str, str]] = []
+        self.contracts: list[str] = []
 
     def on_mark(self, symbol: str, seen: Mark) -> None:
         """Keep a mark."""
@@ -45,6 +46,7 @@ async def watching(
     """A feed at work, subscribed."""
     seen, wanted = Seen(), symbols or ("BTCUSDT",)
     feed = venue.mark_feed(wanted, seen.on_mark, seen.on_lost, silence_s=silence_s)
+    feed.on_contract = seen.contracts.append
     running = asyncio.create_task(feed.run())
     before = len(stub.subscriptions)
     await stub.until(lambda: len(stub.subscriptions) >= before + len(wanted))
@@ -72,6 +74,24 @@ async def test_a_frame_becomes_an_exact_mark(stub: VenueStub, venue: Venue) -> N
     assert seen_mark._replace(wall_ms=0, lag_ms=0) == Mark(
         1000, 0, Decimal("50000.12345678"), 28_800_000, Decimal("0.00012345"), Decimal("50000.12345678")
     )
+
+
+async def test_news_of_contracts_is_asked_for_on_the_same_socket_and_again_on_the_next(
+    stub: VenueStub, venue: Venue
+) -> None:
+    """Only news of symbols that are watched is told; the marks come as ever, and are not lost by it."""
+    async with watching(stub, venue) as seen:
+        await stub.send(mark("BTCUSDT", 999, "50000"))
+        await stub.until(lambda: bool(stub.contract_news))
+        for symbol in ("ETHUSDT", "BTCUSDT"):
+            await stub.send({"e": "contractInfo", "E": 1000, "s": symbol, "cs": "SETTLING"})
+        await stub.send(mark("BTCUSDT", 1000, "50000"))
+        await until(lambda: len(seen.marks) == 2)
+        assert seen.contracts == ["BTCUSDT"]
+        await stub.sockets[-1].close()
+        await resubscribed(stub, 2)
+        await stub.send(mark("BTCUSDT", 1001, "50000"))
+        await stub.until(lambda: len(stub.contract_news) == 2)
 
 
 async def test_all_symbols_share_one_connection(stub: VenueStub, venue: Venue) -> None:

@@ -23,6 +23,9 @@ const MEANINGS = {
   "orders rejected": "The venue refused several orders in a row.",
   "alerts not delivered": "A route of alerts takes nothing: nobody hears of anything by it.",
   "fund stopped": "The fund is not driven any more, until a restart.",
+  "contract closed": "The venue does not trade the contract at present.",
+  "account settings changed": "Somebody changed how the account is set. Nothing is raised until it is set back.",
+  "key refused": "The venue does not accept the account's key.",
   "crash loop": "The daemon started too often in a short time.",
 };
 
