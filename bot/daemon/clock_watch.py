@@ -29,16 +29,17 @@ class ClockWatch:
         self._told_ms = 0
 
     async def run(self) -> None:
-        """Watch until cancelled."""
+        """Watch from now on, until cancelled."""
         while True:
+            await self._look()
             await asyncio.sleep(self._every_s)
-            try:
-                skew_ms = await self._compare()
-            except RequestFailed as error:
-                structlog.get_logger().warning(
-                    "clock_not_compared", fund=self._runner.name, reason=str(error)
-                )
-                continue
-            if abs(skew_ms - self._told_ms) >= _WORTH_TELLING_MS:
-                self._told_ms = skew_ms
-                self._runner.handle(ClockSeen(*self._runner.now(), skew_ms))
+
+    async def _look(self) -> None:
+        try:
+            skew_ms = await self._compare()
+        except RequestFailed as error:
+            structlog.get_logger().warning("clock_not_compared", fund=self._runner.name, reason=str(error))
+            return
+        if abs(skew_ms - self._told_ms) >= _WORTH_TELLING_MS:
+            self._told_ms = skew_ms
+            self._runner.handle(ClockSeen(*self._runner.now(), skew_ms))

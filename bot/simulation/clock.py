@@ -29,3 +29,6 @@ class SimulatedClock:
 
     def advance(self, market_ms: int) -> None:
         """The wall's time passes by itself."""
+
+    def compared(self, skew_ms: int) -> None:
+        """It stays off, so that what follows from that can be seen."""

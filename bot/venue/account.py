@@ -202,11 +202,17 @@ class AccountGateway:
 
     async def prepare(self, fund: "Fund") -> int:
         """Set the account up for `fund`; see `bot.venue.preparation.prepare`. Returns the venue leverage."""
-        return await prepare(self._profile, self._requests, self._hosts, self._symbol, fund)
+        compared = self._clock.compared
+        return await prepare(self._profile, self._requests, self._hosts, self._symbol, fund, compared)
 
     async def skew_ms(self) -> int:
-        """By how much our clock is ahead of the venue's; timestamps are corrected. Raises `RequestFailed`."""
-        return await self._requests.synchronise()
+        """By how much the system's clock is ahead of the venue's. Raises `RequestFailed`.
+
+        Timestamps of requests are corrected by it, and so is the clock that events are stamped by.
+        """
+        skew_ms = await self._requests.synchronise()
+        self._clock.compared(skew_ms)
+        return skew_ms
 
     async def settings_problem(self, leverage: int) -> str | None:
         """What is not set as `prepare` left it, with venue leverage `leverage`. Raises `RequestFailed`."""

@@ -1,12 +1,25 @@
 """The two clocks: wall time for signatures, windows and timeouts, market time for what is traded."""
 
 import time
+from collections.abc import Callable
 from typing import Protocol
+
+_WORTH_CORRECTING_MS = 250
+"""A comparison is as exact as an answer is quick."""
 
 
 def monotonic_s() -> float:
     """Seconds of a clock that nobody sets: for how long something has been so, and for timeouts."""
     return time.monotonic()
+
+
+def _system_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _steady_ms() -> int:
+    """Milliseconds since the machine was started, the time in which it was suspended included."""
+    return time.clock_gettime_ns(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)) // 1_000_000
 
 
 class Clock(Protocol):
@@ -24,20 +37,43 @@ class Clock(Protocol):
         """The venue stated a time of the market: no event that follows may carry an earlier one."""
         ...
 
+    def compared(self, skew_ms: int) -> None:
+        """The system's clock was compared with the venue's, and is ahead of it by so much."""
+        ...
+
 
 class WallClock:
-    """Testnet and live: the market lives in wall time."""
+    """Testnet and live: the market lives in wall time, as this clock keeps it.
+
+    The system's clock may be set at any time, by hours. A deadline of an order that jumps with it is no
+    deadline, and a slice that waits for it waits for hours. So time is the system's at the start, and passes
+    steadily from there, also while the machine is suspended; only the venue corrects it.
+    """
+
+    def __init__(
+        self, system_ms: Callable[[], int] = _system_ms, steady_ms: Callable[[], int] = _steady_ms
+    ) -> None:
+        """`system_ms` may jump, `steady_ms` never does: it counts from anywhere."""
+        self._system_ms = system_ms
+        self._steady_ms = steady_ms
+        self._began_ms = system_ms() - steady_ms()
 
     def wall_ms(self) -> int:
-        """Time by the clock on the wall."""
-        return time.time_ns() // 1_000_000
+        """Time by a clock on the wall that nobody sets."""
+        return self._began_ms + self._steady_ms()
 
     def market_ms(self) -> int:
         """The same."""
-        return time.time_ns() // 1_000_000
+        return self._began_ms + self._steady_ms()
 
     def advance(self, market_ms: int) -> None:
         """The wall's time passes by itself."""
+
+    def compared(self, skew_ms: int) -> None:
+        """Go by the venue's time, unless ours is as near to it as a comparison can tell."""
+        ahead_ms = self.wall_ms() - (self._system_ms() - skew_ms)
+        if abs(ahead_ms) > _WORTH_CORRECTING_MS:
+            self._began_ms -= ahead_ms
 
 
 class ExchangeClock:
@@ -48,7 +84,7 @@ class ExchangeClock:
 
     def wall_ms(self) -> int:
         """Time by the clock on the wall."""
-        return time.time_ns() // 1_000_000
+        return _system_ms()
 
     def market_ms(self) -> int:
         """The latest time that the exchange stated."""
@@ -57,3 +93,6 @@ class ExchangeClock:
     def advance(self, market_ms: int) -> None:
         """The exchange stated its time: by a mark, a trade, or the pacing endpoint."""
         self._market_ms = max(self._market_ms, market_ms)
+
+    def compared(self, skew_ms: int) -> None:
+        """Market time is what the exchange states."""

@@ -5,20 +5,30 @@ from typing import TYPE_CHECKING
 from bot.venue.errors import AccountRefused, AnswerMalformed, BadKey, RequestFailed, Unreachable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from bot.core.fund import Fund
     from bot.core.units import Leverage
     from bot.venue.profile import Bracket, Profile
     from bot.venue.requests import Requests
 
 
-async def prepare(profile: "Profile", requests: "Requests", hosts: str, symbol: str, fund: "Fund") -> int:
+async def prepare(
+    profile: "Profile",
+    requests: "Requests",
+    hosts: str,
+    symbol: str,
+    fund: "Fund",
+    compared: "Callable[[int], None]",
+) -> int:
     """Set the account up for `fund`, verify it, and return the venue leverage that now holds.
 
     One-way mode, single-asset mode and cross margin; leverage by `leverage_for`. It reads first and changes
-    only what differs, so it may be repeated. Raises `BadKey`, `AccountRefused` or `Unreachable`.
+    only what differs, so it may be repeated. `compared` hears by how many ms our clock is ahead of the
+    venue's. Raises `BadKey`, `AccountRefused` or `Unreachable`.
     """
     try:
-        await requests.synchronise()
+        compared(await requests.synchronise())
         await profile.set_modes(requests, symbol)
         leverage = leverage_for(fund, await profile.brackets(requests, symbol))
         await profile.set_leverage(requests, symbol, leverage)

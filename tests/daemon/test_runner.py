@@ -193,7 +193,7 @@ async def test_a_fund_with_a_journal_is_resumed_and_not_begun(desk: Desk) -> Non
     """`begin` on a book that is not empty asks the venue, and creates no second fund."""
     first = await desk.opened()
     await desk.until_flat_out(first)
-    again = Runner(first.state, desk, desk, desk.clock, first._draws, lambda *_: None)  # type: ignore[arg-type]
+    again = Runner(first.state, desk, desk, desk.clock, first._draws, lambda *_: None)
     again.begin(desk.fund.capital, adopt=False)
     await again.wait_quiet()
     assert len([r for r in desk.records if isinstance(r, rec.FundCreated)]) == 1

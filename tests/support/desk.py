@@ -37,6 +37,12 @@ class HandClock:
         """Wall time."""
         return self.wall
 
+    def advance(self, market_ms: int) -> None:
+        """It moves by hand."""
+
+    def compared(self, skew_ms: int) -> None:
+        """It is set by hand."""
+
 
 @dataclass
 class Desk:

@@ -29,6 +29,7 @@ def take_over(seed: int, began_ms: int) -> WholeLoop:
     time.time = lambda: wall_ns() / 1e9
     time.monotonic = time.perf_counter = loop.time
     time.monotonic_ns = time.perf_counter_ns = lambda: round(loop.time() * 1e9)
+    time.clock_gettime_ns = lambda _: round(loop.time() * 1e9)
     os.urandom = bytes_.randbytes
     random._urandom = bytes_.randbytes  # type: ignore[attr-defined] # noqa: SLF001 - what `secrets` draws from
     random.seed(seed)
