@@ -154,7 +154,10 @@ async def _venue(settings: Settings, books: dict[str, Book], running_url: str | 
         except (Unreachable, TimeoutError) as error:
             reason = error.reason if isinstance(error, Unreachable) else f"no answer in {REACH_WITHIN_S:g} s"
             remedy = "check the network and the venue's status; nothing can be traded without it"
-            return [Finding("venue", "", "failed", f"{hosts} cannot be reached: {reason}", remedy)]
+            return [
+                Finding("venue", "", "failed", f"{hosts} cannot be reached: {reason}", remedy),
+                *(Finding("account", _about(fund), "skipped", "not looked at") for fund in settings.funds),
+            ]
         findings = [Finding("venue", "", "ok", f"{hosts}{where}")]
         for fund in settings.funds:
             findings += await _account(settings, venue, fund, books.get(fund.name))
@@ -163,7 +166,7 @@ async def _venue(settings: Settings, books: dict[str, Book], running_url: str | 
 
 async def _account(settings: Settings, venue: Venue, fund: Fund, book: Book | None) -> list[Finding]:
     account = settings.accounts[fund.account]
-    about = f"{fund.name} on {fund.account}"
+    about = _about(fund)
     client = venue.client(Credentials(account.api_key, account.secret, account.password or ""))
     try:
         report = await inspect(venue, client, venue.markets.contract(fund.underlying, 1).symbol)
@@ -175,6 +178,10 @@ async def _account(settings: Settings, venue: Venue, fund: Fund, book: Book | No
     except VenueError as error:
         return [Finding("account", about, "failed", str(error), "correct the setting that it names")]
     return [*judge_account(fund, about, report, book), *_sizes(fund, about, report, venue)]
+
+
+def _about(fund: Fund) -> str:
+    return f"{fund.name} on {fund.account}"
 
 
 def judge_account(fund: Fund, about: str, report: AccountReport, book: Book | None) -> Iterator[Finding]:

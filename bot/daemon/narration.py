@@ -84,14 +84,18 @@ class Narrator:
         self._fund = fund
         self._open = [each.number for each in (book.suspended, book.rebalance) if each is not None]
 
+    @property
+    def context(self) -> dict[str, str]:
+        """What every line about the fund carries at this moment: the rebalance, where one is under way."""
+        return {"rebalance": f"{self._fund}-{self._open[-1]}"} if self._open else {}
+
     def lines(self, records: tuple[rec.Record, ...]) -> Iterator[Line]:
         """The log lines for the records of some steps."""
         for record in records:
             if isinstance(record, rec.RebalanceStarted):
                 self._open.append(record.number)
             for line in lines((record,)):
-                if self._open:
-                    line.fields["rebalance"] = f"{self._fund}-{self._open[-1]}"
+                line.fields.update(self.context)
                 yield line
             if isinstance(record, rec.RebalanceFinished) and self._open:
                 self._open.pop()

@@ -25,7 +25,7 @@ from bot.daemon.public_feed import PublicFeed
 from bot.daemon.redaction import Redactor, unpublished
 from bot.daemon.runner import Runner
 from bot.daemon.status import FundStatus, fund_status, stopped_json, trouble_json, with_troubles
-from bot.errors import RefusedError
+from bot.errors import RefusedError, UserError
 from bot.journal.outbox import Trouble
 from bot.settings import Settings
 from bot.venue.clock import WallClock, monotonic_s
@@ -259,13 +259,22 @@ class Operations:
 
     def reload(self, author: str, why: str) -> dict[str, Any]:
         """Read the settings again and run by them; see `Reloader.reload`."""
-        if self.reloader is None:
-            raise RefusedError("the daemon is still starting; try again in a moment")
         self.service_manager.reloading()
+        log = structlog.get_logger().bind(author=author, why=why)
         try:
-            return self.reloader.reload(author, why)
+            told = self._at_work().reload(author, why)
+        except (RefusedError, UserError) as error:
+            log.warning("reload_refused", reason=str(error))
+            raise
         finally:
             self.service_manager.ready("at work")
+        log.info("reloaded", **told)
+        return told
+
+    def _at_work(self) -> Reloader:
+        if self.reloader is None:
+            raise RefusedError("the daemon is still starting; try again in a moment")
+        return self.reloader
 
     def configuration(self) -> list[dict[str, str | None]]:
         """Every setting as it applies, secrets masked; empty while the daemon starts."""

@@ -8,9 +8,8 @@ the reload refused, so that nobody believes it applies.
 import asyncio
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
-
-import structlog
 
 from bot.core.events import Reconfigured
 from bot.daemon.operations import Operations
@@ -79,15 +78,11 @@ class Reloader:
 
 
 def reload_on_hangup(operations: Operations) -> None:
-    """Reload on SIGHUP, as daemons do; what is wrong with the settings is told by the log."""
+    """Reload on SIGHUP, as daemons do; what is wrong with the settings is told by the log alone."""
 
     def reload() -> None:
-        try:
-            told = operations.reload("signal", "SIGHUP")
-        except (RefusedError, UserError) as error:
-            structlog.get_logger().error("reload_refused", reason=str(error))
-        else:
-            structlog.get_logger().info("reloaded", **told)
+        with suppress(RefusedError, UserError):
+            operations.reload("signal", "SIGHUP")
 
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload)
 

@@ -140,7 +140,7 @@ class Runner:
 
     def missed_news(self, reason: str) -> None:
         """The order stream may have missed something: compare with the venue."""
-        self._log.warning("order_stream_interrupted", reason=reason)
+        self._log.warning("order_stream_interrupted", reason=reason, **self._narrator.context)
         self.handle(ev.ReconcileDue(*self.now()))
 
     async def wait_quiet(self) -> None:
@@ -173,7 +173,7 @@ class Runner:
         try:
             answer = await carry()
         except Exception as error:  # noqa: BLE001 - a gateway must not raise; if it does, nobody knows the outcome
-            self._log.exception("command_failed", command=type(command).__name__)
+            self._log.exception("command_failed", command=type(command).__name__, **self._narrator.context)
             reason = type(error).__name__
             if isinstance(command, SubmitOrder):
                 answer = ev.OrderUnknown(*self.now(), command.cid, reason)
@@ -208,6 +208,7 @@ class Runner:
                 reason=self.failure,
                 remedy="the fund trades no more; repair the cause and restart: a restart recovers exactly",
                 exc_info=error,
+                **self._narrator.context,
             )
             self._on_change(self, ())
 

@@ -185,6 +185,18 @@ def test_a_damaged_journal_fails_with_the_steps_to_restore(tmp_path: Path) -> No
     assert "backup" in found["journal"][0]["remedy"]
 
 
+def test_a_venue_that_cannot_be_reached_leaves_accounts_unjudged(tmp_path: Path) -> None:
+    """It fails, and the table says what was not looked at for it."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        url = f"http://127.0.0.1:{free.getsockname()[1]}"
+    code, found = findings(Inband(tmp_path, PAPER__URL=url, FUNDS__BTCDOWN__ENABLED="false"))
+    assert code == 1
+    (venue,), (account,) = found["venue"], found["account"]
+    assert venue["verdict"] == "failed"
+    assert "check the network" in venue["remedy"]
+    assert (account["about"], account["verdict"]) == ("BTCUP on UP", "skipped")
+
+
 def test_a_setting_that_is_wrong_is_a_wrong_setting(tmp_path: Path) -> None:
     """Exit code 2, with the one line of every command."""
     done = Inband(tmp_path, FUNDS__BTCUP__BAND="[3, 1]").run("check")

@@ -192,6 +192,15 @@ async def test_rules_and_dashboard_speak_of_metrics_that_exist(desk: Desk, file:
     assert len(names_in(expressions()[file])) > 10
 
 
+async def test_the_dashboard_shows_every_metric(desk: Desk) -> None:
+    """What is exported and shown nowhere would be found missing on the day that it is needed."""
+    _, metrics, _ = measured(desk)
+    exported = set(re.findall(r"^# TYPE (inband_\w+)", metrics.text().decode(), flags=re.MULTILINE))
+    exported = {name for name in exported if not name.endswith("_created")}
+    shown = {re.sub(r"_(bucket|sum|count)$", "", name) for name in names_in(expressions()["dashboard"])}
+    assert exported - shown == set()
+
+
 def test_the_dashboard_is_one_that_grafana_takes() -> None:
     """Panels have ids of their own, a place, a data source that is a variable, and do not overlap."""
     dashboard = json.loads(DASHBOARD.read_text())

@@ -111,12 +111,14 @@ async def test_a_fund_that_stopped_must_be_restarted(desk: Desk, files: Files) -
         operations.reload("ann", "why")
 
 
-def test_a_daemon_that_starts_cannot_reload() -> None:
-    """It says so, and shows no settings yet."""
+def test_a_daemon_that_starts_cannot_reload(logged: Logged) -> None:
+    """It says so, also in the log, and shows no settings yet."""
     operations = Operations("paper")
     with pytest.raises(RefusedError, match="still starting"):
         operations.reload("ann", "why")
     assert operations.configuration() == []
+    (line,) = logged()
+    assert (line["event"], line["author"], line["why"]) == ("reload_refused", "ann", "why")
 
 
 async def test_a_hangup_reloads(desk: Desk, files: Files, logged: Logged) -> None:
@@ -132,4 +134,5 @@ async def test_a_hangup_reloads(desk: Desk, files: Files, logged: Logged) -> Non
     asyncio.get_running_loop().remove_signal_handler(signal.SIGHUP)
     events = [line["event"] for line in logged()]
     assert events[-3:] == ["settings_changed", "reloaded", "reload_refused"]
+    assert [line["author"] for line in logged()[-2:]] == ["signal", "signal"]
     assert str(runner.state.fund.band[0]) == "1.7"

@@ -93,7 +93,8 @@ async def test_a_gateway_that_raises_leaves_an_order_unknown(desk: Desk, logged:
     assert runner.failure is None
     assert [r.cid for r in desk.records if isinstance(r, rec.OrderLost)] == [order.cid]
     assert QueryOrder(order.cid, delay_s=0.2) in desk.of("perform")
-    assert [line["command"] for line in logged() if line["event"] == "command_failed"] == ["SubmitOrder"]
+    (line,) = [line for line in logged() if line["event"] == "command_failed"]
+    assert (line["command"], line["fund"], line["rebalance"]) == ("SubmitOrder", "BTCUP", "BTCUP-1")
 
 
 async def test_an_order_that_cannot_be_made_ready_stops_the_fund(desk: Desk) -> None:

@@ -291,6 +291,17 @@ def test_the_configuration_masks_secrets(operator: Open) -> None:
     assert TOKEN not in seen.page.content()
 
 
+def test_settings_are_reloaded_with_a_reason(operator: Open, site: Site) -> None:
+    """As by the command line, on record with who asked and why."""
+    seen = operator()
+    seen.page.get_by_text("Effective configuration").click()
+    seen.page.get_by_role("button", name="Reload settings").click()
+    confirm(seen, "Reload settings")
+    expect(seen.page.get_by_role("dialog")).to_have_count(0)
+    (line,) = site.process.lines("reloaded")
+    assert (line["author"], line["why"], line["changed"]) == ("Ada", "a test of the page", [])
+
+
 def test_a_phone_shows_it_without_sideways_scrolling(visit: Open) -> None:
     """Every view fits a width of 390."""
     for view in ("#/", "#/fund/BTCUP", "#/operator"):

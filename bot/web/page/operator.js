@@ -158,14 +158,14 @@ function makeFund(fund, run, acknowledge) {
   return { element, update };
 }
 
-function configuration() {
+function configuration(reload) {
   const body = h("tbody");
   const details = h(
     "details",
     {
       class: "card",
       ontoggle: async (event) => {
-        if (!event.target.open || body.childElementCount) return;
+        if (!event.target.open) return;
         try {
           const rows = await get("/api/v1/operator/configuration");
           replace(body, rows.map((row) => h("tr", {}, h("th", { scope: "row" }, h("code", {}, row.name)), h("td", {}, row.value ?? "not set"), h("td", {}, row.origin))));
@@ -175,6 +175,7 @@ function configuration() {
       },
     },
     h("summary", {}, "Effective configuration (secrets masked)"),
+    h("div", { class: "actions" }, h("button", { type: "button", onclick: reload }, "Reload settings")),
     h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Effective configuration" }, h("table", {}, h("thead", {}, h("tr", {}, ["Setting", "Value", "Set by"].map((t) => h("th", { scope: "col" }, t)))), body)),
   );
   return details;
@@ -228,7 +229,9 @@ export function mountOperator(place) {
     const run = (fund, action) => carryOut(fundPath(fund, `/${action.word}`), `${action.label} ${fund}`, action.say, { danger: action.danger, asks: action.asks }, {});
     const acknowledge = (fund, incident) =>
       carryOut(fundPath(fund, "/incidents/acknowledge"), `Acknowledge: ${incident.code}`, "It stays open until its cause is gone; others see who has it in hand.", {}, { code: incident.code });
-    replace(place, h("div", { class: "head" }, h("h1", {}, "Operator"), h("p", {}, "True figures: not for the public."), leaveButton), error, daemon.element, list, h("div", { class: "stack" }, configuration()));
+    const reload = () =>
+      carryOut("/api/v1/operator/reload", "Reload settings", "Settings are read and judged again: all that changed applies, or nothing. A rebalance under way ends by the old ones.", {}, {});
+    replace(place, h("div", { class: "head" }, h("h1", {}, "Operator"), h("p", {}, "True figures: not for the public."), leaveButton), error, daemon.element, list, h("div", { class: "stack" }, configuration(reload)));
     await refresh();
     timer = setInterval(() => document.hidden || refresh(), REFRESH_MS);
   };
