@@ -9,7 +9,7 @@ from bot.cli_daemon import ask
 from bot.core.execution_report import EXECUTION, execution
 from bot.core.history import Json, RebalanceEntry, with_hash
 from bot.core.verify import Verdict, verify_journal, verify_published
-from bot.daemon.flow_desk import flow_json
+from bot.daemon.flow_desk import flows_json
 from bot.daemon.status import FundStatus, fund_status, last_known_mark, with_troubles
 from bot.errors import RefusedError, UserError, did_you_mean
 from bot.journal import projections
@@ -136,7 +136,7 @@ def read_flows(settings: Settings, fund: str) -> list[Json]:
             known = did_you_mean(fund, journal.funds())
             raise RefusedError(f"{fund}: the journal knows no such fund; {known}")
         book = projections.load(journal, fund, (BOOK,)).values[0]
-    return [flow_json(fund, flow) for flow in (*book.closed_flows, *book.flows)]
+    return flows_json(fund, book, book.last_time_ms)
 
 
 def _owner(owner: Owner) -> dict[str, str | float]:

@@ -207,11 +207,13 @@ def _settle(turn: Turn, mark: Mark) -> None:
         books = shares.Shares(book.ledger, book.units)
         units, amount = shares.in_cash(books, pot, mark.price, turn.contract.taker_fee)
         turn.record(FlowsInCash(turn.now_ms, kind, mark.price, units, amount))
-    _settle_flows(turn, flow_fold.now(turn.book).pot)
+    _settle_flows(turn, flow_fold.now(turn.book))
     turn.record(DealingClosed(turn.now_ms))
 
 
-def _settle_flows(turn: Turn, pot: shares.Pot) -> None:
+def _settle_flows(turn: Turn, dealing: Dealing) -> None:
+    """Every flow gets its portion, and bears its portion of what the trade cost beyond the dealing's NAV."""
+    pot, nav = dealing.pot, dealing.nav or ZERO
     priced = [flow for flow in turn.book.flows if flow.state is FlowState.PRICED]
     for kind in FlowKind:
         side = [flow for flow in priced if flow.kind is kind]
@@ -221,11 +223,15 @@ def _settle_flows(turn: Turn, pot: shares.Pot) -> None:
             if kind is FlowKind.SUBSCRIBE:
                 units = shares.portion(pot.issued, weight, weights)
                 returned = shares.portion(max(pot.cash, ZERO), weight, weights)
-                turn.record(FlowSettled(turn.now_ms, flow.reference, units, ZERO, ZERO, returned))
+                cost = flow.amount - flow.fee - returned - units * nav
+                amounts = (units, ZERO, ZERO, returned)
             else:
                 gross = shares.portion(pot.received, weight, weights)
                 fee = shares.up(gross * turn.fund.terms.redeem_fee)
-                turn.record(FlowSettled(turn.now_ms, flow.reference, flow.amount, gross - fee, fee))
+                cost = flow.amount * nav - gross
+                amounts = (flow.amount, gross - fee, fee, ZERO)
+            paid = shares.portion(dealing.fees, weight, weights) if kind is dealing.trades else ZERO
+            turn.record(FlowSettled(turn.now_ms, flow.reference, *amounts, paid, shares.up(cost) - paid))
 
 
 def _weight(flow: Flow) -> Decimal:

@@ -2,6 +2,7 @@
 
 from typing import TypeAlias
 
+from bot.core.flow_records import FlowSettled
 from bot.core.history import RebalanceEntry, decimal_text
 from bot.core.measures import Shortfall, maker_ratio, out_of_band_ms, participation, shortfall
 from bot.core.records import Kind
@@ -11,7 +12,7 @@ EXECUTION = "execution"
 
 _NAMES = {"arrival": "arrival_shortfall_bps"}
 
-Report: TypeAlias = dict[str, str | int | None]
+Report: TypeAlias = dict[str, str | int | list[dict[str, str]] | None]
 
 
 def execution(entry: RebalanceEntry) -> Report | None:
@@ -42,4 +43,14 @@ def execution(entry: RebalanceEntry) -> Report | None:
         "orders": taken.orders,
         "rejected": taken.rejected,
         "repriced": taken.repriced,
+        "flows": [_flow(settled) for settled in entry.flows],
+    }
+
+
+def _flow(settled: FlowSettled) -> dict[str, str]:
+    """What one flow bore of the trade, by its reference."""
+    return {
+        "reference": settled.reference,
+        "trading_fee": decimal_text(settled.trading_fee),
+        "fill_cost": decimal_text(settled.fill_cost),
     }

@@ -8,7 +8,7 @@ from bot.core import flow_records as rec
 from bot.core.flow_records import FlowKind
 from bot.core.flows import Dealing, Flow, FlowState, Receipt, find
 from bot.core.midnight import still_later
-from bot.core.shares import Pot, Shares, after_fill, down
+from bot.core.shares import Pot, Shares, after_fill, down, up
 from bot.core.units import ZERO, Usd
 
 if TYPE_CHECKING:
@@ -32,6 +32,9 @@ def filled(book: "Book", fill: "Filled") -> None:
     book.payable += pot.received - dealing.pot.received
     book.ledger, book.units = shares
     book.dealing = dealing._replace(pot=pot)
+    if pot is not dealing.pot:
+        side = FlowKind.SUBSCRIBE if pot.received == dealing.pot.received else FlowKind.REDEEM
+        book.dealing = book.dealing._replace(trades=side, fees=dealing.fees + fill.fee)
 
 
 def made_way(book: "Book", time_ms: int) -> None:
@@ -96,7 +99,8 @@ def _priced(book: "Book", record: rec.FlowPriced) -> None:
     else:
         pot = pot._replace(units=pot.units + flow.amount)
     book.dealing = dealing._replace(nav=record.nav, pot=pot)
-    _change(book, record.reference, state=FlowState.PRICED, nav=record.nav, fee=record.fee)
+    priced: dict[str, Any] = {"nav": record.nav, "fee": record.fee, "dealing_ms": dealing.dealing_ms}
+    _change(book, record.reference, state=FlowState.PRICED, **priced)
 
 
 def _crossed(book: "Book", record: rec.FlowsCrossed) -> None:
@@ -113,6 +117,8 @@ def _crossed(book: "Book", record: rec.FlowsCrossed) -> None:
 def _in_cash(book: "Book", record: rec.FlowsInCash) -> None:
     dealing = now(book)
     cash, units, issued, received = dealing.pot
+    worth = record.units * book.ledger.value(record.mark) / book.units
+    levy = record.amount - worth if record.kind is FlowKind.SUBSCRIBE else worth - record.amount
     if record.kind is FlowKind.SUBSCRIBE:
         book.escrow -= record.amount
         book.ledger = book.ledger.with_cash(record.amount)
@@ -123,12 +129,14 @@ def _in_cash(book: "Book", record: rec.FlowsInCash) -> None:
         book.ledger = book.ledger.with_cash(-record.amount)
         book.units -= record.units
         pot = Pot(cash, units - record.units, issued, received + record.amount)
-    book.dealing = dealing._replace(pot=pot)
+    book.dealing = dealing._replace(pot=pot, trades=record.kind, fees=dealing.fees + up(levy))
 
 
 def _settled(book: "Book", record: rec.FlowSettled) -> None:
     dealing, flow = now(book), find(book.flows, record.reference)
     pot = dealing.pot
+    borne = {"trading_fee": record.trading_fee, "fill_cost": record.fill_cost}
+    _change(book, record.reference, settled_ms=record.time_ms, **borne)
     if flow.kind is FlowKind.SUBSCRIBE:
         book.escrow -= record.returned
         book.unallocated += record.returned

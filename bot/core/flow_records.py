@@ -101,6 +101,8 @@ class FlowSettled(NamedTuple):
     """A flow has what is its: a subscription `units`, a redemption `amount`, which is payable from now on.
 
     `fee` is the redemption fee that came off before; `returned` what a subscription could not invest.
+    `trading_fee` and `fill_cost` are what the flow bore of its dealing's trade: together what it got less
+    than at the dealing's NAV, positive = paid.
     """
 
     time_ms: int
@@ -109,6 +111,8 @@ class FlowSettled(NamedTuple):
     amount: Usd
     fee: Usd = Decimal(0)
     returned: Usd = Decimal(0)
+    trading_fee: Usd = Decimal(0)
+    fill_cost: Usd = Decimal(0)
 
 
 class DealingClosed(NamedTuple):

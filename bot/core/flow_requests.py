@@ -2,6 +2,9 @@
 
 A request is taken whole or not at all, in the one step that records it. Asked again under the same
 idempotency key, it changes nothing, after a restart as before it.
+
+What is answered is answered identically always: limits in USDT are judged by the public NAV, and the fund's
+state is the public one. Whoever tried amounts against the true NAV could read the position off the refusals.
 """
 
 from collections.abc import Iterator
@@ -10,14 +13,16 @@ from typing import NamedTuple
 
 from bot.core import draws
 from bot.core.asking import RequestIdReusedError, note
+from bot.core.book import Book
 from bot.core.commands import FetchIncome
 from bot.core.events import FlowAsked, RescaleAsked
 from bot.core.flow_records import FlowKind, FlowRequested, UnitsRescaled
 from bot.core.flows import FlowState
+from bot.core.public_view import shown_state
 from bot.core.records import Control, FundState
 from bot.core.shares import GRID, Shares
 from bot.core.turn import State, Turn
-from bot.core.units import ZERO
+from bot.core.units import ZERO, Price
 
 ABSURD = Decimal("1e15")
 LARGEST_RATIO = 1_000_000_000
@@ -111,15 +116,22 @@ def _against(turn: Turn, event: FlowAsked) -> Iterator[Objection]:
     if book.created is None or mark is None:
         yield Objection("the fund has no mark yet; try again in a moment", of_amount=False)
     elif event.kind is FlowKind.SUBSCRIBE:
-        yield from _against_subscription(turn, amount, book.ledger.value(mark.price))
+        yield from _against_subscription(turn, amount, _known_nav(book, mark.price) * book.units)
     else:
-        yield from _against_redemption(turn, amount, Shares(book.ledger, book.units).nav(mark.price) or ZERO)
+        yield from _against_redemption(turn, amount, _known_nav(book, mark.price))
+
+
+def _known_nav(book: Book, mark: Price) -> Decimal:
+    """The public NAV; the true one of a fund that everybody knows to be dead. Zero without units."""
+    dead = shown_state(book) is FundState.DEAD
+    nav = Shares(book.ledger, book.units).nav(mark) if dead else book.public.basket.nav(mark)
+    return ZERO if nav is None else nav
 
 
 def _against_subscription(turn: Turn, amount: Decimal, value: Decimal) -> Iterator[Objection]:
-    terms = turn.fund.terms
-    if turn.book.state is not FundState.ACTIVE:
-        yield Objection(f"the fund is {turn.book.state}: redemptions only", of_amount=False)
+    terms, state = turn.fund.terms, shown_state(turn.book)
+    if state is not FundState.ACTIVE:
+        yield Objection(f"the fund is {state}: redemptions only", of_amount=False)
     if amount < terms.min_subscribe:
         yield Objection(f"the smallest subscription is {terms.min_subscribe:f} USDT")
     if terms.daily_subscribe is not None:

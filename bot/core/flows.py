@@ -34,7 +34,8 @@ class Flow(NamedTuple):
 
     `ready_ms`: since when it waits for a dealing. `payable`: what a redemption is owed once it is settled.
     `units` are those that a subscription got, `returned` is what it could not invest; `reason`: why it was
-    cancelled. `over_ms`: when it was settled, paid or cancelled.
+    cancelled. `over_ms`: when it was settled, paid or cancelled. `dealing_ms`: the dealing that priced it,
+    `settled_ms`: when it had what is its. `trading_fee` and `fill_cost`: what it bore of its dealing's trade.
     """
 
     reference: str
@@ -50,6 +51,10 @@ class Flow(NamedTuple):
     returned: Usd = ZERO
     reason: str | None = None
     over_ms: int | None = None
+    dealing_ms: int | None = None
+    settled_ms: int | None = None
+    trading_fee: Usd = ZERO
+    fill_cost: Usd = ZERO
 
 
 class Receipt(NamedTuple):
@@ -65,7 +70,8 @@ class Receipt(NamedTuple):
 class Dealing(NamedTuple):
     """A dealing that is not over: its mark is fixed, and once `nav` is, what is left in `pot` is traded.
 
-    Not before `retry_ms`, where its trade had to make way.
+    Not before `retry_ms`, where its trade had to make way. After crossing only one side `trades`; `fees` is
+    what that paid so far, to the venue, and to the fund in place of the venue for what went in cash.
     """
 
     dealing_ms: int
@@ -73,6 +79,8 @@ class Dealing(NamedTuple):
     nav: Decimal | None = None
     pot: Pot = Pot()
     retry_ms: int = 0
+    trades: FlowKind | None = None
+    fees: Usd = ZERO
 
 
 def find(flows: Iterable[Flow], reference: str) -> Flow:

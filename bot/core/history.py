@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple, TypeAlias
 
 from bot.core import records as rec
+from bot.core.flow_records import DealingClosed, FlowSettled
 from bot.core.measures import MEASURED, Measures, completion
 from bot.core.public_records import Revealed
 from bot.core.units import BPS, ZERO, Contracts, Leverage, Price, Urgency, Usd
@@ -37,7 +38,7 @@ class RebalanceEntry:
     mark (implementation shortfall, Perold 1988, without fees and the unfilled part). `slices` counts the
     orders that filled something. `target`, `target_range`, `u` and `salt` are None until the rebalance is
     over. `public` is the public record as canonical JSON without its hash; it and both hashes come with the
-    reveal.
+    reveal. `flows` are those that were settled by a flow's trade.
     """
 
     fund: str
@@ -71,6 +72,7 @@ class RebalanceEntry:
     public: str | None = None
     measures: Measures | None = None
     completion: Decimal | None = None
+    flows: tuple[FlowSettled, ...] = ()
 
     def to_json(self) -> Json:
         """CONTRACT's rebalance object, and its target range. Decimals and times are text, unknown is null."""
@@ -203,6 +205,7 @@ class RebalanceHistory:
     _suspended: _Open | None
     _foreign: _Fills
     _out_ms: int | None
+    _dealt: int | None
 
     def __init__(self, fund: str) -> None:
         self._fund = fund
@@ -212,6 +215,7 @@ class RebalanceHistory:
         self._suspended = None
         self._foreign = _Fills()
         self._out_ms = None
+        self._dealt = None
 
     def copy(self) -> "RebalanceHistory":
         """An independent copy: every entry is immutable."""
@@ -238,16 +242,17 @@ class RebalanceHistory:
                 self._filled(record)
             case rec.ConfirmationStarted() | rec.ConfirmationCancelled():
                 self._out_ms = record.time_ms if isinstance(record, rec.ConfirmationStarted) else None
-            case rec.RebalanceParked():
-                self._change(state=EntryState.PARKED)
-            case rec.RebalanceResumed():
-                self._change(state=EntryState.RUNNING)
+            case rec.RebalanceParked() | rec.RebalanceResumed():
+                parked = isinstance(record, rec.RebalanceParked)
+                self._change(state=EntryState.PARKED if parked else EntryState.RUNNING)
             case rec.RebalanceFinished():
                 self._finished(record)
             case rec.ExternalChange():
                 self._external(record)
             case Revealed():
                 self._revealed(record)
+            case FlowSettled() | DealingClosed():
+                self._settled(record)
             case _:
                 pass  # the other records are no facts of a rebalance
         if type(record) in MEASURED:
@@ -290,6 +295,8 @@ class RebalanceHistory:
             )
         )
         self._out_ms = None
+        if record.kind is rec.Kind.FLOW:
+            self._dealt = self._open.place
 
     def _now(self) -> _Open:
         if self._open is None:
@@ -344,6 +351,14 @@ class RebalanceHistory:
             hash=record.hash,
             public=record.text,
         )
+
+    def _settled(self, record: FlowSettled | DealingClosed) -> None:
+        """A flow has what is its; it belongs to the last trade of its dealing, if there was one."""
+        if isinstance(record, DealingClosed):
+            self._dealt = None
+        elif self._dealt is not None:
+            entry = self._entries[self._dealt]
+            self._entries[self._dealt] = replace(entry, flows=(*entry.flows, record))
 
     def _external(self, record: rec.ExternalChange) -> None:
         """Trades that were not ours come before the record that sums them up."""

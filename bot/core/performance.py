@@ -8,7 +8,8 @@ from bot.core.basket import Basket
 from bot.core.book import Book
 from bot.core.fund import Fund
 from bot.core.history import EntryState, RebalanceEntry, decimal_text, time_text
-from bot.core.measures import shortfall
+from bot.core.measures import out_of_band_ms, shortfall
+from bot.core.records import Kind
 from bot.core.tracking import Tracking, daily_fit
 from bot.core.units import BPS, ZERO, Price, Usd
 
@@ -121,14 +122,17 @@ def _shadow(book: Book, mark: Price | None) -> dict[str, Any] | None:
 def costs(entries: Iterable[RebalanceEntry], mark: Price | None) -> dict[str, Any]:
     """What each rebalance that is over cost, and each month. Costs are USDT, positive = paid.
 
+    `shortfall` is against the mark at decision, `arrival_shortfall` against that at the first slice.
     `not_traded` compares with the fund that had kept its position: what the rebalance gained (positive) or
-    lost until the next one was decided, or until now, fees included and funding left out.
+    lost until the next one was decided, or until now, fees included and funding left out. A flow's trade
+    leaves every unit's position as it was, so it neither has such a figure nor ends that of another.
     """
     over = [e for e in entries if e.finished_ms is not None and e.state is not EntryState.RUNNING]
-    rows = [
-        _cost(entry, after.mark_at_decision if after is not None else mark)
-        for entry, after in zip(over, [*over[1:], None][: len(over)], strict=True)
-    ]
+    rows, until = [], mark
+    for entry in reversed(over):
+        rows.append(_cost(entry, None if entry.kind is Kind.FLOW else until))
+        until = until if entry.kind is Kind.FLOW else entry.mark_at_decision
+    rows.reverse()
     months: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
         months.setdefault(str(row["finished_at"])[:7], []).append(row)
@@ -138,7 +142,14 @@ def costs(entries: Iterable[RebalanceEntry], mark: Price | None) -> dict[str, An
     }
 
 
-_PARTS = ("fees", "spread", "impact", "timing", "shortfall", "not_traded")
+_SPLIT = {
+    "spread": "spread",
+    "impact": "impact",
+    "timing": "timing",
+    "shortfall": "shortfall",
+    "arrival_shortfall": "arrival",
+}
+_PARTS = ("fees", *_SPLIT, "not_traded")
 
 
 def _cost(entry: RebalanceEntry, until: Price | None) -> dict[str, Any]:
@@ -148,9 +159,12 @@ def _cost(entry: RebalanceEntry, until: Price | None) -> dict[str, Any]:
     gained = None
     if until is not None and price is not None:
         gained = change * (until - price) - entry.fees
-    split: dict[str, Usd | None] = dict.fromkeys(("spread", "impact", "timing", "shortfall"))
+    split: dict[str, Usd | None] = dict.fromkeys(_SPLIT)
     if parts is not None and notional is not None:
-        split = {name: getattr(parts, name) * notional / BPS for name in split}
+        split = {name: getattr(parts, part) * notional / BPS for name, part in _SPLIT.items()}
+    out_ms = None
+    if entry.kind is Kind.BAND and entry.measures is not None and entry.finished_ms is not None:
+        out_ms = out_of_band_ms(entry.measures, entry.finished_ms)
     return {
         "id": f"{entry.fund}-{entry.number}",
         "finished_at": None if entry.finished_ms is None else time_text(entry.finished_ms),
@@ -159,6 +173,7 @@ def _cost(entry: RebalanceEntry, until: Price | None) -> dict[str, Any]:
         "fees": entry.fees,
         **split,
         "not_traded": gained,
+        "out_of_band_s": None if out_ms is None else out_ms // 1000,
     }
 
 
@@ -171,6 +186,7 @@ def _month(month: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
         "rebalances": len(rows),
         "notional": _money(traded),
         **{name: _money(value) for name, value in sums.items()},
+        "out_of_band_s": sum(row["out_of_band_s"] or 0 for row in rows),
     }
 
 

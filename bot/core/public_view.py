@@ -73,13 +73,18 @@ def public_state(book: Book) -> str:
         return "emergency"
     if book.control is Control.HALTED:
         return "halted"
-    shown = book.public.shown
-    state = book.state if shown is None else shown.state
+    state = shown_state(book)
     if state is not FundState.ACTIVE:
         return state.value
     if book.control is Control.PAUSED:
         return "paused"
     return "increases_stopped" if any(i.stops_increases for i in incidents(book)) else "active"
+
+
+def shown_state(book: Book) -> FundState:
+    """The state that everybody knows: that of before, while something is hidden, an emergency excepted."""
+    shown = book.public.shown
+    return book.state if shown is None or book.public.emergency_ms is not None else shown.state
 
 
 def incidents(book: Book) -> tuple[IncidentOpened, ...]:

@@ -9,11 +9,13 @@ from decimal import Decimal
 from typing import Any
 
 from bot.core import flow_requests
+from bot.core.book import Book
 from bot.core.events import FlowAsked, RescaleAsked
 from bot.core.flow_records import FlowKind
 from bot.core.flow_requests import Rescaling
 from bot.core.flows import Flow, Receipt
 from bot.core.history import decimal_text, time_text
+from bot.core.statement import statement_ms, statement_open
 from bot.core.units import ZERO
 from bot.daemon.runner import Runner
 from bot.errors import AmountRefusedError, RefusedError
@@ -56,8 +58,7 @@ class FlowDesk:
         runner = self._runner(fund)
         if runner is None:
             return None
-        book = runner.state.book
-        return [flow_json(fund, flow) for flow in (*book.closed_flows, *book.flows)]
+        return flows_json(fund, runner.state.book, runner.now()[0])
 
     def _runner(self, fund: str) -> Runner | None:
         return next((runner for runner in self._runners if runner.name == fund), None)
@@ -84,11 +85,20 @@ def receipt_json(fund: str, receipt: Receipt) -> dict[str, Any]:
     }
 
 
-def flow_json(fund: str, flow: Flow) -> dict[str, Any]:
+def flows_json(fund: str, book: Book, now_ms: int) -> list[dict[str, Any]]:
+    """The open flows and the last ones that are over, oldest first."""
+    flows = (*book.closed_flows, *book.flows)
+    return [
+        {**_flow_json(fund, flow), "statement_open": statement_open(book, flow, now_ms)} for flow in flows
+    ]
+
+
+def _flow_json(fund: str, flow: Flow) -> dict[str, Any]:
     """A flow as the operator sees it: what is not known yet is null.
 
     Of a subscription `amount` is what was brought and `units` what was got for it, of a redemption `units` is
-    what was given and `amount` what is payable for it.
+    what was given and `amount` what is payable for it. `trading_fee` and `fill_cost` are what it bore of its
+    dealing's trade, positive = paid.
     """
     subscribes = flow.kind is FlowKind.SUBSCRIBE
     got = flow.units if subscribes else flow.payable
@@ -104,7 +114,16 @@ def flow_json(fund: str, flow: Flow) -> dict[str, Any]:
         "requested_at": time_text(flow.requested_ms),
         "nav": None if flow.nav is None else decimal_text(flow.nav),
         "fee": None if flow.nav is None else decimal_text(flow.fee),
+        "trading_fee": None if flow.settled_ms is None else decimal_text(flow.trading_fee),
+        "fill_cost": None if flow.settled_ms is None else decimal_text(flow.fill_cost),
         "returned": decimal_text(flow.returned),
-        "finished_at": None if flow.over_ms is None else time_text(flow.over_ms),
+        "dealt_at": _time(flow.dealing_ms),
+        "settled_at": _time(flow.settled_ms),
+        "finished_at": _time(flow.over_ms),
         "reason": flow.reason,
+        "statement_at": _time(statement_ms(flow)),
     }
+
+
+def _time(time_ms: int | None) -> str | None:
+    return None if time_ms is None else time_text(time_ms)

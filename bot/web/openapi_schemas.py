@@ -155,13 +155,18 @@ _COST = {
     "impact": _FRACTION,
     "timing": _FRACTION,
     "shortfall": _FRACTION,
+    "arrival_shortfall": _FRACTION,
     "not_traded": _FRACTION,
+    "out_of_band_s": or_null(COUNT),
 }
 _MONTH = {
     "month": {"type": "string", "pattern": r"^\d{4}-\d{2}$"},
     "rebalances": COUNT,
     "notional": DECIMAL,
-    **dict.fromkeys(("fees", "spread", "impact", "timing", "shortfall", "not_traded"), DECIMAL),
+    **dict.fromkeys(
+        ("fees", "spread", "impact", "timing", "shortfall", "arrival_shortfall", "not_traded"), DECIMAL
+    ),
+    "out_of_band_s": COUNT,
 }
 _BAR = row(COUNT, DECIMAL, DECIMAL, DECIMAL, DECIMAL, COUNT)
 _POINT = row(COUNT, or_null(DECIMAL), or_null(DECIMAL), or_null(DECIMAL))

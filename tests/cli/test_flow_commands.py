@@ -1,6 +1,7 @@
 """`subscribe`, `redeem`, `flows`, `consolidate` and `split` against a real daemon."""
 
 import json
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -63,8 +64,11 @@ def test_units_come_and_go(tmp_path: Path) -> None:
         process.until(lambda: len(process.lines("flow_settled")) >= 2, what="both flows were settled")
         listed = json.loads(run.run("flows", "BTCUP", "--json").stdout)
         consolidated = run.run("consolidate", "BTCUP", "1000", "--reason", "rounder")
-        assert consolidated.stdout.startswith("BTCUP: 102.4")
-        assert json.loads(run.run("split", "BTCUP", "1000", "--json").stdout)["units"].startswith("1024")
+        units = 100_000 + Decimal(listed[0]["units"]) - Decimal("2500.5")
+        told = Decimal(consolidated.stdout.removeprefix("BTCUP: ").removesuffix(" units\n"))
+        assert abs(told - units / 1000) < Decimal("1e-7")
+        split = json.loads(run.run("split", "BTCUP", "1000", "--json").stdout)
+        assert Decimal(split["units"]) == told * 1000
     records = run.records("BTCUP")
     kinds = (FlowRequested, FlowSettled, FlowPaid, UnitsRescaled)
     assert [sum(isinstance(r, kind) for r in records) for kind in kinds] == [2, 2, 1, 2]

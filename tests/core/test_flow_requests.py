@@ -8,6 +8,7 @@ from bot.core import events as ev
 from bot.core.asking import RequestIdReusedError
 from bot.core.flow_records import FlowKind, FlowRequested, UnitsRescaled
 from bot.core.flow_requests import UNNAMED, Objection, refusal
+from bot.core.flows import FlowState
 from bot.core.records import Control
 from tests.support.flows import FlowLab, a_flow_lab
 
@@ -98,13 +99,54 @@ def test_a_halted_fund_takes_no_flows() -> None:
 
 
 def test_a_fund_that_is_no_longer_active_takes_redemptions_only() -> None:
-    """Flattened: who is in it may leave."""
+    """Flattened, and everybody knows: who is in it may leave."""
     lab = a_flow_lab()
     lab.send(ev.FlattenAsked(*lab.now, "ann", "wound down"))
+    lab.settle()
+    lab.mark(lab.price, after_s=4_000)
     objection = refused(lab, SUBSCRIBE, "100")
     assert objection is not None
     assert "redemptions only" in objection.reason
     assert refused(lab, REDEEM, "100") is None
+
+
+def test_refusals_tell_no_more_than_the_public_figures() -> None:
+    """Whoever tries amounts while a rebalance is hidden finds the public NAV at each edge."""
+    lab = a_flow_lab(capacity="150000", daily_redeem="50000")
+    lab.mark(lab.price, after_s=4_000)
+    lab.mark("52000")
+    lab.settle()
+    book = lab.state.book
+    assert book.public.hidden
+    lab.mark("56000")
+    public, true = book.public.basket.value(lab.price), book.ledger.value(lab.price)
+    assert abs(public - true) > 50
+    room = (150_000 - public).quantize(D("1e-8"), "ROUND_FLOOR")
+    assert refused(lab.fork(), SUBSCRIBE, str(room)) is None
+    assert refused(lab, SUBSCRIBE, str(room + D("1e-8"))) is not None
+    smallest = (10 / public * 100_000).quantize(D("1e-8"), "ROUND_CEILING")
+    assert refused(lab.fork(), REDEEM, str(smallest)) is None
+    assert refused(lab, REDEEM, str(smallest - D("1e-8"))) is not None
+    most = (50_000 / public * 100_000).quantize(D("1e-8"), "ROUND_FLOOR")
+    assert refused(lab.fork(), REDEEM, str(most)) is None
+    assert refused(lab, REDEEM, str(most + D("1e-8"))) is not None
+
+
+def test_a_fund_that_is_wound_down_in_secret_takes_a_subscription_and_gives_its_money_back() -> None:
+    """Until everybody knows of it the answer is the same receipt; then it is a refusal."""
+    lab = a_flow_lab()
+    lab.mark(lab.price, after_s=4_000)
+    lab.send(ev.FlattenAsked(*lab.now, "ann", "wound down"))
+    assert lab.state.book.public.hidden
+    assert refused(lab, SUBSCRIBE, "100") is None
+    lab.subscribe("100")
+    (flow,) = lab.state.book.closed_flows
+    assert (flow.state, flow.reason) == (FlowState.CANCELLED, "the fund is flattened")
+    lab.settle()
+    lab.mark(lab.price, after_s=4_000)
+    objection = refused(lab, SUBSCRIBE, "100")
+    assert objection is not None
+    assert "redemptions only" in objection.reason
 
 
 def test_worthless_units_cannot_be_redeemed() -> None:

@@ -18,6 +18,7 @@ from bot.core.tracking import Tracking, daily_fit
 from bot.testing import Lab, a_fund
 from strategies.interval import Interval
 from strategies.strategic import Strategic
+from tests.support.flows import a_flow_lab
 
 D = Decimal
 FEE = D("0.0005")
@@ -275,12 +276,30 @@ def test_costs_of_each_rebalance_add_up_to_those_of_their_month() -> None:
         assert entry.average_price is not None
         gain = entry.position_change * (until - entry.average_price) - entry.fees
         assert abs(D(row["not_traded"]) - gain) < D("0.0001")
+        assert (row["out_of_band_s"] is not None) is (entry.kind is rec.Kind.BAND)
+        assert abs(D(row["arrival_shortfall"])) < 1  # an instant venue: the first slice is at the decision
         parts = sum(D(row[name]) for name in ("spread", "impact", "timing"))
         assert abs(parts - D(row["shortfall"])) < D("0.001")
     (month,) = told["months"]
     assert (month["month"], month["rebalances"]) == ("1970-01", len(entries))
     assert abs(D(month["fees"]) - sum(entry.fees for entry in entries)) < D("0.01")
     assert costs((), None) == {"rebalances": [], "months": []}
+
+
+def test_a_flow_is_no_decision_that_ends_what_another_gained() -> None:
+    """It has no counterfactual of its own; the opening's goes on until now."""
+    lab = a_flow_lab()
+    lab.subscribe("20000")
+    lab.until_dealing()
+    lab.settle()
+    history = RebalanceHistory("BTCUP")
+    for record in lab.records:
+        history.apply(record)
+    opening, flow_trade = costs(history.entries(), D(61_000))["rebalances"]
+    assert (opening["kind"], flow_trade["kind"], flow_trade["not_traded"]) == ("open", "flow", None)
+    entry = history.entries()[0]
+    gained = entry.position_change * (61_000 - (entry.average_price or 0)) - entry.fees
+    assert D(opening["not_traded"]) == pytest.approx(gained, abs=D("0.0001"))
 
 
 def test_of_trades_that_were_not_ours_no_parts_are_known() -> None:
