@@ -1,8 +1,9 @@
 """What the journal costs: appends in both stores, and a start on a year of one fund's records.
 
 The year has half a million records, in the proportions of a fund's year: a sample each hour, funding three
-times a day, fifty rebalances; there is thirty times as much of everything. What reads and folds a journal of
-nothing but orders is told beside it. PostgreSQL is measured where it is installed.
+times a day, fifty rebalances; there is thirty times as much of everything. Every other round is the mirror of
+the one before, so that position and value stay what they were. What reads and folds a journal of nothing but
+orders is told beside it. PostgreSQL is measured where it is installed.
 """
 
 import sqlite3
@@ -20,7 +21,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.measure import main, report
 from bot.core.book import fold
-from bot.core.records import IncomeBooked, RebalanceFinished, Record, Sampled
+from bot.core.public_records import Revealed
+from bot.core.records import Filled, IncomeBooked, OrderIntended, RebalanceFinished, Record, Sampled
 from bot.journal import projections
 from bot.journal.journal import Identity, Journal
 from bot.journal.sqlite import open_journal
@@ -51,20 +53,29 @@ def _story() -> tuple[list[Record], list[Record]]:
     lab = Lab()
     lab.settle()
     lab.walk("44000", "92000", "60000")
-    ends = [place for place, record in enumerate(lab.records) if isinstance(record, RebalanceFinished)]
+    ends = [place for place, record in enumerate(lab.records) if isinstance(record, Revealed)]
     return lab.records[: ends[0] + 1], lab.records[ends[0] + 1 : ends[-1] + 1]
 
 
 def _with_hours(cycle: list[Record]) -> list[Record]:
     """The rebalances of a cycle among the hours and fundings that lie between rebalances in a year."""
     rebalances = sum(isinstance(record, RebalanceFinished) for record in cycle)
-    last_ms, mark = cycle[-1].time_ms, Decimal("60000.1")
-    hours = [Sampled(last_ms + n, mark, Decimal("4.2370964587814967E-7")) for n in range(175 * rebalances)]
+    step_ms, last_ms = 3_600_000 // 30, cycle[-1].time_ms
+    mark, variance = Decimal("60000.1"), Decimal("4.2370964587814967E-7")
+    hours = [Sampled(last_ms + n * step_ms, mark, variance) for n in range(175 * rebalances)]
     fundings = [
         IncomeBooked(last_ms + n, str(n), last_ms + n, "FUNDING_FEE", Decimal("-1.25"))
         for n in range(22 * rebalances)
     ]
     return [*cycle, *hours, *fundings]
+
+
+def _mirrored(record: Record) -> Record:
+    if isinstance(record, OrderIntended):
+        return record._replace(quantity=-record.quantity)
+    if isinstance(record, Filled):
+        return record._replace(quantity=-record.quantity, fee=-record.fee)
+    return record._replace(amount=-record.amount) if isinstance(record, IncomeBooked) else record
 
 
 def _measure_appends(folder: Path, records: list[Record], count: int) -> None:
@@ -127,7 +138,8 @@ def _measure_year(
     *,
     limited: bool,
 ) -> None:
-    records = [*story, *_endless(cycle, year - len(story))]
+    rounds = [*cycle, *map(_mirrored, cycle)]
+    records = [*story, *_endless(rounds, year - len(story))]
     with open_journal(folder, _IDENTITY, None, 0) as journal:
         for place in range(0, len(records), 10_000):
             journal.append(_FUND, records[place : place + 10_000], 1)

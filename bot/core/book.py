@@ -39,10 +39,10 @@ _FLOW = rec.Kind.FLOW
 class Book:
     """The durable state of one fund. Read it freely; only `apply` changes it.
 
-    `volatility` is annualised, as a fraction; None until two samples exist. What the account holds beside the
-    fund's own cash: `unallocated` deposits, `escrow` (money of subscriptions on its way into the fund),
-    `payable` (owed to redeemers) and `fees_payable`. `later`: what moved the ledger after a 00:00 UTC whose
-    management fee is still to be charged. `suspended` is the rebalance that a flow's trade
+    `variance` is that of the log return of a second; None until two samples exist. What the account holds
+    beside the fund's own cash: `unallocated` deposits, `escrow` (money of subscriptions on its way into the
+    fund), `payable` (owed to redeemers) and `fees_payable`. `later`: what moved the ledger after a 00:00 UTC
+    whose management fee is still to be charged. `suspended` is the rebalance that a flow's trade
     interrupted. `receipts`: answers to requests by idempotency key, replaced, never changed. `failures`
     counts orders in a row that came to nothing (refused for more than their price, or never arrived),
     `starts` processes in a row that took the fund up, a few minutes apart at most, and ended without a slice
@@ -98,7 +98,7 @@ class Book:
     trades_cursor_ms: int = 0
     income_cursor_ms: int = 0
     sample: rec.Sampled | None = None
-    volatility: float | None = None
+    variance: Decimal | None = None
     reconciled: rec.Reconciled | None = None
     life: Reincarnated | None = None
     restored: bool = False
@@ -131,6 +131,11 @@ class Book:
     def lives(self) -> int:
         """How often the fund got a new identity after its first."""
         return 0 if self.life is None else self.life.number
+
+    @property
+    def volatility(self) -> float | None:
+        """Annualised, as a fraction; None until two samples exist."""
+        return None if self.variance is None else sqrt(float(self.variance) * _YEAR_S)
 
     @property
     def breaches(self) -> tuple[str, ...]:
@@ -297,7 +302,9 @@ def _income_booked(book: Book, record: rec.IncomeBooked) -> None:
         book.unallocated += record.amount
     else:
         book.ledger = book.ledger.after_other_income(record.amount)
-    book.recent_income = (*book.recent_income, record.income_id)[-_REMEMBERED:]
+    if len(book.recent_income) > _REMEMBERED * 5 // 4:  # not each time: it takes longer than all the rest
+        book.recent_income = book.recent_income[-_REMEMBERED:]
+    book.recent_income += (record.income_id,)
     book.income_cursor_ms = max(book.income_cursor_ms, record.income_ms)
 
 
@@ -321,13 +328,13 @@ def _sampled(book: Book, record: rec.Sampled) -> None:
         day = day._replace(nav=book.ledger.value(record.mark) / book.units)
     book.day = day
     if record.variance is not None:
-        book.volatility = sqrt(float(record.variance) * _YEAR_S)
+        book.variance = record.variance
 
 
 _YEAR_S = 365 * 86_400
 _REMEMBERED = 1_000
-"""Ids kept to recognise repeats. Income is read back from its latest item on, trades from the last time at
-which ledger and venue agreed (until the next such time their ids are all kept)."""
+"""Ids kept at least, to recognise repeats. Income is read back from its latest item on, trades from the last
+time at which ledger and venue agreed (until the next such time their ids are all kept)."""
 
 _CLOCKS_APART_MS = 60_000
 """How far a venue's trade times may lie behind our market time."""

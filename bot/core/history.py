@@ -182,6 +182,8 @@ _OUTSIDE = {
     rec.Kind.EXTERNAL: "trades that were not ours",
     rec.Kind.STOP: "the protective stop triggered",
 }
+_BULK = frozenset({rec.Sampled, rec.IncomeBooked})
+"""What most records of a journal are. None is a fact of a rebalance."""
 _QUOTIENT = Context(prec=16)
 _SHORTFALL_GRID = Decimal("0.0001")
 
@@ -231,6 +233,8 @@ class RebalanceHistory:
         Raises:
             ValueError: it speaks of a rebalance where none is open; no journal of ours says that.
         """
+        if type(record) in _BULK:
+            return
         match record:
             case rec.DrawQueued():
                 self._draws[record.sequence] = record
@@ -255,8 +259,7 @@ class RebalanceHistory:
                 self._settled(record)
             case _:
                 pass  # the other records are no facts of a rebalance
-        if type(record) in MEASURED:
-            self._measure(record)
+        self._measure(record)
 
     def entries(self) -> tuple[RebalanceEntry, ...]:
         """All rebalances so far, the one under way included, in the order in which they started."""
@@ -268,9 +271,10 @@ class RebalanceHistory:
         return [with_hash(entry.public or "", entry.hash or "").encode() for entry in public]
 
     def _measure(self, record: rec.Record) -> None:
-        taken = None if self._open is None else self._entries[self._open.place].measures
-        if taken is not None:
-            self._change(measures=taken.after(record))
+        if type(record) in MEASURED and self._open is not None:
+            taken = self._entries[self._open.place].measures
+            if taken is not None:
+                self._change(measures=taken.after(record))
 
     def _started(self, record: rec.RebalanceStarted) -> None:
         draw = None if record.sequence is None else self._draws.pop(record.sequence, None)

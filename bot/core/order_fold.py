@@ -93,7 +93,7 @@ def _filled(book: "Book", record: rec.Filled) -> None:
         flow_fold.filled(book, record)
     else:
         book.ledger = book.ledger.after_trade(record.quantity, record.price, record.fee)
-    book.recent_trades = (*book.recent_trades, record.trade_id)
+    book.recent_trades += (record.trade_id,)
     fill = venue_fill(record.trade_id, record.trade_ms, record.quantity, record.price)
     book.basis, book.ledger = book.basis.with_trade(fill, book.ledger)
     if order is not None:

@@ -5,6 +5,7 @@ restart.
 """
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bot.core import flow_records as flow
@@ -14,7 +15,7 @@ from bot.core.disclosure import FUNDING
 from bot.core.midnight import basket_fee
 from bot.core.public_records import FundingImputed, ShadowTraded
 from bot.core.tracking import DAY_MS, Tracking
-from bot.core.units import ZERO, Price, Usd
+from bot.core.units import ZERO, Contracts, Price, Usd
 
 if TYPE_CHECKING:
     from bot.core.book import Book
@@ -94,19 +95,23 @@ def _sampled(book: "Book", record: rec.Sampled) -> None:
     """The public side is tracked by itself while something is hidden: that it stood still would tell that."""
     if not book.opened:
         return
-    public = book.public
-    book.tracking = tracking = _followed(book.tracking, book.basket(0), record)
-    if public.hidden:
-        tracking = _followed(public.tracking, public.basket, record)
-    book.public = public._replace(tracking=tracking)
+    public, ledger = book.public, book.ledger
+    book.tracking = tracking = _followed(book.tracking, ledger.cash, ledger.position, book.units, record)
+    if public.pending:
+        _, cash, position, units = public.basket
+        tracking = _followed(public.tracking, cash, position, units, record)
+    book.public = public.tracked(tracking)
 
 
-def _followed(tracking: Tracking | None, basket: Basket, record: rec.Sampled) -> Tracking | None:
-    nav, leverage = basket.nav(record.mark), basket.leverage(record.mark)
-    if nav is None or nav <= ZERO:
+def _followed(
+    tracking: Tracking | None, cash: Usd, position: Contracts, units: Decimal, record: rec.Sampled
+) -> Tracking | None:
+    """Short decimals become floats, and floats are divided: a long quotient takes as long as all the rest."""
+    exposure = position * record.mark
+    value = cash + exposure
+    if not units or value <= ZERO:
         return tracking
-    mark, worth = float(record.mark), float(nav)
-    signed = float(leverage or 0) * (1 if basket.position >= ZERO else -1)
+    mark, worth, signed = float(record.mark), float(value) / float(units), float(exposure) / float(value)
     if tracking is not None:
         return tracking.sampled(record.time_ms, mark, worth, signed)
     day_ms, now_ms = record.time_ms // DAY_MS * DAY_MS, record.time_ms

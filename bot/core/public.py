@@ -90,6 +90,10 @@ class Public(NamedTuple):
         baskets = (self.basket, *(p.basket for p in self.pending if p.basket is not None))
         return any(basket.position for basket in baskets)
 
+    def tracked(self, tracking: Tracking | None) -> "Public":
+        """Its NAV was followed for one more sample; there are more of these than of all else together."""
+        return Public._make((*self[:-1], tracking))
+
     def committed(self, record: rec.DrawQueued) -> "Public":
         """A commitment is published at the end of the queue."""
         return self._replace(commitments=(*self.commitments, Commitment(record.sequence, record.commitment)))
@@ -167,8 +171,9 @@ class Public(NamedTuple):
         )
 
     def _funded(self, change: Callable[[Basket], Basket]) -> "Public":
-        paid = self._each(change)
-        return paid._replace(funding=self.funding + paid.basket.cash - self.basket.cash)
+        basket = change(self.basket)
+        funding = self.funding + basket.cash - self.basket.cash
+        return self._replace(basket=basket, pending=self._changed(change), funding=funding)
 
     def after_fee(self, fee: Callable[[Basket], Usd]) -> "Public":
         """A management fee: each basket is charged on its own value."""
@@ -195,8 +200,13 @@ class Public(NamedTuple):
         return public._replace(basket=self.basket) if self.hidden else public
 
     def _each(self, change: Callable[[Basket], Basket]) -> "Public":
-        pending = tuple(p if p.basket is None else p._replace(basket=change(p.basket)) for p in self.pending)
-        return self._replace(basket=change(self.basket), pending=pending)
+        return self._replace(basket=change(self.basket), pending=self._changed(change))
+
+    def _changed(self, change: Callable[[Basket], Basket]) -> tuple[Pending, ...]:
+        """What is pending, its baskets changed."""
+        if not self.pending:
+            return ()
+        return tuple(p if p.basket is None else p._replace(basket=change(p.basket)) for p in self.pending)
 
     def _under_way(self, change: Callable[[Pending], Pending]) -> "Public":
         """The rebalance that trades, changed: the last that is not over. A flow's comes between another's."""

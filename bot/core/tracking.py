@@ -40,25 +40,18 @@ class Tracking(NamedTuple):
 
     def sampled(self, time_ms: int, mark: float, nav: float, leverage: float) -> "Tracking":
         """After one more hour; `leverage` is signed and holds from now on."""
-        hours = (time_ms - self.last_ms) / 3_600_000
-        held = self.last_leverage
+        held, day_mark, day_nav, days = self.last_leverage, self.day_mark, self.day_nav, self.days
+        more = (time_ms - self.last_ms) / 3_600_000
         change = log(mark / self.last_mark)
-        tracking = self._replace(
-            last_ms=time_ms,
-            last_mark=mark,
-            last_nav=nav,
-            last_leverage=leverage,
-            hours=self.hours + hours,
-            leverage_hours=self.leverage_hours + abs(held) * hours,
-            drag=self.drag + (held - held * held) * change * change / 2,
-        )
+        hours, leverage_hours = self.hours + more, self.leverage_hours + abs(held) * more
+        drag = self.drag + (held - held * held) * change * change / 2
         day_ms = time_ms // DAY_MS * DAY_MS
-        if day_ms == self.day_ms:
-            return tracking
-        day = Day(self.day_ms, nav / self.day_nav - 1, mark / self.day_mark - 1)
-        return tracking._replace(
-            day_ms=day_ms, day_mark=mark, day_nav=nav, days=(*self.days, day)[-_KEPT_DAYS:]
-        )
+        if day_ms != self.day_ms:
+            days = (*days, Day(self.day_ms, nav / day_nav - 1, mark / day_mark - 1))[-_KEPT_DAYS:]
+            day_mark, day_nav = mark, nav
+        began = (self.since_ms, self.start_mark, self.start_nav)
+        now = (time_ms, mark, nav, leverage, day_ms, day_mark, day_nav)
+        return Tracking._make((*began, *now, hours, leverage_hours, drag, days))
 
 
 class DailyFit(NamedTuple):

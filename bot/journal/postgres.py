@@ -3,9 +3,10 @@
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import psycopg
 
@@ -86,20 +87,24 @@ class PostgresReader:
 
     def read(self, fund: str, after: int = 0) -> Iterator[Record]:
         """The fund's records in order; see `JournalReader.read`."""
-        yield from to_records(self._sealer, fund, self.rows(fund, after), wording(self._url))
+        yield from to_records(self._sealer, fund, self._pages(fund, after), wording(self._url))
 
     def rows(self, fund: str, after: int = 0) -> Iterator[Row]:
         """The fund's records as they are stored, unchecked but for their numbers, which leave none out."""
-        while True:
+        yield from map(Row._make, chain.from_iterable(self._pages(fund, after)))
+
+    def _pages(self, fund: str, after: int) -> Iterator[list[tuple[Any, ...]]]:
+        page: list[tuple[Any, ...]] = []
+        while not page or len(page) == _PAGE:
             with translated(self._url), self._session.unhurried():
                 page = self._session.rows(_PAGE_OF_ROWS, (fund, after))
-            for number, *rest in page:
-                if number != after + 1:
-                    raise wording(self._url).corrupt(f"record {after + 1} of {fund} is missing")
-                after = number
-                yield Row(number, *rest)
-            if len(page) < _PAGE:
+            for number, row in enumerate(page, after + 1):
+                if row[0] != number:
+                    raise wording(self._url).corrupt(f"record {number} of {fund} is missing")
+            yield page
+            if not page:
                 return
+            after += len(page)
 
     def position(self, fund: str) -> int:
         """How many records the fund has."""
@@ -222,12 +227,12 @@ class PostgresJournal(PostgresReader):
         except psycopg.Error as error:
             self._lost(unavailable(self._url, error))
 
-    def rows(self, fund: str, after: int = 0) -> Iterator[Row]:
+    def _pages(self, fund: str, after: int) -> Iterator[list[tuple[Any, ...]]]:
         """As a reader's; and a long read is no silence."""
-        for row in super().rows(fund, after):
-            if row.position % _PAGE == 0 and boot_s() > self._beaten_s + BEAT_EVERY_S:
+        for page in super()._pages(fund, after):
+            yield page
+            if boot_s() > self._beaten_s + BEAT_EVERY_S:
                 self.beat()
-            yield row
 
     def fileno(self) -> int:
         """The socket, which becomes readable when the server ends the session."""

@@ -1,6 +1,7 @@
 """One stored row: the form that a record has in either database, and the way back."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from types import NoneType
 from typing import Any, NamedTuple
 from zlib import crc32
@@ -9,10 +10,11 @@ from bot.core.records import Record
 from bot.journal.codec import (
     Encoded,
     MalformedRecordError,
+    QuickReader,
     UnknownRecordError,
     decode,
-    decode_quickly,
     encode,
+    quick_reader,
 )
 from bot.journal.errors import JournalCorrupt, JournalError, JournalNewer
 from bot.journal.sealing import Sealer, SealError
@@ -62,32 +64,32 @@ def to_row(sealer: Sealer, fund: str, record: Record, wall_ms: int, position: in
 
 
 def to_records(
-    sealer: Sealer, fund: str, rows: Iterable[tuple[Any, ...]], wording: Wording
+    sealer: Sealer, fund: str, pages: Iterable[Sequence[tuple[Any, ...]]], wording: Wording
 ) -> Iterator[Record]:
-    """The records of rows (in the order of `Row`), each checked.
+    """The records of rows (in the order of `Row`, any number to a page), each checked.
 
     Raises:
         JournalCorrupt: a row is not what was written.
         JournalNewer: a row is of a kind that this version does not know.
     """
-    heads: dict[bytes, int] = {}
+    known: dict[bytes, tuple[int, QuickReader | None]] = {}
     name = fund.encode()
-    for row in rows:
+    for row in chain.from_iterable(pages):
         _, kind, time_ms, wall_ms, body, sealed, crc = row
+        record = None
         try:
-            head = heads.get(kind)
-            if head is None:
-                head = heads.setdefault(kind, crc32(b"%b|%b|" % (name, kind)))
+            head, read = known.get(kind) or known.setdefault(
+                kind, (crc32(b"%b|%b|" % (name, kind)), quick_reader(kind))
+            )
             found = crc32(body, crc32(b"%d|%d|" % (time_ms, wall_ms), head))
-            if sealed is None:
-                record = decode_quickly(kind, time_ms, body, None) if found == crc else None
+            if read is None:
+                pass
+            elif sealed is None:
+                record = read(time_ms, body, None) if found == crc else None
             elif crc32(sealed, found) == crc:
-                plain = sealer.unseal(sealed, fund, kind.decode(), time_ms)
-                record = decode_quickly(kind, time_ms, body, plain)
-            else:
-                record = None
+                record = read(time_ms, body, sealer.unseal(sealed, fund, kind.decode(), time_ms))
         except (TypeError, ValueError, SealError):
-            record = None
+            pass  # `_carefully` says what it is
         yield _carefully(sealer, fund, Row._make(row), wording) if record is None else record
 
 
