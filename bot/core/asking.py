@@ -37,7 +37,8 @@ class RequestIdReusedError(Exception):
 class Wanted(NamedTuple):
     """An operator's request as it came in: one of `WORDS`, with who, why, and what it is about.
 
-    `leverage`: where a rebalance leads; `code`: the incident that is acknowledged.
+    `leverage`: where a rebalance leads; `code`: the incident that is acknowledged; `ratio`: new units, and
+    the old ones that become them.
     """
 
     word: str
@@ -47,6 +48,7 @@ class Wanted(NamedTuple):
     content: str = ""
     leverage: Leverage | None = None
     code: str = ""
+    ratio: tuple[int, int] = (1, 1)
 
 
 CONTROLS = {"pause": Control.PAUSED, "resume": Control.RUNNING, "halt": Control.HALTED}

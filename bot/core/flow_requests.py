@@ -31,17 +31,6 @@ UNNAMED = "§"
 _DAY_MS = 86_400_000
 
 
-class Rescaling(NamedTuple):
-    """A change of units: `numerator` new ones for `denominator` old ones, by whom and why."""
-
-    numerator: int
-    denominator: int
-    author: str
-    why: str
-    request_id: str = ""
-    content: str = ""
-
-
 class Objection(NamedTuple):
     """Why a request is not taken; `of_amount`: another amount might be."""
 

@@ -9,10 +9,10 @@ from decimal import Decimal
 from typing import Any
 
 from bot.core import flow_requests
+from bot.core.asking import Wanted
 from bot.core.book import Book
 from bot.core.events import FlowAsked, RescaleAsked
 from bot.core.flow_records import FlowKind
-from bot.core.flow_requests import Rescaling
 from bot.core.flows import Flow, Receipt
 from bot.core.history import decimal_text, time_text
 from bot.core.statement import statement_ms, statement_open
@@ -43,12 +43,13 @@ class FlowDesk:
         receipt = receipts[request_id] if request_id else next(reversed(receipts.values()))
         return receipt_json(fund, receipt)
 
-    def rescale(self, fund: str, wanted: Rescaling) -> dict[str, Any] | None:
+    def rescale(self, fund: str, wanted: Wanted) -> dict[str, Any] | None:
         """Consolidate or split a fund's units; None if there is no such fund. Raises as `take`."""
         runner = self._runner(fund)
         if runner is None:
             return None
-        event = RescaleAsked(*runner.now(), **wanted._asdict())
+        who = (wanted.author, wanted.why, wanted.request_id, wanted.content)
+        event = RescaleAsked(*runner.now(), *wanted.ratio, *who)
         self._judge(runner, event)
         runner.handle(event)
         return {"fund": fund, "units": decimal_text(runner.state.book.units)}

@@ -11,9 +11,8 @@ from typing import Any, Protocol, TypeVar
 
 from aiohttp import web
 
-from bot.core.asking import RequestIdReusedError
+from bot.core.asking import RequestIdReusedError, Wanted
 from bot.core.flow_records import FlowKind
-from bot.core.flow_requests import Rescaling
 from bot.errors import AmountRefusedError, RefusedError
 from bot.web.body import decimal_field, json_object
 from bot.web.control import KEY_HEADER, word_of
@@ -33,7 +32,7 @@ class Desk(Protocol):
         """
         ...
 
-    def rescale(self, fund: str, wanted: Rescaling) -> dict[str, Any] | None:
+    def rescale(self, fund: str, wanted: Wanted) -> dict[str, Any] | None:
         """Consolidate or split units. Raises as `take`."""
         ...
 
@@ -61,7 +60,7 @@ def add_routes(app: web.Application, desk: Desk) -> None:
         if ratio is None or ratio != ratio.to_integral_value():
             raise BadFieldError("ratio", "a whole number is needed")
         pair = (1, int(ratio)) if request.match_info["way"] == "consolidate" else (int(ratio), 1)
-        wanted = Rescaling(*pair, *word)
+        wanted = Wanted("rescale", *word, ratio=pair)
         return _answer("ratio", lambda: desk.rescale(request.match_info["fund"], wanted))
 
     async def listed(request: web.Request) -> web.Response:

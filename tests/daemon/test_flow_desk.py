@@ -5,9 +5,8 @@ from decimal import Decimal
 
 import pytest
 
-from bot.core.asking import RequestIdReusedError
+from bot.core.asking import RequestIdReusedError, Wanted
 from bot.core.flow_records import FlowKind
-from bot.core.flow_requests import Rescaling
 from bot.core.history import time_text
 from bot.daemon.flow_desk import FlowDesk
 from bot.daemon.runner import Runner
@@ -69,7 +68,7 @@ async def test_refusals_tell_apart_what_another_amount_would_change() -> None:
     with pytest.raises(AmountRefusedError, match="BTCUP: the smallest subscription is 10 USDT"):
         flows.take("BTCUP", SUBSCRIBE, D(5), "")
     assert flows.take("NOPE", SUBSCRIBE, D(50), "") is None
-    assert flows.rescale("NOPE", Rescaling(1, 10, "ann", "why")) is None
+    assert flows.rescale("NOPE", Wanted("rescale", "ann", "why", ratio=(1, 10))) is None
     assert flows.flows("NOPE") is None
     runner.failure = "disk full"
     with pytest.raises(RefusedError, match="not running") as refused:
@@ -80,7 +79,7 @@ async def test_refusals_tell_apart_what_another_amount_would_change() -> None:
 async def test_a_consolidation_answers_with_the_units_that_are_left() -> None:
     """Once, also where it is asked again under its key."""
     _, _, flows = await opened()
-    wanted = Rescaling(1, 1000, "ann", "rounder", "k", "digest")
+    wanted = Wanted("rescale", "ann", "rounder", "k", "digest", ratio=(1, 1000))
     for _ in range(2):
         assert flows.rescale("BTCUP", wanted) == {"fund": "BTCUP", "units": "100"}
 

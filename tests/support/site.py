@@ -11,11 +11,15 @@ import aiohttp
 
 from bot.core.asking import RequestIdReusedError, Wanted
 from bot.core.flow_records import FlowKind
-from bot.core.flow_requests import Rescaling
+from bot.core.fund import Fund
+from bot.core.history import RebalanceHistory
+from bot.core.records import Record
 from bot.daemon.public import PublicSide
 from bot.daemon.public_feed import PublicFeed
+from bot.daemon.runner import Runner
 from bot.errors import AmountRefusedError, RefusedError, UserError
 from bot.web.server import serve
+from tests.support.desk import Desk
 
 TOKEN = "operator-token-0123456789"
 
@@ -42,7 +46,7 @@ class Figures:
         self.feed = PublicFeed(self.public, lambda: 0)
 
     taken: list[tuple[FlowKind, Decimal, str]] = field(default_factory=list)
-    rescaled: list[Rescaling] = field(default_factory=list)
+    rescaled: list[Wanted] = field(default_factory=list)
 
     @property
     def flow_desk(self) -> "Figures":
@@ -63,7 +67,7 @@ class Figures:
         self.taken.append((kind, amount, request_id))
         return {"fund": fund, "kind": kind.value, "reference": "a1"}
 
-    def rescale(self, fund: str, wanted: Rescaling) -> dict[str, Any] | None:
+    def rescale(self, fund: str, wanted: Wanted) -> dict[str, Any] | None:
         """BTCUP can be rescaled."""
         self.rescaled.append(wanted)
         return {"fund": fund, "units": "1"} if fund == "BTCUP" else None
@@ -147,6 +151,20 @@ class Site:
         """Status, JSON body and headers of an answer."""
         async with self.session.request(method, self.url + path, headers=headers) as answer:
             return answer.status, await answer.json(), answer.headers
+
+
+async def at_work(fund: Fund | None = None) -> tuple[Desk, Runner, PublicSide]:
+    """A fund that has just begun, and is secretly opening; and what everybody may see of it."""
+    desk = Desk() if fund is None else Desk(fund=fund)
+    history = RebalanceHistory(desk.fund.name)
+
+    def listen(_: Runner, records: tuple[Record, ...]) -> None:
+        for record in records:
+            history.apply(record)
+
+    desk.listen = listen
+    runner = await desk.opened()
+    return desk, runner, PublicSide("paper", [runner], {desk.fund.name: history})
 
 
 @asynccontextmanager

@@ -62,8 +62,8 @@ async def test_units_are_consolidated_and_split(site: Site) -> None:
     assert (await site.tell(f"{UP}/consolidate", word))[0] == 200
     assert (await site.tell(f"{UP}/split", {"ratio": "10"}))[0] == 200
     one, two = site.figures.rescaled
-    assert one[:4] == (1, 1000, "ann", "rounder")
-    assert two[:2] == (10, 1)
+    assert (one.ratio, one.author, one.why) == ((1, 1000), "ann", "rounder")
+    assert two.ratio == (10, 1)
 
 
 async def test_flows_are_listed_for_the_operator_alone(site: Site) -> None:

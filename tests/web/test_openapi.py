@@ -5,15 +5,10 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
-from bot.core.history import RebalanceHistory
-from bot.core.records import Record
-from bot.daemon.public import PublicSide
-from bot.daemon.runner import Runner
 from bot.web.access import is_public
 from bot.web.openapi import document
 from bot.web.server import make_app
-from tests.support.desk import Desk
-from tests.support.site import TOKEN, Figures, Site, a_site
+from tests.support.site import TOKEN, Figures, Site, a_site, at_work
 
 DOCUMENT = document()
 
@@ -52,18 +47,11 @@ def test_the_description_has_every_path_and_no_other() -> None:
 @pytest.fixture
 async def site() -> AsyncIterator[Site]:
     """BTCUP has opened, and that is revealed."""
-    desk, history = Desk(), RebalanceHistory("BTCUP")
-
-    def listen(_: Runner, records: tuple[Record, ...]) -> None:
-        for record in records:
-            history.apply(record)
-
-    desk.listen = listen
-    runner = await desk.opened()
+    desk, runner, side = await at_work()
     await desk.until_flat_out(runner)
     desk.mark(runner, desk.clock.market_ms() + 3_600_000)
     await runner.wait_quiet()
-    async with a_site(Figures(public=PublicSide("paper", [runner], {"BTCUP": history}))) as site:
+    async with a_site(Figures(public=side)) as site:
         yield site
     runner.cancel()
 

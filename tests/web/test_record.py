@@ -4,12 +4,9 @@ from decimal import Decimal
 
 import pytest
 
-from bot.core.history import RebalanceHistory
-from bot.core.records import Record
-from bot.daemon.public import PublicSide
 from bot.daemon.runner import Runner
 from tests.support.desk import Desk
-from tests.support.site import Figures, Site, a_site
+from tests.support.site import Figures, Site, a_site, at_work
 
 FUND_KEYS = [
     "fund", "underlying", "side", "mode", "state", "mark", "nav", "units", "fund_value", "position",
@@ -42,16 +39,8 @@ class Open:
 @pytest.fixture
 async def shown() -> AsyncIterator[Open]:
     """BTCUP, just begun: it is secretly opening."""
-    desk, history = Desk(), RebalanceHistory("BTCUP")
-
-    def listen(_: Runner, records: tuple[Record, ...]) -> None:
-        for record in records:
-            history.apply(record)
-
-    desk.listen = listen
-    runner = await desk.opened()
-    figures = Figures(public=PublicSide("paper", [runner], {"BTCUP": history}))
-    async with a_site(figures) as site:
+    desk, runner, side = await at_work()
+    async with a_site(Figures(public=side)) as site:
         yield Open(desk, runner, site)
     runner.cancel()
 

@@ -10,14 +10,11 @@ import aiohttp
 import pytest
 
 from bot.core import records as rec
-from bot.core.history import RebalanceHistory
-from bot.core.records import Record
-from bot.daemon.public import PublicSide
 from bot.daemon.public_feed import News, PublicFeed
 from bot.daemon.runner import Runner
 from bot.web import stream
 from tests.support.desk import Desk
-from tests.support.site import Figures, Site, a_site
+from tests.support.site import Figures, Site, a_site, at_work
 
 STREAM = "/api/v1/stream"
 
@@ -70,15 +67,8 @@ class Shown:
 @pytest.fixture
 async def shown() -> AsyncIterator[Shown]:
     """BTCUP, which is secretly opening."""
-    desk, history = Desk(), RebalanceHistory("BTCUP")
-
-    def listen(_: Runner, records: tuple[Record, ...]) -> None:
-        for record in records:
-            history.apply(record)
-
-    desk.listen = listen
-    runner = await desk.opened()
-    figures = Figures(public=PublicSide("paper", [runner], {"BTCUP": history}))
+    desk, runner, side = await at_work()
+    figures = Figures(public=side)
     async with a_site(figures) as site:
         await figures.feed.look()
         yield Shown(desk, runner, site)

@@ -8,16 +8,13 @@ from typing import Any
 import aiohttp
 import pytest
 
-from bot.core.history import RebalanceHistory
-from bot.core.records import Record
 from bot.daemon.nav import NavRecorder
-from bot.daemon.public import PublicSide
 from bot.daemon.runner import Runner
 from bot.journal.nav_store import NavStore
 from bot.testing import a_fund
 from bot.web import token_api
 from tests.support.desk import Desk
-from tests.support.site import Figures, Site, a_site
+from tests.support.site import Figures, Site, a_site, at_work
 
 
 @dataclass
@@ -51,18 +48,10 @@ class Token:
 @pytest.fixture
 async def token(tmp_path: Path) -> AsyncIterator[Token]:
     """BTCDOWN has opened, and that is public."""
-    desk, history = Desk(fund=a_fund(side="short")), RebalanceHistory("BTCDOWN")
-
-    def listen(_: Runner, records: tuple[Record, ...]) -> None:
-        for record in records:
-            history.apply(record)
-
-    desk.listen = listen
-    runner = await desk.opened()
+    desk, runner, side = await at_work(a_fund(side="short"))
     await desk.until_flat_out(runner)
     store = NavStore(tmp_path / "nav.sqlite")
     recorder = NavRecorder(store)
-    side = PublicSide("paper", [runner], {"BTCDOWN": history})
     side.recorder = recorder
     async with a_site(Figures(public=side)) as site:
         shown = Token(desk, runner, site, recorder)
