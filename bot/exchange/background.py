@@ -4,7 +4,8 @@ One side is a ladder of price levels. At its best price lies a touch of random (
 the notional within x bps grows as `depth_usd * x ** power`, and beyond a knee evenly. Turmoil (see
 `volatility`) pushes levels away from the touch; from three times the normal volatility on, where no
 recording says anything, depth is taken to fall in inverse proportion to it, and the spread to widen. Each
-size is drawn anew every second from a hash of seed, symbol, side and time.
+size is drawn from a hash of seed, symbol, side and time, stays as long as sizes in the recording do, and is
+then drawn anew, one after the other.
 
 Everything is in whole ticks and lots, so that matching neither rounds nor uses Decimal for a level.
 """
@@ -19,10 +20,13 @@ from itertools import pairwise
 from statistics import NormalDist
 from typing import TYPE_CHECKING, NamedTuple
 
+from bot.exchange.impact import HALF_LIFE_MS
+
 if TYPE_CHECKING:
     from bot.exchange.catalog import Symbol
 
-BUCKET_MS = 1_000
+BUCKET_MS = 1_000  # sizes change at whole seconds
+SIZE_LIFE_MS = 2 * HALF_LIFE_MS  # so that after a half-life every second one is another
 WILD = 3.0  # turmoil beyond the recording's
 _OFFSETS_BPS = (
     *(0.0, 0.3, 0.6, 1.0, 1.5, 2.1, 2.8, 3.6, 4.6, 6.0, 8.0, 10.0, 12.5, 16.0, 20.0, 25.0, 32.0, 40.0, 50.0),
@@ -30,6 +34,8 @@ _OFFSETS_BPS = (
 )
 _HALF_WAY_BPS = (*((a + b) / 2 for a, b in pairwise(_OFFSETS_BPS)), _OFFSETS_BPS[-1])
 LEVELS = len(_OFFSETS_BPS)
+_GOLDEN = (math.sqrt(5) - 1) / 2  # its multiples spread evenly, neighbours far apart
+_TURNS_MS = tuple(int(SIZE_LIFE_MS * (place * _GOLDEN % 1)) + 1 for place in range(2 * LEVELS))
 
 
 @dataclass(frozen=True, slots=True, eq=False)  # so that its hash, looked up for each ladder, is quick
@@ -56,7 +62,7 @@ RECORDED = Shape(
     touch=0.684,
     power=1.38,
     knee_bps=7.0,
-    noise=1.6,
+    noise=1.8,
     calm_bps=2.0,
     stretch_power=0.2,
     half_spread_bps=0.008,
@@ -97,8 +103,21 @@ def touch_ticks(mid_ticks: float, turmoil: float, sign: int, shape: Shape = RECO
 
 
 def noise(key: str, time_ms: int) -> bytes:
-    """Return the bytes from which all sizes around `time_ms` are drawn: bids first, then asks."""
-    return blake2b(f"{key}|{time_ms // BUCKET_MS}".encode(), digest_size=2 * LEVELS).digest()
+    """Return the bytes from which all sizes around `time_ms` are drawn: bids first, then asks.
+
+    Every byte stays for `SIZE_LIFE_MS`; they change in turn, so that about five of the 58 do each second.
+    """
+    life, passed_ms = divmod(time_ms // BUCKET_MS * BUCKET_MS, SIZE_LIFE_MS)
+    return bytes(
+        [
+            new if passed_ms >= turn_ms else old
+            for old, new, turn_ms in zip(_drawn(key, life), _drawn(key, life + 1), _TURNS_MS, strict=True)
+        ]
+    )
+
+
+def _drawn(key: str, life: int) -> bytes:
+    return blake2b(f"{key}|{life}".encode(), digest_size=2 * LEVELS).digest()
 
 
 def build_ladder(

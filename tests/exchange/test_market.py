@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.exchange.background import LEVELS, build_ladder, noise
+from bot.exchange.background import LEVELS, SIZE_LIFE_MS, build_ladder, noise
 from bot.exchange.catalog import CATALOG
 from bot.exchange.entities import Side
 from bot.exchange.impact import HALF_LIFE_MS
@@ -53,6 +53,23 @@ def cost_bps(fills: Sequence[Fill], mark: int = 60_000) -> float:
 
 sizes = st.integers(1, 2_000_000).map(lambda lots: lots * LOT)
 sides = st.sampled_from(list(Side))
+
+
+def same(one: bytes, other: bytes) -> int:
+    """Return how many of the sizes are the same draws."""
+    return sum(a == b for a, b in zip(one, other, strict=True))
+
+
+@given(start_s=st.integers(0, 10**9), key=st.text(max_size=5))
+def test_sizes_stay_for_a_while_and_are_drawn_anew_in_turn(start_s: int, key: str) -> None:
+    """A few at each whole second, half of them within the half-life of depth, all of them within two."""
+    start_ms = start_s * 1_000
+    now = noise(key, start_ms)
+    assert noise(key, start_ms + 999) == now
+    assert same(now, noise(key, start_ms + 1_000)) >= 2 * LEVELS - 7
+    half = HALF_LIFE_MS // 1_000 * 1_000
+    assert abs(same(now, noise(key, start_ms + half)) - LEVELS) <= 7
+    assert same(now, noise(key, start_ms + SIZE_LIFE_MS + 1_000)) <= 5
 
 
 @given(

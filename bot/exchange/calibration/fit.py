@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from bot.exchange.background import RECORDED, Shape, depth_within
 from bot.exchange.calibration.measures import (
+    LARGE_USD,
     PER_SECOND,
     SIZES_USD,
     cost_bps,
@@ -25,7 +26,6 @@ from bot.exchange.calibration.measures import (
     model_costs,
     slope,
 )
-from bot.exchange.calibration.recording import MILLION
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,9 +34,8 @@ if TYPE_CHECKING:
     from bot.exchange.catalog import Symbol
 
 WINDOW_S = 10
-LARGE_USD = 10.0 * MILLION
 SPREAD_WEIGHT = 0.1
-SEARCH_BOOKS = 60
+SEARCH_BOOKS = 200
 DEPTHS_BPS = (0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 8.0, 12.0, 16.0, 20.0)
 
 

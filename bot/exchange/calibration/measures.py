@@ -7,7 +7,7 @@ from itertools import pairwise
 from statistics import mean, pvariance
 from typing import TYPE_CHECKING
 
-from bot.exchange.background import LEVELS, Shape, build_ladder, noise
+from bot.exchange.background import LEVELS, Ladder, Shape, build_ladder, noise
 from bot.exchange.calibration.recording import MILLION, SAMPLE_MS
 
 if TYPE_CHECKING:
@@ -21,6 +21,9 @@ PER_SECOND = 1_000 // SAMPLE_MS
 BACK_S = 30
 LEAST_S = 8
 BOOKS = 250
+APART_MS = 60_000  # beyond the life of any size: such books have nothing in common
+WATCHED_S = 1_200
+LARGE_USD = 10.0 * MILLION
 
 
 def cost_bps(levels: Sequence[tuple[float, float]], mid: float, sign: int, usd: float) -> float | None:
@@ -79,19 +82,38 @@ def model_costs(
     """Return the costs of each size over many books of the model, bids and asks in turn."""
     costs: dict[float, list[float]] = {usd: [] for usd in SIZES_USD}
     for book in range(books):
-        draws = noise("calibration", book * 1_000)
+        draws = noise("calibration", book * APART_MS)
         shifted = mid + (book % 10) * symbol.tick_size / 10  # the mid lies anywhere between two ticks
         for sign, part in ((1, draws[:LEVELS]), (-1, draws[LEVELS:])):
-            ladder = build_ladder(symbol, shifted, turmoil, sign, part, shape)
-            steps = [ladder.cumulative[0], *(b - a for a, b in pairwise(ladder.cumulative))]
-            levels = [
-                (ticks * symbol.tick_size, lots * symbol.step_size)
-                for ticks, lots in zip(ladder.ticks, steps, strict=True)
-            ]
+            levels = _levels(symbol, build_ladder(symbol, shifted, turmoil, sign, part, shape))
             for usd, cost in zip(SIZES_USD, costs_bps(levels, shifted, sign, SIZES_USD), strict=True):
                 if cost is not None:
                     costs[usd].append(cost)
     return costs
+
+
+def model_half_life_s(symbol: Symbol, mid: float) -> float:
+    """Return how fast the depth that a large order meets in the model comes back, over both sides."""
+    ages = []
+    for sign, part in ((1, slice(LEVELS)), (-1, slice(LEVELS, None))):
+        costs: list[float] = []
+        for second in range(WATCHED_S):
+            draws = noise("calibration", second * 1_000)[part]
+            cost = cost_bps(
+                _levels(symbol, build_ladder(symbol, mid, 1.0, sign, draws)), mid, sign, LARGE_USD
+            )
+            assert cost is not None  # noqa: S101 - the model's book holds that much
+            costs += [cost] * PER_SECOND
+        ages.append(half_life_s(costs))
+    return mean(ages)
+
+
+def _levels(symbol: Symbol, ladder: Ladder) -> list[tuple[float, float]]:
+    steps = [ladder.cumulative[0], *(b - a for a, b in pairwise(ladder.cumulative))]
+    return [
+        (ticks * symbol.tick_size, lots * symbol.step_size)
+        for ticks, lots in zip(ladder.ticks, steps, strict=True)
+    ]
 
 
 def slope(x: Sequence[float], y: Sequence[float]) -> float:

@@ -99,7 +99,7 @@ def _scatter(calibration: Calibration) -> Iterator[str]:
 def _flow(calibration: Calibration) -> Iterator[str]:
     life, arrivals = calibration.half_life_s, calibration.arrivals
     ages = f"{life['first_half']:.1f} s in the first half, {life['second_half']:.1f} s in the second"
-    yield f"replenishment half-life: {ages}; in use {constants()['half_life_s']:.1f} s"
+    yield f"replenishment half-life: {ages}; {life['modelled']:.1f} s in the model"
     yield "market orders in the second half: recorded / modelled"
     for name, value in arrivals["recorded"].items():
         yield f"  {name:<12} {value:8.3f} / {arrivals['modelled'][name]:.3f}"

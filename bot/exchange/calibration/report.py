@@ -20,7 +20,7 @@ from bot.exchange.calibration.judgement import (
     Moment,
     Scatter,
 )
-from bot.exchange.calibration.measures import volatility
+from bot.exchange.calibration.measures import model_half_life_s, volatility
 from bot.exchange.calibration.recording import read_recording
 from bot.exchange.catalog import CATALOG
 from bot.exchange.flow import ARRIVALS_PER_S, DISPERSION, SIZE_LOG_MEAN, SIZE_LOG_SPREAD
@@ -111,7 +111,11 @@ def calibrate(file: Path) -> Calibration:
         half_minutes=judge.windows(HALF_MINUTE_S),
         moments=judge.moments(),
         scatter=tuple(map(judge.scatter, JUDGED_USD)),
-        half_life_s={"first_half": book_half_life_s(first), "second_half": book_half_life_s(second)},
+        half_life_s={
+            "first_half": book_half_life_s(first),
+            "second_half": book_half_life_s(second),
+            "modelled": model_half_life_s(symbol, second.samples[0].mid),
+        },
         arrivals={"recorded": asdict(arrivals_of(second)), "modelled": judge.arrivals()},
     )
 
