@@ -53,6 +53,7 @@ EVENTS = {
     "ownership_lost": "the accounts are another process's, or the database is gone: nothing is sent",
     "pacing_lost": "the paper exchange's pacing connection broke; attaching again",
     "pacing_refused": "the paper exchange refused what we said",
+    "projections_not_kept": "what the records fold to could not be kept; the next start reads more of them",
     "rebalance_finished": "a rebalance is over",
     "rebalance_parked": "the daemon stops in the middle of a rebalance",
     "rebalance_resumed": "a parked rebalance goes on",

@@ -26,6 +26,7 @@ from bot.daemon.collector import settle_collector
 from bot.daemon.console import Console
 from bot.daemon.disk import DiskWatch
 from bot.daemon.fitting import measure, obey, speak
+from bot.daemon.keeping import ProjectionKeeper, keep_at_stop
 from bot.daemon.kill_switch import arm_kill_switch
 from bot.daemon.live_table import REFRESH_S, LiveTable
 from bot.daemon.nav import NavRecorder
@@ -136,6 +137,8 @@ async def _live(
                 return _Ending.LOST
             if world is not None:
                 await _park(operations, world)
+                if world.ownership.journal is not None:
+                    keep_at_stop(world.ownership.journal, [runner.name for runner in operations.runners])
         except JournalUnavailable:
             if settings.database_url is None:
                 raise
@@ -169,6 +172,9 @@ async def _open(
     await take_up_funds(settings, world, operations, supervisor, adopt=adopt)
     if operations.runners:
         _record_nav(stack, settings, operations, supervisor)
+        keeper = ProjectionKeeper(settings)
+        operations.listeners.append(keeper.heard)
+        supervisor.keep("projections", keeper.run)
     supervisor.every(_RECONCILE_EVERY_S, operations.reconcile)
     speak(stack, settings, world, operations, supervisor)
     DiskWatch(settings.data_dir, settings.least_free_mb, operations).watch(supervisor)

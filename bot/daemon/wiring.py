@@ -164,9 +164,7 @@ def _load(settings: Settings, journal: Journal | None) -> dict[str, tuple[Book, 
 
 def load_fund(journal: Journal, fund: str) -> tuple[Book, RebalanceHistory]:
     """A fund's durable state, and the history of its rebalances; what took long to fold is kept."""
-    loaded = projections.load(journal, fund)
-    projections.keep(journal, fund, loaded)
-    book, history = loaded.values
+    book, history = projections.refresh(journal, fund).values
     return book, history
 
 

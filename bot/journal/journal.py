@@ -1,10 +1,13 @@
 """The port: what the daemon, `status` and `history` may ask of a journal, whatever it is stored in."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import NamedTuple, Protocol, Self
 
 from bot.core.records import Record
+
+END = 2**63 - 1
+"""After every position."""
 
 
 class Identity(NamedTuple):
@@ -15,7 +18,7 @@ class Identity(NamedTuple):
 
 
 class StoredProjection(NamedTuple):
-    """What a fund's records up to `position` folded to, as bytes; `version` names the code that folded."""
+    """What a fund's records up to `position` folded to, as bytes; `version`: by what, and of what."""
 
     version: str
     position: int
@@ -41,8 +44,8 @@ class JournalReader(Protocol):
     def funds(self) -> tuple[str, ...]:
         """Names of the funds that have records, in alphabetical order."""
 
-    def read(self, fund: str, after: int = 0) -> Iterator[Record]:
-        """The fund's records in the order they were appended, those after position `after`.
+    def read(self, fund: str, after: int = 0, until: int = END) -> Iterator[Record]:
+        """The fund's records in the order they were appended, after position `after` and up to `until`.
 
         Raises:
             JournalCorrupt: a record is not what was written.
@@ -53,8 +56,11 @@ class JournalReader(Protocol):
     def position(self, fund: str) -> int:
         """Where the fund's last record stands; positions grow, and 0 is before the first."""
 
+    def crc_at(self, fund: str, position: int) -> int | None:
+        """The checksum of the fund's record at a position; None where there is none."""
+
     def projection(self, fund: str, name: str) -> StoredProjection | None:
-        """What `Journal.keep` kept; None if it kept nothing, or what is no longer sound."""
+        """What `Keeper.keep` kept; None if it kept nothing, or what is no longer sound."""
 
     def owners(self) -> tuple[Owner, ...]:
         """Who sends for which account, where several hosts may share the journal."""
@@ -85,8 +91,12 @@ class Appender(Protocol):
         """Whether nobody else can have begun to send for the accounts: to be asked right before a send."""
 
 
-class Journal(JournalReader, Appender, Protocol):
-    """The one writer."""
+class Keeper(JournalReader, Protocol):
+    """A reader that may keep projections, also beside the one writer."""
 
-    def keep(self, fund: str, name: str, projection: StoredProjection) -> None:
-        """Keep a projection in place of an earlier one of that name; it can always be made again."""
+    def keep(self, fund: str, kept: Mapping[str, StoredProjection]) -> None:
+        """Keep projections by name in place of earlier ones, all or none; they can always be made again."""
+
+
+class Journal(Keeper, Appender, Protocol):
+    """The one writer."""

@@ -13,7 +13,7 @@ import psycopg
 from bot.core.records import Record
 from bot.journal import pg_owner, schema
 from bot.journal.errors import JournalBusy, JournalLost
-from bot.journal.journal import Identity, Owner, StoredProjection
+from bot.journal.journal import END, Identity, Owner, StoredProjection
 from bot.journal.lock import DataDirLock
 from bot.journal.mark import HighWaterMark
 from bot.journal.pg_database import (
@@ -38,7 +38,8 @@ from bot.journal.sqlite_file import refuse_other_key
 
 _PAGE = 5_000
 _PAGE_OF_ROWS = """SELECT number, convert_to(kind, 'UTF8'), time_ms, wall_ms, convert_to(body, 'UTF8'),
-                   sealed, crc FROM record WHERE fund = %s AND number > %s ORDER BY number LIMIT 5000"""
+                   sealed, crc FROM record WHERE fund = %s AND number > %s AND number <= %s
+                   ORDER BY number LIMIT 5000"""
 _FUNDS = """WITH RECURSIVE known(name) AS (
                 SELECT min(fund) FROM record
                 UNION ALL SELECT (SELECT min(fund) FROM record WHERE fund > name) FROM known
@@ -85,19 +86,19 @@ class PostgresReader:
         with translated(self._url):
             return tuple(sorted(name for (name,) in self._session.rows(_FUNDS)))
 
-    def read(self, fund: str, after: int = 0) -> Iterator[Record]:
+    def read(self, fund: str, after: int = 0, until: int = END) -> Iterator[Record]:
         """The fund's records in order; see `JournalReader.read`."""
-        yield from to_records(self._sealer, fund, self._pages(fund, after), wording(self._url))
+        yield from to_records(self._sealer, fund, self._pages(fund, after, until), wording(self._url))
 
     def rows(self, fund: str, after: int = 0) -> Iterator[Row]:
         """The fund's records as they are stored, unchecked but for their numbers, which leave none out."""
         yield from map(Row._make, chain.from_iterable(self._pages(fund, after)))
 
-    def _pages(self, fund: str, after: int) -> Iterator[list[tuple[Any, ...]]]:
+    def _pages(self, fund: str, after: int, until: int = END) -> Iterator[list[tuple[Any, ...]]]:
         page: list[tuple[Any, ...]] = []
         while not page or len(page) == _PAGE:
             with translated(self._url), self._session.unhurried():
-                page = self._session.rows(_PAGE_OF_ROWS, (fund, after))
+                page = self._session.rows(_PAGE_OF_ROWS, (fund, after, until))
             for number, row in enumerate(page, after + 1):
                 if row[0] != number:
                     raise wording(self._url).corrupt(f"record {number} of {fund} is missing")
@@ -145,7 +146,18 @@ class PostgresReader:
         self.close()
 
 
-class PostgresJournal(PostgresReader):
+class PostgresKeeper(PostgresReader):
+    """Keeps projections, also beside the writer. See `Keeper`."""
+
+    def keep(self, fund: str, kept: Mapping[str, StoredProjection]) -> None:
+        """Keep projections; see `Keeper.keep`."""
+        with translated(self._url), self._session.transaction():
+            for name, (version, position, content) in kept.items():
+                sealed = self._sealer.seal(content, fund, f"projection {name}", position)
+                self._session.count(_KEEP, (fund, name, version, position, sealed))
+
+
+class PostgresJournal(PostgresKeeper):
     """The one writer of its accounts, from `open_journal` until `close` or until they are lost."""
 
     def __init__(
@@ -200,13 +212,6 @@ class PostgresJournal(PostgresReader):
         self._session.close()
         return JournalLost(why)
 
-    def keep(self, fund: str, name: str, projection: StoredProjection) -> None:
-        """Keep a projection; see `Journal.keep`."""
-        version, position, content = projection
-        sealed = self._sealer.seal(content, fund, f"projection {name}", position)
-        with translated(self._url):
-            self._session.count(_KEEP, (fund, name, version, position, sealed))
-
     def owned(self) -> bool:
         """Whether the lease lasts: nobody can have taken the accounts over."""
         return self._failure is None and self._lease.valid()
@@ -227,9 +232,9 @@ class PostgresJournal(PostgresReader):
         except psycopg.Error as error:
             self._lost(unavailable(self._url, error))
 
-    def _pages(self, fund: str, after: int) -> Iterator[list[tuple[Any, ...]]]:
+    def _pages(self, fund: str, after: int, until: int = END) -> Iterator[list[tuple[Any, ...]]]:
         """As a reader's; and a long read is no silence."""
-        for page in super()._pages(fund, after):
+        for page in super()._pages(fund, after, until):
             yield page
             if boot_s() > self._beaten_s + BEAT_EVERY_S:
                 self.beat()
@@ -325,13 +330,23 @@ class Waiting:
 
 def open_reader(url: str, key: str | None) -> PostgresReader:
     """Open the journal for reading only, whoever writes it; raises as `sqlite.open_reader`."""
-    session = Session.open(url, "inband reader")
+    session, sealer, identity = _opened(url, "inband reader", key)
+    session.count("SET default_transaction_read_only = on")
+    return PostgresReader(url, session, sealer, identity)
+
+
+def open_keeper(url: str, key: str | None) -> PostgresKeeper:
+    """Open the journal to keep projections beside the daemon that writes it; as `open_reader`."""
+    return PostgresKeeper(url, *_opened(url, "inband keeper", key))
+
+
+def _opened(url: str, name: str, key: str | None) -> tuple[Session, Sealer, Identity]:
+    session = Session.open(url, name)
     with contextlib.ExitStack() as undo, translated(url):
         undo.callback(session.close)
-        session.count("SET default_transaction_read_only = on")
         refuse_unreadable(url, revision(session))
         meta = read_meta(url, session)
         sealer = Sealer(key_of(key))
         refuse_other_key(sealer, meta.key_check, shown(url))
         undo.pop_all()
-    return PostgresReader(url, session, sealer, meta.owner)
+    return session, sealer, meta.owner

@@ -17,7 +17,7 @@ from bot.core.book import Book
 from bot.core.history import RebalanceHistory
 from bot.core.records import Record
 from bot.journal import shapes
-from bot.journal.journal import Journal, JournalReader, StoredProjection
+from bot.journal.journal import JournalReader, Keeper, StoredProjection
 
 WORTH_KEEPING = 2_000
 """So many records folded at a start make it worth while to keep what they folded to."""
@@ -61,10 +61,10 @@ def load(journal: JournalReader, fund: str, projections: Sequence[Projection] = 
 
     Raises what `JournalReader.read` raises.
     """
-    position = journal.position(fund)
     kept = [journal.projection(fund, projection.name) for projection in projections]
-    after, values = _taken_up(kept, projections, fund, position)
-    tail, records = 0, journal.read(fund, after)
+    after, values = _taken_up(journal, kept, projections, fund)
+    position = journal.position(fund)
+    tail, records = 0, journal.read(fund, after, position)
     while batch := list(islice(records, _BATCH)):
         tail += len(batch)
         for value in values:
@@ -74,13 +74,20 @@ def load(journal: JournalReader, fund: str, projections: Sequence[Projection] = 
     return Loaded(tuple(values), position, tail)
 
 
-def keep(journal: Journal, fund: str, loaded: Loaded, projections: Sequence[Projection] = ALL) -> None:
-    """Keep what was loaded, if it took many records; nothing may have been appended since."""
+def keep(journal: Keeper, fund: str, loaded: Loaded, projections: Sequence[Projection] = ALL) -> None:
+    """Keep what was loaded, if it took many records; all of it, or none."""
     if loaded.tail < WORTH_KEEPING:
         return
-    for projection, value in zip(projections, loaded.values, strict=True):
-        stored = StoredProjection(fingerprint(), loaded.position, shapes.dump(value))
-        journal.keep(fund, projection.name, stored)
+    version, position = _version(journal, fund, loaded.position), loaded.position
+    pairs = zip(projections, loaded.values, strict=True)
+    journal.keep(fund, {p.name: StoredProjection(version, position, shapes.dump(v)) for p, v in pairs})
+
+
+def refresh(journal: Keeper, fund: str) -> Loaded:
+    """Load a fund as a start does, and keep what took long to fold; for one that runs, beside it."""
+    loaded = load(journal, fund)
+    keep(journal, fund, loaded)
+    return loaded
 
 
 def differences(journal: JournalReader, fund: str, projections: Sequence[Projection] = ALL) -> list[str]:
@@ -88,7 +95,7 @@ def differences(journal: JournalReader, fund: str, projections: Sequence[Project
     found = []
     for projection in projections:
         kept = journal.projection(fund, projection.name)
-        if kept is None or kept.version != fingerprint():
+        if kept is None or kept.version != _version(journal, fund, kept.position):
             continue
         value, fresh = projection.empty(fund), projection.empty(fund)
         for record in journal.read(fund):
@@ -102,15 +109,23 @@ def differences(journal: JournalReader, fund: str, projections: Sequence[Project
 
 
 def _taken_up(
-    kept: Sequence[StoredProjection | None], projections: Sequence[Projection], fund: str, position: int
+    journal: JournalReader,
+    kept: Sequence[StoredProjection | None],
+    projections: Sequence[Projection],
+    fund: str,
 ) -> tuple[int, list[Folded]]:
     """Where to read on, and with what: from nothing, unless all were kept at one place by this very code."""
-    sound = [k for k in kept if k is not None and k.version == fingerprint() and k.position <= position]
+    sound = [k for k in kept if k is not None and k.version == _version(journal, fund, k.position)]
     if len(sound) < len(projections) or len({k.position for k in sound}) != 1:
         return 0, [projection.empty(fund) for projection in projections]
     kinds = [type(projection.empty(fund)) for projection in projections]
     values = [shapes.load(kind, k.content) for kind, k in zip(kinds, sound, strict=True)]
     return sound[0].position, values
+
+
+def _version(journal: JournalReader, fund: str, position: int) -> str:
+    """What it was folded by, and the last record that it holds: in other records it counts for nothing."""
+    return f"{fingerprint()} {journal.crc_at(fund, position)}"
 
 
 @cache

@@ -2,7 +2,7 @@
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any, Self
 from bot.core.records import Record
 from bot.journal import schema
 from bot.journal.errors import JournalUnavailable
-from bot.journal.journal import Identity, Owner, StoredProjection
+from bot.journal.journal import END, Identity, Owner, StoredProjection
 from bot.journal.keys import find_or_make_key
 from bot.journal.lock import DataDirLock
 from bot.journal.mark import HighWaterMark
@@ -34,6 +34,7 @@ from bot.journal.sqlite_file import (
     refuse_unreadable,
     revision,
     text,
+    transaction,
     translated,
     unavailable,
     wording,
@@ -46,7 +47,7 @@ _PAGE = 1_000
 
 _INSERT = "INSERT INTO record (fund, kind, time_ms, wall_ms, body, sealed, crc) VALUES (?, ?, ?, ?, ?, ?, ?)"
 _SELECT = """SELECT seq, kind, time_ms, wall_ms, body, sealed, crc FROM record
-             WHERE fund = ? AND seq > ? ORDER BY seq"""
+             WHERE fund = ? AND seq > ? AND seq <= ? ORDER BY seq"""
 # One look-up in the index per fund; DISTINCT would walk every record.
 _FUNDS = """
     WITH RECURSIVE known(name) AS (
@@ -82,17 +83,17 @@ class SqliteReader:
         with translated(self._path):
             return tuple(text(name) for (name,) in self._connection.execute(_FUNDS))
 
-    def read(self, fund: str, after: int = 0) -> Iterator[Record]:
+    def read(self, fund: str, after: int = 0, until: int = END) -> Iterator[Record]:
         """The fund's records in order; see `JournalReader.read`."""
-        yield from to_records(self._sealer, fund, self._pages(fund, after), wording(self._path))
+        yield from to_records(self._sealer, fund, self._pages(fund, after, until), wording(self._path))
 
     def rows(self, fund: str, after: int = 0) -> Iterator[Row]:
         """The fund's records as they are stored, unchecked."""
         yield from map(Row._make, chain.from_iterable(self._pages(fund, after)))
 
-    def _pages(self, fund: str, after: int) -> Iterator[list[tuple[Any, ...]]]:
+    def _pages(self, fund: str, after: int, until: int = END) -> Iterator[list[tuple[Any, ...]]]:
         with translated(self._path):
-            cursor = self._connection.execute(_SELECT, (fund, after))
+            cursor = self._connection.execute(_SELECT, (fund, after, until))
             while page := cursor.fetchmany(_PAGE):
                 yield page
 
@@ -138,7 +139,20 @@ class SqliteReader:
         self.close()
 
 
-class SqliteJournal(SqliteReader):
+class SqliteKeeper(SqliteReader):
+    """Keeps projections, also beside the writer, who waits for no more than the write. See `Keeper`."""
+
+    def keep(self, fund: str, kept: Mapping[str, StoredProjection]) -> None:
+        """Keep projections; see `Keeper.keep`."""
+        rows = [
+            (fund, name, version, position, self._sealer.seal(content, fund, f"projection {name}", position))
+            for name, (version, position, content) in kept.items()
+        ]
+        with translated(self._path), transaction(self._connection):
+            self._connection.executemany("INSERT OR REPLACE INTO projection VALUES (?, ?, ?, ?, ?)", rows)
+
+
+class SqliteJournal(SqliteKeeper):
     """The one writer; holds the data directory until closed. See `Journal`."""
 
     def __init__(
@@ -177,16 +191,6 @@ class SqliteJournal(SqliteReader):
             if self._connection.in_transaction:
                 execute("ROLLBACK")
             raise JournalUnavailable(self._failure) from error
-
-    def keep(self, fund: str, name: str, projection: StoredProjection) -> None:
-        """Keep a projection; see `Journal.keep`."""
-        version, position, content = projection
-        sealed = self._sealer.seal(content, fund, f"projection {name}", position)
-        with translated(self._path):
-            self._connection.execute(
-                "INSERT OR REPLACE INTO projection VALUES (?, ?, ?, ?, ?)",
-                (fund, name, version, position, sealed),
-            )
 
     def owned(self) -> bool:
         """The lock on the data directory lasts as long as the process."""
@@ -230,17 +234,35 @@ def open_reader(data_dir: Path, key: str | None) -> SqliteReader:
     return open_file(data_dir / JOURNAL_FILE, key, data_dir)
 
 
+def open_keeper(data_dir: Path, key: str | None) -> SqliteKeeper:
+    """Open the journal in `data_dir` to keep projections beside a daemon that writes it; as `open_reader`."""
+    path = data_dir / JOURNAL_FILE
+    with contextlib.ExitStack() as undo, translated(path):
+        connection, sealer, identity = _opened(path, "rw", key, data_dir, undo)
+        # What it writes can be made again: the writer's next commit makes it durable, and clears the log.
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute("PRAGMA wal_autocheckpoint = 0")
+        undo.pop_all()
+    return SqliteKeeper(path, connection, sealer, identity)
+
+
 def open_file(path: Path, key: str | None, key_dir: Path) -> SqliteReader:
     """Open a journal at any path, such as a backup, for reading only; as `open_reader`."""
+    with contextlib.ExitStack() as undo, translated(path):
+        connection, sealer, identity = _opened(path, "ro", key, key_dir, undo)
+        undo.pop_all()
+    return SqliteReader(path, connection, sealer, identity)
+
+
+def _opened(
+    path: Path, mode: str, key: str | None, key_dir: Path, undo: contextlib.ExitStack
+) -> tuple[sqlite3.Connection, Sealer, Identity]:
     if not path.exists():
         raise none_yet(path)
-    with contextlib.ExitStack() as undo, translated(path):
-        connection = undo.enter_context(contextlib.closing(connect(path.absolute().as_uri() + "?mode=ro")))
-        refuse_unreadable(path, revision(connection))
-        meta = read_meta(path, connection)
-        sealer = open_sealer(path, key, key_dir, meta)
-        undo.pop_all()
-    return SqliteReader(path, connection, sealer, meta.owner)
+    connection = undo.enter_context(contextlib.closing(connect(f"{path.absolute().as_uri()}?mode={mode}")))
+    refuse_unreadable(path, revision(connection))
+    meta = read_meta(path, connection)
+    return connection, open_sealer(path, key, key_dir, meta), meta.owner
 
 
 def _prepare(

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Protocol
 
 from bot.journal import postgres, sqlite
 from bot.journal.errors import JournalBusy
-from bot.journal.journal import Identity, Journal, JournalReader
+from bot.journal.journal import Identity, Journal, JournalReader, Keeper
 from bot.journal.pg_database import key_of
 from bot.journal.sealing import Sealer
 from bot.journal.sqlite_file import connect_writer
+from bot.journal.stores import open_keeper
 from tests.support.postgres import KEY, PostgresServer
 
 if TYPE_CHECKING:
@@ -32,6 +33,9 @@ class Store(Protocol):
 
     def reader(self, key: str = KEY) -> JournalReader:
         """Open it for reading."""
+
+    def keeper(self) -> Keeper:
+        """Open it to keep projections, beside its writer."""
 
     def outsider(self, statement: str) -> None:
         """Run a statement as somebody else, with all that protects the store in place."""
@@ -59,6 +63,10 @@ class SqliteStore:
     def reader(self, key: str = KEY) -> JournalReader:
         """Open it for reading."""
         return sqlite.open_reader(self.folder, key)
+
+    def keeper(self) -> Keeper:
+        """Open it to keep projections."""
+        return open_keeper(self.folder, None, KEY)
 
     def outsider(self, statement: str) -> None:
         """From another connection."""
@@ -103,6 +111,10 @@ class PostgresStore:
     def reader(self, key: str = KEY) -> JournalReader:
         """Open it for reading."""
         return postgres.open_reader(self.url, key)
+
+    def keeper(self) -> Keeper:
+        """Open it to keep projections."""
+        return open_keeper(self.folder, self.url, KEY)
 
     def outsider(self, statement: str) -> None:
         """As the server's administrator."""

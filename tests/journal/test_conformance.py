@@ -1,5 +1,7 @@
 """What every journal must do, on SQLite and on a real PostgreSQL server alike."""
 
+from typing import Any
+
 import pytest
 
 from bot.core.book import fold
@@ -15,6 +17,7 @@ from bot.journal.errors import (
     JournalNewer,
     JournalOlder,
     JournalRolledBack,
+    JournalUnavailable,
     NoJournal,
 )
 from bot.journal.journal import Identity, StoredProjection
@@ -195,8 +198,8 @@ def test_a_projection_is_kept_sealed_and_replaced(store: Store) -> None:
     """What was kept last comes back, with its position and version; nothing of it can be read beside."""
     journal = store.open()
     assert journal.projection("BTCUP", "book") is None
-    journal.keep("BTCUP", "book", StoredProjection("v1", 3, b"old"))
-    journal.keep("BTCUP", "book", StoredProjection("v2", 5, b"secret target"))
+    journal.keep("BTCUP", {"book": StoredProjection("v1", 3, b"old")})
+    journal.keep("BTCUP", {"book": StoredProjection("v2", 5, b"secret target")})
     assert journal.projection("BTCUP", "book") == StoredProjection("v2", 5, b"secret target")
     assert journal.projection("BTCDOWN", "book") is None
     with store.reader() as reader:
@@ -206,7 +209,7 @@ def test_a_projection_is_kept_sealed_and_replaced(store: Store) -> None:
 def test_a_damaged_projection_counts_as_none(store: Store) -> None:
     """It can be made again, so damage costs a moment and no start."""
     journal = store.open()
-    journal.keep("BTCUP", "book", StoredProjection("v1", 3, b"old"))
+    journal.keep("BTCUP", {"book": StoredProjection("v1", 3, b"old")})
     store.tamper("UPDATE projection SET position = 4")
     assert journal.projection("BTCUP", "book") is None
 
@@ -228,13 +231,73 @@ def test_a_kept_projection_is_what_the_records_say(store: Store, story: tuple[Re
     assert projections.differences(journal, "BTCUP") == []
 
 
+def test_beside_a_writer_what_it_wrote_is_kept(store: Store, story: tuple[Record, ...]) -> None:
+    """While a fund is at work another process keeps: the next start reads only what came after."""
+    journal = store.open()
+    many = (*story, *samples(*range(10**9, 10**9 + projections.WORTH_KEEPING)))
+    journal.append("BTCUP", many, 1)
+    with store.keeper() as keeper:
+        assert projections.refresh(keeper, "BTCUP").tail == len(many)
+    journal.append("BTCUP", samples(*range(2 * 10**9, 2 * 10**9 + 7)), 1)
+
+    loaded = projections.load(journal, "BTCUP")
+
+    assert loaded.tail == 7
+    assert loaded.values[0] == fold(journal.read("BTCUP"))
+    assert projections.differences(journal, "BTCUP") == []
+
+
+def test_what_is_appended_meanwhile_is_not_kept_twice(store: Store, story: tuple[Record, ...]) -> None:
+    """A keeper folds up to where it began, whatever the writer adds in between."""
+    journal = store.open()
+    journal.append("BTCUP", story, 1)
+    end = journal.position("BTCUP")
+    with store.keeper() as keeper:
+        records = keeper.read("BTCUP", 0, end)
+        first = next(records)
+        journal.append("BTCUP", samples(10**9), 1)
+        assert (first, *records) == story
+
+
+def test_projections_are_kept_together_or_not_at_all(store: Store) -> None:
+    """A keeper that dies in the midst of it leaves what was kept before: they stand at one place always."""
+    journal = store.open()
+    sound = StoredProjection("v1", 3, b"old")
+    journal.keep("BTCUP", {"book": sound, "history": sound})
+    with store.keeper() as keeper, pytest.raises(JournalUnavailable):
+        keeper.keep("BTCUP", {"book": sound._replace(position=9), "history": a_bad_one()})
+    assert journal.projection("BTCUP", "book") == journal.projection("BTCUP", "history") == sound
+
+
+def test_a_projection_counts_only_with_the_record_it_ends_at(store: Store, story: tuple[Record, ...]) -> None:
+    """Kept of other records (such as those before a restore) it is made again."""
+    journal = store.open()
+    many = (*story, *samples(*range(10**9, 10**9 + projections.WORTH_KEEPING)))
+    journal.append("BTCUP", many, 1)
+    loaded = projections.load(journal, "BTCUP")
+    projections.keep(journal, "BTCUP", loaded._replace(position=loaded.position - 1))
+    moved = {
+        name: kept._replace(position=loaded.position)
+        for name in ("book", "history")
+        if (kept := journal.projection("BTCUP", name)) is not None
+    }
+    assert len(moved) == 2
+    journal.keep("BTCUP", moved)
+    assert projections.load(journal, "BTCUP").tail == len(many)
+
+
+def a_bad_one() -> StoredProjection:
+    """One that no store takes."""
+    nothing: Any = None
+    return StoredProjection(nothing, 9, b"new")
+
+
 def test_a_projection_of_other_code_is_made_again(store: Store, story: tuple[Record, ...]) -> None:
     """Only the very code that folded may read it back."""
     journal = store.open()
     journal.append("BTCUP", story, 1)
     kept = StoredProjection("other code", journal.position("BTCUP"), b"{}")
-    for projection in projections.ALL:
-        journal.keep("BTCUP", projection.name, kept)
+    journal.keep("BTCUP", {projection.name: kept for projection in projections.ALL})
     assert projections.load(journal, "BTCUP").tail == len(story)
 
 
