@@ -38,10 +38,14 @@ class FlowDesk:
             return None
         event = FlowAsked(*runner.now(), kind, amount, request_id)
         self._judge(runner, event)
+        known = len(runner.state.book.receipts)
         runner.handle(event)
         receipts = runner.state.book.receipts
-        receipt = receipts[request_id] if request_id else next(reversed(receipts.values()))
-        return receipt_json(fund, receipt)
+        if request_id in receipts:
+            return receipt_json(fund, receipts[request_id])
+        if request_id or len(receipts) == known:
+            raise _stopped(runner)
+        return receipt_json(fund, next(reversed(receipts.values())))
 
     def rescale(self, fund: str, wanted: Wanted) -> dict[str, Any] | None:
         """Consolidate or split a fund's units; None if there is no such fund. Raises as `take`."""
@@ -52,6 +56,8 @@ class FlowDesk:
         event = RescaleAsked(*runner.now(), *wanted.ratio, *who)
         self._judge(runner, event)
         runner.handle(event)
+        if runner.failure is not None:
+            raise _stopped(runner)
         return {"fund": fund, "units": decimal_text(runner.state.book.units)}
 
     def flows(self, fund: str) -> list[dict[str, Any]] | None:
@@ -71,6 +77,13 @@ class FlowDesk:
         if objection is not None:
             kind = AmountRefusedError if objection.of_amount else RefusedError
             raise kind(f"{runner.name}: {objection.reason}")
+
+
+def _stopped(runner: Runner) -> RefusedError:
+    """What is said where a fund stopped at what was asked."""
+    return RefusedError(
+        f"{runner.name} stopped at it; repair the cause, restart, and ask again under the same key"
+    )
 
 
 def receipt_json(fund: str, receipt: Receipt) -> dict[str, Any]:

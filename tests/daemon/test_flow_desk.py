@@ -76,6 +76,21 @@ async def test_refusals_tell_apart_what_another_amount_would_change() -> None:
     assert not isinstance(refused.value, AmountRefusedError)
 
 
+async def test_a_fund_that_stops_at_a_request_refuses_it_and_has_nothing_on_record() -> None:
+    """The journal cannot take it: no receipt, with a key or without, and no traceback."""
+    for key in ("order-1", ""):
+        desk, runner, flows = await opened()
+        desk.hurdle = _full
+        with pytest.raises(RefusedError, match="BTCUP stopped at it"):
+            flows.take("BTCUP", SUBSCRIBE, D(50), key)
+        assert runner.failure is not None
+        assert runner.state.book.receipts == {}
+    desk, runner, flows = await opened()
+    desk.hurdle = _full
+    with pytest.raises(RefusedError, match="BTCUP stopped at it"):
+        flows.rescale("BTCUP", Wanted("rescale", "ann", "why", ratio=(1, 10)))
+
+
 async def test_a_consolidation_answers_with_the_units_that_are_left() -> None:
     """Once, also where it is asked again under its key."""
     _, _, flows = await opened()
@@ -98,3 +113,7 @@ async def test_a_flow_tells_what_it_brought_and_what_it_got() -> None:
     (settled,) = flows.flows("BTCUP") or []
     assert settled["state"] == "payable"
     assert D(settled["amount"]) > 99
+
+
+def _full(_what: str, _about: object) -> None:
+    raise OSError("disk full")
