@@ -2,19 +2,25 @@
 
 The daemon runs with canaries for every secret that it is given, rebalances to a target that the test knows,
 and meets every fault that the exchange can make. Meanwhile everything that it says is collected: its log with
-the tracebacks, every path of the router with and without a token, commands, alerts, exports. The search knows
-many writings of a secret, and numbers by their value; its own tests plant leaks and find them.
+the tracebacks, every path of the router with and without a token, what a browser shows and receives,
+commands, alerts, exports, and at last the very bytes of all its files and of a backup. The search knows many
+writings of a secret, and numbers by their value; its own tests plant leaks and find them, and a mutant of the
+product (tests/mutants/leaks.patch) leaks in every one of these places and is found in each.
 """
 
 import json
+import os
 import re
+import shutil
 import socket
+import sqlite3
 import sys
 import time
 import urllib.error
 import urllib.request
 from base64 import b64encode
 from collections.abc import Iterator
+from contextlib import closing
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,12 +28,13 @@ from urllib.parse import quote
 
 import pytest
 from aiohttp import web
+from playwright.sync_api import Response, sync_playwright
 
 from bot.core import records as rec
 from bot.core.ledger import target_position
 from bot.core.public_records import Revealed
 from bot.exchange.faults.kinds import KINDS
-from bot.journal.sqlite import open_reader
+from bot.journal.sqlite import JOURNAL_FILE, open_reader
 from bot.web.server import make_app
 from tests.support.inband import Inband, Process
 from tests.support.receiver import Receiver
@@ -41,6 +48,12 @@ CANARIES = {
     "route": "canary-route-6a7b8c9d0e",
     "journal": "c4" * 32,
 }
+BYTES = "latin-1"
+"""How the bytes of a file are read as text: each is one character."""
+
+SHORTEST = 6
+"""Characters from which on a value can be told from parts of others, whatever it is written in."""
+
 ENDLESS = {"/api/v1/stream"}
 """Paths that do not end; a moment of them is read."""
 
@@ -49,9 +62,11 @@ ENDLESS = {"/api/v1/stream"}
 
 
 def writings(secret: str) -> set[str]:
-    """How a text may be written: plain, in hexadecimal, in base64 at any offset, for an address."""
+    """How a text may be written: plain, hexadecimal, base64 at any offset, for an address, as bytes."""
     raw = secret.encode()
     found = {secret, quote(secret, safe=""), raw.hex(), raw.hex().upper()}
+    if re.fullmatch(r"(?:[0-9a-f]{2}){16,}", secret):
+        found.add(bytes.fromhex(secret).decode(BYTES))
     for offset, skipped in ((0, 0), (1, 2), (2, 3)):
         encoded = b64encode(bytes(offset) + raw).decode()
         whole = encoded[skipped : (offset + len(raw)) * 8 // 6]
@@ -80,10 +95,11 @@ def tells(number: Decimal, value: Decimal) -> bool:
 def leaks(text: str, texts: dict[str, str], values: dict[str, Decimal]) -> set[str]:
     """Names of the secrets that stand in a text: texts in any writing, values as any equal number.
 
-    A number counts when it is the value itself, or rounds it to five digits or more.
+    A number counts when it is the value itself, or rounds it to five digits or more. A short one (0.1) is
+    part of many others, and counts as a number alone.
     """
-    found = {name for name, secret in texts.items() if any(form in text for form in writings(secret))}
-    found |= {name for name, value in values.items() if any(form in text for form in writings(str(value)))}
+    spelt = texts | {name: str(value) for name, value in values.items() if len(str(value)) >= SHORTEST}
+    found = {name for name, secret in spelt.items() if any(form in text for form in writings(secret))}
     for number in numbers(text):
         found |= {name for name, value in values.items() if tells(number, value)}
     return found
@@ -113,6 +129,12 @@ def test_a_planted_canary_is_found(name: str) -> None:
     secret = CANARIES[name]
     for form in (secret, secret.encode().hex(), b64encode(b"ab" + secret.encode()).decode(), quote(secret)):
         assert leaks(f'{{"detail": "{form}"}}', CANARIES, {}) == {name}
+
+
+def test_a_planted_key_is_found_in_the_bytes_of_a_file() -> None:
+    """As the 32 bytes that its digits stand for, between whatever else."""
+    found = bytes([0, 255, 17]) + bytes.fromhex(CANARIES["journal"]) + b"SQLite"
+    assert leaks(found.decode(BYTES), CANARIES, {}) == {"journal"}
 
 
 # ---- the paths ---------------------------------------------------------------------------------------------
@@ -239,6 +261,12 @@ class World:
         time.sleep(1)
         return len(fired | self._fired())
 
+    def break_journal(self, process: Process) -> None:
+        """Hold the journal's file, so that the next record cannot be made durable: with a traceback."""
+        with closing(sqlite3.connect(self.inband.data_dir / JOURNAL_FILE, isolation_level=None)) as holder:
+            holder.execute("BEGIN IMMEDIATE")
+            process.until_said("fund_stopped")
+
     def _fired(self) -> set[str]:
         faults = json.loads(ask(f"{self.venue}/faults").partition("\n\n")[2])
         return {fault["kind"] for fault in faults if fault["fired"]}
@@ -286,9 +314,88 @@ def said_by_commands(world: World) -> Iterator[Said]:
         ("acknowledge", "BTCUP", "nothing"),
         ("reload",),
         ("check", "--json"),
+        ("flows", "BTCUP"),
+        ("history", "--verify"),
+        ("db", "verify"),
+        ("db", "export"),
+        ("db", "backup", str(world.inband.data_dir / "backup.sqlite")),
     ):
         done = world.inband.run(*command)
-        yield Said(" ".join(command), done.stdout + done.stderr)
+        yield Said(" ".join(command[:2]), done.stdout + done.stderr)
+
+
+def said_to_words(world: World) -> Iterator[Said]:
+    """What is answered to words that the daemon obeys."""
+    for path, body in (
+        ("funds/BTCUP/pause", {}),
+        ("funds/BTCUP/resume", {}),
+        ("funds/BTCUP/subscribe", {"amount": "100"}),
+        ("funds/BTCUP/redeem", {"units": "1"}),
+        ("operator/reload", {}),
+    ):
+        said = json.dumps({"author": "ann", "reason": "test", **body}).encode()
+        yield Said(f"obeyed {path}", ask(f"{world.url}/api/v1/{path}", "POST", CANARIES["token"], said))
+
+
+LISTEN = """async (path) => {
+  const heard = [];
+  const socket = new WebSocket(location.origin.replace("http", "ws") + path);
+  socket.onmessage = (message) => heard.push(message.data);
+  await new Promise((done) => setTimeout(done, 1500));
+  socket.close();
+  return heard.join("\\n");
+}"""
+
+
+def said_by_the_page(world: World) -> Iterator[Said]:
+    """What a browser receives and shows, to everybody and to the operator, and what it keeps."""
+    with sync_playwright() as playwright:
+        arguments = ["--no-sandbox"] if os.geteuid() == 0 else []  # as in tests/page
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=arguments)
+        page = browser.new_page()
+        answers: list[Response] = []
+        page.on("response", lambda answer: answers.append(answer) if tells_something(answer) else None)
+        for view in ("#/", "#/fund/BTCUP"):
+            page.goto(f"{world.url}/{view}")
+            page.get_by_text("BTCUP").first.wait_for()
+            page.wait_for_timeout(500)
+            yield Said(f"page {view} (None)", page.content())
+        streams = "/stream?streams=BTCUP@tokenNav/BTCUP@nav_kline_1m"
+        yield Said("page's websocket (None)", page.evaluate(LISTEN, streams))
+        yield Said("page's answers (None)", "\n".join(map(body_of, answers)))
+        answers.clear()
+        page.goto(f"{world.url}/#/operator")
+        page.get_by_label("Operator's token").fill(CANARIES["token"])
+        page.get_by_role("button", name="Log in").click()
+        page.get_by_role("heading", name="BTCUP").wait_for()
+        page.get_by_text("Rebalances, those not public included").click()
+        page.get_by_text("Effective configuration").click()
+        page.locator("tr[data-rebalance=BTCUP-2]").wait_for()
+        yield Said("page of the operator", page.content())
+        yield Said("page's answers to the operator", "\n".join(map(body_of, answers)))
+        kept = page.evaluate(
+            "[JSON.stringify(localStorage), JSON.stringify(sessionStorage), document.cookie]"
+        )
+        yield Said("what the page keeps", "\n".join(kept))
+        browser.close()
+
+
+def tells_something(answer: Response) -> bool:
+    """Whether it is not one of the page's own files, which are as they were installed, nor an endless one."""
+    kind = answer.headers.get("content-type", "")
+    return kind.startswith(("application/json", "text/html"))
+
+
+def body_of(answer: Response) -> str:
+    """Address, headers and text of an answer."""
+    return f"{answer.url}\n{answer.headers}\n{'' if answer.status == 304 else answer.text()}"
+
+
+def files_of(world: World) -> Iterator[Said]:
+    """The bytes of all files of the daemon: journal, history, alerts, locks, backup."""
+    for file in sorted(world.inband.data_dir.rglob("*")):
+        if file.is_file():
+            yield Said(f"file {file.name}", file.read_bytes().decode(BYTES))
 
 
 def needles(records: tuple[rec.Record, ...]) -> tuple[dict[str, str], dict[str, Decimal]]:
@@ -323,6 +430,7 @@ def target_quantity(records: tuple[rec.Record, ...]) -> Decimal:
     raise AssertionError("no rebalance of an operator")
 
 
+@pytest.mark.needs("chromium")
 def test_nothing_gets_out_before_its_time(tmp_path: Path) -> None:
     """Zero hits in everything that was said while the rebalance was not revealed."""
     with Receiver() as receiver:
@@ -333,28 +441,44 @@ def test_nothing_gets_out_before_its_time(tmp_path: Path) -> None:
             answer = ask(f"{world.url}/api/v1/funds/BTCUP/rebalance", "POST", CANARIES["token"], body)
             assert answer.startswith("200"), answer
             process.until(lambda: len(process.lines("order_sent")) > 3, what="it trades")
-            said = [Said("answer", answer), *collect(world, process, receiver)]
+            said = [Said("answer", answer), *collect(world, process, receiver), *said_by_the_page(world)]
             fired = world.inject_everything()
             said += collect(world, process, receiver)
             said += said_by_commands(world)
+            said += said_to_words(world)
+            world.break_journal(process)
             said += collect(world, process, receiver)
             records = world.records()
+        said += files_of(world)
     assert fired > 20
     assert not any(isinstance(record, Revealed) and record.number == 2 for record in records)
+    assert "Traceback" in process.stdout
+    places = {each.where for each in said}
+    assert {"file journal.sqlite", "file backup.sqlite", "file alerts.sqlite", "file nav.sqlite"} <= places
+    assert len(said) > 250
+    assert all(each.text for each in said if each.where.startswith(("page", "db export", "obeyed")))
+    found = found_in(said, records)
+    assert found == set(), "\n".join(f"leak: {name} in {where}" for where, name in sorted(found))
+
+
+def found_in(said: list[Said], records: tuple[rec.Record, ...]) -> set[tuple[str, str]]:
+    """Where something was said that must not be, and what.
+
+    An operator sees the position, and so what was traded, as do their files; the log, alerts and everybody
+    else do not. A slice of one or two digits (0.1) cannot be told from ordinary numbers.
+    """
     texts, values = needles(records)
     values["target quantity"] = target_quantity(records)
     assert {"target", "u 1", "target quantity"} <= set(values)
-    sizes = {name: value for name, value in values.items() if name.startswith("slice ")}
-    always = {name: value for name, value in values.items() if name not in sizes}
+    slices = {name: value for name, value in values.items() if name.startswith("slice ")}
+    sizes = {name: value for name, value in slices.items() if len(value.normalize().as_tuple().digits) > 2}
+    assert sizes
+    always = {name: value for name, value in values.items() if name not in slices}
     found = {(each.where, name) for each in said for name in leaks(each.text, texts, always)}
-    # An operator sees the position, and so what was traded; the log, alerts and everybody else do not.
     others = [each for each in said if each.where in {"log", "alerts"} or each.where.endswith("(None)")]
-    found |= {
-        (f"{each.where}: {line}", name)
+    return found | {
+        (each.where, f"{name}: {line}")
         for each in others
         for line in each.text.splitlines()
         for name in leaks(line, {}, sizes)
     }
-    assert found == set()
-    assert sizes
-    assert len(said) > 200
