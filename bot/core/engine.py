@@ -244,8 +244,12 @@ def _park(turn: Turn, event: ev.Park) -> None:
 
 
 def _reconcile_due(turn: Turn, _: ev.ReconcileDue) -> None:
-    if turn.live.reconciled and (turn.book.rebalance is None or turn.book.rebalance.order is None):
+    if not turn.live.reconciled:
+        return  # under way
+    if turn.book.rebalance is None or turn.book.rebalance.order is None:
         turn.reconcile()
+    else:
+        turn.live = turn.live._replace(compare_due=True)
 
 
 def _income_seen(turn: Turn, event: ev.IncomeSeen) -> None:

@@ -205,6 +205,9 @@ def traded(turn: Turn, event: ev.TradesSeen) -> None:
     if order is None:
         _book_foreign(turn, foreign)
         return
+    if foreign:  # ours too, if they came before the answer that names our order
+        seen = {trade.venue_order_id for trade in foreign}
+        turn.live = turn.live._replace(strangers=turn.live.strangers | seen)
     order = _outstanding(turn)
     if order is not None and order.settled:
         _conclude(turn, order)
@@ -214,14 +217,28 @@ def traded(turn: Turn, event: ev.TradesSeen) -> None:
 
 
 def settle(turn: Turn, order: Order | None, *, not_before_ms: int = 0) -> None:
-    """The slice is over: draw the pause before the next one, which a venue may want to be longer."""
+    """The slice is over: draw the pause before the next one, which a venue may want to be longer.
+
+    If others traded meanwhile, the account is compared before anything else is sent.
+    """
     if order is None:
         return
     open_ = _open(turn)
     next_ms = max(turn.now_ms + _pause_ms(turn, open_, order), not_before_ms)
     turn.record(SliceSettled(turn.now_ms, order.cid, order.filled, next_ms, _out_of_band(turn)))
-    turn.live = turn.live._replace(missing=0, proving=None, trade_tries=0, touch=None, touch_asked=False)
-    if not turn.live.reconciled:
+    live = turn.live
+    others, due = live.strangers - {order.venue_id}, live.compare_due
+    turn.live = live._replace(
+        missing=0,
+        proving=None,
+        trade_tries=0,
+        touch=None,
+        touch_asked=False,
+        strangers=frozenset(),
+        compare_due=False,
+        reconciled=live.reconciled and not others and not (due and open_.increasing),
+    )
+    if due or not turn.live.reconciled:
         turn.reconcile()
 
 

@@ -56,6 +56,8 @@ class Live(NamedTuple):
     explains. `stop_missing` counts authoritative not-founds of the protective stop, which is not placed
     before `stop_after_ms`; `stop_suspected`: trades came that may be its own, `stop_cleared`: they are not.
     `shadow`: for which marks the shadow stays as it is. `contract_asked`: its rules are on their way.
+    `strangers`: venue ids of orders that traded while ours was under way and may be others'; `compare_due`:
+    ledger and venue are to be compared once it is over.
     """
 
     feed_trusted: bool = True
@@ -91,6 +93,8 @@ class Live(NamedTuple):
     stop_cleared: bool = False
     shadow: ShadowHold | None = None
     contract_asked: bool = False
+    strangers: frozenset[str] = frozenset()
+    compare_due: bool = False
 
 
 class State(NamedTuple):

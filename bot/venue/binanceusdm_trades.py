@@ -83,3 +83,19 @@ def signed(row: Mapping[str, Any], side: str, quantity: str) -> Decimal:
             return -amount
         case _:
             raise AnswerMalformed("a trade that is neither bought nor sold")
+
+
+def account_moved(frame: Any, symbol: str) -> bool:
+    """A trade on another symbol (ORDER_TRADE_UPDATE), or a wallet moved by neither trade nor funding.
+
+    ACCOUNT_UPDATE gives the reason as m: DEPOSIT, WITHDRAW, MARGIN_TRANSFER, INSURANCE_CLEAR and others.
+    """
+    if not isinstance(frame, dict):
+        return False
+    if frame.get("e") == "ACCOUNT_UPDATE":
+        told = frame.get("a")
+        return isinstance(told, dict) and told.get("m") not in {"ORDER", "FUNDING_FEE"}
+    order = frame.get("o")
+    if frame.get("e") != "ORDER_TRADE_UPDATE" or not isinstance(order, dict):
+        return False
+    return order.get("s") != symbol and order.get("x") in {"TRADE", "CALCULATED"}

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from bot.core.events import OrderReport, TradesSeen
+from bot.core.events import OrderReport, ReconcileDue, TradesSeen
 from bot.venue.ccxt_client import drop_sockets, guard_sockets
 from bot.venue.errors import AnswerMalformed, RequestFailed
 from bot.venue.requests import Requests, stream_trouble
@@ -27,8 +27,9 @@ _LONGEST_PAUSE_S = 5.0
 class OrderStream:
     """Calls `on_event` with an `OrderReport`, and then `TradesSeen` if it was filled, for each piece of news.
 
-    All orders of the symbol are reported, also those of others: the caller knows its client ids. `on_gap`
-    says that news may have been missed (reason), so that the caller may look by REST.
+    All orders of the symbol are reported, also those of others: the caller knows its client ids. What moves
+    the account otherwise (a transfer, a trade on another symbol) is `ReconcileDue`. `on_gap` says that news
+    may have been missed (reason), so that the caller may look by REST.
 
     `run` never ends by itself. It raises only what a callback raises, and when it is cancelled.
     """
@@ -126,6 +127,8 @@ class OrderStream:
             if stop is not None:
                 self._on_event(report(stop, lambda: (self._clock.market_ms(), self._clock.wall_ms())))
             if news is None:
+                if self._profile.account_moved(frame, self._symbol):
+                    self._on_event(ReconcileDue(self._clock.market_ms(), self._clock.wall_ms()))
                 continue
             if news.trade is not None:  # it may arrive before the mark of its instant, on another socket
                 self._clock.advance(news.trade.time_ms)

@@ -205,6 +205,10 @@ class Profile(Protocol):
         """Decode a frame of the user stream; None if it is about something else; `AnswerMalformed`."""
         ...
 
+    def account_moved(self, frame: Any, symbol: str) -> bool:
+        """Whether a frame of the user stream tells of money or trades that are not the symbol's own."""
+        ...
+
     def stream_ended(self, frame: Any) -> bool:
         """Whether this frame of the user stream says that no more will come on it."""
         ...

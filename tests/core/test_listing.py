@@ -59,9 +59,9 @@ def test_no_order_leaves_while_the_rules_are_on_their_way() -> None:
     lab.deliver = lambda command: not isinstance(command, cmd.FetchContract)
     lab.send(ContractDue(*lab.now))
     sent = len(lab.venue.sent)
-    lab.mark("45000")
+    lab.mark("44500")
     for _ in range(5):
-        lab.mark("45000")
+        lab.mark("44500")
     assert lab.state.book.rebalance is not None
     assert len(lab.venue.sent) == sent
     lab.deliver = lambda _: True
@@ -104,7 +104,7 @@ def test_a_look_that_fails_holds_nothing_up() -> None:
     lab.send(ContractDue(*lab.now))
     lab.send(ev.ReadFailed(*lab.now, "FetchContract", "timeout"))
     sent = len(lab.venue.sent)
-    lab.mark("45000")
+    lab.mark("44500")
     assert len(lab.venue.sent) > sent
 
 
@@ -113,10 +113,10 @@ def test_refusals_that_no_look_helps_are_a_breach() -> None:
     lab = opened()
     lab.deliver = lambda command: not isinstance(command, cmd.FetchContract)
     lab.venue.contract = coarser()
-    lab.mark("48000")
+    lab.mark("44500")
     for _ in range(400):
         lab.send(ContractSeen(*lab.now, a_contract()))
-        lab.mark("48000", after_s=5)
+        lab.mark("44500", after_s=5)
     assert lab.state.book.breaches == (REJECTED,)
     assert looks(lab) == len(lab.of(rec.OrderRejected))
 

@@ -3,6 +3,8 @@ from decimal import Decimal
 from bot.core import commands as cmd
 from bot.core import events as ev
 from bot.core import records as rec
+from bot.core.limits import SubmitOrder
+from bot.core.settlement import EXTERNAL
 from bot.testing import Lab
 
 D = Decimal
@@ -171,3 +173,74 @@ def test_margin_that_the_venue_does_not_give_is_taken_off() -> None:
     assert seen(free - 5) == 5
     assert seen(None) == 5
     assert seen(free + 700) == 0
+
+
+def amid(lab: Lab) -> None:
+    """Below the band, with a first order out of which nobody has heard yet."""
+    lab.deliver = lambda command: not isinstance(command, SubmitOrder)
+    lab.mark("100000")
+    lab.mark("100000")
+    assert lab.state.book.rebalance is not None
+    assert lab.state.book.rebalance.order is not None
+
+
+def settled(lab: Lab) -> None:
+    """The order is over: it filled nothing."""
+    assert lab.state.book.rebalance is not None
+    assert lab.state.book.rebalance.order is not None
+    order = lab.state.book.rebalance.order
+    lab.send(ev.OrderReport(*lab.now, order.cid, "ours", D(0), closed=True))
+    lab.mark(lab.price)
+
+
+def test_what_others_trade_while_an_order_is_out_is_compared_before_the_next() -> None:
+    """The venue deleverages in the middle of a slice: it is booked when that is over, and stops increases."""
+    lab = quiet()
+    amid(lab)
+    before = lab.state.book.position
+    lab.venue.trade(D("-0.5"), lab.time_ms, lab.price, "adl")
+    lab.send(ev.TradesSeen(*lab.now, (lab.venue.trades[-1],), complete=False))
+    assert lab.state.book.position == before
+    sent = len(lab.of(rec.OrderIntended))
+    settled(lab)
+    (change,) = lab.of(rec.ExternalChange)
+    assert change.position - change.position_before == D("-0.5")
+    assert len(lab.of(rec.OrderIntended)) == sent
+    assert EXTERNAL in lab.state.book.breaches
+    assert lab.state.live.reconciled
+
+
+def test_our_own_trade_that_overtakes_its_answer_is_nobody_elses() -> None:
+    """Until the answer names our order, its trades look like others'; then they do not."""
+    lab = quiet()
+    amid(lab)
+    lab.send(ev.TradesSeen(*lab.now, (ev.Trade("t1", "ours", 0, D("0.1"), lab.price, D(0)),), complete=False))
+    accounts = sum(isinstance(command, cmd.FetchAccount) for command in lab.commands)
+    assert lab.state.live.strangers == {"ours"}
+    settled(lab)
+    assert sum(isinstance(command, cmd.FetchAccount) for command in lab.commands) == accounts
+    assert lab.state.live.strangers == frozenset()
+    assert lab.state.book.incidents == {}
+
+
+def test_a_comparison_that_is_due_while_an_order_is_out_follows_it() -> None:
+    """News of a trade were lost: the periodic look finds it although a rebalance is under way."""
+    lab = quiet()
+    amid(lab)
+    lab.venue.trade(D("-0.5"), lab.time_ms, lab.price, "by hand")
+    compare(lab)
+    assert lab.of(rec.ExternalChange) == []
+    settled(lab)
+    assert len(lab.of(rec.ExternalChange)) == 1
+    assert EXTERNAL in lab.state.book.breaches
+
+
+def test_a_delever_does_not_wait_for_a_comparison_that_is_only_due() -> None:
+    """The account cannot be read: leverage is reduced all the same."""
+    lab = quiet()
+    lab.deliver = lambda command: not isinstance(command, SubmitOrder | cmd.FetchAccount)
+    lab.mark("44000")
+    compare(lab)
+    sent = len(lab.of(rec.OrderIntended))
+    settled(lab)
+    assert len(lab.of(rec.OrderIntended)) == sent + 1

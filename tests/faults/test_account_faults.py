@@ -148,17 +148,48 @@ async def test_row_34_the_key_is_revoked(tmp_path: Path) -> None:
         await goes_on(ordeal)
 
 
-@pytest.mark.parametrize(
-    ("kind", "given"), [("liquidated", UP), ("deleveraged", {**BTC, "quantity": "0.005"})]
-)
-async def test_row_35_liquidation_and_deleveraging(tmp_path: Path, kind: str, given: dict[str, Any]) -> None:
+TAKEN: dict[str, dict[str, Any]] = {"liquidated": UP, "deleveraged": {**BTC, "quantity": "0.005"}}
+TRADED = {**TAKEN, "manual_trade": {**BTC, "side": "SELL", "quantity": "0.005"}}
+
+
+@pytest.mark.parametrize("kind", TAKEN)
+async def test_row_35_liquidation_and_deleveraging(tmp_path: Path, kind: str) -> None:
     """What the venue takes is an external change on record; nothing is bought back before a person looked."""
     async with Ordeal(tmp_path) as ordeal:
         await trading(ordeal)
-        ordeal.script(kind, **given)
+        ordeal.script(kind, **TAKEN[kind])
         await until_stopped(ordeal, EXTERNAL)
         (change,) = ordeal.records(rec.ExternalChange)
         assert abs(change.position) < abs(change.position_before)
+        await ordeal.end()
+
+
+@pytest.mark.parametrize("told", [True, False], ids=["told", "news lost"])
+@pytest.mark.parametrize("kind", TRADED)
+async def test_row_35_a_fund_that_holds(tmp_path: Path, kind: str, told: bool) -> None:  # noqa: FBT001 - by name
+    """With nothing under way it is noticed at once; where the news were lost, by the periodic comparison."""
+    async with Ordeal(tmp_path) as ordeal:
+        ordeal.start()
+        await ordeal.until_recorded(rec.RebalanceFinished)
+        (finished,) = ordeal.records(rec.RebalanceFinished)
+        await ordeal.until(lambda: ordeal.exchange.now_ms > finished.time_ms + 60_000, "it was compared")
+        if not told:
+            ordeal.script("event_lost", LASTING, {"event": "ORDER_TRADE_UPDATE"})
+            ordeal.script("event_lost", LASTING, {"event": "ACCOUNT_UPDATE"})
+        happened_ms = ordeal.exchange.now_ms
+        ordeal.script(kind, **TRADED[kind])
+        if not told:
+            await ordeal.until(lambda: ordeal.exchange.now_ms > happened_ms + 60_000, "a minute went by")
+            assert ordeal.incidents() == []
+            assert ordeal.operations is not None
+            ordeal.operations.reconcile()
+        await ordeal.until_recorded(rec.ExternalChange)
+        await ordeal.until(lambda: EXTERNAL in ordeal.incidents(), "it is an incident")
+        (opened,) = [one for one in ordeal.records(rec.IncidentOpened) if one.code == EXTERNAL]
+        assert opened.stops_increases
+        (change,) = ordeal.records(rec.ExternalChange)
+        assert abs(change.position) < abs(change.position_before)
+        await ordeal.until(lambda: ordeal.records(rec.Reconciled)[-1].time_ms >= change.time_ms, "compared")
         await ordeal.end()
 
 

@@ -4,11 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from aiohttp import web
 
-from bot.core.events import Event, OrderReport, Trade, TradesSeen
+from bot.core.events import Event, OrderReport, ReconcileDue, Trade, TradesSeen
 from bot.venue.venue import Venue
 from tests.support.venue_stub import VenueStub, error_answer, order_update, until
 from tests.venue.conftest import Account
@@ -90,14 +91,34 @@ async def test_an_order_that_expires_unfilled_brings_no_trade(
 async def test_other_symbols_and_other_events_are_no_news(
     stub: VenueStub, venue: Venue, account: Account
 ) -> None:
-    """Account updates, and orders on other contracts, pass in silence."""
+    """Account updates that orders and funding explain, and orders on other contracts, pass in silence."""
     async with listening(stub, venue, account) as news:
-        await stub.send({"e": "ACCOUNT_UPDATE", "E": 1, "T": 1, "a": {"m": "ORDER", "B": [], "P": []}})
-        await stub.send(order_update("theirs", s="ETHUSDT"))
+        for reason in ("ORDER", "FUNDING_FEE"):
+            await stub.send({"e": "ACCOUNT_UPDATE", "E": 1, "T": 1, "a": {"m": reason, "B": [], "P": []}})
+        await stub.send(order_update("theirs", s="ETHUSDT", x="NEW", X="NEW"))
         await stub.send(order_update("ours"))
         await until(lambda: len(news.events) == 2)
 
     assert [report.cid for report in news.reports()] == ["ours"]
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        order_update("theirs", s="ETHUSDT"),
+        order_update("adl_autoclose", s="ETHUSDT", x="CALCULATED"),
+        {"e": "ACCOUNT_UPDATE", "E": 1, "T": 1, "a": {"m": "WITHDRAW", "B": [], "P": []}},
+    ],
+    ids=["a trade elsewhere", "a deleveraging elsewhere", "a withdrawal"],
+)
+async def test_what_moves_the_account_otherwise_has_it_compared(
+    stub: VenueStub, venue: Venue, account: Account, frame: dict[str, Any]
+) -> None:
+    """Neither orders nor funding of the symbol explain it: the ledger is compared at once."""
+    async with listening(stub, venue, account) as news:
+        await stub.send(frame)
+        await until(lambda: len(news.events) == 1)
+    assert isinstance(news.events[0], ReconcileDue)
 
 
 async def test_no_news_of_a_burst_is_missed(stub: VenueStub, venue: Venue, account: Account) -> None:
