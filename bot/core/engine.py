@@ -16,6 +16,7 @@ from bot.core import (
     dealing,
     fees,
     flow_requests,
+    guarding,
     listing,
     protection,
     publication,
@@ -155,6 +156,7 @@ def _resumed(turn: Turn, event: ev.Resumed) -> None:
     protection.resolve(turn)
     if not settlement.resolve_outstanding(turn):
         turn.reconcile()
+    guarding.take_over(turn)
     recovery.taken_up(turn, event)
 
 
@@ -246,6 +248,7 @@ def _park(turn: Turn, event: ev.Park) -> None:
 def _reconcile_due(turn: Turn, _: ev.ReconcileDue) -> None:
     if not turn.live.reconciled:
         return  # under way
+    protection.verify(turn)
     if turn.book.rebalance is None or turn.book.rebalance.order is None:
         turn.reconcile()
     else:

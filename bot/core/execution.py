@@ -6,8 +6,8 @@ is proposed here; only `limits` can make an order of it, and the intent is recor
 
 from decimal import Decimal
 
-from bot.core import draws, limits, plan, publication, resting
-from bot.core.commands import FetchTouch, FetchVolume, GuardOrders
+from bot.core import draws, guarding, limits, plan, publication, resting
+from bot.core.commands import FetchTouch, FetchVolume
 from bot.core.episode import OpenRebalance
 from bot.core.events import Mark
 from bot.core.ledger import real_leverage, target_position
@@ -32,9 +32,6 @@ _PATIENT, _PROMPT, _EMERGENCY = Urgency.PATIENT, Urgency.PROMPT, Urgency.EMERGEN
 
 UNFILLED_LIMIT_MS = 900_000
 """A delever that is still open after this market time is an incident."""
-
-GUARD_MARGIN_MS = 30_000
-"""An order that rests so much longer than it may is cancelled by the venue: we are dead by then."""
 
 _UNFILLED = "unfilled delever"
 _OVERDUE = "overdue rebalance"
@@ -151,9 +148,7 @@ def finish(turn: Turn, mark: Mark, ending: Ending) -> None:
     publication.schedule(turn, number)
     for code in (_UNFILLED, _OVERDUE):
         turn.close_incident(code, "the rebalance ended")
-    if turn.live.guarded:
-        turn.commands.append(GuardOrders(0))
-        turn.live = turn.live._replace(guarded=False)
+    guarding.release(turn)
     turn.reconcile()
 
 
@@ -219,8 +214,7 @@ def _propose(
     )
     turn.commands.append(verdict)
     if verdict.rests:
-        turn.commands.append(GuardOrders(int(how.rest_s[1] * 1000) + GUARD_MARGIN_MS))
-        turn.live = turn.live._replace(guarded=True)
+        guarding.arm(turn, int(how.rest_s[1] * 1000))
 
 
 def _most(turn: Turn, mark: Mark, how: plan.Manner) -> Contracts | None:

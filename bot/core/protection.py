@@ -130,6 +130,13 @@ def resolve(turn: Turn) -> None:
         turn.commands.append(QueryStop(stop.cid))
 
 
+def verify(turn: Turn) -> None:
+    """Whoever takes a stop back behind our back need not say so: one that rests is looked for regularly."""
+    stop = turn.book.protection.resting
+    if stop is not None and stop.state is OrderState.LIVE:
+        turn.commands.append(QueryStop(stop.cid))
+
+
 def reported(turn: Turn, event: StopReport) -> None:
     """Take in the venue's word on a stop."""
     stop = _named(turn, event.cid)

@@ -4,7 +4,7 @@ An outcome that nobody knows is looked up by client id; it is never sent again. 
 when the venue can no longer accept it, has twice said that it knows nothing of it, and the position agrees.
 """
 
-from bot.core import cash, draws, fees, listing, plan, protection, publication, resting, upkeep
+from bot.core import cash, draws, fees, guarding, listing, plan, protection, publication, resting, upkeep
 from bot.core import events as ev
 from bot.core.breaches import KEY_REFUSED, REJECTED
 from bot.core.commands import (
@@ -228,16 +228,10 @@ def settle(turn: Turn, order: Order | None, *, not_before_ms: int = 0) -> None:
     turn.record(SliceSettled(turn.now_ms, order.cid, order.filled, next_ms, _out_of_band(turn)))
     live = turn.live
     others, due = live.strangers - {order.venue_id}, live.compare_due
-    turn.live = live._replace(
-        missing=0,
-        proving=None,
-        trade_tries=0,
-        touch=None,
-        touch_asked=False,
-        strangers=frozenset(),
-        compare_due=False,
-        reconciled=live.reconciled and not others and not (due and open_.increasing),
-    )
+    agreed = live.reconciled and not others and not (due and open_.increasing)
+    live = live._replace(missing=0, proving=None, trade_tries=0, touch=None, touch_asked=False)
+    turn.live = live._replace(strangers=frozenset(), compare_due=False, reconciled=agreed)
+    guarding.release(turn, pause_ms=next_ms - turn.now_ms)
     if due or not turn.live.reconciled:
         turn.reconcile()
 

@@ -10,7 +10,7 @@ from bot.core import commands as cmd
 from bot.core import records as rec
 from bot.core.book import fold
 from bot.core.breaches import STOPPED_OUT
-from bot.core.events import Controlled, FlattenAsked, ReadFailed, TradesSeen
+from bot.core.events import Controlled, FlattenAsked, ReadFailed, ReconcileDue, TradesSeen
 from bot.core.ledger import Ledger, real_leverage
 from bot.core.limits import PlaceStop, Refusal, approve_stop
 from bot.core.margin import liquidation_price, price_at
@@ -443,3 +443,26 @@ def test_a_record_of_a_stop_needs_a_stop() -> None:
     """No journal of ours says otherwise."""
     with pytest.raises(ValueError, match="stop"):
         fold([StopPlaced(1, "ib1", "7")])
+
+
+def test_a_stop_that_vanished_unheard_is_found_missing_and_placed_anew() -> None:
+    """Nobody says so (the venue's dead man's switch may take it along): the regular look finds it."""
+    lab = opened()
+    gone = resting(lab)
+    lab.venue.stops[gone.cid] = (gone, StopStatus.GONE)
+    lab.mark(lab.price)
+    assert StopStatus.RESTING not in statuses(lab)
+    lab.send(ReconcileDue(*lab.now))
+    lab.mark(lab.price)
+    assert lab.of(StopEnded)[-1].ending is StopEnding.TAKEN_BACK
+    assert resting(lab).trigger_price == gone.trigger_price
+    assert lab.of(rec.ExternalChange) == []
+
+
+def test_a_regular_look_at_a_stop_that_rests_changes_nothing() -> None:
+    """It is asked for, and that is all."""
+    lab = opened()
+    count = len(lab.records)
+    lab.send(ReconcileDue(*lab.now))
+    assert isinstance(lab.commands[-2], cmd.QueryStop)
+    assert len(lab.records) == count

@@ -9,7 +9,7 @@ from bot.core import commands as cmd
 from bot.core import events as ev
 from bot.core import records as rec
 from bot.core.caps import Caps
-from bot.core.execution import GUARD_MARGIN_MS
+from bot.core.guarding import GUARD_MARGIN_MS
 from bot.core.limits import SubmitOrder
 from bot.core.orders import OrderState
 from bot.core.plan import ALARM_MS, DEADLINE_MS, MANNERS
@@ -422,16 +422,60 @@ def test_a_touch_that_a_rebalance_no_longer_needs_keeps_no_later_one_waiting() -
     assert lab.state.book.rebalance is None
 
 
+def guards(lab: Lab) -> list[int]:
+    """What the venue was told of its dead man's switch, in order."""
+    return [command.after_ms for command in lab.commands if isinstance(command, cmd.GuardOrders)]
+
+
+LONGEST_MS = int(REST_S[1] * 1000) + GUARD_MARGIN_MS
+
+
 def test_while_an_order_rests_the_venue_is_told_to_cancel_it_should_we_die() -> None:
-    """Half a minute after the longest rest; told anew with each post, and taken back with the rebalance."""
+    """Half a minute after the longest rest; told anew with each post, and taken back when it is over."""
     lab = posting("rest")
-    longest_ms = int(REST_S[1] * 1000) + GUARD_MARGIN_MS
-    asked = [command.after_ms for command in lab.commands if isinstance(command, cmd.GuardOrders)]
-    assert asked == [longest_ms] * len([order for order in sent(lab) if order.rests])
+    posts = len([order for order in sent(lab) if order.rests])
+    assert [after_ms for after_ms in guards(lab) if after_ms] == [LONGEST_MS] * posts
+    assert guards(lab)[-1] == LONGEST_MS
     out_of_time(lab)
     lab.settle()
-    last = [command for command in lab.commands if isinstance(command, cmd.GuardOrders)][-1]
-    assert last.after_ms == 0
+    assert guards(lab)[-1] == 0
+
+
+def test_the_switch_does_not_run_out_between_two_slices() -> None:
+    """A pause may be longer than the switch, which might take the protective stop with it."""
+    lab = Lab(a_fund())
+    lab.settle()
+    (*slices, _) = lab.of(rec.SliceSettled)
+    long = [one for one in slices if one.next_slice_ms - one.time_ms > 5_000]
+    assert long
+    assert guards(lab).count(0) >= len(long)
+
+
+def test_a_new_process_clears_what_the_last_one_armed() -> None:
+    """Its switch would take back what this one posts; with an order that rests it is armed for that."""
+    lab = posting("rest")
+    before = len(guards(lab))
+    lab.restart()
+    (again,) = guards(lab)[before:]
+    order = lab.of(rec.OrderIntended)[-1]
+    assert order.rests_until_ms is not None
+    assert again == order.rests_until_ms - lab.time_ms + GUARD_MARGIN_MS
+    out_of_time(lab)
+    lab.settle()
+    before = len(guards(lab))
+    lab.restart()
+    assert guards(lab)[before:] == [0]
+
+
+def test_a_process_that_never_sent_anything_clears_nothing() -> None:
+    """There is nothing to clear."""
+    fresh = Lab(a_fund())
+    fresh.records = fresh.records[:1]
+    before = len(guards(fresh))
+    fresh.deliver = lambda command: not isinstance(command, SubmitOrder)
+    fresh.state = fresh._from_records()
+    fresh.take(ev.Resumed(*fresh.now))
+    assert guards(fresh)[before:] == []
 
 
 def test_where_nothing_rested_nothing_is_taken_back() -> None:
