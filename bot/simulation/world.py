@@ -30,7 +30,8 @@ START_PRICE = 60_000.0
 _OPERATOR_EVERY_S = 120.0
 _LOOK_EVERY_S = 10.0
 _CALM_LOOKS = 7
-"""Every half a minute; over so long a time ledger and venue are compared once more."""
+_CALM_LOOK_EVERY_S = 31.0
+"""Over so many looks ledger and venue are compared once more, and not at every one of them anew."""
 _REST_WITHIN_S = 4 * 3_600.0
 _HEARD_AFTER_MS = 2_000
 """The daemon learns of a payment by the next mark, and by the answer to what it then asks: later than it."""
@@ -280,7 +281,7 @@ class World:
         end_s = self._loop.time() + _REST_WITHIN_S
         calm_looks = 0
         while (calm_looks < _CALM_LOOKS or self._just_paid()) and not self._over.is_set():
-            await asyncio.sleep(30.0)
+            await asyncio.sleep(_CALM_LOOK_EVERY_S)
             calm_looks = calm_looks + 1 if self._rests() else 0
             if self._loop.time() > end_s:
                 self.judge.accuse("I11", f"after {_REST_WITHIN_S:g} s without faults: {self._unrest()}")
