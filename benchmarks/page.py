@@ -4,7 +4,7 @@ Load times are those of a real Chromium on a real daemon, counted by the page fr
 to the frame after the one that showed it: until every figure is there, until both charts are seen, and until
 both can be zoomed into (plotly has drawn them; that has no limit). A second visit follows in the same browser
 after some seconds.
-The cost is the daemon's CPU time with so many streams read as pages read them, against none.
+The cost is the daemon's CPU time while so many pages read streams, or true figures, against none.
 """
 
 import json
@@ -17,6 +17,8 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
+from http.client import HTTPConnection
 from math import cos, sin
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -34,6 +36,8 @@ from bot.journal.nav_store import NavStore, Row
 FIRST_LIMIT_S, AGAIN_LIMIT_S, CORE_LIMIT_PERCENT = 1.5, 0.7, 5.0
 _VISIT_MS = 3_000
 """For how long somebody looks at what is there."""
+_ASKED_EVERY_S = 2.0
+_TOKEN = "operators-token-of-the-benchmark"  # noqa: S105 - of this daemon alone
 _CAPITAL = 100_000
 _DAY_MS = 86_400_000
 _BEGIN_MS = 1_704_067_200_000
@@ -51,6 +55,7 @@ def measure(*, tiny: bool = False) -> None:
             config=_write_config(folder / "funds.toml", names),
             paper__scenario="calm",
             paper__speed=60,
+            web__token=_TOKEN,
         )
         _fill(folder / "data", names, days)
         with Daemon(["run"], environment) as daemon:
@@ -123,14 +128,44 @@ def _visits(
 
 
 def _stay_open(daemon: Daemon, url: str, seconds: float, samples: int) -> None:
-    alone = [_share_of_a_core(daemon, seconds) for _ in range(samples)]
-    with _readers(url, 20):
-        crowded = [_share_of_a_core(daemon, seconds) for _ in range(samples)]
-    baseline = sum(alone) / len(alone)
-    more = [max(0.0, share - baseline) for share in crowded]
-    figure = "20 open dashboards, one mark a second"
-    report("page", figure, more, "% of a core", limit=CORE_LIMIT_PERCENT)
-    report("page", f"daemon with {figure}", crowded, "% of a core", baseline=baseline or None)
+    crowds = {
+        "20 open dashboards, one mark a second": _readers,
+        "20 open operator's views, one mark a second": _askers,
+    }
+    for figure, crowd in crowds.items():
+        alone = [_share_of_a_core(daemon, seconds) for _ in range(samples)]
+        with crowd(url, 20):
+            crowded = [_share_of_a_core(daemon, seconds) for _ in range(samples)]
+        baseline = sum(alone) / len(alone)
+        more = [max(0.0, share - baseline) for share in crowded]
+        report("page", figure, more, "% of a core", limit=CORE_LIMIT_PERCENT)
+        report("page", f"daemon with {figure}", crowded, "% of a core", baseline=baseline or None)
+
+
+@contextmanager
+def _askers(url: str, count: int) -> Iterator[None]:
+    """So many connections that ask for all true figures as the operator's view does, one after the other."""
+    ended = threading.Event()
+    threads = [threading.Thread(target=_ask, args=(url, ended)) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+        time.sleep(_ASKED_EVERY_S / count)
+    yield
+    ended.set()
+    for thread in threads:
+        thread.join()
+
+
+def _ask(url: str, ended: threading.Event) -> None:
+    connection = HTTPConnection(urlsplit(url).netloc)
+    headers = {"Authorization": f"Bearer {_TOKEN}", "Cache-Control": "max-age=1"}
+    while not ended.wait(_ASKED_EVERY_S):
+        connection.request("GET", "/api/v1/operator/funds", headers=headers)
+        answer = connection.getresponse()
+        answer.read()
+        if answer.status != HTTPStatus.OK:
+            raise RuntimeError(f"the daemon answered {answer.status}")
+    connection.close()
 
 
 @contextmanager

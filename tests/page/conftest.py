@@ -16,6 +16,8 @@ from tests.support.replay import write_replay
 TOKEN = "operators-token-of-the-page-tests"
 DESKTOP = {"width": 1280, "height": 860}
 PHONE = {"width": 390, "height": 844}
+LONG_MS = 60_000
+"""A rebalance and its reveal take this long at most, in the market of these tests."""
 
 
 class Site(NamedTuple):

@@ -8,13 +8,11 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Route, expect
 
-from tests.page.conftest import PHONE, TOKEN, Site, Visit
+from tests.page.conftest import LONG_MS, PHONE, TOKEN, Site, Visit
 
 pytestmark = pytest.mark.needs("chromium")
 
 Open = Callable[..., Visit]
-LONG_MS = 60_000
-"""A rebalance and its reveal take this long at most, in the market of these tests."""
 ANY_COUNT = re.compile(r"^\d+$")
 
 

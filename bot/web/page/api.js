@@ -19,7 +19,7 @@ async function answerOf(response) {
 
 const asked = new Map();
 
-const request = (path) => fetch(path, { headers: { Accept: "application/json" }, credentials: "same-origin" });
+const request = (path, more = {}) => fetch(path, { headers: { Accept: "application/json", ...more }, credentials: "same-origin" });
 
 /** Ask now for what `get` will be asked for soon, once. */
 export function ahead(path) {
@@ -34,6 +34,9 @@ export async function get(path) {
   asked.delete(path);
   return answerOf(await answer);
 }
+
+/** Read JSON; one that the daemon made for another reader up to so many seconds ago will do. */
+export const getRecent = async (path, age_s) => answerOf(await request(path, { "Cache-Control": `max-age=${age_s}` }));
 
 /** Send JSON on the operator's behalf; `csrf` is what the login answered. */
 export async function post(path, body, csrf = "", key = "") {

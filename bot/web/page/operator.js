@@ -1,6 +1,6 @@
 // The operator's view: true figures, control with confirmation, incidents with remedies, the configuration.
 
-import { ApiError, fundPath, get, post } from "./api.js";
+import { ApiError, fundPath, get, getRecent, post } from "./api.js";
 import { confirmAction } from "./confirm.js";
 import { h, replace, setText } from "./dom.js";
 import { leverage, money, nav, price, quantity, time, words } from "./format.js";
@@ -12,6 +12,7 @@ import { makeAllRebalances } from "./rebalances.js";
 import { currentSession, login, logout } from "./session.js";
 
 const REFRESH_MS = 2000;
+const SHARED_S = 1;
 
 const ACTIONS = [
   { word: "pause", label: "Pause", say: "Pausing stops every increase of the position. Delevering goes on." },
@@ -203,9 +204,15 @@ export function mountOperator(place) {
     const daemon = makeDaemon();
     const error = h("p", { class: "error", role: "alert" });
     const leaveButton = h("button", { type: "button", class: "quiet", onclick: async () => (await logout(), askLogin()) }, "Log out");
-    const refresh = async () => {
+    let asked = 0;
+    let shown = 0;
+    // After an action figures are those of now; else they may be what another open page was just told.
+    const refresh = async (age_s = 0) => {
+      const mine = ++asked;
       try {
-        const funds = await get("/api/v1/operator/funds");
+        const funds = await getRecent("/api/v1/operator/funds", age_s);
+        if (mine < shown) return; // overtaken
+        shown = mine;
         setText(error, "");
         daemon.update(funds[0]?.daemon_incidents ?? []);
         for (const fund of funds) {
@@ -233,7 +240,7 @@ export function mountOperator(place) {
       carryOut("/api/v1/operator/reload", "Reload settings", "Settings are read and judged again: all that changed applies, or nothing. A rebalance under way ends by the old ones.", {}, {});
     replace(place, h("div", { class: "head" }, h("h1", {}, "Operator"), h("p", {}, "True figures: not for the public."), leaveButton), error, daemon.element, list, h("div", { class: "stack" }, configuration(reload)));
     await refresh();
-    timer = setInterval(() => document.hidden || refresh(), REFRESH_MS);
+    timer = setInterval(() => document.hidden || refresh(SHARED_S), REFRESH_MS);
   };
 
   enter().catch((problem) => replace(place, h("p", { class: "error" }, problem.message)));
