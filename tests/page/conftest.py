@@ -104,6 +104,10 @@ def operator(visit: Callable[..., Visit]) -> Callable[..., Visit]:
 
 
 @pytest.fixture
-def pictures(soak: bool, tmp_path: Path) -> Path:  # noqa: FBT001 - a fixture
-    """Where screenshots go: into docs/ in the full check, so that an ordinary run changes no file."""
-    return Path(__file__).resolve().parents[2] / "docs" / "images" if soak else tmp_path
+def pictures(tmp_path: Path) -> Path:
+    """Where screenshots go: into the README's folder when asked; so no check leaves changed files.
+
+    PICTURES_UPDATE=1 python -m pytest tests/page -k pictures
+    """
+    asked = os.environ.get("PICTURES_UPDATE") == "1"
+    return Path(__file__).resolve().parents[2] / "docs" / "images" if asked else tmp_path

@@ -8,6 +8,8 @@ import { money, nav, quantity, time } from "./format.js";
 export const FLOW_ACTIONS = [
   { word: "subscribe", label: "Subscribe", say: "Money on the account becomes units, at the NAV of the next dealing that it is there for.", asks: { name: "amount", label: "Amount in USDT", needed: true } },
   { word: "redeem", label: "Redeem", say: "Units become money that is payable, at the NAV of the next dealing.", asks: { name: "units", label: "Units", needed: true } },
+  { word: "consolidate", label: "Consolidate", say: "So many units become one, worth as much together. Nothing is traded.", asks: { name: "ratio", label: "Units that become one", needed: true } },
+  { word: "split", label: "Split", say: "One unit becomes so many, worth as much together. Nothing is traded.", asks: { name: "ratio", label: "Units that one becomes", needed: true } },
 ];
 
 const COLUMNS = ["Asked (UTC)", "Kind", "State", "USDT", "Units", "NAV", "Fee", "Over (UTC)", "Reference"];

@@ -187,7 +187,7 @@ export function mountFund(place, store, name, assets) {
       h(
         "div",
         { class: "stack" },
-        h("section", { class: "card hero", "aria-label": "Real leverage" }, h("h2", {}, "Real leverage"), big, needle.element, triggers.element),
+        h("section", { class: "card hero", "aria-label": "Real leverage" }, h("h2", {}, "Real leverage"), big, needle.element, triggers.element, promise.often),
         h("section", { class: "card", "aria-label": "Figures" }, tiles.element),
         incidents.element,
         h("div", { class: "columns" }, charts.cards),

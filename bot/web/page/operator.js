@@ -159,24 +159,34 @@ function makeFund(fund, run, acknowledge) {
   return { element, update };
 }
 
+/** The settings that apply, and a button that has the daemon read them again: `reload()` resolves to what it told. */
 function configuration(reload) {
   const body = h("tbody");
+  const error = h("p", { class: "error" });
+  const told = h("p", { role: "status" });
+  const read = async () => {
+    if (!details.open) return;
+    try {
+      const rows = await get("/api/v1/operator/configuration");
+      setText(error, "");
+      replace(body, rows.map((row) => h("tr", {}, h("th", { scope: "row" }, h("code", {}, row.name)), h("td", {}, row.value ?? "not set"), h("td", {}, row.origin))));
+    } catch (problem) {
+      setText(error, problem.message);
+    }
+  };
+  const again = async () => {
+    const done = await reload();
+    if (!done) return;
+    const changed = done.changed.length ? `Taken over: ${done.changed.join(", ")}.` : "Nothing has changed.";
+    setText(told, `${changed}${done.waiting.length ? ` After their rebalance: ${done.waiting.join(", ")}.` : ""}`);
+    read();
+  };
   const details = h(
     "details",
-    {
-      class: "card",
-      ontoggle: async (event) => {
-        if (!event.target.open) return;
-        try {
-          const rows = await get("/api/v1/operator/configuration");
-          replace(body, rows.map((row) => h("tr", {}, h("th", { scope: "row" }, h("code", {}, row.name)), h("td", {}, row.value ?? "not set"), h("td", {}, row.origin))));
-        } catch (problem) {
-          replace(body, h("tr", {}, h("td", { colspan: 3 }, problem.message)));
-        }
-      },
-    },
+    { class: "card", ontoggle: read },
     h("summary", {}, "Effective configuration (secrets masked)"),
-    h("div", { class: "actions" }, h("button", { type: "button", onclick: reload }, "Reload settings")),
+    h("div", { class: "actions" }, h("button", { type: "button", onclick: again }, "Reload settings"), told),
+    error,
     h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Effective configuration" }, h("table", {}, h("thead", {}, h("tr", {}, ["Setting", "Value", "Set by"].map((t) => h("th", { scope: "col" }, t)))), body)),
   );
   return details;
@@ -228,16 +238,18 @@ export function mountOperator(place) {
       }
     };
     const carryOut = async (path, title, say, options, extra) => {
-      const done = await confirmAction({ title, say, ...options }, (said) =>
-        post(path, { ...extra, ...said }, session.csrf, crypto.randomUUID?.() ?? String(Math.random())),
-      );
-      if (done) refresh();
+      let answer = null;
+      await confirmAction({ title, say, ...options }, async (said) => {
+        answer = await post(path, { ...extra, ...said }, session.csrf, crypto.randomUUID?.() ?? String(Math.random()));
+      });
+      if (answer) refresh();
+      return answer;
     };
+    const reload = () =>
+      carryOut("/api/v1/operator/reload", "Reload settings", "Settings are read again and judged. If they are right they apply, to a fund whose rebalance runs when that is over; if not, nothing changes.", {}, {});
     const run = (fund, action) => carryOut(fundPath(fund, `/${action.word}`), `${action.label} ${fund}`, action.say, { danger: action.danger, asks: action.asks }, {});
     const acknowledge = (fund, incident) =>
       carryOut(fundPath(fund, "/incidents/acknowledge"), `Acknowledge: ${incident.code}`, "It stays open until its cause is gone; others see who has it in hand.", {}, { code: incident.code });
-    const reload = () =>
-      carryOut("/api/v1/operator/reload", "Reload settings", "Settings are read and judged again: all that changed applies, or nothing. A rebalance under way ends by the old ones.", {}, {});
     replace(place, h("div", { class: "head" }, h("h1", {}, "Operator"), h("p", {}, "True figures: not for the public."), leaveButton), error, daemon.element, list, h("div", { class: "stack" }, configuration(reload)));
     await refresh();
     timer = setInterval(() => document.hidden || refresh(SHARED_S), REFRESH_MS);

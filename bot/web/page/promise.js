@@ -30,17 +30,16 @@ function describeDays(daily) {
   return `Over ${daily.days} days: a move of 1 % of the underlying moved it by ${number(daily.beta, 2)} %, correlation ${number(daily.correlation, 3)}, tracking error ${share(daily.tracking_error)} a day.`;
 }
 
-/** The panel, and `read()` which fetches what it shows. */
+/** The panel, `often` which says how often the fund is to be expected to trade, and `read()` which fetches both. */
 export function makePromise(name) {
   const since = h("p", { class: "note" });
   const days = h("p", { class: "note" });
-  const expected = h("p");
+  const often = h("p", { class: "often" });
   const body = h("tbody");
   const element = h(
     "section",
     { class: "card" },
     h("h2", {}, "What it promises, measured"),
-    expected,
     h(
       "div",
       { class: "scroll", tabindex: "0", role: "region", "aria-label": "Beside a conventional token" },
@@ -57,10 +56,10 @@ export function makePromise(name) {
   );
   const read = async () => {
     const told = await get(fundPath(name, "/performance"));
-    setText(expected, told.expected ? `How often it trades: ${told.expected}.` : "");
+    setText(often, told.expected ? `It trades only when its leverage leaves the band: ${told.expected}.` : "It trades by its own clock or rule, not by a band.");
     replace(body, rowsOf(told).map(([what, own, other]) => h("tr", {}, h("th", { scope: "row" }, what), h("td", { class: "num" }, own), h("td", { class: "num" }, other))));
     setText(days, describeDays(told.daily));
     setText(since, told.since ? `Measured from ${time(told.since)} to ${time(told.as_of)} UTC.` : "Measuring begins with the first full hour.");
   };
-  return { element, read };
+  return { element, often, read };
 }
