@@ -288,6 +288,22 @@ def test_alerts_that_do_not_arrive_are_among_the_incidents(operator: Open) -> No
     expect(daemon).to_have_count(0)
 
 
+def test_units_are_split_and_consolidated(operator: Open) -> None:
+    """Twice as many units; and back."""
+    seen = operator()
+    fund = card(seen, "BTCUP")
+    units = fund.get_by_text("Units", exact=True).locator("xpath=following-sibling::dd")
+    expect(units).to_have_text("100,000")
+    for action, after in (("Split", "200,000"), ("Consolidate", "100,000")):
+        fund.get_by_role("button", name=action).click()
+        dialog = seen.page.get_by_role("dialog")
+        dialog.get_by_role("button", name=f"{action} BTCUP").click()
+        expect(dialog).to_be_visible()  # not without a ratio
+        dialog.get_by_label(re.compile("^Units that")).fill("2")
+        confirm(seen, f"{action} BTCUP")
+        expect(units).to_have_text(after)
+
+
 def test_an_action_can_be_left(operator: Open) -> None:
     """Escape closes the question, and nothing was done."""
     seen = operator()
@@ -321,6 +337,7 @@ def test_settings_are_reloaded_with_a_reason(operator: Open, site: Site) -> None
     seen.page.get_by_role("button", name="Reload settings").click()
     confirm(seen, "Reload settings")
     expect(seen.page.get_by_role("dialog")).to_have_count(0)
+    expect(seen.page.get_by_text("Nothing has changed.")).to_be_visible()
     (line,) = site.process.lines("reloaded")
     assert (line["author"], line["why"], line["changed"]) == ("Ada", "a test of the page", [])
 

@@ -26,6 +26,7 @@ async function show() {
     if (current) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
+  document.querySelector(".foot").hidden = view === "operator"; // it tells of public figures
   const shown = location.hash;
   if (view === "fund" || view === "operator") {
     const mount = await LOADERS[view]();

@@ -7,16 +7,16 @@ import { money, time, words } from "./format.js";
 const PARTS = ["notional", "fees", "spread", "impact", "timing", "shortfall", "not_traded"];
 const TITLES = ["Traded", "Fees", "Spread", "Impact", "Timing", "Shortfall", "Gained against not trading"];
 
-function makeTable(label, caption, first) {
+function makeTable(label, note, first) {
   const body = h("tbody");
   const titles = [...first.map((title) => h("th", { scope: "col" }, title)), ...TITLES.map((title) => h("th", { scope: "col", class: "num" }, title))];
-  const element = h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": label }, h("table", {}, h("caption", {}, caption), h("thead", {}, h("tr", {}, titles)), body));
+  const element = h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": label }, h("p", { class: "note" }, note), h("table", { class: "record" }, h("thead", {}, h("tr", {}, titles)), body));
   const update = (rows, firstOf) =>
     replace(
       body,
       [...rows].reverse().map((row) => {
         const [head, ...rest] = firstOf(row);
-        return h("tr", {}, h("th", { scope: "row" }, head), rest.map((text) => h("td", {}, text)), PARTS.map((part) => h("td", { class: "num" }, money(row[part]))));
+        return h("tr", {}, h("th", { scope: "row" }, head), rest.map((text, i) => h("td", { "data-label": first[i + 1] }, text)), PARTS.map((part, i) => h("td", { class: "num", "data-label": TITLES[i] }, money(row[part]))));
       }),
     );
   return { element, update };

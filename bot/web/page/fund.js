@@ -36,7 +36,7 @@ const FIGURES = [
   ["Units outstanding", (f) => quantity(f.units)],
   ["Position", (f) => quantity(f.position), (f) => `notional ${money(f.notional)}`],
   ["Funding rate", (f) => (f.funding_rate === null ? "–" : percent(Number(f.funding_rate), 4)), () => "next, of notional"],
-  ["Basket as of", (f) => time(f.basket_as_of), () => "UTC"],
+  ["Basket as of", (f) => time(f.basket_as_of).slice(0, 10), (f) => `${time(f.basket_as_of).slice(11)} UTC`],
 ];
 
 /** The unusual, in plain words: what it is, since when, why, and whether holders can leave. */
@@ -124,9 +124,9 @@ function followCharts(name, store, assets, rebalances, others) {
     const mine = ++turn;
     const fund = store.fund(name);
     try {
-      const [series] = await Promise.all([readSeries(fund, ranges.range()), rebalances.read().catch(() => {})]);
+      const [series] = await Promise.all([readSeries(store.fund(name), ranges.range()), rebalances.read().catch(() => {})]);
       if (mine !== turn) return;
-      if (!series.length) {
+      if (series.length < 2) {
         both.forEach((chart) => chart.none("there is no history yet"));
         return;
       }

@@ -61,9 +61,10 @@ export function makeTriggers(fund) {
     cells.forEach(({ way, at }, side) => {
       const trigger = now.trigger_prices?.[side] ?? null;
       const far = distance(now.mark, trigger);
-      setText(way, far === null ? "no trigger" : percent(far));
+      const passed = far !== null && (side ? far < 0 : far > 0);
+      setText(way, far === null ? "no trigger" : `${passed ? "passed, " : ""}${percent(far)}`);
       setText(at, trigger === null ? "" : price(trigger));
-      way.classList.toggle("near", far !== null && Math.abs(far) < 0.03);
+      way.classList.toggle("near", passed || (far !== null && Math.abs(far) < 0.03));
     });
   };
   update(fund);

@@ -111,6 +111,7 @@ function makeFund(fund, run, acknowledge) {
   const figures = {
     Mark: (f) => price(f.mark),
     NAV: (f) => nav(f.nav),
+    Units: (f) => quantity(f.units),
     "Fund value": (f) => money(f.fund_value),
     Position: (f) => quantity(f.position),
     Notional: (f) => money(f.notional),
@@ -250,7 +251,7 @@ export function mountOperator(place) {
     const run = (fund, action) => carryOut(fundPath(fund, `/${action.word}`), `${action.label} ${fund}`, action.say, { danger: action.danger, asks: action.asks }, {});
     const acknowledge = (fund, incident) =>
       carryOut(fundPath(fund, "/incidents/acknowledge"), `Acknowledge: ${incident.code}`, "It stays open until its cause is gone; others see who has it in hand.", {}, { code: incident.code });
-    replace(place, h("div", { class: "head" }, h("h1", {}, "Operator"), h("p", {}, "True figures: not for the public."), leaveButton), error, daemon.element, list, h("div", { class: "stack" }, configuration(reload)));
+    replace(place, h("div", { class: "head" }, h("h1", {}, "Operator"), h("p", {}, "True figures: not for the public."), leaveButton), h("div", { class: "stack" }, error, daemon.element, list, configuration(reload)));
     await refresh();
     timer = setInterval(() => document.hidden || refresh(SHARED_S), REFRESH_MS);
   };

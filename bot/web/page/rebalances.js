@@ -22,26 +22,30 @@ function verifyCell(rebalance) {
   return [code, " ", h("button", { type: "button", class: "quiet", onclick: check, "aria-label": `Verify ${rebalance.id}` }, "Verify"), " ", said];
 }
 
+const COLUMNS = ["Began (UTC)", "Kind", "Leverage", "Target", "Position", "Change", "Average price", "Shortfall bps", "Fees USDT", "Slices", "Commitment"];
+
 function rowOf(rebalance) {
-  const num = (text) => h("td", { class: "num" }, text);
+  const cells = [
+    [words(rebalance.kind), " ", rebalance.state === "done" ? null : h("span", { class: "badge" }, words(rebalance.state))],
+    `${leverage(rebalance.leverage_before, 2)} → ${leverage(rebalance.leverage_after, 2)}`,
+    rebalance.target === null ? "–" : leverage(rebalance.target, 3),
+    `${quantity(rebalance.position_before)} → ${quantity(rebalance.position_after)}`,
+    quantity(rebalance.position_change),
+    price(rebalance.average_price),
+    number(rebalance.shortfall_bps, 1),
+    money(rebalance.fees),
+    String(rebalance.slices),
+    verifyCell(rebalance),
+  ];
   return h(
     "tr",
     { "data-rebalance": rebalance.id },
     h("th", { scope: "row" }, time(rebalance.started_at)),
-    h("td", {}, words(rebalance.kind), " ", rebalance.state === "done" ? null : h("span", { class: "badge" }, words(rebalance.state))),
-    num(`${leverage(rebalance.leverage_before, 2)} → ${leverage(rebalance.leverage_after, 2)}`),
-    num(rebalance.target === null ? "–" : leverage(rebalance.target, 3)),
-    num(`${quantity(rebalance.position_before)} → ${quantity(rebalance.position_after)}`),
-    num(quantity(rebalance.position_change)),
-    num(price(rebalance.average_price)),
-    num(number(rebalance.shortfall_bps, 1)),
-    num(money(rebalance.fees)),
-    num(String(rebalance.slices)),
-    h("td", {}, verifyCell(rebalance)),
+    cells.map((cell, i) => h("td", { class: isNumber(i + 1) ? "num" : null, "data-label": COLUMNS[i + 1] }, cell)),
   );
 }
 
-const COLUMNS = ["Began (UTC)", "Kind", "Leverage", "Target", "Position", "Change", "Average price", "Shortfall bps", "Fees USDT", "Slices", "Commitment"];
+const isNumber = (column) => column > 1 && column < COLUMNS.length - 1;
 
 /** The public record as a table: `read()` fetches it, `rows()` is what is known, `end()` ends it. */
 export function makeRebalances(name, store) {
@@ -75,7 +79,8 @@ function makeTable(name, path, secret) {
   const table = h(
     "div",
     { class: "scroll", tabindex: "0", role: "region", "aria-label": "Rebalances" },
-    h("table", {}, h("caption", {}, "Newest first. Shortfall is against the mark at decision, without fees."), h("thead", {}, h("tr", {}, COLUMNS.map((c, i) => h("th", { scope: "col", class: i > 1 && i < 10 ? "num" : null }, c)))), body),
+    h("p", { class: "note" }, "Newest first. Shortfall is against the mark at decision, without fees."),
+    h("table", { class: "record" }, h("thead", {}, h("tr", {}, COLUMNS.map((c, i) => h("th", { scope: "col", class: isNumber(i) ? "num" : null }, c)))), body),
   );
   const draw = () => {
     const newest = [...known].reverse();
