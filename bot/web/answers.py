@@ -1,7 +1,7 @@
 """Answers in JSON: the public ones with an entity tag, so that who has it already is told so in few bytes."""
 
+import asyncio
 import re
-import time
 from collections.abc import Callable
 from hashlib import blake2s
 from typing import Any
@@ -38,23 +38,21 @@ class Kept:
     So many open pages cost little more than one, and a program that says nothing gets what is true now.
     """
 
-    def __init__(self, make: Callable[[], Any], *, now_s: Callable[[], float] = time.monotonic) -> None:
-        """`make` gives the body; `now_s` is monotonic."""
+    def __init__(self, make: Callable[[], Any]) -> None:
+        """`make` gives the body."""
         self._make = make
-        self._now_s = now_s
         self._text = b""
         self._made_s: float | None = None
 
     def answer(self, request: web.Request) -> web.Response:
         """The body as JSON."""
-        text = self.text(request.headers.get("Cache-Control", ""))
+        text = self.text(request.headers.get("Cache-Control", ""), asyncio.get_running_loop().time())
         return web.Response(body=text, content_type="application/json")
 
-    def text(self, cache_control: str) -> bytes:
+    def text(self, cache_control: str, now_s: float) -> bytes:
         """The JSON for a request that says `cache_control`; what is not understood means one of now."""
         asked = _MAX_AGE.search(cache_control)
         oldest_s = float(asked[1]) if asked else 0.0
-        now_s = self._now_s()
         if self._made_s is None or now_s - self._made_s >= oldest_s:
             self._text, self._made_s = orjson.dumps(self._make()), now_s
         return self._text
