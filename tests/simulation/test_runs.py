@@ -100,7 +100,7 @@ def test_funding_in_the_moment_of_the_last_look_is_given_time_to_arrive() -> Non
 
     outcome = simulate(6, 390, scenario=replace(scenario, funding_every_s=end_s), script={}, look=look)
     assert paid_s == [end_s]
-    assert (outcome.violation, outcome.simulated_s) == (None, end_s + 30)
+    assert (outcome.violation, outcome.simulated_s) == (None, end_s + 31)
 
 
 def test_a_swarm_goes_on_where_it_was_stopped(tmp_path: Path) -> None:
