@@ -43,6 +43,7 @@ EVENTS = {
     "management_fee_charged": "the management fee of a day was booked",
     "management_fee_set": "the rate of the management fee is another",
     "mark_unreadable": "a mark could not be read by REST while the stream is lost",
+    "nav_not_stored": "the last seconds of the history of NAV could not be stored at the end",
     "operator_asked": "an operator's request was taken",
     "order_cancel_asked": "a resting order is taken back",
     "order_never_arrived": "an order never reached the venue, and no longer can",

@@ -40,7 +40,7 @@ from bot.errors import UserError
 from bot.journal.archive import archive
 from bot.journal.errors import JournalUnavailable
 from bot.journal.lock import LOCK_FILE, DataDirLock, refuse_unwritable
-from bot.journal.nav_store import NAV_FILE, NavStore
+from bot.journal.nav_store import NAV_FILE
 from bot.journal.outbox import OUTBOX_FILE
 from bot.journal.sqlite import JOURNAL_FILE
 from bot.settings import Settings
@@ -171,7 +171,7 @@ async def _open(
         supervisor.keep("pacing", world.pacer.run)
     await take_up_funds(settings, world, operations, supervisor, adopt=adopt)
     if operations.runners:
-        _record_nav(stack, settings, operations, supervisor)
+        await _record_nav(stack, world, operations, supervisor)
         keeper = ProjectionKeeper(settings)
         operations.listeners.append(keeper.heard)
         supervisor.keep("projections", keeper.run)
@@ -184,13 +184,14 @@ async def _open(
     return world
 
 
-def _record_nav(
-    stack: AsyncExitStack, settings: Settings, operations: Operations, supervisor: Supervisor
+async def _record_nav(
+    stack: AsyncExitStack, world: World, operations: Operations, supervisor: Supervisor
 ) -> None:
-    store = NavStore(settings.data_dir / NAV_FILE)
+    store = world.ownership.nav_store()
     stack.callback(store.close)
     recorder = NavRecorder(store)
     stack.callback(recorder.close)
+    await recorder.resume([runner.name for runner in operations.runners])
     operations.public.recorder = recorder
     stack.callback(setattr, operations.public, "recorder", None)
     supervisor.keep("nav history", recorder.run)

@@ -11,12 +11,14 @@ from decimal import Decimal
 from typing import NamedTuple, Protocol
 
 import orjson
+import structlog
 
 from bot.core.bars import INTERVALS_MS, Bar, Closed, Point, Tracks
 from bot.core.basket import Basket
 from bot.core.book import Book
 from bot.core.events import Mark
 from bot.daemon.runner import Runner
+from bot.journal.errors import JournalUnavailable
 from bot.journal.nav_store import Part, Row
 
 STORE_EVERY_S = 5.0
@@ -92,6 +94,8 @@ class NavRecorder:
         """Nothing is recorded until the first mark."""
         self._store = store
         self._lines: dict[str, _Line] = {}
+        self._begun: dict[str, Tracks] = {}
+        self._unwritten: dict[tuple[str, str, int], Row] = {}
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="nav")
 
     def take(self, runner: Runner, mark: Mark) -> None:
@@ -101,9 +105,18 @@ class NavRecorder:
             return
         line = self._lines.get(runner.name)
         if line is None:
-            line = self._lines[runner.name] = _Line(self._resumed(runner.name))
+            begun = self._begun.pop(runner.name, None)
+            line = self._lines[runner.name] = _Line(begun or self._resumed(runner.name))
         if mark.time_ms > line.seen_ms:
             line.update(book, mark)
+
+    async def resume(self, funds: Sequence[str]) -> None:
+        """Read the bars that were under way before the first mark comes; raises as the store does."""
+
+        def read() -> None:
+            self._begun = {fund: self._resumed(fund) for fund in funds}
+
+        await asyncio.get_running_loop().run_in_executor(self._thread, read)
 
     async def run(self) -> None:
         """Store what there is every few seconds, until cancelled."""
@@ -116,8 +129,11 @@ class NavRecorder:
         await asyncio.get_running_loop().run_in_executor(self._thread, self._write, *self._taken())
 
     def close(self) -> None:
-        """Store what there is, and let the thread go."""
-        self._write(*self._taken())
+        """Store what there is, and let the thread go; where the store is lost, the successor keeps it."""
+        try:
+            self._thread.submit(self._write, *self._taken()).result()
+        except JournalUnavailable as error:
+            structlog.get_logger().warning("nav_not_stored", reason=str(error))
         self._thread.shutdown()
 
     async def rows(self, fund: str, wanted: Stretch) -> bytes:
@@ -155,8 +171,11 @@ class NavRecorder:
         return rows, hidden
 
     def _write(self, rows: list[Row], hidden: dict[str, int]) -> None:
-        if rows:
-            self._store.write(rows, INTERVALS_MS, hidden)
+        """What the store did not take waits for the next time."""
+        self._unwritten |= {(row.fund, row.interval, row.start_ms): row for row in rows}
+        if self._unwritten:
+            self._store.write([*self._unwritten.values()], INTERVALS_MS, hidden)
+            self._unwritten.clear()
 
     def _resumed(self, fund: str) -> Tracks:
         """The bars that were under way when the last process ended."""

@@ -8,7 +8,7 @@ everything that it knew is read back before it may send anew.
 import asyncio
 import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ import structlog
 from bot.daemon.supervision import Supervisor
 from bot.journal.errors import JournalUnavailable
 from bot.journal.journal import Identity, Journal
+from bot.journal.nav_store import NAV_FILE, Bars, NavStore
 from bot.journal.sqlite import open_journal
 from bot.settings import Settings
 from bot.venue.clock import Clock
@@ -56,6 +57,7 @@ class Ownership:
         self.lost = asyncio.Event()
         self.taken_from: str | None = None
         self.journal: Journal | None = None
+        self._epochs: Mapping[str, int] | None = None
         self._stack = stack
         self._settings = settings
         self._identity = identity
@@ -69,6 +71,14 @@ class Ownership:
             self.journal = open_journal(settings.data_dir, self._identity, settings.journal_key, now_ms)
             self._stack.callback(self.journal.close)
         return self.journal
+
+    def nav_store(self) -> Bars:
+        """Where the history of NAV is kept: where the journal is, so that a successor has it."""
+        if self._epochs is None or self._settings.database_url is None:
+            return NavStore(self._settings.data_dir / NAV_FILE)
+        from bot.journal.pg_nav import PostgresNavStore  # noqa: PLC0415 - the driver, where it is used
+
+        return PostgresNavStore(self._settings.database_url, self._epochs)
 
     async def take(self, url: str, supervisor: Supervisor, standing_by: Callable[[str | None], None]) -> None:
         """Wait until the accounts are ours, in PostgreSQL at `url`.
@@ -121,7 +131,7 @@ class Ownership:
         journal.on_lost = lost
         supervisor.every(BEAT_EVERY_S, journal.beat)
         self._tell(journal)
-        self.journal = journal
+        self.journal, self._epochs = journal, journal.epochs
 
     def _tell(self, journal: "PostgresJournal") -> None:
         """Who was the owner before; one that did not resign, nor was this process itself, was taken over."""

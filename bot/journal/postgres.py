@@ -217,6 +217,11 @@ class PostgresJournal(PostgresKeeper):
         return self._failure is None and self._lease.valid()
 
     @property
+    def epochs(self) -> Mapping[str, int]:
+        """By which each account is ours."""
+        return self._lease.epochs
+
+    @property
     def failure(self) -> str | None:
         """Why the accounts are lost; None while they are ours."""
         return self._failure

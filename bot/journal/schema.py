@@ -60,9 +60,19 @@ _POSTGRESQL_2 = (
        beat_at TIMESTAMPTZ NOT NULL) WITH (fillfactor = 50)""",
 )
 
+_SQLITE_3 = ("PRAGMA user_version = 3",)  # its history of NAV is a file of its own
+
+_POSTGRESQL_3 = (
+    # The history of NAV, as the SQLite file `nav.sqlite` has it: bars as JSON, and full stretches packed.
+    """CREATE TABLE bar (fund TEXT, interval TEXT, t BIGINT, nav TEXT NOT NULL, rest TEXT NOT NULL,
+       shown_nav TEXT, shown_rest TEXT, PRIMARY KEY (fund, interval, t)) WITH (fillfactor = 50)""",
+    """CREATE TABLE chunk (fund TEXT, interval TEXT, t BIGINT, nav BYTEA NOT NULL, rest BYTEA NOT NULL,
+       PRIMARY KEY (fund, interval, t))""",
+)
+
 STATEMENTS: dict[Dialect, dict[str, tuple[str, ...]]] = {
-    "sqlite": {"0001": _SQLITE_1, "0002": _SQLITE_2},
-    "postgresql": {"0001": _POSTGRESQL_1, "0002": _POSTGRESQL_2},
+    "sqlite": {"0001": _SQLITE_1, "0002": _SQLITE_2, "0003": _SQLITE_3},
+    "postgresql": {"0001": _POSTGRESQL_1, "0002": _POSTGRESQL_2, "0003": _POSTGRESQL_3},
 }
 """What leads from the revision before to each; in order."""
 

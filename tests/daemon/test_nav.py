@@ -1,5 +1,5 @@
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,8 @@ import pytest
 from bot.core.bars import Bar, Closed
 from bot.daemon.nav import NavRecorder, Stretch, row_of
 from bot.daemon.runner import Runner
-from bot.journal.nav_store import NAV_FILE, NavStore, Part
+from bot.journal.errors import JournalUnavailable
+from bot.journal.nav_store import NAV_FILE, NavStore, Part, Row
 from bot.testing import a_fund
 from strategies.interval import Interval
 from tests.support.desk import Desk
@@ -142,3 +143,32 @@ def test_numbers_are_decimal_strings_without_exponents() -> None:
     row = row_of("BTCDOWN", Closed("1m", Bar(0, 5e-05, 1e-12, 0.1, 1234567.891, 3, 6e4, None), None))
     assert row.nav == '[0,"0.00005","0.000000000001","0.1","1234567.891",3]'
     assert row.rest == '[0,"60000",null,null]'
+
+
+class Stubborn(NavStore):
+    """One that does not take what it is given until it is well again."""
+
+    ill = True
+
+    def write(self, rows: Sequence[Row], lengths_ms: dict[str, int], hidden_since: dict[str, int]) -> None:
+        """Refuse, or write."""
+        if self.ill:
+            raise JournalUnavailable("the database is gone")
+        super().write(rows, lengths_ms, hidden_since)
+
+
+async def test_what_the_store_refused_is_stored_later(recorded: Recorded) -> None:
+    """Bars that closed while the database was away are in the history once it is back."""
+    recorded.end()
+    store = Stubborn(recorded.folder / "other.sqlite")
+    recorded.recorder = NavRecorder(store)
+    for minute in range(1, 4):
+        await recorded.mark(minute * 60_000, "60000")
+        with pytest.raises(JournalUnavailable):
+            await recorded.recorder.store()
+    store.ill = False
+    assert [row[0] for row in await recorded.rows()] == [60_000, 120_000, 180_000]
+    store.ill = True
+    recorded.recorder.close()  # and an end without the store is told, and no error
+    store.close()
+    recorded.begin()

@@ -248,6 +248,8 @@ def test_an_older_database_is_brought_up_to_date(store: Store, story: tuple[Reco
     for statement in (
         "DROP TABLE projection",
         "DROP TABLE owner",
+        "DROP TABLE bar",
+        "DROP TABLE chunk",
         "UPDATE alembic_version SET version_num = '0001'",
     ):
         store.outsider(statement)
