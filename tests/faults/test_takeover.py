@@ -12,6 +12,7 @@ import pytest
 from bot.core.recovery_records import TakenOver
 from tests.faults.test_storage_faults import trading, unready
 from tests.support.audit import differences
+from tests.support.cut_wire import CutWire, Severed
 from tests.support.hosts import FUNDS, Hosts, at_rest, intents
 from tests.support.inband import Inband, Process
 from tests.support.postgres import PostgresServer
@@ -100,6 +101,29 @@ def test_an_owner_that_stalls_is_taken_over_and_never_sends_again(
         assert owner.signal(SIGTERM) == 0
         assert known < intents(site.host("a"))
         judge(site, site.host("a"))
+
+
+@pytest.mark.parametrize("how", ["reset", "silent"])
+def test_an_owner_that_is_cut_off_from_the_database_is_taken_over(
+    tmp_path: Path, postgres: PostgresServer, how: Severed
+) -> None:
+    """The database and the standby are well: within seconds the other trades on, and never both."""
+    with CutWire(postgres.port) as wire, Hosts(tmp_path, postgres.url()) as site:
+        with site.start("a", DATABASE_URL=postgres.url(port=wire.port)) as owner:
+            trading(owner)
+            with site.start("b") as standby:
+                standby.until_said("standing_by")
+                wire.sever(how)
+                cut_s = time.monotonic()
+                standby.until_said("running")
+                assert time.monotonic() - cut_s < WITHIN_S
+                owner.until_said("ownership_lost")
+                sent = len(owner.lines("order_sent"))
+                trading(standby, orders=6)
+                assert len(owner.lines("order_sent")) == sent
+                assert unready(owner) == ["the database is not reached"]
+                assert standby.signal(SIGTERM) == 0
+        judge(site, site.host("b"))
 
 
 def test_an_owner_that_loses_its_database_stops_and_begins_again(

@@ -2,10 +2,14 @@
 
 import socket
 import threading
+from contextlib import suppress
 from typing import Literal, Self
 
 Cut = Literal["before", "after"]
 """The server never gets the statement; or it carries it out, and its answer never arrives."""
+
+Severed = Literal["reset", "silent"]
+"""Both ends hear that the connection is gone; or nothing is heard any more."""
 
 
 class CutWire:
@@ -18,6 +22,8 @@ class CutWire:
         self.port = int(self._listener.getsockname()[1])
         self._cut: Cut | None = None
         self._word = b""
+        self._ends: list[socket.socket] = []
+        self._severed: Severed | None = None
         self.cuts = 0
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -25,13 +31,24 @@ class CutWire:
         """Cut once, at the next statement that carries `word`."""
         self._word, self._cut = word, how
 
+    def sever(self, how: "Severed") -> None:
+        """For good, for whoever is connected and for whoever comes."""
+        self._severed = how
+        for end in self._ends if how == "reset" else ():
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
     def _accept(self) -> None:
         while True:
             try:
                 client, _ = self._listener.accept()
             except OSError:
                 return
+            if self._severed == "reset":
+                client.close()
+                continue
             server = socket.create_connection(("127.0.0.1", self._server))
+            self._ends += [client, server]
             for source, sink, asks in ((client, server, True), (server, client, False)):
                 threading.Thread(target=self._pass_on, args=(source, sink, asks), daemon=True).start()
 
@@ -46,7 +63,8 @@ class CutWire:
                         sink.sendall(data)
                         sink.recv(1 << 16)
                     return
-                sink.sendall(data)
+                if self._severed is None:
+                    sink.sendall(data)
         except OSError:
             pass
         finally:
