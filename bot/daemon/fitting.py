@@ -1,5 +1,6 @@
 """Fitting out a daemon for the people who run it: what it measures, and whom it obeys."""
 
+import asyncio
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from shutil import disk_usage
@@ -36,35 +37,22 @@ def measure(settings: Settings, world: World, operations: Operations, supervisor
 
 def speak(
     stack: AsyncExitStack, settings: Settings, world: World, operations: Operations, supervisor: Supervisor
-) -> PostOffice:
-    """Once the funds are at work: tell people, from what the last process may not have told on."""
-    now_ms = world.clock.wall_ms()
-    outbox, damaged = open_outbox(settings.data_dir / OUTBOX_FILE, now_ms)
-    office = PostOffice(
-        outbox,
-        settings.alerts,
-        send,
-        wall_ms=world.clock.wall_ms,
-        redactor=operations.redactor,
-        metrics=operations.metrics,
-    )
-    stack.callback(office.close)
-    stack.push_async_callback(office.finish)
-    operations.office = office
-    if damaged is not None:
-        structlog.get_logger().error("alerts_lost", file=str(damaged))
-        office.tell([store_damaged(damaged.name, now_ms)])
+) -> None:
+    """Once the funds are at work: tell people, from what the last process may not have told on.
+
+    The store of alerts is opened beside the trading: one that cannot be is tried again, and holds nobody up.
+    """
     journal = world.ownership.open()
-    for runner in operations.runners:
-        again = office.catch_up(runner.name, journal)
-        if again:
-            before = world.ownership.taken_from
-            office.tell([takeover(runner.name, gethostname(), before, now_ms)])
-    operations.listeners.append(office.take)
-    if operations.metrics is not None:
-        operations.metrics.gauge("alerts_queued", "Alerts that wait.", lambda: office.waiting)
-    supervisor.keep("alerts", office.run)
-    supervisor.every(LOOK_EVERY_S, Lookout(operations, office, world.clock.wall_ms).look)
+    began = {runner.name: journal.position(runner.name) for runner in operations.runners}
+
+    async def alerts() -> None:
+        if operations.office is None:
+            await _open_office(stack, settings, world, operations, supervisor, began)
+        office = operations.office
+        if office is not None:
+            await office.run()
+
+    supervisor.keep("alerts", alerts)
     if settings.alerts.heartbeat_url is not None:
         heartbeat = Heartbeat(
             settings.alerts.heartbeat_url,
@@ -73,7 +61,47 @@ def speak(
             operations.metrics,
         )
         supervisor.keep("heartbeat", heartbeat.run)
-    return office
+
+
+async def _open_office(
+    stack: AsyncExitStack,
+    settings: Settings,
+    world: World,
+    operations: Operations,
+    supervisor: Supervisor,
+    began: dict[str, int],
+) -> None:
+    """Raises `sqlite3.Error` or `OSError` where the store cannot be opened now."""
+    now_ms = world.clock.wall_ms()
+    outbox, damaged = await asyncio.to_thread(open_outbox, settings.data_dir / OUTBOX_FILE, now_ms)
+    office = PostOffice(
+        outbox,
+        settings.alerts if operations.reloader is None else operations.reloader.settings.alerts,
+        send,
+        wall_ms=world.clock.wall_ms,
+        redactor=operations.redactor,
+        metrics=operations.metrics,
+    )
+    try:
+        known = await office.open([runner.name for runner in operations.runners])
+    except BaseException:
+        office.close()
+        raise
+    stack.callback(office.close)
+    stack.push_async_callback(office.finish)
+    if damaged is not None:
+        structlog.get_logger().error("alerts_lost", file=str(damaged))
+        office.tell([store_damaged(damaged.name, now_ms)])
+    journal = world.ownership.open()
+    for runner in operations.runners:  # nothing is awaited from here on: no record is told twice, or never
+        if office.catch_up(runner.name, journal, known[runner.name], began[runner.name]):
+            before = world.ownership.taken_from
+            office.tell([takeover(runner.name, gethostname(), before, now_ms)])
+    operations.listeners.append(office.take)
+    if operations.metrics is not None:
+        operations.metrics.gauge("alerts_queued", "Alerts that wait.", lambda: office.waiting)
+    operations.office = office
+    supervisor.every(LOOK_EVERY_S, Lookout(operations, office, world.clock.wall_ms).look)
 
 
 def obey(settings: Settings, operations: Operations) -> None:

@@ -8,6 +8,7 @@ import sys
 EVENTS = {
     "alert_not_delivered": "a route did not take an alert; it is tried again",
     "alerts_delivered_again": "a route takes alerts again",
+    "alerts_not_stored": "the store of alerts took nothing at the end; the next start tells it",
     "alerts_lost": "the store of alerts was damaged; it was put aside, and a new one made",
     "archived": "`run --fresh` put the stores of before aside",
     "clock_not_compared": "our clock could not be compared with the venue's",

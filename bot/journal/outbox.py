@@ -27,6 +27,9 @@ _TABLES = (
        code TEXT PRIMARY KEY, since_ms INTEGER NOT NULL, detail TEXT NOT NULL, remedy TEXT NOT NULL)
        WITHOUT ROWID""",
 )
+OUTBOX_ERRORS = (sqlite3.Error, OSError)
+"""What every call raises where the file cannot be had, read or written."""
+
 _DAMAGED = {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}
 _KEPT_MS = 7 * 86_400_000
 _WAITING = "sent_ms IS NULL AND given_up = 0"
@@ -91,7 +94,7 @@ class Outbox:
 
     def _worth_saying(self, about: str, now_ms: int, quiet_ms: int) -> bool:
         row = self._connection.execute("SELECT said_ms FROM said WHERE about = ?", (about,)).fetchone()
-        if row is not None and now_ms - row[0] < quiet_ms:
+        if row is not None and 0 <= now_ms - row[0] < quiet_ms:
             return False
         self._connection.execute("INSERT OR REPLACE INTO said VALUES (?, ?)", (about, now_ms))
         return True

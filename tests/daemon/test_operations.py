@@ -104,6 +104,7 @@ async def test_what_stops_a_fund_or_an_alert_shows_in_every_status(desk: Desk, t
     operations.office = PostOffice(
         outbox, Alerting(routes=()), lambda *_: None, wall_ms=lambda: 0, redactor=operations.redactor
     )
+    await operations.office.open(["BTCUP"])
     (status,) = operations.status()
     (trouble,) = status["daemon_incidents"]
     assert trouble["since"] == "1970-01-01T00:00:00.000Z"

@@ -18,7 +18,7 @@ from bot.core.records import Record
 from bot.daemon.alerts.messages import SEVERITIES, Alert, Severity, of_records, undelivered
 from bot.daemon.redaction import Redactor
 from bot.journal.journal import JournalReader
-from bot.journal.outbox import Cursor, Letter, Outbox, Trouble
+from bot.journal.outbox import OUTBOX_ERRORS, Cursor, Letter, Outbox, Trouble
 from bot.settings import Alerting, Route
 
 if TYPE_CHECKING:
@@ -72,8 +72,8 @@ class PostOffice:
         self._attempts: set[asyncio.Task[bool]] = set()
         self._store = ThreadPoolExecutor(max_workers=1, thread_name_prefix="outbox")
         self._log = structlog.get_logger()
-        self._troubles: list[Trouble] = outbox.troubles()
-        self._waiting = outbox.waiting()
+        self._troubles: list[Trouble] = []
+        self._waiting = 0
 
     @property
     def waiting(self) -> int:
@@ -103,23 +103,27 @@ class PostOffice:
         self.settings = settings
         self._poked.set()
 
-    def catch_up(self, fund: str, journal: JournalReader) -> bool:
+    async def open(self, funds: Iterable[str]) -> dict[str, Cursor | None]:
+        """Read what the last process left; how far each fund's records have been told, for `catch_up`."""
+        self._troubles = await self._in_store(self._outbox.troubles)
+        self._waiting = await self._in_store(self._outbox.waiting)
+        return {fund: await self._in_store(partial(self._outbox.cursor, fund)) for fund in funds}
+
+    def catch_up(self, fund: str, journal: JournalReader, cursor: Cursor | None, began: int) -> bool:
         """At a start: what was durable when the last process died, and perhaps not told.
 
-        A fund that this outbox has never told of begins now: nobody wants to hear of its past. False then.
+        A fund that this outbox has never told of is told of from place `began` in its journal on: nobody
+        wants to hear of its past. False then.
         """
-        cursor = self._outbox.cursor(fund)
-        place = journal.position(fund)
-        if not self.settings.routes or cursor is None:
-            self._places[fund] = place
-            self._outbox.told(fund, Cursor(place, 0))
-            return cursor is not None
-        records = [each for each in journal.read(fund, cursor.place) if each.time_ms >= cursor.told_ms]
-        self._places[fund] = place
-        if records:
-            self.tell(of_records(fund, tuple(records)))
-            self._fresh.told_ms[fund] = records[-1].time_ms
-        return True
+        known = Cursor(began, 0) if cursor is None else cursor
+        self._places[fund] = journal.position(fund)
+        self._fresh.told_ms[fund] = known.told_ms
+        if self.settings.routes:
+            records = [each for each in journal.read(fund, known.place) if each.time_ms >= known.told_ms]
+            if records:
+                self.tell(of_records(fund, tuple(records)))
+                self._fresh.told_ms[fund] = records[-1].time_ms
+        return cursor is not None
 
     async def run(self) -> None:
         """Store and send until cancelled."""
@@ -149,8 +153,14 @@ class PostOffice:
             raise
 
     async def finish(self) -> None:
-        """At the end of the process: store what has come in, and wait a moment for what is on its way."""
-        await self.flush()
+        """At the end of the process: store what has come in, and wait a moment for what is on its way.
+
+        What cannot be stored is told by the next start, from the journal.
+        """
+        try:
+            await self.flush()
+        except OUTBOX_ERRORS as error:
+            self._log.warning("alerts_not_stored", reason=str(error))
         if self._attempts:
             await asyncio.wait(self._attempts, timeout=_LAST_MOMENT_S)
 

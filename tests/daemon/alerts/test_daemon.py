@@ -2,8 +2,11 @@
 
 import json
 import signal
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
+from bot.journal.outbox import OUTBOX_FILE
 from tests.support.inband import Inband
 from tests.support.receiver import Receiver
 
@@ -53,6 +56,24 @@ def test_a_kill_loses_no_alert_and_doubles_none(tmp_path: Path) -> None:
     for title in ("BTCUP: rebalance 1 began", "BTCUP: rebalance over", "BTCUP: rebalance 1 revealed"):
         assert receiver.titles.count(title) == 1
     assert "BTCUP: taken up" in receiver.titles
+
+
+def test_a_store_of_alerts_that_is_not_to_be_had_holds_no_trading_up(tmp_path: Path) -> None:
+    """Somebody else holds the file: the fund opens meanwhile, and people hear of all of it afterwards."""
+    with Receiver() as receiver:
+        run = alerting(tmp_path, receiver)
+        run.data_dir.mkdir()
+        with closing(sqlite3.connect(run.data_dir / OUTBOX_FILE, isolation_level=None)) as holder:
+            holder.execute("CREATE TABLE theirs (x)")
+            holder.execute("BEGIN EXCLUSIVE")
+            with run.start() as process:
+                process.until_said("task_restarted")
+                process.until_said("slice_settled", times=3)
+                assert process.lines("running")
+                assert receiver.titles == []
+                holder.execute("ROLLBACK")
+                process.until(lambda: "BTCUP: rebalance over" in receiver.titles, what="the end was told")
+                assert process.signal(signal.SIGTERM) == 0
 
 
 def test_routes_can_be_tried_without_a_daemon(tmp_path: Path) -> None:

@@ -54,6 +54,7 @@ class Post:
     def __init__(self, folder: Path, *routes: Route, **changes: Any) -> None:
         """Nothing is told yet."""
         self.now_ms = 1_000_000
+        self.known: dict[str, Cursor | None] = {}
         self.operations = Operations("paper")
         self.metrics = Metrics(self.operations)
         self.office = PostOffice(
@@ -65,6 +66,10 @@ class Post:
             metrics=self.metrics,
         )
 
+    def caught_up(self, desk: Any) -> bool:
+        """Catch up with a desk, which reads as a journal does."""
+        return self.office.catch_up("BTCUP", desk, self.known["BTCUP"], desk.position("BTCUP"))
+
     def counted(self, what: str) -> float:
         """A counter of the route PHONE."""
         counter = getattr(self.metrics, f"alerts_{what}")
@@ -74,6 +79,7 @@ class Post:
 @asynccontextmanager
 async def at_work(post: Post) -> AsyncIterator[Post]:
     """Storing and sending until the context ends."""
+    post.known = await post.office.open(["BTCUP"])
     task = asyncio.create_task(post.office.run())
     try:
         yield post
@@ -121,6 +127,7 @@ async def test_what_fails_is_tried_again_later_and_is_an_incident_until_then(
         post.office.tell([news(3)])
         await until(lambda: post.counted("failed") == 2)
     again = Post(tmp_path, route(receiver.url))
+    await again.office.open(["BTCUP"])
     assert [trouble.code for trouble in again.office.troubles] == [f"{UNDELIVERED}: PHONE"]
     assert again.office.waiting == 3
     receiver.fail = False
@@ -212,11 +219,6 @@ async def test_trading_never_waits_for_a_route(tmp_path: Path, receiver: Receive
     assert receiver.letters == []
 
 
-def as_journal(desk: Desk) -> Any:
-    """A desk reads as a journal does."""
-    return desk
-
-
 async def test_what_was_durable_but_not_told_is_told_after_a_kill(
     desk: Desk, tmp_path: Path, receiver: Receiver
 ) -> None:
@@ -224,7 +226,8 @@ async def test_what_was_durable_but_not_told_is_told_after_a_kill(
     runner = await desk.opened()
     await desk.until_flat_out(runner)
     first = Post(tmp_path, route(receiver.url))
-    assert first.office.catch_up("BTCUP", as_journal(desk)) is False
+    first.known = await first.office.open(["BTCUP"])
+    assert first.caught_up(desk) is False
     first.office.take(runner, tuple(desk.records[-1:]))
     await first.office.flush()
     first.office.close()
@@ -232,11 +235,11 @@ async def test_what_was_durable_but_not_told_is_told_after_a_kill(
     desk.mark(runner, runner.now()[0] + 60_000, "44900")
     await desk.until_flat_out(runner)
     async with at_work(Post(tmp_path, route(receiver.url))) as post:
-        assert post.office.catch_up("BTCUP", as_journal(desk)) is True
+        assert post.caught_up(desk) is True
         await until(lambda: "BTCUP: rebalance over" in receiver.titles)
     count = len(receiver.letters)
     async with at_work(Post(tmp_path, route(receiver.url))) as post:
-        post.office.catch_up("BTCUP", as_journal(desk))
+        post.caught_up(desk)
         await post.office.flush()
         await asyncio.sleep(0.1)
     assert len(receiver.letters) == count
@@ -249,9 +252,10 @@ async def test_without_routes_nothing_is_kept(desk: Desk, tmp_path: Path) -> Non
     runner = await desk.opened()
     post = Post(tmp_path)
     post.office.take(runner, tuple(desk.records))
+    post.known = await post.office.open(["BTCUP"])
+    post.caught_up(desk)
     await post.office.flush()
     assert post.office.waiting == 0
-    post.office.catch_up("BTCUP", as_journal(desk))
     post.office.close()
     store = Outbox(tmp_path / OUTBOX_FILE)
     assert store.cursor("BTCUP") == Cursor(desk.position("BTCUP"), 0)
