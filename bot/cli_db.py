@@ -97,15 +97,22 @@ def export(
     funds: Annotated[list[str] | None, typer.Argument(help="Funds by name; without one, all.")] = None,
     *,
     out: Annotated[Path | None, typer.Option(help="A file that does not exist yet; else stdout.")] = None,
+    nav: Annotated[
+        bool, typer.Option("--nav", help="The history of NAV too, as the public sees it.")
+    ] = False,
 ) -> int:
     """Write every record as a line of JSON. What is not public yet stays sealed."""
     from bot.cli_journal import reader
     from bot.errors import RefusedError, UserError, did_you_mean
+    from bot.journal import nav_copy
     from bot.journal.export import lines
+    from bot.journal.projections import BOOK, load
     from bot.settings import load_settings
 
+    settings = load_settings()
     with ExitStack() as stack:
-        journal = stack.enter_context(reader(load_settings()))
+        history = nav_copy.of_store(settings.data_dir, settings.database_url) if nav else None
+        journal = stack.enter_context(reader(settings))
         known = journal.funds()
         for name in funds or ():
             if name.upper() not in known:
@@ -116,6 +123,9 @@ def export(
             raise UserError(f"--out {out}: cannot be written ({error.strerror}); name a new file") from None
         for fund in [name.upper() for name in funds or ()] or known:
             sink.writelines(lines(journal, fund))
+            if history is not None:
+                hidden_since = load(journal, fund, (BOOK,)).values[0].public.hidden_since_ms
+                sink.writelines(nav_copy.lines(nav_copy.public(history, {fund: hidden_since}), fund))
         sink.flush()
     return 0
 

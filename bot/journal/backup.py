@@ -11,13 +11,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from bot.core.book import fold
+from bot.core.book import Book, fold
 from bot.core.recovery_records import JournalRestored
-from bot.journal import sqlite
+from bot.journal import nav_copy, sqlite
 from bot.journal.archive import archive
 from bot.journal.errors import JournalBusy, JournalMismatch, JournalSettingError
 from bot.journal.files import PRIVATE, create_private, sync_folder
 from bot.journal.journal import Identity, Journal
+from bot.journal.nav_store import NAV_FILE
 from bot.journal.rows import Row
 from bot.journal.sqlite_file import (
     connect,
@@ -48,6 +49,8 @@ def back_up(data_dir: Path, url: str | None, key: str | None, target: Path) -> C
     """
     if target.exists():
         raise JournalSettingError(f"{target} exists already; name a new file")
+    # Before the records: so they tell of whatever is hidden in it.
+    history = nav_copy.of_store(data_dir, url)
     draft = target.with_name(target.name + ".part")
     try:
         draft.unlink(missing_ok=True)
@@ -57,7 +60,10 @@ def back_up(data_dir: Path, url: str | None, key: str | None, target: Path) -> C
         else:
             _copy_database(url, key, draft)
         with _sound(draft, key, data_dir) as copy:
-            records = {fund: sum(1 for _ in copy.read(fund)) for fund in copy.funds()}
+            read = {fund: _read(copy, fund) for fund in copy.funds()}
+        if history is not None:
+            hidden_since = {fund: book.public.hidden_since_ms for fund, (book, _) in read.items()}
+            nav_copy.put(draft, nav_copy.public(history, hidden_since))
         draft.rename(target)
         sync_folder(target.absolute().parent)
     except OSError as error:
@@ -65,7 +71,16 @@ def back_up(data_dir: Path, url: str | None, key: str | None, target: Path) -> C
     finally:
         for left_over in ("", "-wal", "-shm"):
             draft.with_name(draft.name + left_over).unlink(missing_ok=True)
-    return Copied(str(target), records)
+    return Copied(str(target), {fund: count for fund, (_, count) in read.items()})
+
+
+def _read(copy: sqlite.SqliteReader, fund: str) -> tuple[Book, int]:
+    """A fund's state by all its records, each of them checked; and how many there are."""
+    book, count = Book(), 0
+    for record in copy.read(fund):
+        book.apply(record)
+        count += 1
+    return book, count
 
 
 def restore_file(data_dir: Path, key: str | None, source: Path, identity: Identity, now: datetime) -> Copied:
@@ -82,12 +97,26 @@ def restore_file(data_dir: Path, key: str | None, source: Path, identity: Identi
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     draft = data_dir / (sqlite.JOURNAL_FILE + ".restored")
     clone(source, draft)
-    folder = archive(data_dir, (sqlite.JOURNAL_FILE,), now)
-    draft.rename(data_dir / sqlite.JOURNAL_FILE)
+    drafts = {sqlite.JOURNAL_FILE: draft, **_draft_of_nav(data_dir, draft)}
+    folder = archive(data_dir, tuple(drafts), now)
+    for name, made in drafts.items():
+        made.rename(data_dir / name)
     sync_folder(data_dir)
     with sqlite.open_journal(data_dir, identity, key, _wall_ms(now)) as journal:
         _mark_restored(journal, source, now)
     return Copied(str(source), records, None if folder is None else str(folder))
+
+
+def _draft_of_nav(data_dir: Path, copy: Path) -> dict[str, Path]:
+    """The history of NAV of a copy, moved to a file of its own, by the name that this is to have."""
+    history = nav_copy.take_out(copy)
+    if history is None:
+        return {}
+    draft = data_dir / (NAV_FILE + ".restored")
+    draft.unlink(missing_ok=True)
+    create_private(draft)
+    nav_copy.put(draft, history)
+    return {NAV_FILE: draft}
 
 
 def restore_database(
@@ -121,7 +150,9 @@ def restore_database(
         with contextlib.closing(waiting):
             waiting.prepare(identity, _wall_ms(now))
             aside = waiting.replace_records(
-                {fund: copy.rows(fund) for fund in copy.funds()}, f"record_until_{now:%Y%m%dt%H%M%S}"
+                {fund: copy.rows(fund) for fund in copy.funds()},
+                nav_copy.of_file(source),
+                f"until_{now:%Y%m%dt%H%M%S}",
             )
             journal = waiting.claim()
             if journal is None:

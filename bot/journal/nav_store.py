@@ -21,13 +21,12 @@ NAV_FILE = "nav.sqlite"
 
 ROWS_OF_A_CHUNK = 1_440
 _LEVEL = 6
-_TABLES = (
+TABLES = (
     """CREATE TABLE IF NOT EXISTS bar (fund TEXT, interval TEXT, t INTEGER, nav TEXT NOT NULL,
        rest TEXT NOT NULL, shown_nav TEXT, shown_rest TEXT, PRIMARY KEY (fund, interval, t)) WITHOUT ROWID""",
     """CREATE TABLE IF NOT EXISTS chunk (fund TEXT, interval TEXT, t INTEGER, nav BLOB NOT NULL,
        rest BLOB NOT NULL, PRIMARY KEY (fund, interval, t)) WITHOUT ROWID""",
 )
-_COLUMNS = "fund, interval, t, nav, rest, shown_nav, shown_rest"
 _UPSERT = """INSERT INTO bar (fund, interval, t, nav, rest, shown_nav, shown_rest)
               VALUES (?, ?, ?, ?, ?, ?, ?)
               ON CONFLICT (fund, interval, t) DO UPDATE SET nav = excluded.nav, rest = excluded.rest,
@@ -78,7 +77,8 @@ class Bars(ABC):
         """The last bar of a fund; None without any that is not in a chunk."""
         with self._lock:
             found = self._ask(
-                f"SELECT {_COLUMNS} FROM bar WHERE fund = ? AND interval = ? ORDER BY t DESC LIMIT 1",  # noqa: S608 - names of ours
+                "SELECT fund, interval, t, nav, rest, shown_nav, shown_rest FROM bar "
+                "WHERE fund = ? AND interval = ? ORDER BY t DESC LIMIT 1",
                 (fund, interval),
             )
         return Row(*found[0]) if found else None
@@ -171,7 +171,7 @@ class NavStore(Bars):
         self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._connection.execute("PRAGMA journal_mode = WAL")
         self._connection.execute("PRAGMA synchronous = NORMAL")
-        for table in _TABLES:
+        for table in TABLES:
             self._connection.execute(table)
 
     def close(self) -> None:

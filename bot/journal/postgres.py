@@ -11,11 +11,12 @@ from typing import Any, Self
 import psycopg
 
 from bot.core.records import Record
-from bot.journal import pg_owner, schema
+from bot.journal import nav_copy, pg_owner, schema
 from bot.journal.errors import JournalBusy, JournalLost
 from bot.journal.journal import END, Identity, Owner, StoredProjection
 from bot.journal.lock import DataDirLock
 from bot.journal.mark import HighWaterMark
+from bot.journal.nav_copy import NavRows
 from bot.journal.pg_database import (
     crc_at,
     key_of,
@@ -311,8 +312,10 @@ class Waiting:
             lease = Lease(self.session, self._holder, claimed.epochs)
         return PostgresJournal(self, lease, self._accounts, claimed.before)
 
-    def replace_records(self, funds: Mapping[str, Iterable[Row]], aside: str) -> str:
-        """Put other records in the place of those that are there, which stay in the table `aside`.
+    def replace_records(self, funds: Mapping[str, Iterable[Row]], history: NavRows | None, aside: str) -> str:
+        """Put other records, and another history of NAV if there is one, in the place of those of before.
+
+        These stay in tables whose names end with `aside`; the records' is returned.
 
         Raises:
             JournalBusy: some process sends for an account, or did a moment ago.
@@ -322,9 +325,11 @@ class Waiting:
             for owner in pg_owner.owners(self.session):
                 if owner.silent_s < pg_owner.SILENT_S:
                     raise JournalBusy(f"{owner.holder} runs on the journal: stop it first", None)
-            replace_records(self.session, funds, aside)
+            replace_records(self.session, funds, f"record_{aside}")
+            if history is not None:
+                nav_copy.replace(self.session, history, aside)
         self.mark.forget()
-        return aside
+        return f"record_{aside}"
 
     def close(self) -> None:
         """Let go of everything; may be called twice."""

@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+import zlib
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +14,7 @@ from bot.core.public_records import Revealed
 from bot.core.records import DrawQueued, RebalanceFinished, RebalanceStarted, Record, Sampled
 from bot.core.recovery_records import JournalRestored
 from bot.core.units import ONE
-from bot.journal import export, upgrading
+from bot.journal import export, nav_copy, upgrading
 from bot.journal.backup import back_up, restore_database, restore_file
 from bot.journal.errors import (
     JournalBusy,
@@ -23,7 +24,11 @@ from bot.journal.errors import (
     JournalSettingError,
     NoJournal,
 )
-from bot.journal.journal import Identity
+from bot.journal.journal import Identity, Journal
+from bot.journal.nav_store import NAV_FILE, ROWS_OF_A_CHUNK, Bars, NavStore, Part
+from bot.journal.nav_store import Row as BarRow
+from bot.journal.pg_nav import PostgresNavStore
+from bot.journal.postgres import PostgresJournal
 from bot.journal.schema import HEAD, STATEMENTS
 from bot.journal.sealing import Sealer
 from bot.journal.sqlite import JOURNAL_FILE, SqliteJournal, open_journal, open_reader
@@ -293,3 +298,93 @@ def test_the_export_tells_what_is_public_and_seals_the_rest(
     )
     (created,) = [line for line in told if line["record"] == "FundCreated"]
     assert created["sealed"] == ["key"]
+
+
+def nav_of(store: Store, journal: Journal) -> Bars:
+    """The history of NAV that goes with a journal that is open."""
+    if isinstance(store, PostgresStore):
+        assert isinstance(journal, PostgresJournal)
+        return PostgresNavStore(store.url, journal.epochs)
+    return NavStore(store.folder / NAV_FILE)
+
+
+def bar(minute: int, value: str, shown: str | None = None) -> BarRow:
+    """A bar of a minute, and what is shown instead."""
+    mine, theirs = (None if v is None else f"[{minute * 60_000},{v}]" for v in (value, shown))
+    return BarRow("BTCUP", "1m", minute * 60_000, mine or "", mine or "", theirs, theirs)
+
+
+ALL_MINUTES = ("BTCUP", Part("1m", "nav"), 60_000, 0, 10**14)
+
+
+def test_the_history_of_nav_is_in_a_copy_and_comes_back(
+    store: Store, story: tuple[Record, ...], tmp_path: Path
+) -> None:
+    """Packed or not; what came after the copy is gone from it as from the journal."""
+    journal = store.open()
+    journal.append("BTCUP", story, 1)
+    nav = nav_of(store, journal)
+    nav.write([bar(n, "1") for n in range(ROWS_OF_A_CHUNK + 5)], {"1m": 60_000}, {})
+    nav.write([bar(ROWS_OF_A_CHUNK * 2, "2")], {"1m": 60_000}, {})
+    expected = nav.read(*ALL_MINUTES, None)
+    assert expected.count(b"],[") == ROWS_OF_A_CHUNK + 5
+    back(store, tmp_path / "copy")
+    nav.write([bar(ROWS_OF_A_CHUNK * 2 + 1, "3")], {"1m": 60_000}, {})
+    nav.close()
+    journal.close()
+
+    put_back(store, tmp_path / "copy")
+
+    again = nav_of(store, store.open())
+    assert again.read(*ALL_MINUTES, None) == expected
+    again.close()
+
+
+def test_a_copy_without_the_history_leaves_what_is_there(
+    store: Store, story: tuple[Record, ...], tmp_path: Path
+) -> None:
+    """Such as one that an earlier version made."""
+    with open_journal(tmp_path / "elsewhere", PAPER, KEY, 1) as other:
+        other.append("BTCUP", story, 1)
+    back_up(tmp_path / "elsewhere", None, KEY, tmp_path / "copy")
+    journal = store.open()
+    nav = nav_of(store, journal)
+    nav.write([bar(1, "1")], {"1m": 60_000}, {})
+    nav.close()
+    journal.close()
+    put_back(store, tmp_path / "copy")
+    again = nav_of(store, store.open())
+    assert again.read(*ALL_MINUTES, None) == b"[[60000,1]]"
+    again.close()
+
+
+def test_a_copy_tells_nothing_of_a_rebalance_that_is_not_revealed(
+    store: Store, story: tuple[Record, ...], tmp_path: Path
+) -> None:
+    """It has what the public saw meanwhile: anybody who finds it learns no position."""
+    journal = store.open()
+    middle = story[: in_the_middle(story)]
+    journal.append("BTCUP", middle, 1)
+    since_ms = fold(middle).public.hidden_since_ms
+    assert since_ms is not None
+    minute = since_ms // 60_000 + 1
+    nav = nav_of(store, journal)
+    nav.write([bar(minute - 9, "5", "4"), bar(minute, "7777", "1111")], {"1m": 60_000}, {"BTCUP": since_ms})
+    nav.close()
+    back(store, tmp_path / "copy")
+    history = nav_copy.of_file(tmp_path / "copy")
+    assert history is not None
+    assert [(r.nav[-5:], r.shown_nav) for r in history.bars][-1] == ("1111]", None)
+    assert b"7777" not in (tmp_path / "copy").read_bytes()
+    assert [row.nav.endswith(",5]") for row in history.bars] == [True, False]
+
+
+def test_bars_are_exported_as_the_public_sees_them() -> None:
+    """A line for each, packed or not."""
+    packed = zlib.compress(b"[0,1],[60000,2]")
+    rows = nav_copy.NavRows([bar(2, "3", "4"), bar(3, "5", "6")], [("BTCUP", "1m", 0, packed, packed)])
+    shown = nav_copy.public(rows, {"BTCUP": 180_000})
+    found = [json.loads(line) for line in nav_copy.lines(shown, "BTCUP")]
+    assert [line["row"] for line in found] == [[0, 1], [60_000, 2], [120_000, 3], [180_000, 6]]
+    assert {(line["fund"], line["nav"]) for line in found} == {("BTCUP", "1m")}
+    assert list(nav_copy.lines(shown, "BTCDOWN")) == []
