@@ -205,8 +205,9 @@ def _settle(turn: Turn, mark: Mark) -> None:
     if (pot.units or pot.cash) and not _stopped(turn, mark) and book.ledger.value(mark.price) > ZERO:
         kind = FlowKind.REDEEM if pot.units else FlowKind.SUBSCRIBE
         books = shares.Shares(book.ledger, book.units)
-        units, amount = shares.in_cash(books, pot, mark.price, turn.contract.taker_fee)
-        turn.record(FlowsInCash(turn.now_ms, kind, mark.price, units, amount))
+        rate = turn.contract.taker_fee
+        units, amount = shares.in_cash(books, pot, mark.price, rate)
+        turn.record(FlowsInCash(turn.now_ms, kind, mark.price, units, amount, rate))
     _settle_flows(turn, flow_fold.now(turn.book))
     turn.record(DealingClosed(turn.now_ms))
 

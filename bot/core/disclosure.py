@@ -11,6 +11,7 @@ from bot.core.midnight import basket_fee
 from bot.core.public import Public, Shown
 from bot.core.public_records import FundingImputed, PublicationScheduled, Revealed
 from bot.core.units import ZERO
+from bot.core.unseen import dealt_in_cash
 
 if TYPE_CHECKING:
     from bot.core.book import Book
@@ -86,7 +87,10 @@ def _fee_charged(book: "Book", record: flow.FeeCharged) -> None:
 
 def _flows_in_cash(book: "Book", record: flow.FlowsInCash) -> None:
     units = record.units if record.kind is flow.FlowKind.SUBSCRIBE else -record.units
-    book.public = book.public.after_flow(units, record.mark)
+    public = book.public.after_flow(units, record.mark)
+    if public.hidden:
+        public = public._replace(basket=dealt_in_cash(public.basket, book, record))
+    book.public = public
 
 
 def _rescaled(book: "Book", record: flow.UnitsRescaled) -> None:

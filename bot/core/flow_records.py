@@ -87,7 +87,8 @@ class FlowsInCash(NamedTuple):
     """What cannot be traded went in or out as cash, at the NAV at `mark`.
 
     `kind` subscribe: `amount` went in and `units` were made (both negative where trades had cost more than
-    there was); redeem: `units` were burned and `amount` went out.
+    there was); redeem: `units` were burned and `amount` went out. `taker_fee`: the venue's, in whose place
+    something was paid to the fund.
     """
 
     time_ms: int
@@ -95,6 +96,7 @@ class FlowsInCash(NamedTuple):
     mark: Price
     units: Decimal
     amount: Usd
+    taker_fee: Decimal = Decimal(0)
 
 
 class FlowSettled(NamedTuple):

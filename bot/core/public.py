@@ -182,7 +182,7 @@ class Public(NamedTuple):
     def after_flow(self, units: Decimal, mark: Price) -> "Public":
         """Units were made (burned, if negative) for cash alone: no basket's NAV is moved by it.
 
-        The public one stays as it is while something is hidden: the true NAV of a flow tells the position.
+        Not the public one while something is hidden: how many they are tells the true NAV, and the position.
         """
         public = self._each(lambda basket: basket.after_flow(units, mark))
         return public._replace(basket=self.basket) if self.hidden else public

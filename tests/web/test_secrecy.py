@@ -3,24 +3,32 @@
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 
+from bot.core import events as ev
 from bot.core import records as rec
+from bot.core.basket import Basket
+from bot.core.flow_records import FlowKind, FlowsInCash
 from bot.core.history import RebalanceHistory
 from bot.core.strategy import Decision, FundView
+from bot.core.terms import FlowTerms
 from bot.core.turn import State
+from bot.daemon.flow_desk import FlowDesk
 from bot.daemon.nav import NavRecorder
 from bot.daemon.public import PublicSide
+from bot.errors import AmountRefusedError
 from bot.journal.nav_store import NavStore
 from bot.testing import Lab, a_fund
 from strategies.strategic import Strategic
+from tests.support.flows import FlowLab
 from tests.support.site import Figures, Site, a_site
 
 D = Decimal
@@ -33,10 +41,15 @@ PATHS = (
     "/api/v1/funds/BTCUP/series?interval=1m",
     "/api/v1/funds/BTCUP/performance",
     "/api/v1/funds/BTCUP/costs",
+    "/fapi/v1/lvtKlines?symbol=BTCUP&interval=1m",
+    "/fapi/v1/lvtKlines?symbol=BTCUP&interval=1h&limit=3",
+    "/sapi/v1/blvt/tokenInfo?tokenName=BTCUP",
+    "/sapi/v1/blvt/tokenInfo",
     "/api/v1/funds/NONE",
     "/readyz",
     "/openapi.json",
 )
+STREAMS = ("BTCUP@tokenNav", "BTCUP@nav_kline_1m", "BTCUP@nav_kline_1h", "BTCUP@nav_kline_1d")
 RATE = D("0.0003")
 
 
@@ -67,6 +80,19 @@ class LabRunner:
         """The engine's state."""
         return self.lab.state
 
+    @property
+    def failure(self) -> str | None:
+        """Nothing is wrong."""
+        return None
+
+    def now(self) -> tuple[int, int]:
+        """Both clocks."""
+        return self.lab.now
+
+    def handle(self, event: ev.FlowAsked) -> None:
+        """Somebody asks for a flow."""
+        self.lab.send(event)
+
     def tell(self) -> None:
         """Let the history hear of what is new."""
         for record in self.lab.records[self.known :]:
@@ -82,10 +108,11 @@ class Watched:
     site: Site
     recorder: NavRecorder
     reader: Any
+    socket: aiohttp.ClientWebSocketResponse
     seen: list[tuple[str, int, str, bytes]] = field(default_factory=list)
 
     async def look(self) -> None:
-        """Ask everything, headers too, and read what the stream says."""
+        """Ask everything, headers too, and read what both kinds of streams say."""
         self.runner.tell()
         mark = self.runner.state.mark
         assert mark is not None
@@ -97,6 +124,9 @@ class Watched:
                 self.seen.append((path, answer.status, str(sorted(told.items())), await answer.read()))
         frame = await self.reader.content.readuntil(b"\n\n")
         self.seen.append(("stream", 200, "", frame))
+        for _ in STREAMS:
+            message = await self.socket.receive_str(timeout=10)
+            self.seen.append(("tokens", 200, "", message.encode()))
 
     async def mark(self, price: str, *, after_s: float = 20) -> None:
         """Time passes, funding is paid where it is due, a mark comes; somebody looks."""
@@ -119,10 +149,14 @@ async def watched(lab: Lab, folder: Path) -> AsyncIterator[Watched]:
     recorder = NavRecorder(store)
     side = PublicSide("paper", [runner], {"BTCUP": runner.history})  # type: ignore[list-item]
     side.recorder = recorder
-    async with a_site(Figures(public=side)) as site, site.session.get(site.url + "/api/v1/stream") as reader:
+    async with (
+        a_site(Figures(public=side)) as site,
+        site.session.get(site.url + "/api/v1/stream") as reader,
+        site.session.ws_connect(f"{site.url}/stream?streams={'/'.join(STREAMS)}") as socket,
+    ):
         await reader.content.readuntil(b"\n\n")
         await reader.content.readuntil(b"\n\n")
-        yield Watched(runner, site, recorder, reader)
+        yield Watched(runner, site, recorder, reader, socket)
     recorder.close()
     store.close()
 
@@ -176,8 +210,52 @@ async def test_a_fund_that_trades_in_secret_looks_like_one_that_does_nothing(
                 i for i, pair in enumerate(zip(one.seen, other.seen, strict=True)) if pair[0] != pair[1]
             )
             reveal = next(i for i, seen in enumerate(one.seen) if b"BTCUP-2" in seen[3])
-            assert until >= reveal - len(PATHS)
+            assert until >= reveal - len(PATHS) - len(STREAMS) - 1
         assert until > 20 * len(PATHS)
+
+
+@pytest.mark.parametrize("story", STORIES)
+async def test_who_comes_or_goes_meanwhile_learns_nothing_either(tmp_path: Path, story: str) -> None:
+    """Receipts and refusals are the same, at the very edges of what is taken, and so are the figures after.
+
+    The flows are small ones, which go in cash: what is public of them does not wait for a reveal.
+    """
+    terms = FlowTerms(every_s=600, capacity=D(300_000), daily_redeem=D(50_000))
+    funds = [replace(a_fund(strategy=strategy), terms=terms) for strategy in (Strategic(0), Idle())]
+    labs = [opened(FlowLab(fund)) for fund in funds]
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    told: list[list[object]] = [[], []]
+    async with watched(labs[0], tmp_path / "a") as one, watched(labs[1], tmp_path / "b") as other:
+        for number, price in enumerate(STORIES[story]):
+            await asyncio.gather(one.mark(price), other.mark(price))
+            if not labs[0].state.book.public.pending:
+                continue
+            basket = one.runner.state.book.public.basket
+            for answers, watcher in zip(told, (one, other), strict=True):
+                answers.extend(requests(FlowDesk([watcher.runner]), basket, D(price), number))  # type: ignore[list-item]
+        since_ms = labs[0].state.book.public.hidden_since_ms
+        dealt = [r for r in labs[0].of(FlowsInCash) if since_ms is not None and r.time_ms > since_ms]
+        assert dealt
+        assert one.seen == other.seen
+    assert told[0] == told[1]
+    assert len({str(answer) for answer in told[0]}) > 5
+
+
+def requests(desk: FlowDesk, basket: Basket, mark: Decimal, number: int) -> Iterator[object]:
+    """A small flow, and amounts just beyond what the public figures allow."""
+    value = basket.value(mark)
+    most = (D(50_001) / value * basket.units).quantize(D("1e-8"))
+    for kind, amount in (
+        (FlowKind.SUBSCRIBE, (D(300_001) - value).quantize(D("1e-8"))),
+        (FlowKind.REDEEM, most),
+    ):
+        with pytest.raises(AmountRefusedError) as refused:
+            desk.take("BTCUP", kind, amount, "")
+        yield str(refused.value)
+    if number % 8 == 0:
+        kind = (FlowKind.SUBSCRIBE, FlowKind.REDEEM)[number // 8 % 2]
+        yield desk.take("BTCUP", kind, D(15 + number % 5), f"small {number}")
 
 
 def slope(points: list[tuple[Decimal, Decimal]]) -> Decimal:
@@ -200,6 +278,10 @@ async def test_the_obvious_attacks_give_the_position_of_before(tmp_path: Path) -
         assert abs(lab.state.book.position - before) > 1
         funds = [json.loads(body) for path, _, _, body in one.seen[:hidden] if path == PATHS[1]]
         bars = [json.loads(body) for path, _, _, body in one.seen[:hidden] if path == PATHS[3]]
+        tokens = [json.loads(body)["data"] for path, _, _, body in one.seen[:hidden] if path == "tokens"]
+    navs = [told for told in tokens if told["e"] == "nav"]
+    assert {told["b"][0]["n"] for told in navs} == {float(before)}
+    assert len({told["m"] for told in navs}) == 1
     points = [(D(f["mark"]), D(f["nav"]), D(f["fund_value"]), f) for f in funds]
     guesses = [
         slope([(mark, nav) for mark, nav, _, _ in points]) * D(funds[0]["units"]),
@@ -207,6 +289,9 @@ async def test_the_obvious_attacks_give_the_position_of_before(tmp_path: Path) -
         *(D(f["notional"]) / mark for mark, _, _, f in points),
         *(D(f["real_leverage"]) * value / mark for mark, _, value, f in points),
         *(D(f["position"]) for f in funds),
+        slope([(mark, D(told["n"])) for (mark, *_), told in zip(points, navs, strict=True)])
+        * D(funds[0]["units"]),
+        *(D(told["l"]) * value / mark for (mark, _, value, _), told in zip(points, navs, strict=True)),
     ]
     assert all(abs(guess - before) < D("0.001") for guess in guesses)
     assert len({str(f["trigger_prices"]) for f in funds}) == 1
