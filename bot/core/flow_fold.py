@@ -31,10 +31,8 @@ def filled(book: "Book", fill: "Filled") -> None:
     book.escrow += pot.cash - dealing.pot.cash
     book.payable += pot.received - dealing.pot.received
     book.ledger, book.units = shares
-    book.dealing = dealing._replace(pot=pot)
-    if pot is not dealing.pot:
-        side = FlowKind.SUBSCRIBE if pot.received == dealing.pot.received else FlowKind.REDEEM
-        book.dealing = book.dealing._replace(trades=side, fees=dealing.fees + fill.fee)
+    side = FlowKind.SUBSCRIBE if pot.received == dealing.pot.received else FlowKind.REDEEM
+    book.dealing = dealing._replace(pot=pot, trades=side, fees=dealing.fees + fill.fee)
 
 
 def made_way(book: "Book", time_ms: int) -> None:
