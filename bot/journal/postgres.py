@@ -5,8 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import psycopg
 
@@ -33,9 +32,10 @@ from bot.journal.pg_database import (
 )
 from bot.journal.pg_owner import BEAT_EVERY_S, Lease
 from bot.journal.pg_session import Session, boot_s, shown, translated, unavailable
-from bot.journal.rows import Row, to_records, to_row
-from bot.journal.sealing import Sealer, SealError
+from bot.journal.rows import Row, to_records
+from bot.journal.sealing import Sealer
 from bot.journal.sqlite_file import refuse_other_key
+from bot.journal.store import StoreAppender, StoreReader
 
 _PAGE = 5_000
 _PAGE_OF_ROWS = """SELECT number, convert_to(kind, 'UTF8'), time_ms, wall_ms, convert_to(body, 'UTF8'),
@@ -58,19 +58,13 @@ _KEEP = """INSERT INTO projection (fund, name, version, position, sealed) VALUES
            sealed = excluded.sealed"""
 
 
-class PostgresReader:
+class PostgresReader(StoreReader):
     """Reads a journal, beside its writers or without one. See `JournalReader`."""
 
     def __init__(self, url: str, session: Session, sealer: Sealer, identity: Identity) -> None:
+        super().__init__(sealer, identity)
         self._url = url
         self._session = session
-        self._sealer = sealer
-        self._identity = identity
-
-    @property
-    def identity(self) -> Identity:
-        """The mode and venue the journal belongs to."""
-        return self._identity
 
     @property
     def session(self) -> Session:
@@ -120,14 +114,7 @@ class PostgresReader:
             found = self._session.row(
                 "SELECT version, position, sealed FROM projection WHERE fund = %s AND name = %s", (fund, name)
             )
-        if not found:
-            return None
-        version, position, sealed = found
-        try:
-            content = self._sealer.unseal(sealed, fund, f"projection {name}", position)
-        except SealError:
-            return None
-        return StoredProjection(version, position, content)
+        return self._unsealed(fund, name, *found) if found else None
 
     def owners(self) -> tuple[Owner, ...]:
         """Who sends for which account, or was the last to do so."""
@@ -138,14 +125,6 @@ class PostgresReader:
         """Let go of the session; may be called twice."""
         self._session.close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
 
 class PostgresKeeper(PostgresReader):
     """Keeps projections, also beside the writer. See `Keeper`."""
@@ -153,13 +132,14 @@ class PostgresKeeper(PostgresReader):
     def keep(self, fund: str, kept: Mapping[str, StoredProjection]) -> None:
         """Keep projections; see `Keeper.keep`."""
         with translated(self._url), self._session.transaction():
-            for name, (version, position, content) in kept.items():
-                sealed = self._sealer.seal(content, fund, f"projection {name}", position)
-                self._session.count(_KEEP, (fund, name, version, position, sealed))
+            for row in self._sealed(fund, kept):
+                self._session.count(_KEEP, row)
 
 
-class PostgresJournal(PostgresKeeper):
+class PostgresJournal(PostgresKeeper, StoreAppender):
     """The one writer of its accounts, from `open_journal` until `close` or until they are lost."""
+
+    _REFUSES = JournalLost
 
     def __init__(
         self, parts: "Waiting", lease: Lease, accounts: Mapping[str, str], before: tuple[Owner, ...]
@@ -170,19 +150,14 @@ class PostgresJournal(PostgresKeeper):
         self._parts = parts
         self._lease = lease
         self._accounts = accounts
-        self._failure: str | None = None
         self._beaten_s = 0.0
         self.on_lost: Callable[[str], None] = lambda _why: None
         self._numbers = {fund: self.position(fund) for fund in accounts}
 
-    def append(self, fund: str, records: Sequence[Record], wall_ms: int) -> None:
-        """Append the records of one step, durably and all or none; see `Journal.append`."""
-        if self._failure is not None:
-            raise JournalLost(self._failure)
-        if not records:
-            return
-        first = self._numbers[fund] + 1
-        rows = [to_row(self._sealer, fund, record, wall_ms, first + i) for i, record in enumerate(records)]
+    def _next(self, fund: str) -> int:
+        return self._numbers[fund] + 1
+
+    def _write(self, fund: str, rows: Sequence[Row]) -> None:
         account = self._accounts[fund]
         columns = (
             [row.position for row in rows],

@@ -6,8 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from bot.core.records import Record
 from bot.journal import schema
@@ -16,8 +15,8 @@ from bot.journal.journal import END, Identity, Owner, StoredProjection
 from bot.journal.keys import find_or_make_key
 from bot.journal.lock import DataDirLock
 from bot.journal.mark import HighWaterMark
-from bot.journal.rows import Row, to_records, to_row
-from bot.journal.sealing import Sealer, SealError
+from bot.journal.rows import Row, to_records
+from bot.journal.sealing import Sealer
 from bot.journal.sqlite_file import (
     connect,
     connect_writer,
@@ -39,6 +38,7 @@ from bot.journal.sqlite_file import (
     unavailable,
     wording,
 )
+from bot.journal.store import StoreAppender, StoreReader
 
 JOURNAL_FILE = "journal.sqlite"
 
@@ -57,21 +57,15 @@ _FUNDS = """
 """
 
 
-class SqliteReader:
+class SqliteReader(StoreReader):
     """Reads a journal, beside its writer or without one. See `JournalReader`."""
 
     def __init__(
         self, path: Path, connection: sqlite3.Connection, sealer: Sealer, identity: Identity
     ) -> None:
+        super().__init__(sealer, identity)
         self._path = path
         self._connection = connection
-        self._sealer = sealer
-        self._identity = identity
-
-    @property
-    def identity(self) -> Identity:
-        """The mode and venue the journal belongs to."""
-        return self._identity
 
     @property
     def connection(self) -> sqlite3.Connection:
@@ -116,11 +110,7 @@ class SqliteReader:
             ).fetchone()
         if found is None or type(found[0]) is not bytes or type(found[2]) is not bytes:
             return None
-        try:
-            content = self._sealer.unseal(found[2], fund, f"projection {name}", found[1])
-        except SealError:
-            return None
-        return StoredProjection(text(found[0]), found[1], content)
+        return self._unsealed(fund, name, text(found[0]), found[1], found[2])
 
     def owners(self) -> tuple[Owner, ...]:
         """Nobody shares a file: whoever holds the data directory sends."""
@@ -130,29 +120,19 @@ class SqliteReader:
         """Let go of the file; may be called twice."""
         self._connection.close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
 
 class SqliteKeeper(SqliteReader):
     """Keeps projections, also beside the writer, who waits for no more than the write. See `Keeper`."""
 
     def keep(self, fund: str, kept: Mapping[str, StoredProjection]) -> None:
         """Keep projections; see `Keeper.keep`."""
-        rows = [
-            (fund, name, version, position, self._sealer.seal(content, fund, f"projection {name}", position))
-            for name, (version, position, content) in kept.items()
-        ]
         with translated(self._path), transaction(self._connection):
-            self._connection.executemany("INSERT OR REPLACE INTO projection VALUES (?, ?, ?, ?, ?)", rows)
+            self._connection.executemany(
+                "INSERT OR REPLACE INTO projection VALUES (?, ?, ?, ?, ?)", self._sealed(fund, kept)
+            )
 
 
-class SqliteJournal(SqliteKeeper):
+class SqliteJournal(SqliteKeeper, StoreAppender):
     """The one writer; holds the data directory until closed. See `Journal`."""
 
     def __init__(
@@ -167,20 +147,18 @@ class SqliteJournal(SqliteKeeper):
         super().__init__(path, connection, sealer, identity)
         self._lock = lock
         self._mark = mark
-        self._failure: str | None = None
 
-    def append(self, fund: str, records: Sequence[Record], wall_ms: int) -> None:
-        """Append the records of one step, durably and all or none; see `Journal.append`."""
-        if self._failure is not None:
-            raise JournalUnavailable(self._failure)
-        if not records:
-            return
-        rows = [to_row(self._sealer, fund, record, wall_ms, 0) for record in records]
+    def _next(self, fund: str) -> int:
+        """The file numbers its rows itself."""
+        del fund
+        return 0
+
+    def _write(self, fund: str, rows: Sequence[Row]) -> None:
         execute = self._connection.execute
         try:
             execute("BEGIN IMMEDIATE")
             position = 0
-            for _, kind, time_ms, _, body, sealed, crc in rows:
+            for _, kind, time_ms, wall_ms, body, sealed, crc in rows:
                 values = (fund, kind.decode(), time_ms, wall_ms, body.decode(), sealed, crc)
                 position = execute(_INSERT, values).lastrowid or 0
             execute("COMMIT")

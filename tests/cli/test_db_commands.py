@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.journal.nav_store import NAV_FILE, NavStore, Row
 from tests.cli.conftest import Invoke
 from tests.cli.test_commands import journal_with_one_rebalance
 
@@ -108,3 +109,15 @@ def test_the_export_is_one_line_of_json_per_record(inband: Invoke, tmp_path: Pat
     assert (again.code, "--out x.jsonl" in again.err) == (2, True)
     unknown = inband("db", "export", "BTCUPP")
     assert (unknown.code, "did you mean BTCUP?" in unknown.err) == (1, True)
+
+
+def test_the_export_may_hold_the_history_of_nav(inband: Invoke, tmp_path: Path) -> None:
+    """A line for each bar after the records of its fund, if it is wished."""
+    folder = tmp_path / "data" / "paper"
+    journal_with_one_rebalance(folder)
+    nav = NavStore(folder / NAV_FILE)
+    nav.write([Row("BTCUP", "1h", 0, '[0,"1","1","1","1",7]', "[0]")], {"1h": 3_600_000}, {})
+    nav.close()
+    told = [json.loads(line) for line in inband("db", "export", "--nav").out.splitlines()]
+    assert told[-1] == {"fund": "BTCUP", "nav": "1h", "row": [0, "1", "1", "1", "1", 7]}
+    assert all("record" in line for line in told[:-1])
