@@ -1,4 +1,4 @@
-"""How long until a daemon works, how long until the command line answers, and how much memory they hold.
+"""How long until a daemon works, also after a kill, until the command line answers; what memory they hold.
 
 The first mark that a fund has taken in shows in the log: the fund then starts its opening rebalance.
 """
@@ -17,7 +17,10 @@ from benchmarks.measure import REPOSITORY, main, report
 from benchmarks.processes import Daemon, settings, stand_alone_exchange
 
 FIRST_MARK_LIMIT_S = 2.0
+RECOVERY_LIMIT_S = 3.0
 HELP_LIMIT_S = 0.4
+_MARKET_SPEED = "240"
+_ORDERS_BETWEEN_KILLS = 4
 ALONE_LIMIT_MB = 170.0
 EMBEDDED_LIMIT_MB = 220.0
 
@@ -30,6 +33,7 @@ def measure(*, tiny: bool = False) -> None:
         replay = write_replay(folder / "replay.csv", bars)
         _measure_help(samples)
         _measure_first_mark(folder, replay, samples)
+        _measure_recovery(folder, samples)
         _measure_memory(folder, replay, bars, samples=1 if tiny else 3)
 
 
@@ -75,6 +79,29 @@ def _measure_first_mark(folder: Path, replay: Path, samples: int) -> None:
     baseline = min(_seconds([sys.executable, "-c", "import ccxt.pro"]) for _ in range(samples))
     report("startup", "exchange reached", running[1:], "s", baseline=baseline)
     report("startup", "first mark in a fund", found[1:], "s", limit=FIRST_MARK_LIMIT_S, baseline=baseline)
+
+
+def _measure_recovery(folder: Path, samples: int) -> None:
+    """From the start after a `kill -9` amid rebalances to the next order; the venue is another process."""
+    replay = write_replay(folder / "recovery.csv", 5_000)
+    running, sent, worked = [], [], []
+    options = ("--replay", str(replay), "--speed", _MARKET_SPEED)
+    with stand_alone_exchange(folder / "recovery exchange", *options) as url:
+        environment = settings(folder / "recovery", paper__url=url)
+        with Daemon(["run"], environment) as daemon:
+            daemon.event("order_sent", _ORDERS_BETWEEN_KILLS)
+            daemon.kill()
+        for _ in range(samples):
+            with Daemon(["run"], environment) as daemon:
+                running.append(daemon.event("running").after_s)
+                sent.append(daemon.event("order_sent").after_s)
+                worked.append(daemon.cpu_s())
+                daemon.event("order_sent", _ORDERS_BETWEEN_KILLS)
+                daemon.kill()
+    baseline = min(_seconds([sys.executable, "-c", "import ccxt.pro"]) for _ in range(samples))
+    report("startup", "recovery: all funds at work", running, "s", limit=RECOVERY_LIMIT_S, baseline=baseline)
+    report("startup", "recovery: next order sent", sent, "s", limit=RECOVERY_LIMIT_S, baseline=baseline)
+    report("startup", "recovery: CPU until then", worked, "s", baseline=baseline)
 
 
 def _measure_memory(folder: Path, replay: Path, bars: int, samples: int) -> None:
