@@ -112,7 +112,7 @@ class _Ending(Enum):
 
 async def _live(
     settings: Settings,
-    embedded: Embedded | None,
+    embedded: "Embedded | None",
     operations: Operations,
     stop: asyncio.Event,
     *,
@@ -154,7 +154,7 @@ async def _live(
 async def _open(
     stack: AsyncExitStack,
     settings: Settings,
-    embedded: Embedded | None,
+    embedded: "Embedded | None",
     operations: Operations,
     supervisor: Supervisor,
     *,

@@ -1,8 +1,11 @@
-"""Paper mode: the embedded exchange. This room and `bot.cli_exchange` alone may start `bot.exchange`."""
+"""Paper mode: the embedded exchange. This room and `bot.cli_exchange` alone may start `bot.exchange`.
+
+It is imported where there is to be one: a daemon that trades elsewhere starts sooner, and smaller, without.
+"""
 
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import structlog
 
@@ -10,18 +13,18 @@ from bot.core.fund import Contract, Fund
 from bot.core.units import Contracts, Price, Usd
 from bot.daemon.capital import refuse_small_capital
 from bot.errors import RefusedError, UserError, did_you_mean
-from bot.exchange import CATALOG, AccountConfig, Exchange, ExchangeConfig, start_exchange
-from bot.exchange.prices import open_funding, open_path
-from bot.exchange.venue import TAKER_FEE
 from bot.settings import Settings
 from bot.venue.preparation import leverage_for
 from bot.venue.profile import Bracket
+
+if TYPE_CHECKING:
+    from bot.exchange import Exchange, ExchangeConfig
 
 EXCHANGE_FOLDER = "exchange"
 """Below the data directory: the embedded exchange's own store."""
 
 
-def exchange_config(settings: Settings) -> ExchangeConfig:
+def exchange_config(settings: Settings) -> "ExchangeConfig":
     """The embedded exchange that the settings describe. Reads the price files; writes nothing.
 
     Raises:
@@ -29,6 +32,9 @@ def exchange_config(settings: Settings) -> ExchangeConfig:
         AccountRefused: capital or emergency leverage beyond what the brackets allow.
         PriceError: a price or funding file is not usable.
     """
+    from bot.exchange import CATALOG, AccountConfig, ExchangeConfig  # noqa: PLC0415 - see above
+    from bot.exchange.prices import open_funding, open_path  # noqa: PLC0415 - see above
+
     paper = settings.paper
     symbols = dict.fromkeys(fund.underlying for fund in settings.funds)
     for fund in settings.funds:
@@ -69,14 +75,16 @@ def exchange_config(settings: Settings) -> ExchangeConfig:
     )
 
 
-async def start_embedded(stack: AsyncExitStack, config: ExchangeConfig) -> Exchange:
+async def start_embedded(stack: AsyncExitStack, config: "ExchangeConfig") -> "Exchange":
     """Start the exchange, and stop it with the stack."""
+    from bot.exchange import start_exchange  # noqa: PLC0415 - see above
+
     exchange = await start_exchange(config)
     stack.push_async_callback(exchange.close)
     return exchange
 
 
-async def failure(exchange: Exchange) -> None:
+async def failure(exchange: "Exchange") -> None:
     """Wait for the exchange's market to stop by an error, and raise `RefusedError`: it would stand still."""
     try:
         await exchange.failed()
@@ -114,6 +122,8 @@ def store_names() -> tuple[str, ...]:
 
 
 def _refuse_unknown(fund: Fund) -> None:
+    from bot.exchange import CATALOG  # noqa: PLC0415 - see above
+
     if fund.underlying not in CATALOG:
         raise UserError(
             f"INBAND_FUNDS__{fund.name}__UNDERLYING: the paper exchange lists no {fund.underlying}; "
@@ -123,6 +133,9 @@ def _refuse_unknown(fund: Fund) -> None:
 
 def _refuse_unfit_capital(fund: Fund, first_price: Price) -> None:
     """What the venue would say of the fund's capital, said before anything is written."""
+    from bot.exchange import CATALOG  # noqa: PLC0415 - see above
+    from bot.exchange.venue import TAKER_FEE  # noqa: PLC0415 - see above
+
     listed = CATALOG[fund.underlying]
     steps = tuple(Bracket(step.leverage, step.cap) for step in listed.brackets)
     contract = Contract(

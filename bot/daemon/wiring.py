@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import aiohttp
 import structlog
@@ -22,7 +22,6 @@ from bot.daemon.ownership import Ownership
 from bot.daemon.pacer import Pacer
 from bot.daemon.supervision import Supervisor
 from bot.errors import UserError
-from bot.exchange import Exchange, ExchangeConfig
 from bot.journal import projections
 from bot.journal.journal import Identity, Journal
 from bot.journal.mark import MARK_FILE
@@ -35,7 +34,10 @@ from bot.venue.profile import Environment
 from bot.venue.profiles import profile_named
 from bot.venue.venue import Venue
 
-Embedded: TypeAlias = ExchangeConfig
+if TYPE_CHECKING:
+    from bot.exchange import Exchange, ExchangeConfig
+
+Embedded: TypeAlias = "ExchangeConfig"
 """The exchange that runs inside this process, as the settings describe it."""
 
 DEFAULT_EXCHANGE = "binanceusdm"
@@ -56,10 +58,10 @@ class World:
     alarms: Alarms
     draws: DrawSource
     pacer: Pacer | None = None
-    exchange: Exchange | None = None
+    exchange: "Exchange | None" = None
 
 
-def judge(settings: Settings) -> Embedded | None:
+def judge(settings: Settings) -> "Embedded | None":
     """Find what is wrong with the settings and can be known without writing or reaching anything.
 
     Returns the embedded exchange's configuration, where there is to be one. Raises `UserError`, `PriceError`.
@@ -83,7 +85,7 @@ def judge(settings: Settings) -> Embedded | None:
 async def open_world(
     stack: AsyncExitStack,
     settings: Settings,
-    embedded: Embedded | None,
+    embedded: "Embedded | None",
     supervisor: Supervisor,
     standing_by: Callable[[str | None], None],
 ) -> World:
@@ -102,7 +104,7 @@ async def open_world(
 
 
 async def _open_paper(
-    stack: AsyncExitStack, settings: Settings, embedded: Embedded | None, ownership: Ownership
+    stack: AsyncExitStack, settings: Settings, embedded: "Embedded | None", ownership: Ownership
 ) -> World:
     """The journal comes first: it knows how far market time had come."""
     loaded = _load(settings, ownership.journal)
