@@ -218,16 +218,18 @@ async def test_a_fund_that_trades_in_secret_looks_like_one_that_does_nothing(
 async def test_who_comes_or_goes_meanwhile_learns_nothing_either(tmp_path: Path, story: str) -> None:
     """Receipts and refusals are the same, at the very edges of what is taken, and so are the figures after.
 
-    The flows are small ones, which go in cash: what is public of them does not wait for a reveal.
+    The flows are small ones, which go in cash: what is public of them does not wait for a reveal. At their
+    dealing the public basket is within the band: delevering goes first, and its trigger price is no secret.
     """
-    terms = FlowTerms(every_s=600, capacity=D(300_000), daily_redeem=D(50_000))
+    terms = FlowTerms(every_s=420, capacity=D(300_000), daily_redeem=D(50_000))
     funds = [replace(a_fund(strategy=strategy), terms=terms) for strategy in (Strategic(0), Idle())]
     labs = [opened(FlowLab(fund)) for fund in funds]
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
     told: list[list[object]] = [[], []]
     async with watched(labs[0], tmp_path / "a") as one, watched(labs[1], tmp_path / "b") as other:
-        for number, price in enumerate(STORIES[story]):
+        back = "46000" if story == "leverage is reduced" else "91000"
+        for number, price in enumerate((*STORIES[story][:35], *[back] * 25)):
             await asyncio.gather(one.mark(price), other.mark(price))
             if not labs[0].state.book.public.pending:
                 continue
@@ -255,7 +257,8 @@ def requests(desk: FlowDesk, basket: Basket, mark: Decimal, number: int) -> Iter
         yield str(refused.value)
     if number % 8 == 0:
         kind = (FlowKind.SUBSCRIBE, FlowKind.REDEEM)[number // 8 % 2]
-        yield desk.take("BTCUP", kind, D(15 + number % 5), f"small {number}")
+        small = D(15) if kind is FlowKind.SUBSCRIBE else (D(15) / value * basket.units).quantize(D("1e-8"))
+        yield desk.take("BTCUP", kind, small, f"small {number}")
 
 
 def slope(points: list[tuple[Decimal, Decimal]]) -> Decimal:
