@@ -21,6 +21,7 @@ from http import HTTPStatus
 from http.client import HTTPConnection
 from math import cos, sin
 from pathlib import Path
+from statistics import median
 from urllib.parse import urlsplit
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -133,13 +134,14 @@ def _stay_open(daemon: Daemon, url: str, seconds: float, samples: int) -> None:
         "20 open operator's views, one mark a second": _askers,
     }
     for figure, crowd in crowds.items():
-        alone = [_share_of_a_core(daemon, seconds) for _ in range(samples)]
-        with crowd(url, 20):
-            crowded = [_share_of_a_core(daemon, seconds) for _ in range(samples)]
-        baseline = sum(alone) / len(alone)
-        more = [max(0.0, share - baseline) for share in crowded]
+        alone, crowded = [], []
+        for _ in range(samples):
+            alone.append(_share_of_a_core(daemon, seconds))
+            with crowd(url, 20):
+                crowded.append(_share_of_a_core(daemon, seconds))
+        more = [with_it - without for with_it, without in zip(crowded, alone, strict=True)]
         report("page", figure, more, "% of a core", limit=CORE_LIMIT_PERCENT)
-        report("page", f"daemon with {figure}", crowded, "% of a core", baseline=baseline or None)
+        report("page", f"daemon with {figure}", crowded, "% of a core", baseline=median(alone) or None)
 
 
 @contextmanager

@@ -84,8 +84,14 @@ class Access:
         self._guesses = Guesses(now_s)
 
     def login(self, request: web.Request, given: str) -> tuple[str, Session]:
-        """Give a cookie for the token; `HTTPUnauthorized`, or `HTTPTooManyRequests` after many tries."""
+        """Give a cookie for the token; `HTTPUnauthorized`, or `HTTPTooManyRequests` after many tries.
+
+        `HTTPServiceUnavailable` while there is no token yet: the right one must not be called wrong.
+        """
         self._refuse_guessing(request)
+        if self._token() is None:
+            reason = "the daemon has not finished starting; try again in a moment"
+            raise web.HTTPServiceUnavailable(reason=reason, headers={"Retry-After": "1"})
         if not self._right(given):
             self._guesses.note(_address(request))
             raise web.HTTPUnauthorized(reason="this is not the operator's token")

@@ -16,6 +16,7 @@ _CODES = {
     413: "too_large",
     422: "unprocessable",
     429: "too_many_requests",
+    503: "unavailable",
 }
 
 

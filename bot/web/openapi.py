@@ -49,7 +49,7 @@ _ERRORS = {
     413: "the body is too large",
     422: "a field or parameter cannot be used",
     429: "too many wrong tokens",
-    503: "there are too many connections",
+    503: "there are too many connections, or the daemon has not finished starting",
 }
 
 

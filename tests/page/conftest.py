@@ -47,7 +47,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         "WEB__TOKEN": TOKEN,
     }
     with Inband(folder, **settings).start() as process:
-        yield Site(process, process.until_said("serving")["url"])
+        url = process.until_said("serving")["url"]
+        process.until_said("running")  # before that there are neither funds nor a token
+        yield Site(process, url)
 
 
 @pytest.fixture(scope="module")

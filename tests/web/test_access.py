@@ -79,6 +79,16 @@ async def test_a_session_reads_and_with_its_csrf_token_also_writes(site: Site) -
     assert (await site.ask(SESSION))[1] == {"operator": False, "csrf": None}
 
 
+async def test_a_login_before_there_is_a_token_is_told_so(site: Site) -> None:
+    """While the daemon starts the right token is not called wrong, and does not count as a guess."""
+    site.figures.operator_token = None
+    for _ in range(30):
+        status, body = await login(site)
+        assert (status, body["error"]["code"]) == (503, "unavailable")
+    site.figures.operator_token = TOKEN
+    assert (await login(site))[0] == 200
+
+
 async def test_the_cookie_is_for_this_site_and_no_script(site: Site) -> None:
     """HttpOnly, SameSite=Strict, and Secure where the page came encrypted; it is not the token."""
     async with site.session.post(site.url + SESSION, json={"token": TOKEN}) as answer:
