@@ -27,6 +27,7 @@ class Inband:
         self.folder = folder
         self.data_dir = folder / "data"
         self.settings = {"DATA_DIR": str(self.data_dir), "WEB__PORT": "0", **settings}
+        self.patience_s = PATIENCE_S
 
     def with_settings(self, **changes: str) -> "Inband":
         """The same folder and data, other settings."""
@@ -46,7 +47,8 @@ class Inband:
 
     def start(self, *arguments: str) -> "Process":
         """Start a command, by default `run`, and let it run."""
-        return Process(self._command(arguments or ("run",)), self._environment(), self.folder)
+        command = self._command(arguments or ("run",))
+        return Process(command, self._environment(), self.folder, self.patience_s)
 
     def history(self) -> list[dict[str, Any]]:
         """What `history --json` prints."""
@@ -79,14 +81,24 @@ class Inband:
 
     def _environment(self) -> Mapping[str, str]:
         clean = {name: value for name, value in os.environ.items() if not name.upper().startswith("INBAND_")}
-        return {**clean, **{f"INBAND_{name}": value for name, value in self.settings.items()}}
+        ours = {f"INBAND_{name}": value for name, value in self.settings.items()}
+        return {**clean, "PYTHONFAULTHANDLER": "1", **ours}
+
+
+def cpu_s(pid: int) -> float:
+    """CPU time of a process so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 class Process:
     """A command that runs; its output goes to files, so that no pipe can fill up. Leaving it kills it."""
 
-    def __init__(self, command: list[str], environment: Mapping[str, str], folder: Path) -> None:
-        """Start it."""
+    def __init__(
+        self, command: list[str], environment: Mapping[str, str], folder: Path, patience_s: float = PATIENCE_S
+    ) -> None:
+        """Start it. `patience_s`: how long to wait for what must happen."""
+        self._patience_s = patience_s
         number = len(list(folder.glob("out-*.log")))
         self._out, self._err = folder / f"out-{number}.log", folder / f"err-{number}.log"
         with self._out.open("w") as out, self._err.open("w") as err:
@@ -120,7 +132,7 @@ class Process:
 
     def until(self, happened: Callable[[], object], *, what: str) -> None:
         """Wait for it, as long as the process lives."""
-        end_s = time.monotonic() + PATIENCE_S
+        end_s = time.monotonic() + self._patience_s
         while not happened():
             assert self.running, f"it ended before {what}: {self.stderr}{self.stdout[-2000:]}"
             assert time.monotonic() < end_s, f"never {what}: {self.stdout[-2000:]}"
@@ -137,8 +149,17 @@ class Process:
         return self.wait()
 
     def wait(self) -> int:
-        """Wait for the end, and give the exit code."""
-        return self._process.wait(timeout=PATIENCE_S)
+        """Wait for the end, and give the exit code; what does not end says where it is, and is an error."""
+        try:
+            return self._process.wait(timeout=self._patience_s)
+        except subprocess.TimeoutExpired:
+            used_s = cpu_s(self.pid)
+            self._process.send_signal(signal.SIGABRT)  # Python's fault handler writes where each thread is
+            self._process.wait()
+            raise AssertionError(
+                f"it did not end within {self._patience_s:g} s, in which it used {used_s:.1f} s of CPU time: "
+                f"{self.stderr[-3000:]}{self.stdout[-2000:]}"
+            ) from None
 
     def __enter__(self) -> Self:
         return self
