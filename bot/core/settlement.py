@@ -200,7 +200,8 @@ def traded(turn: Turn, event: ev.TradesSeen) -> None:
             foreign.append(trade)
     foreign = protection.take_trades(turn, foreign, complete=event.complete)
     if order is not None and turn.live.proving == order.cid:
-        _explain(turn, order, foreign)
+        if not turn.live.stop_suspected:  # else the stop is asked first whether the trades are its own
+            _explain(turn, order, foreign)
         return
     if order is None:
         _book_foreign(turn, foreign)

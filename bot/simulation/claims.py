@@ -16,11 +16,12 @@ Faulted: TypeAlias = Iterator[tuple[str, str]]
 
 
 class Episode(NamedTuple):
-    """The rebalance under way."""
+    """The rebalance under way. `for_a_flow`: it moves no leverage, and comes in between."""
 
     number: int
     target: Decimal
     increasing: bool
+    for_a_flow: bool = False
 
 
 @dataclass(slots=True)
@@ -46,6 +47,7 @@ class Claims:
     draws: dict[int, str] = field(default_factory=dict)
     used: set[int] = field(default_factory=set)
     episode: Episode | None = None
+    suspended: Episode | None = None
     control: rec.Control = rec.Control.RUNNING
     breaches: set[str] = field(default_factory=set)
     incidents: set[str] = field(default_factory=set)
@@ -150,7 +152,8 @@ def _queued(claims: Claims, record: rec.DrawQueued) -> Faulted:
 
 
 def _started(claims: Claims, record: rec.RebalanceStarted) -> Faulted:
-    if claims.episode is not None:
+    for_a_flow = record.kind is rec.Kind.FLOW
+    if claims.episode is not None and (claims.episode.for_a_flow or not for_a_flow):
         yield "I11", f"rebalance {record.number} begins within rebalance {claims.episode.number}"
     if record.sequence is not None:
         if record.sequence != len(claims.used) + 1:
@@ -158,13 +161,15 @@ def _started(claims: Claims, record: rec.RebalanceStarted) -> Faulted:
         claims.used.add(record.sequence)
         claims.hidden[f"target {record.number}"] = str(record.target)
     leverage = record.leverage
-    claims.episode = Episode(record.number, record.target, leverage is not None and record.target > leverage)
+    increasing = leverage is not None and record.target > leverage
+    claims.suspended = claims.episode
+    claims.episode = Episode(record.number, record.target, increasing, for_a_flow)
 
 
 def _finished(claims: Claims, _: rec.RebalanceFinished) -> Faulted:
     if claims.episode is None:
         yield "I11", "a rebalance ends, and none is open"
-    claims.episode = None
+    claims.episode, claims.suspended = claims.suspended, None
 
 
 def _controlled(claims: Claims, record: rec.ControlChanged) -> Faulted:

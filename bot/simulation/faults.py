@@ -52,6 +52,7 @@ class Fault(StrEnum):
     FLASH_SPIKE = "flash spike"
     APART = "mark and index apart"
     CRASH = "crash"
+    GAP = "price gap"
     MAINTENANCE = "maintenance"
     PAUSED = "paused"
     HALTED = "halted"
@@ -99,6 +100,7 @@ PER_HOUR: dict[Fault, float] = {
     Fault.FLASH_SPIKE: 1.5,
     Fault.APART: 1.0,
     Fault.CRASH: 0.4,
+    Fault.GAP: 0.4,
     Fault.MAINTENANCE: 0.5,
     Fault.PAUSED: 2.0,
     Fault.HALTED: 2.0,

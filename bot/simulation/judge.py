@@ -14,18 +14,18 @@ from bot.core import records as rec
 from bot.core.book import Book
 from bot.core.fund import Contract, Fund
 from bot.simulation.claims import Claimed, Claims
+from bot.simulation.holders import Holders
+from bot.simulation.money import CENT, MoneyJudge
+from bot.simulation.protection import ProtectionJudge
 from bot.simulation.trace import Trace
 from bot.simulation.venue import OrderRequest, Venue, VenueTrade
 
 ZERO = Decimal(0)
 HARDLY = Decimal("1e-12")
-CENT = Decimal("0.01")
 MAX_MARK_AGE_MS = 10_000
 _IN_TURN_MS = 60
 """An order leaves in the turn that decides, or the next; a drawn order of turns takes no time at all."""
 MAX_ORDERS_PER_MINUTE = 60
-TRANSFER = "TRANSFER"
-"""What is paid in belongs to nobody in the fund until it is matched with a subscription."""
 MAX_HOURLY_NOTIONAL = 25
 LARGEST_BASIS = Decimal("0.05")
 
@@ -62,6 +62,7 @@ class Judge:
         self.on_violation: Callable[[], None] = lambda: None
         self.on_written: Callable[[rec.Record], None] = lambda _: None
         self.claims = Claims()
+        self.holders = Holders()
         self.shadow = Book()
         self.sends: dict[str, OrderRequest] = {}
         self.sent_ms: list[tuple[int, Decimal]] = []
@@ -72,6 +73,9 @@ class Judge:
         self._venue = venue
         self._under_way = under_way
         self._trace = trace
+        self.money = MoneyJudge(venue, self.holders, self.expect)
+        accounts = self.claims, self.holders
+        self.protection = ProtectionJudge(fund, contract, venue, *accounts, under_way, self.expect)
 
     def accuse(self, code: str, text: str) -> None:
         """Note a violation."""
@@ -109,8 +113,10 @@ class Judge:
             self._trace.note("wrote", type(record).__name__, *_short(record))
             self.shadow.apply(record)
             self.on_written(record)
-            for code, text in self.claims.take(record):
+            for code, text in (*self.claims.take(record), *self.holders.take(record)):
                 self.accuse(code, text)
+            self.protection.take(record)
+            self.money.take(record)
             check = _CHECKS.get(type(record))
             if check is not None:
                 check(self, record)
@@ -199,8 +205,10 @@ class Judge:
             return
         mark, after = intent.mark, venue.position + request.quantity
         fee = abs(request.quantity) * mark * self._contract.taker_fee
-        strangers = sum((item.amount for item in venue.income if item.kind == TRANSFER), start=ZERO)
-        value = venue.wallet - strangers + venue.position * mark - venue.cost - fee
+        value = venue.wallet - self.holders.beside + venue.position * mark - venue.cost - fee
+        if episode.for_a_flow:
+            self.money.sent(request, value)
+            return
         exposure = abs(after) * mark
         towards = (request.quantity > ZERO) == ((self._fund.sign > 0) == episode.increasing)
         self.expect(towards, "I1", "an order leads away from its target")
@@ -263,8 +271,10 @@ class Judge:
         booked = book.wallet
         off = abs(booked - venue.wallet)
         self.expect(off < CENT, "I3", f"the wallet is {venue.wallet}, the ledger's {booked}")
+        self.money.at_rest(book.units)
         for cid in self._at_large:
             self.expect(self._over(cid), "I11", f"order {cid} is not resolved")
+        self.protection.at_rest(self.claims.incidents)
         self.compare(book)
 
 
@@ -355,6 +365,12 @@ def _started(judge: Judge, record: rec.RebalanceStarted) -> None:
     )
 
 
+def _closed(judge: Judge, record: rec.IncidentClosed) -> None:
+    """I10: an operator who looked into it lets the fund send as if it had sent nothing yet."""
+    if record.code == "too much sent":
+        judge.sent_ms.clear()
+
+
 def _short(record: rec.Record) -> list[str]:
     return [f"{name}={value}" for name, value in zip(record._fields[1:], record[1:], strict=True)]
 
@@ -368,6 +384,7 @@ _CHECKS: dict[type, Callable[[Judge, Any], None]] = {
     rec.Reconciled: _reconciled,
     rec.DrawQueued: _queued,
     rec.RebalanceStarted: _started,
+    rec.IncidentClosed: _closed,
 }
 
 __all__ = ["Claimed", "Judge", "Violation"]

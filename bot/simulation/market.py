@@ -44,6 +44,10 @@ class MarketPath:
         self._drift_s = self._chance.whole(20, 120)
         self._drift = size / self._drift_s
 
+    def gap(self) -> None:
+        """From one mark to the next the price is another: through the emergency leverage, or away from it."""
+        self._level += self._chance.pick((-1, 1)) * self._chance.between(0.25, 0.6)
+
     def spike(self) -> None:
         """A price that is gone again after a few seconds."""
         self._spike = self._chance.between(-0.15, 0.15)

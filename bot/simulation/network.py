@@ -7,12 +7,14 @@ from typing import Any, TypeVar
 from bot.simulation.chance import Chance
 from bot.simulation.clock import world_ms
 from bot.simulation.faults import Fault, Faults
+from bot.simulation.refusal import Refusal
 from bot.simulation.trace import Trace
-from bot.simulation.venue import Refusal
 from bot.venue.errors import AnswerMalformed, RequestFailed
 
 CLIENT_TIMEOUT_S = 10.0
 BAN_S = 60.0
+_TOLD = frozenset({"order", "cancel", "stop", "cancel stop", "transfer"})
+"""Requests that change something: the trace tells of each."""
 _T = TypeVar("_T")
 
 
@@ -89,7 +91,7 @@ class Network:
                 outcome = RequestFailed("ExchangeNotAvailable", "Unknown error", transient=True)
             elif strikes(Fault.GARBLED, what):
                 outcome = AnswerMalformed("not JSON")
-        if what in ("order", "cancel"):
+        if what in _TOLD:
             self._trace.note("venue:", what, cid or "", _told(outcome))
         if strikes(Fault.REPLY_LOST, what):
             return

@@ -15,6 +15,7 @@ from bot.core.book import Book
 from bot.core.commands import FetchAccount
 from bot.core.engine import start
 from bot.core.events import AccountSeen, Controlled, Mark, OrderReport, Park, TradesSeen
+from bot.core.flow_records import FlowKind
 from bot.core.fund import Contract, Fund
 from bot.core.history import RebalanceHistory
 from bot.core.records import Control, Record
@@ -25,6 +26,7 @@ from bot.daemon.fallback import MarkFallback
 from bot.daemon.operations import Operations
 from bot.daemon.runner import Runner
 from bot.daemon.supervision import Supervisor
+from bot.errors import RefusedError
 from bot.simulation.clock import SimulatedClock
 from bot.simulation.faults import Fault, Faults
 from bot.simulation.journal import Disk, MemoryJournal
@@ -34,9 +36,10 @@ from bot.simulation.network import Network
 from bot.simulation.profile import Line, NoClient, SimulatedProfile, as_trade
 from bot.simulation.venue import Venue, VenueOrder, VenueTrade
 from bot.venue.account import AccountGateway
-from bot.venue.cash import ByHand
+from bot.venue.cash import ByHand, BySpot
 from bot.venue.limiter import Limiter
-from bot.venue.profile import MarkFrame
+from bot.venue.profile import MarkFrame, StopState
+from bot.venue.stops import report
 
 _RECONCILE_EVERY_S = 180.0
 _PARK_WITHIN_S = 20.0
@@ -45,7 +48,10 @@ _SILENCE_S = 10.0
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What a process finds when it starts, and leaves behind when it ends."""
+    """What a process finds when it starts, and leaves behind when it ends.
+
+    `by_hand`: people move the cash of flows, not the daemon.
+    """
 
     loop: asyncio.AbstractEventLoop
     fund: Fund
@@ -57,6 +63,7 @@ class Surroundings:
     judge: Judge
     draws: SeededDraws
     clock_off_ms: int
+    by_hand: bool
     present_mark: Callable[[], MarkFrame]
     on_death: Callable[["Process"], None]
 
@@ -132,6 +139,30 @@ class Process:
         if trade is not None:
             self._inside(runner.heard, TradesSeen(*now, (as_trade(trade),), complete=False))
 
+    def stop_news(self, stop: StopState) -> None:
+        """A frame of the order stream about a protective stop, as it was when it was sent."""
+        runner = self.runner
+        if runner is not None and self.alive:
+            self._inside(runner.heard, report(stop, runner.now))
+
+    def ask_for_flow(self, kind: FlowKind, amount: Decimal, request_id: str) -> bool:
+        """A request over HTTP; whether there was an answer to it, if only a refusal."""
+        runner = self.runner
+        if runner is None or not self.alive or runner.failure is not None:
+            return False
+        desk, answers = self._operations.flow_desk, []
+
+        def take() -> None:
+            try:
+                desk.take(runner.name, kind, amount, request_id)
+            except RefusedError as refusal:
+                answers.append(str(refusal))
+            else:
+                answers.append("taken")
+
+        self._inside(take)
+        return bool(answers) and runner.failure is None
+
     def stream_broken(self) -> None:
         """The order stream was away for a moment."""
         if self.runner is not None and self.alive:
@@ -183,7 +214,8 @@ class Process:
     async def _run(self) -> None:
         around = self._around
         client = NoClient()
-        ways = (self._clock, self._limiter, ByHand(), self._rules)
+        cash = ByHand() if around.by_hand else BySpot(self._profile)
+        ways = (self._clock, self._limiter, cash, self._rules)
         gateway = AccountGateway(self._profile, client, around.contract, *ways)
         book, history = around.disk.fold()
         wallet = ZERO if book.created is not None else await self._wallet(gateway)

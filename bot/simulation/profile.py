@@ -14,14 +14,15 @@ from typing import TYPE_CHECKING, TypeVar
 from bot.core.events import Income, Trade
 from bot.core.recovery_events import ListedOrder
 from bot.simulation.clock import world_ms
+from bot.simulation.stops import StopRequest, VenueStop
 from bot.simulation.venue import OrderRequest, Venue, VenueOrder, VenueTrade
 from bot.venue.binanceusdm import BinanceUsdm
 from bot.venue.errors import RequestFailed
-from bot.venue.profile import Holding, MarkFrame, OrderState
+from bot.venue.profile import Holding, MarkFrame, OrderState, StopState, Volume
 from bot.venue.requests import BACK_OFF_S, ORDER_PATIENCE_S, READ_ATTEMPTS, READ_PATIENCE_S
 
 if TYPE_CHECKING:
-    from bot.core.limits import SubmitOrder
+    from bot.core.limits import PlaceStop, SubmitOrder
     from bot.simulation.judge import Judge
     from bot.simulation.life import Life
     from bot.simulation.network import Network
@@ -103,6 +104,63 @@ class SimulatedProfile(BinanceUsdm):
         line = self._line()
         await line.limiter.acquire(1, order=True, patience_s=ORDER_PATIENCE_S)
         return await self._call("cancel", lambda _: _state(line.venue.cancel(cid)))
+
+    def place_stop(self, requests: "Requests", stop: "PlaceStop") -> Callable[[], Awaitable[StopState]]:  # noqa: ARG002 - the line is ours
+        """Sign a protective stop now; the result sends it."""
+        line = self._line()
+        line.life.check()
+        line.before_send()
+        return partial(self._send_stop, stop, self._signed_stop(stop) if line.limiter.take(1) else None)
+
+    async def _send_stop(self, stop: "PlaceStop", signed: StopRequest | None) -> StopState:
+        line = self._line()
+        if signed is None:
+            await line.limiter.acquire(1, order=True, patience_s=ORDER_PATIENCE_S)
+            signed = self._signed_stop(stop)
+        request = signed
+        line.judge.protection.sent(request)
+
+        def arrive(now_ms: int) -> StopState:
+            placed = line.venue.stops.place(request, now_ms)
+            line.judge.protection.arrived(request.cid)
+            return stop_state(placed)
+
+        return await self._call("stop", arrive, request.cid, line.after_send)
+
+    def _signed_stop(self, stop: "PlaceStop") -> StopRequest:
+        line = self._line()
+        return StopRequest(stop.cid, stop.quantity, stop.trigger_price, line.clock.wall_ms() + line.offset_ms)
+
+    async def query_stop(self, requests: "Requests", cid: str) -> StopState:  # noqa: ARG002 - as above
+        """Look a stop up by client id."""
+        stops = self._line().venue.stops
+        return await self._read("query stop", 1, lambda _: stop_state(stops.find(cid)))
+
+    async def cancel_stop(self, requests: "Requests", cid: str) -> StopState:
+        """Take a stop back by client id, and look it up."""
+        line = self._line()
+        await line.limiter.acquire(1, order=True, patience_s=ORDER_PATIENCE_S)
+        await self._call("cancel stop", lambda _: line.venue.stops.cancel(cid))
+        return await self.query_stop(requests, cid)
+
+    async def transfer(self, requests: "Requests", amount: Decimal) -> str:  # noqa: ARG002 - as above
+        """Move cash in or out, once."""
+        line = self._line()
+        await line.limiter.acquire(1, order=True, patience_s=ORDER_PATIENCE_S)
+
+        def arrive(_: int) -> str:
+            line.judge.money.transferred(amount)
+            return line.venue.transfer(amount)
+
+        return await self._call("transfer", arrive)
+
+    async def mark_at(self, requests: "Requests", symbol: str, time_ms: int) -> Decimal | None:  # noqa: ARG002 - as above
+        """This venue keeps no past marks."""
+        return await self._read("mark at", 1, lambda _: None)
+
+    async def volume(self, requests: "Requests", symbol: str) -> Volume:  # noqa: ARG002 - as above
+        """This venue does not say what it trades."""
+        return Volume(None, 0)
 
     async def guard(self, requests: "Requests", symbol: str, after_ms: int) -> None:
         """This venue has no such switch: what rests when a process dies rests on."""
@@ -194,6 +252,11 @@ class SimulatedProfile(BinanceUsdm):
 
 def _state(order: VenueOrder) -> OrderState:
     return OrderState(order.request.cid, order.number, order.filled, not order.is_open)
+
+
+def stop_state(stop: VenueStop) -> StopState:
+    """A venue's stop as the venue room gives it."""
+    return StopState(stop.request.cid, stop.number, stop.status, stop.order)
 
 
 def as_trade(trade: VenueTrade) -> Trade:

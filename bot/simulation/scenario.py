@@ -1,10 +1,11 @@
 """What one seed stands for: a fund, its market, and what goes wrong how often."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
 
 from bot.core.fund import Contract, Fund
+from bot.core.terms import FlowTerms
 from bot.simulation.chance import Chance
 from bot.simulation.faults import Fault, drawn_faults
 from bot.simulation.market import Course
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """One simulated world, before its first second. `restart_s`: how long a new process takes to come."""
+    """One simulated world, before its first second. `restart_s`: how long a new process takes to come.
+
+    `flows_per_hour`: how often holders ask for something. `by_hand`: people move their cash.
+    """
 
     fund: Fund
     contract: Contract
@@ -31,8 +35,14 @@ class Scenario:
     chances: dict[Fault, float]
     rates: dict[Fault, float]
     course: Course = ()
+    flows_per_hour: float = 0.0
+    by_hand: bool = True
 
 
+_SHARE_PROTECTED = 0.5
+_SHARE_WITH_FLOWS = 0.5
+_FLOW_FEES = (Decimal(0), Decimal("0.001"))
+_DAILY_FEES = (Decimal(0), Decimal("0.0003"))
 _BANDS = (
     (("1.9", "2.3"), ("2.0", "2.2"), "2.1"),
     (("1.8", "2.4"), ("1.95", "2.25"), "2.1"),
@@ -62,6 +72,12 @@ def scenario_of(seed: int) -> Scenario:
         strategy=chance.pick(strategies),
         capital=str(chance.pick((3_000, 20_000, 100_000, 2_000_000))),
     )
+    holders = Chance(seed, "holders")
+    fund = replace(fund, protective_stop=holders.happens(_SHARE_PROTECTED))
+    flows_per_hour = 0.0
+    if holders.happens(_SHARE_WITH_FLOWS):
+        flows_per_hour = holders.pick((4.0, 12.0, 30.0))
+        fund = replace(fund, terms=_terms(holders), management_fee_daily=holders.pick(_DAILY_FEES))
     chances, rates = drawn_faults(chance)
     return Scenario(
         fund=fund,
@@ -74,4 +90,15 @@ def scenario_of(seed: int) -> Scenario:
         restart_s=chance.pick(((0.1, 2.0), (0.1, 20.0), (0.0, 0.1), (5.0, 120.0))),
         chances=chances,
         rates=rates,
+        flows_per_hour=flows_per_hour,
+        by_hand=holders.happens(0.5),
+    )
+
+
+def _terms(chance: Chance) -> FlowTerms:
+    """On which terms holders come and go; a dealing each minute, as each half an hour."""
+    return FlowTerms(
+        subscribe_fee=chance.pick(_FLOW_FEES),
+        redeem_fee=chance.pick(_FLOW_FEES),
+        every_s=chance.pick((60, 300, 1_800)),
     )

@@ -13,6 +13,8 @@ from typing import NamedTuple
 from bot.core.fund import Contract
 from bot.simulation.chance import Chance
 from bot.simulation.faults import Fault, Faults
+from bot.simulation.refusal import Refusal
+from bot.simulation.stops import ConditionalOrders
 
 ZERO = Decimal(0)
 MAKER_FEE = Decimal("0.0002")
@@ -24,16 +26,6 @@ _LEVELS = 25
 _MAINTENANCE = Decimal("0.005")
 _LONGEST_LAG_MS = 1_500
 """What the venue knows shows in its answers this much later, at most: less than the daemon waits."""
-
-
-class Refusal(Exception):  # noqa: N818 - an answer of the venue
-    """The venue answers with an error code."""
-
-    def __init__(self, code: str, reason: str) -> None:
-        """`code` as Binance numbers them."""
-        super().__init__(f"{code}: {reason}")
-        self.code = code
-        self.reason = reason
 
 
 class OrderRequest(NamedTuple):
@@ -108,6 +100,7 @@ class Venue:
         self._resting: list[VenueOrder] = []
         self._trades_of: dict[str, list[VenueTrade]] = {}
         self._numbers = 0
+        self.stops = ConditionalOrders(self)
 
     @property
     def equity(self) -> Decimal:
@@ -119,7 +112,10 @@ class Venue:
         self.now_ms, self.mark = now_ms, mark
         if self._resting:
             self._fill_resting()
+        if self.stops.resting:
+            self.stops.moved()
         if self.position and self.equity <= _MAINTENANCE * abs(self.position) * mark:
+            self.stops.expire()
             self._close_out("autoclose", -self.position)
             if self.wallet < ZERO:
                 self.book_income("INSURANCE_CLEAR", -self.wallet)
@@ -127,7 +123,9 @@ class Venue:
     def place(self, request: OrderRequest, now_ms: int) -> VenueOrder:
         """Accept and match an order, or raise `Refusal`."""
         self.now_ms = now_ms
-        self._refuse_untimely(request, now_ms)
+        self.refuse_untimely(request.signed_ms, now_ms)
+        if self._open_order(request.cid) is not None:
+            raise Refusal("-4116", "ClientOrderId is duplicated.")
         self._refuse_unfit(request)
         lag_ms = 0
         if self.faults.strikes(Fault.NOT_FOUND_YET):
@@ -135,7 +133,7 @@ class Venue:
         if not request.rests and self.faults.strikes(Fault.UNSEEN):
             # Longer than the daemon believes to be possible: only the position tells.
             lag_ms = self._chance.whole(8_000, 60_000)
-        order = VenueOrder(self._number(), request, now_ms, now_ms + lag_ms)
+        order = VenueOrder(self.number(), request, now_ms, now_ms + lag_ms)
         self.orders.setdefault(request.cid, []).append(order)
         self.version += 1
         if request.rests:
@@ -187,7 +185,7 @@ class Venue:
     def book_income(self, kind: str, amount: Decimal) -> None:
         """Funding, a transfer or the like."""
         self.wallet += amount
-        self.income.append(VenueIncome(self._number(), self.now_ms, kind, amount))
+        self.income.append(VenueIncome(self.number(), self.now_ms, kind, amount))
         self.version += 1
 
     def pay_funding(self, rate: Decimal) -> None:
@@ -195,11 +193,30 @@ class Venue:
         if self.position and rate:
             self.book_income("FUNDING_FEE", -self.position * self.mark * rate)
 
-    def _refuse_untimely(self, request: OrderRequest, now_ms: int) -> None:
-        if not request.signed_ms - _AHEAD_MS <= now_ms <= request.signed_ms + RECEIVE_WINDOW_MS:
+    def transfer(self, amount: Decimal) -> str:
+        """The account's owner moves cash in or out; what is not there cannot go out."""
+        if self.wallet + amount < ZERO:
+            raise Refusal("-5013", "Asset transfer failed: insufficient balance.")
+        self.book_income("TRANSFER", amount)
+        return f"TRANSFER:{self.income[-1].number}"
+
+    def trade_at_market(self, order: str, cid: str, quantity: Decimal) -> None:
+        """An order of the venue's own making trades as far as the book goes: what a stop becomes."""
+        request = OrderRequest(cid, quantity, ZERO, reduce_only=True, rests=False, signed_ms=self.now_ms)
+        made = VenueOrder(order, request, self.now_ms, self.now_ms)
+        self._cross(made, at_any_price=True)
+        if made.is_open:
+            self._end(made)
+
+    def refuse_untimely(self, signed_ms: int, now_ms: int) -> None:
+        """What arrives outside of its window is refused."""
+        if not signed_ms - _AHEAD_MS <= now_ms <= signed_ms + RECEIVE_WINDOW_MS:
             raise Refusal("-1021", "Timestamp for this request is outside of the recvWindow.")
-        if self._open_order(request.cid) is not None:
-            raise Refusal("-4116", "ClientOrderId is duplicated.")
+
+    def refuse_by_chance(self) -> None:
+        """Refuse what is in order, now and then."""
+        if self.faults.strikes(Fault.REFUSED):
+            raise Refusal("-2019", "Margin is insufficient.")
 
     def _refuse_unfit(self, request: OrderRequest) -> None:
         contract, quantity, price = self.contract, request.quantity, request.limit_price
@@ -221,8 +238,7 @@ class Venue:
             raise Refusal("-2019", "Margin is insufficient.")
         if request.rests and self._crosses(request):
             raise Refusal("-5022", "Post Only order will be rejected.")
-        if self.faults.strikes(Fault.REFUSED):
-            raise Refusal("-2019", "Margin is insufficient.")
+        self.refuse_by_chance()
 
     def _crosses(self, request: OrderRequest) -> bool:
         bid, ask = self.touch()
@@ -238,7 +254,7 @@ class Venue:
         raw = self.mark * (1 + side * (_HALF_SPREAD + level * _LEVEL))
         return raw // tick * tick + (tick if side > 0 else ZERO)
 
-    def _cross(self, order: VenueOrder) -> None:
+    def _cross(self, order: VenueOrder, *, at_any_price: bool = False) -> None:
         """Trade against the book as far as the limit goes."""
         request = order.request
         side = 1 if request.quantity > ZERO else -1
@@ -249,7 +265,7 @@ class Venue:
         for level in range(_LEVELS):
             price = self._price(side, level)
             left = self._left(order)
-            if not left or (price - request.limit_price) * side > ZERO:
+            if not left or (not at_any_price and (price - request.limit_price) * side > ZERO):
                 return
             here = depth * Decimal(round(self._chance.between(0.3, 1.5), 3)) // lot * lot
             if here:
@@ -295,7 +311,7 @@ class Venue:
 
     def _close_out(self, name: str, quantity: Decimal) -> None:
         """A trade at the mark that no order of the daemon's asked for."""
-        self._trade(f"{name}-{self._number()}", None, quantity, self.mark, self.contract.taker_fee)
+        self._trade(f"{name}-{self.number()}", None, quantity, self.mark, self.contract.taker_fee)
 
     def _trade(
         self, order: str, cid: str | None, quantity: Decimal, price: Decimal, fee_rate: Decimal
@@ -318,14 +334,13 @@ class Venue:
         self.wallet -= fee
         self.position = after
         lag_ms = self._chance.whole(1, _LONGEST_LAG_MS) if self.faults.strikes(Fault.TRADES_LATE) else 0
-        trade = VenueTrade(
-            self._number(), order, cid, self.now_ms, quantity, price, fee, self.now_ms + lag_ms
-        )
+        trade = VenueTrade(self.number(), order, cid, self.now_ms, quantity, price, fee, self.now_ms + lag_ms)
         self.trades.append(trade)
         self._trades_of.setdefault(order, []).append(trade)
         self.version += 1
         return trade
 
-    def _number(self) -> str:
+    def number(self) -> str:
+        """A new number; the venue numbers everything upward."""
         self._numbers += 1
         return str(self._numbers)

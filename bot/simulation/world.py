@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from bot.core.book import fold
 from bot.core.events import Mark
+from bot.core.orders import OrderState
 from bot.core.records import Control
 from bot.core.turn import State
 from bot.daemon.draws import SeededDraws
@@ -20,8 +21,11 @@ from bot.simulation.journal import Disk
 from bot.simulation.judge import Judge
 from bot.simulation.market import MarketPath
 from bot.simulation.network import Network
+from bot.simulation.people import People
 from bot.simulation.process import Process, Surroundings
+from bot.simulation.profile import stop_state
 from bot.simulation.scenario import Scenario
+from bot.simulation.stops import VenueStop
 from bot.simulation.trace import Trace
 from bot.simulation.venue import Venue, VenueOrder, VenueTrade
 from bot.venue.profile import MarkFrame
@@ -58,11 +62,20 @@ class World:
         self.venue = Venue(contract, fund.capital, scenario.depth, Chance(seed, "venue"))
         self.venue.faults = faults
         self.venue.on_news = self._send_news
+        self.venue.stops.on_news = self._send_stop_news
         self.network = Network(loop, faults, Chance(seed, "network"), trace)
         under_way = self.network.under_way
         self.judge = Judge(fund, contract, self.venue, lambda cid: under_way.get(cid, 0), trace)
         self.judge.on_violation = self._end
         self.judge.on_written = self.transitions.take
+        self.people = People(
+            self.venue,
+            self.judge.holders,
+            fund.capital,
+            Chance(seed, "people"),
+            scenario.flows_per_hour,
+            by_hand=scenario.by_hand,
+        )
         self._over = asyncio.Event()
         self._around = Surroundings(
             loop=loop,
@@ -75,6 +88,7 @@ class World:
             judge=self.judge,
             draws=SeededDraws(seed),
             clock_off_ms=scenario.clock_off_ms,
+            by_hand=scenario.by_hand,
             present_mark=self._present_mark,
             on_death=self._died,
         )
@@ -162,6 +176,15 @@ class World:
     ) -> None:
         process.news(order, filled, trade, closed=closed)
 
+    def _send_stop_news(self, stop: VenueStop) -> None:
+        """The venue tells of a protective stop; this news too may be lost, or come late."""
+        if self.faults.strikes(Fault.NEWS_LOST):
+            return
+        delay_s = self._chance.between(0.005, 0.06)
+        if self.faults.strikes(Fault.NEWS_LATE):
+            delay_s = self._chance.between(0.1, 15.0)
+        self._loop.call_later(delay_s, self.process.stop_news, stop_state(stop))
+
     # Processes.
 
     def _start(self) -> Process:
@@ -193,6 +216,9 @@ class World:
         if now_s >= self._operator_s:
             self._operator_s = now_s + _OPERATOR_EVERY_S
             self._visit()
+        if self.disk.steps:
+            self.venue.now_ms = world_ms(self._loop)
+            self.people.look(now_s, self.process)
         failure = self.process.failure
         if failure is not None:
             self._trace.note("the fund stopped:", failure)
@@ -273,6 +299,7 @@ class World:
         """Without faults, and with a market that hardly moves, everything must come to an end by itself."""
         self._trace.note("no more faults")
         self.faults.cease()
+        self.people.cease()
         self._strikes_s.clear()
         self.network.away_until_s = self.network.banned_until_s = 0.0
         self._gap_until_s = self._frozen_until_s = 0.0
@@ -307,6 +334,9 @@ class World:
             and state.live.funding_pending_ms is None
             and book.rebalance is None
             and book.confirmation is None
+            and not self.people.wait
+            and book.dealing is None
+            and (book.protection.resting is None or book.protection.resting.state is OrderState.LIVE)
             and not book.breaches
             and book.control is Control.RUNNING
         )
@@ -329,6 +359,7 @@ class World:
 def _describe(state: State, failure: str | None) -> str:
     book = state.book
     return (
+        f"flows {book.flows}, dealing {book.dealing}, stop {book.protection.resting}, "
         f"rebalance {book.rebalance}, confirmation {book.confirmation}, breaches {book.breaches}, "
         f"control {book.control}, reconciled {state.live.reconciled}, failure {failure}"
     )
@@ -344,6 +375,7 @@ _STRIKES: dict[Fault, Callable[[World], None]] = {
     Fault.FROZEN_PRICE: World.freeze,
     Fault.FLASH_SPIKE: lambda world: world._path.spike(),  # noqa: SLF001 - the table is the world's own
     Fault.APART: lambda world: world._path.stray(),  # noqa: SLF001 - as above
+    Fault.GAP: lambda world: world._path.gap(),  # noqa: SLF001 - as above
     Fault.CRASH: lambda world: world._path.crash(),  # noqa: SLF001 - as above
     Fault.MAINTENANCE: World.go_away,
     Fault.PAUSED: lambda world: world.order(Control.PAUSED),

@@ -12,7 +12,7 @@ from bot.core.book import fold
 from bot.core.breaches import STOPPED_OUT
 from bot.core.events import Controlled, FlattenAsked, ReadFailed, ReconcileDue, TradesSeen
 from bot.core.ledger import Ledger, real_leverage
-from bot.core.limits import PlaceStop, Refusal, approve_stop
+from bot.core.limits import PlaceStop, Refusal, SubmitOrder, approve_stop
 from bot.core.margin import liquidation_price, price_at
 from bot.core.protection import UNPROTECTED
 from bot.core.records import Control, Kind
@@ -228,6 +228,24 @@ def test_trades_of_others_are_told_from_it() -> None:
     lab.send(TradesSeen(*lab.now, (lab.venue.trades[-1],), complete=False))
     assert [change.kind for change in lab.of(rec.ExternalChange)] == [Kind.EXTERNAL]
     assert EXTERNAL in lab.state.book.incidents
+
+
+def test_trades_of_others_beside_an_order_that_never_arrived_are_told_from_it() -> None:
+    """The stop is asked first; what it says is waited for before the order is looked up again, for ever."""
+    lab = opened()
+    lab.venue.script.append("lose")
+    lab.deliver = lambda command: isinstance(command, cmd.FetchTouch | SubmitOrder)
+    lab.mark("44500")
+    lab.settle(at_most_s=60)
+    (lost,) = [intent.cid for intent in lab.of(rec.OrderIntended) if intent.cid not in lab.venue.orders]
+    lab.venue.trade(Decimal("-0.1"), lab.time_ms, lab.price)
+    lab.mark("44500")
+    steps = iter(range(100))
+    lab.deliver = lambda _: next(steps, None) is not None
+    lab.restart()
+    assert [dead.cid for dead in lab.of(rec.OrderDead)] == [lost]
+    assert [change.kind for change in lab.of(rec.ExternalChange)] == [Kind.EXTERNAL]
+    assert lab.state.book.position == lab.venue.ledger.position
 
 
 def test_a_stream_that_tells_of_its_trades_one_by_one_books_them_as_one() -> None:

@@ -52,6 +52,30 @@ def test_every_transition_of_an_order_fires(tally: Tally) -> None:
     assert not {f"{state}: {news}" for state, news in CANNOT_HAPPEN} & tally.transitions.keys()
 
 
+FLOW_STEPS = {
+    "flow, nothing: requested",
+    "flow, requested: funded",
+    "flow, requested: priced",
+    "flow, funded: priced",
+    "flow, priced: settled",
+    "flow, settled: paid",
+}
+STOP_STEPS = {
+    "stop, intent: accepted",
+    "stop, intent: lost",
+    "stop, intent: refused",
+    "stop, unknown: never arrived",
+    "stop, live: cancel asked",
+    "stop, live: completed",
+    "stop, cancelling: completed",
+}
+
+
+def test_every_step_of_flows_and_stops_fires(tally: Tally) -> None:
+    """Holders come and go, and are paid; stops are placed, taken back, lost, and triggered by a gap."""
+    assert (FLOW_STEPS | STOP_STEPS) - tally.transitions.keys() == set()
+
+
 def test_every_fault_strikes(tally: Tally) -> None:
     """None is only written down."""
     assert CHANCES.keys() | PER_HOUR.keys() == set(Fault)
