@@ -45,8 +45,10 @@ class PostgresNavStore(Bars):
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:
-        with translated(self._url), self._session().unhurried(), self._session().transaction():
+        """Only what it writes may take long: a server that says nothing at its beginning is lost at once."""
+        with translated(self._url), self._session().transaction():
             accounts, epochs = list(self._epochs), list(self._epochs.values())
             if self._session().row(_OWNED, (accounts, epochs)) != (len(accounts),):
                 raise JournalLost("another process keeps the history of NAV by now")
-            yield
+            with self._session().unhurried():
+                yield
