@@ -1,13 +1,18 @@
 """Real prices and funding, holders who come and go, a daemon that is killed: books agree to the cent."""
 
 import gzip
+import json
+import random
 import time
 from collections.abc import Iterator
 from decimal import Decimal
+from io import StringIO
 from itertools import islice
 from pathlib import Path
 from signal import SIGKILL
+from types import CodeType
 from typing import Any, NamedTuple
+from urllib.request import urlopen
 
 import pytest
 
@@ -15,11 +20,13 @@ from bot.core import flow_records as flow
 from bot.core.book import Book, fold
 from bot.core.flows import FlowState
 from bot.core.midnight import DAY_MS
+from bot.core.public_records import Revealed
 from bot.core.records import IncidentOpened, IncomeBooked, Kind, RebalanceStarted, Record
+from bot.core.verify import verify_published
 from tests.acceptance.conftest import NARROW_BAND, REPEATABLE
 from tests.support.audit import differences
 from tests.support.customers import Customers, free_port
-from tests.support.inband import Inband
+from tests.support.inband import REPOSITORY, Inband
 
 FUNDS = {"BTCUP": "UP", "BTCDOWN": "DOWN"}
 FEES = {
@@ -42,6 +49,7 @@ class Season(NamedTuple):
     customers: Customers
     records: dict[str, tuple[Record, ...]]
     books: dict[str, Book]
+    downloads: dict[str, list[dict[str, Any]]]
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +79,23 @@ def season(tmp_path_factory: pytest.TempPathFactory, shared_data: Path) -> Seaso
             else:
                 assert process.wait() == 0, process.stderr
     records = {fund: inband.records(fund) for fund in FUNDS}
-    return Season(inband, customers, records, {fund: fold(records[fund]) for fund in FUNDS})
+    books = {fund: fold(records[fund]) for fund in FUNDS}
+    return Season(inband, customers, records, books, downloaded(inband, port))
+
+
+def downloaded(inband: Inband, port: int) -> dict[str, list[dict[str, Any]]]:
+    """The public record of each fund, as anybody gets it from the daemon."""
+    with inband.with_settings(PAPER__EXIT_AT_END="false").start() as process:
+
+        def asked(fund: str) -> list[dict[str, Any]]:
+            try:
+                with urlopen(f"http://127.0.0.1:{port}/api/v1/funds/{fund}/rebalances", timeout=5) as answer:
+                    return list(json.load(answer))
+            except OSError:
+                return []
+
+        process.until(lambda: all(asked(fund) for fund in FUNDS), what="it served both records")
+        return {fund: asked(fund) for fund in FUNDS}
 
 
 def ten_days(prices: Path, file: Path) -> Path:
@@ -141,6 +165,74 @@ def test_units_and_cash_of_all_flows_add_up(season: Season) -> None:
         assert sum(amount for amount in moves if amount > 0) == sum(funded) + book.unallocated - returned
         waiting = [f.amount for f in book.flows if f.state is FlowState.FUNDED]
         assert book.escrow == sum(waiting, Decimal(0)) or book.dealing is not None
+
+
+@pytest.mark.needs("shared")
+def test_some_of_them_asked_by_the_command_line(season: Season) -> None:
+    """Its receipts are receipts like any other."""
+    assert season.customers.by_command > 3
+
+
+@pytest.mark.needs("shared")
+def test_every_reveal_is_verified(season: Season, tmp_path: Path) -> None:
+    """By the command from the journal, with a head that was kept; and from the download."""
+    revealed = {
+        fund: [r for r in records if isinstance(r, Revealed)] for fund, records in season.records.items()
+    }
+    kept = [arguments for found in revealed.values() for arguments in ("--head", found[2].hash)]
+    done = season.inband.run("history", "--verify", "--json", *kept)
+    assert done.returncode == 0, done.stdout
+    verdicts = {verdict["fund"]: verdict for verdict in json.loads(done.stdout)["funds"]}
+    for fund, found in revealed.items():
+        assert verdicts[fund]["records"] == len(found) > 10
+        record = season.downloads[fund]
+        assert [entry["hash"] for entry in record[: len(found)]] == [r.hash for r in found]
+        assert sum(entry["kind"] == "band" for entry in record) > 1
+        file = tmp_path / f"{fund}.json"
+        file.write_text(json.dumps(record))
+        assert season.inband.run("history", "--verify", "--file", str(file)).returncode == 0
+        file.write_text(json.dumps(record).replace(record[1]["fees"], other_digit(record[1]["fees"], -1), 1))
+        assert season.inband.run("history", "--verify", "--file", str(file)).returncode == 1
+
+
+@pytest.mark.needs("shared")
+def test_one_digit_changed_anywhere_fails_verification(season: Season) -> None:
+    """By the lines of docs/verification.md, which use hashlib alone, and by ours: each sees every change.
+
+    Every digit of one record out of the band is tried, and some hundred of all the others.
+    """
+    lines = compile(
+        (REPOSITORY / "docs" / "verification.md").read_text().split("```python\n")[1].split("```")[0],
+        "docs/verification.md",
+        "exec",
+    )
+    for record in season.downloads.values():
+        text = json.dumps(record)
+        assert plainly(lines, text) is None
+        band = next(entry for entry in record if entry["kind"] == "band")
+        start = text.index(json.dumps(band))
+        digits = [place for place, letter in enumerate(text) if letter.isdigit()]
+        own = [place for place in digits if start <= place < start + len(json.dumps(band))]
+        assert len(own) > 300
+        for place in (*own, *random.Random(3).sample(digits, 200)):  # noqa: S311 - any digits
+            changed = other_digit(text, place)
+            assert plainly(lines, changed) is not None, text[place - 40 : place + 1]
+            assert [problem for found in verify_published(json.loads(changed)) for problem in found.problems]
+
+
+def plainly(lines: CodeType, text: str) -> Exception | None:
+    """What the documented lines object to in a record that was saved with this text; None if nothing."""
+    try:
+        exec(lines, {"open": lambda *_, **__: StringIO(text), "print": lambda *_: None})  # noqa: S102 - our page
+    except Exception as objection:  # noqa: BLE001 - a traceback of any kind is what its reader sees
+        return objection
+    return None
+
+
+def other_digit(text: str, place: int) -> str:
+    """The text with another digit at a place."""
+    place %= len(text)
+    return text[:place] + str((int(text[place]) + 1) % 10) + text[place + 1 :]
 
 
 def count(records: tuple[Record, ...], kind: type[Record]) -> int:

@@ -20,9 +20,10 @@ def free_port() -> int:
 
 @dataclass
 class Customers:
-    """They ask with idempotency keys, and ask again whenever they got no answer.
+    """They ask with idempotency keys, and ask again whenever they got no answer; every fourth by command.
 
-    `receipts` holds the answers by key, `refused` how often the funds said no.
+    `receipts` holds the answers by key, `refused` how often the funds said no, `by_command` how many receipts
+    the command line printed.
     """
 
     inband: Inband
@@ -31,6 +32,7 @@ class Customers:
     requests: dict[str, tuple[str, dict[str, str]]] = field(default_factory=dict)
     receipts: dict[str, Any] = field(default_factory=dict)
     refused: int = 0
+    by_command: int = 0
 
     def come_or_go(self) -> None:
         """One of them subscribes or redeems."""
@@ -39,7 +41,19 @@ class Customers:
         amount = str(self.chance.choice(["25.5", "400", "1234.56789", "5000", "12000"]))
         key = f"order-{len(self.requests)}"
         self.requests[key] = (f"/api/v1/funds/{fund}/{word}", {field_: amount})
-        self.ask(key)
+        if len(self.requests) % 4:
+            self.ask(key)
+        else:
+            self._command(fund, word, amount, key)
+
+    def _command(self, fund: str, word: str, amount: str, key: str) -> None:
+        """As a person does; while no daemon runs the command says so."""
+        done = self.inband.run(word, fund, amount, "--key", key, "--json")
+        assert done.returncode in {0, 1}, done.stderr
+        if done.returncode == 0:
+            answer = json.loads(done.stdout)
+            assert self.receipts.setdefault(key, answer) == answer
+            self.by_command += 1
 
     def ask(self, key: str) -> Any | None:
         """Send a request, for the first time or again; None without an answer or where it is refused."""
