@@ -188,9 +188,16 @@ async def _record_nav(
     stack: AsyncExitStack, world: World, operations: Operations, supervisor: Supervisor
 ) -> None:
     store = world.ownership.nav_store()
-    stack.callback(store.close)
     recorder = NavRecorder(store)
-    stack.callback(recorder.close)
+
+    def leave() -> None:
+        if world.ownership.lost.is_set():
+            recorder.abandon(store.close)
+        else:
+            recorder.close()
+            store.close()
+
+    stack.callback(leave)
     await recorder.resume([runner.name for runner in operations.runners])
     operations.public.recorder = recorder
     stack.callback(setattr, operations.public, "recorder", None)

@@ -5,7 +5,7 @@ own basket was worth; at the reveal the rest is filled in.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from typing import NamedTuple, Protocol
@@ -135,6 +135,11 @@ class NavRecorder:
         except JournalUnavailable as error:
             structlog.get_logger().warning("nav_not_stored", reason=str(error))
         self._thread.shutdown()
+
+    def abandon(self, close: Callable[[], None]) -> None:
+        """Wait for nothing: the store does not answer, or is another's. The thread closes it when it can."""
+        self._thread.submit(close)
+        self._thread.shutdown(wait=False)
 
     async def rows(self, fund: str, wanted: Stretch) -> bytes:
         """The newest bars of a stretch, at most its limit, as a JSON list."""
