@@ -170,6 +170,16 @@ def test_charts_are_drawn(visit: Open) -> None:
     assert seen.foreign == []
 
 
+def test_charts_end_with_the_figures_of_now(visit: Open) -> None:
+    """Without being read anew, which they are every fifteen seconds."""
+    seen = visit("#/fund/BTCUP")
+    chart = seen.page.locator("[data-chart=nav]")
+    expect(chart).to_have_attribute("aria-label", re.compile(r"^Net asset value, from \d"))
+    seen.page.route("**/nav?*", lambda route: route.abort())
+    before = chart.get_attribute("aria-label") or ""
+    expect(chart).not_to_have_attribute("aria-label", before, timeout=14_000)
+
+
 def test_charts_are_seen_before_plotly_is_there(visit: Open) -> None:
     """Without plotly they stay sketches of the same lines, and say what they cannot do."""
     seen = visit()

@@ -35,7 +35,7 @@ export async function get(path) {
   return answerOf(await answer);
 }
 
-/** Read JSON; one that the daemon made for another reader up to so many seconds ago will do. */
+/** Read JSON; one that was made for another reader, or kept, up to so many seconds ago will do. */
 export const getRecent = async (path, age_s) => answerOf(await request(path, { "Cache-Control": `max-age=${age_s}` }));
 
 /** Send JSON on the operator's behalf; `csrf` is what the login answered. */

@@ -1,5 +1,6 @@
 // One fund, as its holders see it.
 
+import { fundPath, getRecent } from "./api.js";
 import { expectPlotly, finishAll, leverageFigure, makeChart, navFigure } from "./charts.js";
 import { makeCosts } from "./costs.js";
 import { h, replace, setText } from "./dom.js";
@@ -9,9 +10,10 @@ import { makeNeedle, makeTriggers } from "./needle.js";
 import { makeState, tone } from "./overview.js";
 import { makePromise } from "./promise.js";
 import { makeRebalances } from "./rebalances.js";
-import { FIRST_RANGE, RANGES, expectSeries, readSeries } from "./series.js";
+import { FIRST_RANGE, RANGES, expectSeries, readSeries, untilNow } from "./series.js";
 
-const REFRESH_MS = 15_000;
+const DRAWN_MS = 5_000;
+const READ_EVERY = 3;
 
 function makeTiles(rows) {
   const tiles = rows.map(([label, value, note]) => ({ label, value, note, figure: h("span"), small: h("small") }));
@@ -111,37 +113,51 @@ function makeIncidents() {
 }
 
 /**
- * Follow both charts of a fund: drawn at once, on a new range, theme or rebalance, and every few seconds. What else
- * is read of the fund then (`others`) is read when they are seen.
+ * Follow both charts of a fund: read at once, on a new range, theme or rebalance, and now and then; in between they end
+ * with the figures that the stream brings. What else is read of the fund (`others`) is read when they are seen.
  */
 function followCharts(name, store, assets, rebalances, others) {
-  const ranges = makeRangeButtons(() => draw());
+  const ranges = makeRangeButtons(() => read());
   const value = makeChart("nav", "Net asset value", ranges.element, assets);
   const lever = makeChart("leverage", "Real leverage", null, assets);
   const both = [value, lever];
   let turn = 0;
-  const draw = async () => {
+  let bars = [];
+  const draw = async (fund) => {
+    const series = untilNow(bars, fund);
+    if (series.length < 2) {
+      both.forEach((chart) => chart.none("there is no history yet"));
+      return;
+    }
+    value.show(navFigure(series));
+    lever.show(leverageFigure(series, fund, rebalances.rows()));
+    // Without plotly they stay as they are: seen, but not to be zoomed into.
+    await finishAll(both, assets).catch((error) => both.forEach((chart) => chart.say(`It cannot be zoomed into: ${error.message}.`)));
+  };
+  const read = async (asFarAs = store.fund(name)) => {
     const mine = ++turn;
-    const fund = store.fund(name);
     try {
-      const [series] = await Promise.all([readSeries(store.fund(name), ranges.range()), rebalances.read().catch(() => {})]);
+      const [found] = await Promise.all([readSeries(asFarAs, ranges.range()), rebalances.read().catch(() => {})]);
       if (mine !== turn) return;
-      if (series.length < 2) {
-        both.forEach((chart) => chart.none("there is no history yet"));
-        return;
-      }
-      value.show(navFigure(series));
-      lever.show(leverageFigure(series, fund, rebalances.rows()));
+      bars = found;
       for (const other of others) other.read().catch(() => {});
-      // Without plotly they stay as they are: seen, but not to be zoomed into.
-      await finishAll(both, assets).catch((error) => both.forEach((chart) => chart.say(`It cannot be zoomed into: ${error.message}.`)));
+      await draw(asFarAs);
     } catch (error) {
       if (mine === turn) both.forEach((chart) => chart.fail(error));
     }
   };
-  const timer = setInterval(() => document.hidden || draw(), REFRESH_MS);
-  const ends = [store.on("theme", draw), store.on("rebalance", draw), () => clearInterval(timer), ...both.map((chart) => chart.end)];
-  return { cards: both.map((chart) => chart.element), draw, end: () => ends.forEach((end) => end()) };
+  // A reveal changes the basket, and its event comes before the figures that follow from it.
+  const revealed = async ({ fund }) => fund === name && read(await getRecent(fundPath(name), 0).catch(() => store.fund(name)));
+  let ticks = 0;
+  const tick = () => {
+    if (document.hidden) return;
+    ticks += 1;
+    if (ticks % READ_EVERY === 0) read();
+    else if (bars.length) draw(store.fund(name));
+  };
+  const timer = setInterval(tick, DRAWN_MS);
+  const ends = [store.on("theme", () => read()), store.on("rebalance", revealed), () => clearInterval(timer), ...both.map((chart) => chart.end)];
+  return { cards: both.map((chart) => chart.element), read, end: () => ends.forEach((end) => end()) };
 }
 
 export { expectPlotly };
@@ -203,7 +219,7 @@ export function mountFund(place, store, name, assets) {
       for (const part of [state, needle, triggers, tiles, proof, incidents]) part.update(now);
     };
     update(fund);
-    charts.draw();
+    charts.read();
     return update;
   };
   let update = build();

@@ -29,28 +29,32 @@ export function expectSeries(name) {
   pathsOf(name, interval, length_s).forEach(ahead);
 }
 
-/** Points: NAV, and what goes with it, at the ends of the bars of the last `length_s`, all if it is null; and now. */
-async function readBars(fund, interval, length_s) {
-  const name = fund.fund;
-  const now = fund.updated_at ? Date.parse(fund.updated_at) : null;
+/** NAV, and what goes with it, at the ends of bars: of the last `length_s` until `now` (ms), of all if it is null. */
+async function readBars(name, interval, length_s, now) {
   const [navs, rest] = await Promise.all(pathsOf(name, interval, length_s).map(get));
   const beside = new Map(rest.map((row) => [row[0], row]));
   // Bars are missing for when nothing ran, so the newest ones may reach back further than was asked.
   const from = length_s === null || now === null ? 0 : now - length_s * 1000;
-  const points = navs
+  return navs
     .filter(([t]) => t >= from)
     .map(([t, , , , close]) => {
       const [, mark, lever, shadow] = beside.get(t) ?? [];
       return { t: t + SECONDS[interval] * 1000, nav: figure(close), mark: figure(mark), leverage: figure(lever), shadow: figure(shadow) };
     });
-  while (now !== null && points.length && points.at(-1).t >= now) points.pop(); // a bar that is not over yet
-  if (now !== null) points.push({ t: now, nav: figure(fund.nav), mark: figure(fund.mark), leverage: figure(fund.real_leverage), shadow: null });
-  return points;
 }
 
 /** A range's bars. How fine those of "all" are depends on how long the fund has lived. */
 export async function readSeries(fund, [, interval, length_s]) {
-  if (interval !== null) return readBars(fund, interval, length_s);
+  const now = fund.updated_at ? Date.parse(fund.updated_at) : null;
+  if (interval !== null) return readBars(fund.fund, interval, length_s, now);
   const days = await get(fundPath(fund.fund, "/nav?interval=1d"));
-  return readBars(fund, days.length < 3 ? "1m" : days.length < 10 ? "5m" : days.length < 120 ? "1h" : "1d", null);
+  return readBars(fund.fund, days.length < 3 ? "1m" : days.length < 10 ? "5m" : days.length < 120 ? "1h" : "1d", null, now);
+}
+
+/** The bars that are over, and how things stand now. */
+export function untilNow(bars, fund) {
+  if (!fund.updated_at) return bars;
+  const t = Date.parse(fund.updated_at);
+  const now = { t, nav: figure(fund.nav), mark: figure(fund.mark), leverage: figure(fund.real_leverage), shadow: null };
+  return [...bars.filter((bar) => bar.t < t), now];
 }
