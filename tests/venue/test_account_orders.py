@@ -121,6 +121,7 @@ async def test_a_definite_no_is_a_refusal(stub: VenueStub, account: Account, fau
 
     assert isinstance(event, OrderRefused)
     assert (event.cid, event.code) == (CID, code)
+    assert event.by_rules is (fault in {"-4164", "-4016", "-1111"})
     assert stub.count(ORDER) == 1
 
 

@@ -10,6 +10,7 @@ from aiohttp import web
 from bot.core.commands import (
     Command,
     FetchAccount,
+    FetchContract,
     FetchIncome,
     FetchOrders,
     FetchTouch,
@@ -32,10 +33,11 @@ from bot.core.events import (
     VolumeSeen,
 )
 from bot.core.recovery_events import ListedOrder, OrdersSeen
+from bot.core.watch_events import ContractSeen
 from bot.venue.clock import WallClock
 from bot.venue.errors import RequestFailed
 from tests.support.venue_orders import CID
-from tests.support.venue_stub import Answer, VenueStub, error_answer, json_answer, text_answer
+from tests.support.venue_stub import Answer, VenueStub, error_answer, json_answer, listed, text_answer
 from tests.venue.conftest import NOW_MS, SECRET, Account
 
 ORDER, TRADES, INCOME = "GET /fapi/v1/order", "GET /fapi/v1/userTrades", "GET /fapi/v1/income"
@@ -511,3 +513,46 @@ async def test_an_order_list_that_cannot_be_read_fails_the_read(stub: VenueStub,
     """It is asked for again, and proves nothing."""
     stub.answers[ALL_ORDERS] = json_answer([{"clientOrderId": "ib01", "status": "NEW", "time": "soon"}])
     assert isinstance(await account.gateway.perform(FetchOrders()), ReadFailed)
+
+
+INFO, BRACKETS = "GET /fapi/v1/exchangeInfo", "GET /fapi/v1/leverageBracket"
+STEP = {"initialLeverage": 20, "notionalCap": 300_000, "maintMarginRatio": 0.004, "cum": 0}
+
+
+async def test_a_contract_that_changed_is_read_anew(stub: VenueStub, account: Account) -> None:
+    """Tick and brackets as the venue has them by now, at the leverage that the account has."""
+    now = {**listed("BTCUSDT")}
+    now["filters"] = [{**row, "tickSize": "7"} if "tickSize" in row else row for row in now["filters"]]
+    stub.answers[INFO] = json_answer({"symbols": [now]})
+    stub.answers[BRACKETS] = json_answer([{"symbol": "BTCUSDT", "brackets": [STEP]}])
+    answer = await account.gateway.perform(FetchContract())
+    assert isinstance(answer, ContractSeen)
+    assert answer.contract is not None
+    assert (answer.contract.tick, answer.contract.venue_leverage) == (7, 6)
+    assert [step.notional_cap for step in answer.contract.maintenance] == [300_000]
+
+
+CLOSED = {**listed("BTCUSDT"), "status": "SETTLING"}
+
+
+@pytest.mark.parametrize("symbols", [[CLOSED], []], ids=["closed", "gone"])
+async def test_a_contract_that_is_not_traded_is_none(
+    stub: VenueStub, account: Account, symbols: list[dict[str, Any]]
+) -> None:
+    """Closed, or no longer listed at all."""
+    stub.answers[INFO] = json_answer({"symbols": [*symbols, listed("ETHUSDT")]})
+    answer = await account.gateway.perform(FetchContract())
+    assert isinstance(answer, ContractSeen)
+    assert answer.contract is None
+
+
+@pytest.mark.parametrize("silent", [INFO, BRACKETS])
+async def test_a_contract_that_cannot_be_read_says_nothing(
+    stub: VenueStub, account: Account, silent: str
+) -> None:
+    """Neither that it changed, nor that it is gone; and what was known is still known."""
+    stub.answers[BRACKETS] = json_answer([{"symbol": "BTCUSDT", "brackets": [STEP]}])
+    stub.answers[silent] = error_answer(-1001, "Internal error", status=500)
+    answer = await account.gateway.perform(FetchContract())
+    assert isinstance(answer, ReadFailed)
+    assert answer.what == "FetchContract"
