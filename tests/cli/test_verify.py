@@ -45,6 +45,30 @@ def test_a_sound_journal_is_verified(inband: Invoke, story: Lab, tmp_path: Path)
     assert (answer.code, "not part of the record" in answer.out) == (1, True)
 
 
+def test_a_head_from_before_a_restore_is_missed(inband: Invoke, tmp_path: Path) -> None:
+    """The copy was older: its chain went on otherwise, and verifies; only a head that was kept tells."""
+    lab = Lab()
+    lab.settle()
+    lab.mark(lab.price, after_s=4_000)
+    lost, restored = lab.fork(), lab.fork()
+    for fork, price in ((lost, "91000"), (restored, "44000")):
+        fork.walk(price)
+        fork.mark(fork.price, after_s=4_000)
+    keep(tmp_path / "data" / "paper", restored.records)
+    before, gone = (reveal.hash for reveal in lost.of(Revealed)[:2])
+    assert inband("history", "--verify").code == 0
+    assert inband("history", "--verify", "--head", before).code == 0
+    answer = inband("history", "--verify", "--head", before, "--head", gone)
+    assert (answer.code, f"head {gone} is not part of the record" in answer.out) == (1, True)
+    file = tmp_path / "record.json"
+    file.write_text(json.dumps(published(restored)))
+    answer = inband("history", "--verify", "--file", str(file), "--head", gone, "--json")
+    assert (answer.code, json.loads(answer.out)["problems"]) == (
+        1,
+        [f"head {gone} is not part of the record"],
+    )
+
+
 def test_a_journal_that_published_otherwise_is_not(inband: Invoke, story: Lab, tmp_path: Path) -> None:
     """Exit code 1, and what is wrong, also as JSON."""
     records = [r._replace(fee=r.fee + 1) if isinstance(r, rec.Filled) else r for r in story.records]

@@ -1,6 +1,7 @@
 import json
 import re
 import runpy
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -169,6 +170,11 @@ def test_the_pages_lines_of_python_verify_a_download(
     (tmp_path / "record.json").write_text(json.dumps(PUBLISHED))
     runpy.run_path(str(script))
     assert f"head {PUBLISHED[-1]['hash']}" in capsys.readouterr().out
+    for kept, holds in ((PUBLISHED[0]["hash"], True), ("0" * 64, False)):
+        script.write_text(code.replace("kept = []", f'kept = ["{kept}"]'))
+        with nullcontext() if holds else pytest.raises(AssertionError, match="no longer part of the record"):
+            runpy.run_path(str(script))
+    script.write_text(code)
     changed = json.dumps(PUBLISHED).replace(PUBLISHED[1]["target"], PUBLISHED[1]["target"][:-1] + "0")
     (tmp_path / "record.json").write_text(changed)
     with pytest.raises(AssertionError):
