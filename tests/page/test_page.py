@@ -80,6 +80,25 @@ def test_the_overview_shows_every_fund_with_its_needle(visit: Open) -> None:
     expect(seen.page.locator("#mode")).to_have_text("PAPER")
 
 
+def test_every_view_has_the_badge_of_the_mode(visit: Open, operator: Open) -> None:
+    """Also where nobody has logged in, and where there is no such fund."""
+    for seen in (visit(), visit("#/fund/BTCUP"), visit("#/fund/NONE"), visit("#/operator"), operator()):
+        expect(seen.page.locator("#mode")).to_have_text("PAPER")
+
+
+def test_totals_never_mix_modes(visit: Open, site: Site) -> None:
+    """What is paper and what is live are two sums, should one page ever show both."""
+    funds = visit().page.request.get(f"{site.url}/api/v1/funds").json()
+    for fund, mode, value in zip(funds, ("paper", "live"), ("1000", "20"), strict=True):
+        fund |= {"mode": mode, "fund_value": value}
+    seen = visit("#/operator")
+    seen.page.route("**/api/v1/funds", lambda route: route.fulfill(json=funds))
+    seen.page.route("**/api/v1/stream", lambda route: route.abort())
+    seen.page.goto(f"{site.url}/?again#/")
+    expect(seen.page.locator("main")).to_contain_text("1,000.00 USDT (paper), 20.00 USDT (live)")
+    expect(seen.page.locator("#mode")).to_have_text("PAPER + LIVE")
+
+
 def test_figures_move_by_themselves(visit: Open) -> None:
     """Marks come in by events, without a reload."""
     seen = visit()

@@ -43,12 +43,12 @@ const MODES = { paper: "PAPER", "dry-run": "DRY-RUN", testnet: "TESTNET", live: 
 
 function showMode() {
   const badge = document.querySelector("#mode");
-  const mode = store.funds()[0]?.mode;
-  badge.hidden = !mode;
-  if (!mode) return;
-  setText(badge, MODES[mode] ?? mode.toUpperCase());
-  badge.dataset.mode = mode;
-  badge.title = mode === "live" ? "real money" : "no real money: these figures are never added to live ones";
+  const modes = [...new Set(store.funds().map((fund) => fund.mode))];
+  badge.hidden = !modes.length;
+  if (!modes.length) return;
+  setText(badge, modes.map((mode) => MODES[mode] ?? mode.toUpperCase()).join(" + "));
+  badge.dataset.mode = modes.includes("live") ? "live" : modes[0];
+  badge.title = modes.includes("live") ? "real money" : "no real money: these figures are never added to live ones";
 }
 
 const SAID = { connecting: "connecting", live: "live", lost: "updates stopped" };
