@@ -3,7 +3,9 @@
 import gzip
 import re
 from importlib.resources import files
+from pathlib import Path
 
+from bot.core import breaches, cash, engine, execution, listing, protection, reconcile, recovery, settlement
 from tests.support.site import Site
 
 BASE = re.compile(r"/page/[0-9a-f]{12}")
@@ -49,3 +51,18 @@ async def test_there_is_nothing_else_below_the_page(site: Site) -> None:
     for name in ("index.html", "server.py", "..%2fserver.py", "%2e%2e/server.py", "nothing.js"):
         async with site.session.get(f"{site.url}{base}/{name}") as answer:
             assert answer.status == 404, name
+
+
+def test_every_incident_is_told_in_plain_words() -> None:
+    """Each code that the core opens an incident by has its sentence on the page; those of breaches too."""
+    modules = (breaches, cash, engine, execution, listing, protection, reconcile, recovery, settlement)
+    opened = re.compile(r"(?:open_incident|breach)\(\s*([A-Z_]+)\b")
+    codes = {
+        getattr(module, name)
+        for module in modules
+        for name in opened.findall(Path(str(module.__file__)).read_text())
+    }
+    assert {"stale mark", "unfilled delever", "external trade"} <= codes
+    told = files("bot.web").joinpath("page", "incidents.js").read_text()
+    missing = [code for code in codes | set(breaches.REMEDIES) if f'"{code}": "' not in told]
+    assert missing == []
