@@ -58,8 +58,9 @@ class Calibration:
 
     @property
     def fits(self) -> bool:
-        """Whether no judged cost misses the tolerance by more than its recorded mean may itself be off."""
-        return not any(row.is_told for row in self.judged)
+        """Whether each cost over the half is within the tolerance, and none of a minute told to miss it."""
+        half = [row for row in self.costs if row.usd in JUDGED_USD]
+        return all(row.passes for row in half) and not any(row.is_told for row in self.minutes)
 
     def as_json(self) -> dict[str, Any]:
         """Return everything as JSON-able values."""
