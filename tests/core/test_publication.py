@@ -9,6 +9,7 @@ from bot.core import events as ev
 from bot.core import records as rec
 from bot.core.book import fold
 from bot.core.public_records import FundingImputed, PublicationScheduled, Revealed
+from bot.core.public_view import condition
 from bot.core.publication import OVERDUE_MS, overdue
 from bot.testing import Lab
 
@@ -138,11 +139,13 @@ def test_what_came_due_while_nothing_ran_is_revealed_at_the_restart() -> None:
     due = due_ms(lab)
     assert overdue(lab.state.book, due) == 0
     assert overdue(lab.state.book, due + OVERDUE_MS + 1) == 1
+    assert condition(lab.state.book, due + OVERDUE_MS + 1)["overdue_reveals"] == 1
     lab.time_ms = lab.wall_ms = due + 500_000
     lab.restart()
     (revealed,) = lab.of(Revealed)
     assert revealed.time_ms == due + 500_000
     assert overdue(lab.state.book, lab.time_ms) == 0
+    assert condition(lab.state.book, lab.time_ms)["overdue_reveals"] == 0
 
 
 def test_publishing_goes_on_while_a_fund_is_halted() -> None:

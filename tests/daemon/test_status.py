@@ -1,3 +1,4 @@
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -54,6 +55,27 @@ def test_figures_belong_together(lab: Lab) -> None:
     assert notional == Decimal(status["position"]) * lab.price
     assert abs(Decimal(status["nav"]) - value / Decimal(status["units"])) < Decimal("1e-9")
     assert abs(Decimal(status["real_leverage"]) - notional / value) < Decimal("1e-8")
+
+
+def test_it_has_what_the_fund_promises_beside_its_shadow(lab: Lab) -> None:
+    """The comparison the product was founded on, true figures; and how often such a fund trades."""
+    lab = Lab(replace(a_fund(), shadow=Interval()))
+    lab.settle()
+    lab.mark("66600", after_s=3_600)
+    lab.mark("66600", after_s=3_600)
+    told = fund_status(lab.fund, lab.state.book, lab.price, "paper")["performance"]
+    assert (
+        told["expected"]
+        == "an UP fund's band is ln 2 wide in price: a few rebalances a year are to be expected"
+    )
+    assert told["nav_return"] is not None
+    shadow = told["shadow"]
+    assert (shadow["rebalances"], Decimal(shadow["real_leverage"])) == (
+        1,
+        pytest.approx(3, abs=Decimal("0.01")),
+    )
+    assert Decimal(shadow["nav"]) > Decimal("1.3")
+    assert Decimal(shadow["fees"]) > 150
 
 
 def test_a_fund_of_no_value_has_no_leverage(lab: Lab) -> None:

@@ -12,7 +12,7 @@ export const FLOW_ACTIONS = [
   { word: "split", label: "Split", say: "One unit becomes so many, worth as much together. Nothing is traded.", asks: { name: "ratio", label: "Units that one becomes", needed: true } },
 ];
 
-const COLUMNS = ["Asked (UTC)", "Kind", "State", "USDT", "Units", "NAV", "Fee", "Over (UTC)", "Reference"];
+const COLUMNS = ["Asked (UTC)", "Kind", "State", "USDT", "Units", "NAV", "Fee", "Trading fee", "Fill cost", "Over (UTC)", "Tell holder from (UTC)", "Reference"];
 
 /** The list, and `read()` which fetches it. */
 export function makeFlows(name) {
@@ -23,12 +23,13 @@ export function makeFlows(name) {
     { class: "scroll", tabindex: "0", role: "region", "aria-label": `Flows of ${name}`, hidden: true },
     h("table", {}, h("thead", {}, h("tr", {}, COLUMNS.map((title) => h("th", { scope: "col" }, title)))), body),
   );
+  const told = (flow) => (flow.statement_at === null || flow.statement_open ? time(flow.statement_at) : `${time(flow.statement_at)}, not yet`);
   const row = (flow) =>
     h(
       "tr",
       {},
       h("th", { scope: "row" }, time(flow.requested_at)),
-      [flow.kind, flow.reason ? `${flow.state}: ${flow.reason}` : flow.state, money(flow.amount), quantity(flow.units), nav(flow.nav), money(flow.fee), time(flow.finished_at)].map((text) => h("td", {}, text)),
+      [flow.kind, flow.reason ? `${flow.state}: ${flow.reason}` : flow.state, money(flow.amount), quantity(flow.units), nav(flow.nav), money(flow.fee), money(flow.trading_fee), money(flow.fill_cost), time(flow.finished_at), told(flow)].map((text) => h("td", {}, text)),
       h("td", {}, h("code", { class: "mono" }, flow.reference)),
     );
   const read = async () => {
