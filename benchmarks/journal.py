@@ -1,4 +1,4 @@
-"""What the journal costs: appends in both stores, and a start on a year of one fund's records.
+"""What the journal costs: appends and NAV in both stores, and a start on a year of one fund's records.
 
 The year has half a million records, in the proportions of a fund's year: a sample each hour, funding three
 times a day, fifty rebalances; there is thirty times as much of everything. Every other round is the mirror of
@@ -16,15 +16,19 @@ from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from statistics import median
+from typing import Literal
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.measure import main, report
+from benchmarks.readers import QUERY_LIMIT_MS, fill
+from bot.core.bars import INTERVALS_MS
 from bot.core.book import fold
 from bot.core.public_records import Revealed
 from bot.core.records import Filled, IncomeBooked, OrderIntended, RebalanceFinished, Record, Sampled
 from bot.journal import projections
 from bot.journal.journal import Identity, Journal
+from bot.journal.nav_store import Bars, NavStore, Part
 from bot.journal.sqlite import open_journal
 from bot.testing import Lab
 
@@ -34,16 +38,20 @@ OPEN_LIMIT_S = 3.0
 YEAR = 500_000
 _IDENTITY = Identity("paper", "binanceusdm@paper")
 _FUND = "BTCUP"
+_COLUMNS: tuple[Literal["nav", "rest"], ...] = ("nav", "rest")
 
 
 def measure(*, tiny: bool = False) -> None:
     """Time appends, and starts with and without a kept projection."""
     appends, year, samples = (20, 3_000, 1) if tiny else (600, YEAR, 3)
+    years, queries = (1, 2) if tiny else (5, 15)
     story, cycle = _story()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         _measure_appends(folder, cycle, appends)
-        _measure_postgresql(folder, cycle, appends)
+        with closing(NavStore(folder / "nav.sqlite")) as nav:
+            _measure_nav(nav, "SQLite", years, queries)
+        _measure_postgresql(folder, cycle, appends, years, queries)
         _measure_year(folder / "orders", story, cycle, year, samples, "orders alone, ", limited=False)
         _measure_year(folder / "year", story, _with_hours(cycle), year, samples, "", limited=True)
 
@@ -101,11 +109,28 @@ def _measure_appends(folder: Path, records: list[Record], count: int) -> None:
     report("journal", "durable append, SQLite", appends, "us", limit=APPEND_LIMIT * base, baseline=base)
 
 
-def _measure_postgresql(folder: Path, records: list[Record], count: int) -> None:
+def _measure_nav(nav: Bars, store: str, years: int, queries: int) -> None:
+    """Ask for all hours, and all days, of years: NAV, and what goes with it.
+
+    Where the server's own time counts (2 to 3 ms in PostgreSQL) it is waited for, and left out of CPU time.
+    """
+    fill(nav, years, minutes=False)
+    for interval in ("1h", "1d"):
+        for column in _COLUMNS:
+            part, length_ms = Part(interval, column), INTERVALS_MS[interval]
+            read = partial(nav.read, _FUND, part, length_ms, 0, 10**14, None)
+            count = read().count(b"],[") + 1
+            found = [_least_s(read) * 1000 for _ in range(queries)]
+            figure = f"{store}, {years} years of NAV, {interval}, {column}"
+            report("journal", figure, found, "ms", limit=QUERY_LIMIT_MS, rows=count)
+
+
+def _measure_postgresql(folder: Path, records: list[Record], count: int, years: int, queries: int) -> None:
     """The same on a server of its own, against a bare insert of one small row."""
     if not any(Path("/usr/lib/postgresql").glob("*/bin/postgres")):
         return
     from bot.journal.pg_database import key_of
+    from bot.journal.pg_nav import PostgresNavStore
     from bot.journal.postgres import Waiting
     from bot.journal.sealing import Sealer
     from tests.support.postgres import KEY, PostgresServer
@@ -125,6 +150,8 @@ def _measure_postgresql(folder: Path, records: list[Record], count: int) -> None
             for record in _endless(records, count):
                 appends.append(_us(partial(journal.append, _FUND, [record], 1)))
                 commits.append(_us(commit))
+            with closing(PostgresNavStore(server.url(), journal.epochs)) as nav:
+                _measure_nav(nav, "PostgreSQL", years, queries)
     report("journal", "durable append, PostgreSQL", appends, "us", baseline=median(commits))
 
 

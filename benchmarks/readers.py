@@ -35,7 +35,7 @@ from bot.core.limits import SubmitOrder
 from bot.daemon.collector import settle_collector
 from bot.daemon.nav import NavRecorder, Stretch, row_of
 from bot.daemon.operations import Operations
-from bot.journal.nav_store import NavStore, Part
+from bot.journal.nav_store import Bars, NavStore, Part
 from bot.testing import Lab, a_fund
 from bot.web.server import serve
 
@@ -173,7 +173,7 @@ async def _query(*, years: int, samples: int) -> None:
     """Years of minutes are on record; all hours, and all days, of them are asked for."""
     with tempfile.TemporaryDirectory() as name:
         store = NavStore(Path(name) / "nav.sqlite")
-        last_ms = _fill(store, years)
+        last_ms = fill(store, years)
         recorder = NavRecorder(store)
         lab = Lab(a_fund())
         lab.settle()
@@ -198,11 +198,13 @@ async def _query(*, years: int, samples: int) -> None:
         store.close()
 
 
-def _fill(store: NavStore, years: int) -> int:
-    """Store bars of every interval, minutes for the last year alone: there are so many of them."""
+def fill(store: Bars, years: int, *, minutes: bool = True) -> int:
+    """Store bars of every interval, minutes for the last year alone, if at all: there are so many of them."""
     nav = 1.0
     end_ms = years * _YEAR_MS
     for interval, length_ms in INTERVALS_MS.items():
+        if interval == "1m" and not minutes:
+            continue
         rows = []
         begin_ms = end_ms - _YEAR_MS if interval == "1m" else 0
         for start_ms in range(begin_ms, end_ms, length_ms):
@@ -216,7 +218,7 @@ def _fill(store: NavStore, years: int) -> int:
     return end_ms
 
 
-def _megabytes(store: NavStore, years: int) -> float:
+def _megabytes(store: Bars, years: int) -> float:
     """What a year takes: of minutes one is stored, of longer bars so many."""
     minutes, longer = store.size("1m"), sum(store.size(name) for name in INTERVALS_MS if name != "1m")
     return (minutes + longer / years) / 1e6

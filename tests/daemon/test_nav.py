@@ -1,7 +1,9 @@
+import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -170,5 +172,29 @@ async def test_what_the_store_refused_is_stored_later(recorded: Recorded) -> Non
     assert [row[0] for row in await recorded.rows()] == [60_000, 120_000, 180_000]
     store.ill = True
     recorded.recorder.close()  # and an end without the store is told, and no error
+    store.close()
+    recorded.begin()
+
+
+async def test_whoever_lost_the_store_waits_for_nothing(recorded: Recorded) -> None:
+    """A store that does not answer holds nobody up; the thread closes it when it is free again."""
+    recorded.end()
+    gate, closed = Event(), Event()
+
+    class Silent(NavStore):
+        def write(self, *_: object) -> None:
+            """The server says nothing."""
+            gate.wait(10)
+
+    store = Silent(recorded.folder / "silent.sqlite")
+    recorded.recorder = NavRecorder(store)
+    await recorded.mark(60_000, "60000")
+    writing = asyncio.create_task(recorded.recorder.store())
+    await asyncio.sleep(0)
+    recorded.recorder.abandon(closed.set)
+    assert not closed.is_set()
+    gate.set()
+    await writing
+    assert await asyncio.to_thread(closed.wait, 10)
     store.close()
     recorded.begin()

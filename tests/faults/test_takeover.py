@@ -1,11 +1,13 @@
 """Two hosts on one PostgreSQL journal: one sends, the other takes over within seconds, and never both."""
 
+import json
 import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from signal import SIGCONT, SIGKILL, SIGSTOP, SIGTERM
+from urllib.request import urlopen
 
 import pytest
 
@@ -46,6 +48,13 @@ def taken_over(host: Inband) -> set[str]:
     return {r.taken_from for fund in FUNDS for r in host.records(fund) if isinstance(r, TakenOver)}
 
 
+def minutes_of_nav(process: Process) -> set[int]:
+    """Of which minutes everybody sees the NAV of BTCUP there."""
+    url = process.lines("serving")[0]["url"]
+    with urlopen(f"{url}/api/v1/funds/BTCUP/nav?interval=1m") as answer:  # noqa: S310 - our own daemon
+        return {row[0] for row in json.load(answer)}
+
+
 def test_a_standby_waits_and_says_for_whom(tmp_path: Path, postgres: PostgresServer) -> None:
     """It is not ready, sends nothing, and `status` there shows the funds and who sends for them."""
     with Hosts(tmp_path, postgres.url()) as site, two(site) as (owner, standby):
@@ -65,14 +74,17 @@ def test_a_standby_waits_and_says_for_whom(tmp_path: Path, postgres: PostgresSer
 
 
 def test_a_standby_takes_over_from_an_owner_that_was_killed(tmp_path: Path, postgres: PostgresServer) -> None:
-    """`kill -9` of the owner: within seconds the other trades on, in the same rebalance."""
+    """`kill -9` of the owner: within seconds the other trades on, in the same rebalance and NAV history."""
     with Hosts(tmp_path, postgres.url()) as site, two(site) as (owner, standby):
+        history = minutes_of_nav(owner)
+        assert history
         owner.signal(SIGKILL)
         killed_s = time.monotonic()
         standby.until_said("running")
         assert time.monotonic() - killed_s < WITHIN_S
         assert standby.lines("takeover")[0]["accounts"] == ["DOWN", "UP"]
         trading(standby)
+        assert history < minutes_of_nav(standby)
         assert standby.signal(SIGTERM) == 0
         judge(site, site.host("b"))
         assert any(f":{owner.pid}:" in holder for holder in taken_over(site.host("b")))
