@@ -181,3 +181,12 @@ def test_a_funding_instant_within_a_silence_is_noticed_at_the_next_mark() -> Non
     lab.venue.pay_funding(D("-20"), due_ms)
     lab.mark("60000", after_s=3 * 3600)
     assert lab.state.book.ledger.funding == -20
+
+
+def test_of_many_incomes_the_last_thousand_are_recognised() -> None:
+    """A year of them is not kept, and none of those that the venue may list again is booked twice."""
+    book = quiet().state.book.copy()
+    for number in range(3_000):
+        book.apply(rec.IncomeBooked(number, str(number), number, "FUNDING_FEE", D("0.01")))
+        assert len(book.recent_income) <= 1_251
+    assert book.recent_income[-1_000:] == tuple(map(str, range(2_000, 3_000)))
