@@ -29,7 +29,7 @@ CANNOT_HAPPEN = {
 def tally(*, soak: bool) -> Tally:
     """Two simulated hours of each world; but for a soak a share of them in which every transition fires."""
     tally = Tally()
-    for tally in swarm(range(300) if soak else range(30), 7_200, JOBS):  # noqa: B007 - the last one is the sum of all
+    for tally in swarm(range(300) if soak else range(36), 7_200, JOBS):  # noqa: B007 - the last one is the sum of all
         pass
     return tally
 
