@@ -107,7 +107,7 @@ def operator(visit: Callable[..., Visit]) -> Callable[..., Visit]:
 
 @pytest.fixture
 def pictures(tmp_path: Path) -> Path:
-    """Where screenshots go: into the README's folder when asked; so no check leaves changed files.
+    """Where screenshots go: into the README's folder in CI, or when asked; other checks change no file.
 
     PICTURES_UPDATE=1 python -m pytest tests/page -k pictures
     """
