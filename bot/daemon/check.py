@@ -232,6 +232,10 @@ def _holding(fund: Fund, about: str, report: AccountReport, book: Book | None) -
     if book is not None and book.created is not None:
         if report.position == book.position:
             yield Finding("position", about, "ok", "as the journal has it")
+        elif book.rebalance is not None:
+            # Journal and account are read moments apart, and an order may have filled in between.
+            remedy = "look again when it is over"
+            yield Finding("position", about, "warning", "a rebalance is under way: not compared", remedy)
         else:
             remedy = (
                 "if no order is under way: find out who traded; a start books it, and `--adopt` accepts it"
