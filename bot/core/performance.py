@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from decimal import Decimal
+from math import log
 from typing import Any, NamedTuple
 
 from bot.core.basket import Basket
@@ -17,10 +18,8 @@ _SHOWN_DAYS = 30
 _GRID = Decimal("0.000000001")
 _CENTS = Decimal("0.0001")
 
-EXPECTED = {
-    1: "an UP fund's band is ln 2 wide in price: a few rebalances a year are to be expected",
-    -1: "a DOWN fund's band is ln 1.25 wide in price: tens of rebalances a year are to be expected",
-}
+_VOLATILITY = 0.7
+"""What prices do in a year, as a guess for "how often"; bitcoin's lay between 0.4 and 0.9."""
 
 
 class Known(NamedTuple):
@@ -63,7 +62,7 @@ def performance(fund: Fund, book: Book, mark: Price | None, known: Known) -> dic
         "rebalances": known.rebalances,
         "fees": decimal_text(known.fees.quantize(_CENTS)),
         "funding": decimal_text(known.funding.quantize(_CENTS)),
-        "expected": EXPECTED[fund.sign] if fund.uses_band else None,
+        "expected": _expected(fund) if fund.uses_band else None,
         "daily": None,
         "days": [],
         "shadow": _shadow(book, mark),
@@ -86,6 +85,21 @@ def performance(fund: Fund, book: Book, mark: Price | None, known: Known) -> dic
         ],
     }
     return told
+
+
+def _expected(fund: Fund) -> str:
+    """How often such a fund trades, in words.
+
+    A walk of volatility s leaves a band that is w wide in log price, from its middle, after (w / 2s)^2 years.
+    """
+    lower, upper = (float(edge) for edge in fund.band)
+    if fund.sign > 0:
+        ratio, name = lower / (lower - 1) / (upper / (upper - 1)), "an UP"
+    else:
+        ratio, name = upper / (1 + upper) / (lower / (1 + lower)), "a DOWN"
+    times = (2 * _VOLATILITY / log(ratio)) ** 2
+    often = "a few" if times < 10 else "tens of" if times < 100 else "hundreds of"
+    return f"{name} fund's band is ln {ratio:.3g} wide in price: {often} rebalances a year are to be expected"
 
 
 def _daily(tracking: Tracking, sign: int) -> dict[str, Any] | None:
