@@ -271,10 +271,10 @@ class RebalanceHistory:
         return [with_hash(entry.public or "", entry.hash or "").encode() for entry in public]
 
     def _measure(self, record: rec.Record) -> None:
-        if type(record) in MEASURED and self._open is not None:
-            taken = self._entries[self._open.place].measures
-            if taken is not None:
-                self._change(measures=taken.after(record))
+        if type(record) not in MEASURED or self._open is None:
+            return
+        taken = self._entries[self._open.place].measures
+        self._change(measures=None if taken is None else taken.after(record))
 
     def _started(self, record: rec.RebalanceStarted) -> None:
         draw = None if record.sequence is None else self._draws.pop(record.sequence, None)

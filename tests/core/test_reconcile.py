@@ -32,6 +32,15 @@ def test_agreement_is_recorded_when_it_says_something_new() -> None:
     assert (last.wallet, last.position) == (lab.venue.ledger.wallet, lab.venue.ledger.position)
 
 
+def test_a_comparison_that_is_under_way_is_not_begun_again() -> None:
+    """The next one is due while the venue has not answered the first of a start: nothing more is asked."""
+    lab = quiet()
+    lab.deliver = lambda command: not isinstance(command, cmd.FetchAccount)
+    lab.restart()
+    assert not lab.state.live.reconciled
+    assert lab.take(ev.ReconcileDue(*lab.now)) == ()
+
+
 def test_the_comparison_does_not_depend_on_the_mark() -> None:
     """Wallet and position only: at any price the same agreement."""
     lab = quiet()
