@@ -20,6 +20,14 @@ class NothingLeftError(RuntimeError):
     """Everybody waits, and no timer is set: the simulated world has come to a standstill."""
 
 
+class SpinningError(RuntimeError):
+    """Something is done again and again, and time stands still."""
+
+
+_TURNS_AT_ONE_INSTANT = 100_000
+"""No work of one instant takes as many; a program that never waits takes more."""
+
+
 class VirtualLoop(asyncio.BaseEventLoop):
     """`order` draws the order of what is ready at once; without it that is first come, first served."""
 
@@ -32,6 +40,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._order = order
         self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []
         self._numbers = 0
+        self._turns = 0
         self.escaped: list[dict[str, Any]] = []
         self.set_exception_handler(lambda _, context: self.escaped.append(context))
 
@@ -62,8 +71,13 @@ class VirtualLoop(asyncio.BaseEventLoop):
         if not ready:
             if not timers:
                 raise NothingLeftError("nothing is left to happen")
-            self._now_s = max(self._now_s, timers[0][0])
+            if timers[0][0] > self._now_s:
+                self._now_s = timers[0][0]
+                self._turns = 0
         now_s = self._now_s
+        self._turns += 1
+        if self._turns > _TURNS_AT_ONE_INSTANT:
+            raise SpinningError(f"time stands still at {now_s:.3f} s: {ready or timers[0][2]}")
         while timers and timers[0][0] <= now_s:
             ready.append(heappop(timers)[2])
         order = self._order

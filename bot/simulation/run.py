@@ -12,7 +12,7 @@ from bot.simulation.chance import Chance
 from bot.simulation.faults import Fault, Faults, Script, ScriptedFaults
 from bot.simulation.judge import Violation
 from bot.simulation.life import Killed, own_tasks
-from bot.simulation.loop import VirtualLoop
+from bot.simulation.loop import SpinningError, VirtualLoop
 from bot.simulation.scenario import Scenario, scenario_of
 from bot.simulation.trace import Trace
 from bot.simulation.world import World
@@ -63,7 +63,10 @@ def simulate(
             for fault, times_s in (strikes or {}).items():
                 for time_s in times_s:
                     loop.call_at(time_s, world.strike, fault)
-            loop.run_until_complete(world.run(seconds))
+            try:
+                loop.run_until_complete(world.run(seconds))
+            except SpinningError as spin:
+                world.judge.accuse("X", str(spin))
         for context in loop.escaped:
             error = context.get("exception")
             if not isinstance(error, Killed):

@@ -8,6 +8,9 @@ from typing import Protocol
 
 from bot.venue.errors import RequestFailed
 
+_SOONEST_S = 0.001
+"""So little may be missing that its wait does not change the time, which is a float: that would be a spin."""
+
 
 class Holds(Protocol):
     """Where it is kept for how long the venue told us to wait."""
@@ -130,7 +133,7 @@ class Limiter:
             while queue:
                 missing = min(queue[0].weight + floor, self._burst) - self._tokens
                 if missing > 0:
-                    self._timer = loop.call_at(now_s + missing / self._rate, self._grant)
+                    self._timer = loop.call_at(now_s + max(missing / self._rate, _SOONEST_S), self._grant)
                     return
                 waiter = queue.popleft()
                 self._tokens -= waiter.weight

@@ -9,7 +9,7 @@ import pytest
 from bot.core.orders import TRANSITIONS, News, OrderState
 from bot.simulation.clock import EPOCH_MS
 from bot.simulation.faults import CHANCES, PER_HOUR, Fault
-from bot.simulation.loop import NothingLeftError, VirtualLoop
+from bot.simulation.loop import NothingLeftError, SpinningError, VirtualLoop
 from bot.simulation.run import simulate
 from bot.simulation.scenario import scenario_of
 from bot.simulation.swarm import Tally, swarm
@@ -140,5 +140,18 @@ def test_a_world_in_which_nothing_can_happen_any_more_says_so() -> None:
     """It does not hang."""
     loop = VirtualLoop()
     with pytest.raises(NothingLeftError):
+        loop.run_until_complete(loop.create_future())
+    loop.close()
+
+
+def test_a_world_that_spins_says_so() -> None:
+    """What is done again and again at one instant ends in an error, not never."""
+    loop = VirtualLoop()
+
+    def again() -> None:
+        loop.call_soon(again)
+
+    again()
+    with pytest.raises(SpinningError, match="time stands still"):
         loop.run_until_complete(loop.create_future())
     loop.close()

@@ -3,9 +3,10 @@
 import asyncio
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
+from bot.simulation.loop import VirtualLoop
 from bot.venue.errors import RequestFailed
 from bot.venue.limiter import Limiter
 
@@ -27,6 +28,22 @@ async def test_a_burst_passes_and_then_the_rate_holds() -> None:
     await asyncio.gather(*(limiter.acquire(5, patience_s=5) for _ in range(4)))
 
     assert loop.time() - began_s - burst_s >= 0.19
+
+
+@given(st.lists(st.floats(0.1, 7), min_size=2, max_size=20))
+@example([0.1] * 20)
+def test_a_wait_that_is_too_short_for_a_float_is_no_spin(weights: list[float]) -> None:
+    """What rounding leaves missing is asked for a moment later, not at the same instant again and again."""
+
+    async def much() -> None:
+        await asyncio.sleep(100_000)
+        limiter = Limiter(rate_per_s=40, burst=10)
+        for weight in weights:
+            await limiter.acquire(weight, patience_s=60)
+
+    loop = VirtualLoop()
+    loop.run_until_complete(much())
+    loop.close()
 
 
 async def test_orders_pass_waiting_reads() -> None:
