@@ -19,6 +19,7 @@ OVERDRAWN = "unmatched withdrawal"
 
 _ASK_AGAIN_MS = 60_000
 _LOOK_AGAIN_S = 1.0
+_READ_AGAIN_MS = 2_000
 
 
 def attend(turn: Turn) -> None:
@@ -77,16 +78,30 @@ def moved(turn: Turn, event: CashMoved) -> None:
 
 
 def looked(turn: Turn) -> None:
-    """Income was read: a transfer that was made and is not in it yet is looked for again."""
+    """Income was read: a transfer that was made and is not in it yet is looked for again.
+
+    One that was in doubt is in it, or was never made.
+    """
+    if turn.live.cash_looking:
+        turn.live = turn.live._replace(cash_doubted=False, cash_looking=False)
     if turn.live.cash_id and turn.live.cash_id not in turn.book.recent_income:
         turn.commands.append(FetchIncome(turn.book.income_cursor_ms, _LOOK_AGAIN_S))
 
 
 def unmoved(turn: Turn) -> None:
-    """Nobody knows whether the transfer was made: the income records tell, and then it may be asked again."""
+    """Nobody knows whether the transfer was made: only income that is read later tells."""
     again_ms = turn.now_ms + _ASK_AGAIN_MS
-    turn.live = turn.live._replace(cash_moving=False, cash_after_ms=again_ms)
+    turn.live = turn.live._replace(
+        cash_moving=False, cash_after_ms=again_ms, cash_doubted=True, cash_looking=False
+    )
     turn.commands.append(FetchIncome(turn.book.income_cursor_ms, _LOOK_AGAIN_S))
+
+
+def unread(turn: Turn) -> None:
+    """Income could not be read: what is in doubt stays so."""
+    if turn.live.cash_looking:
+        again_ms = turn.now_ms + _READ_AGAIN_MS
+        turn.live = turn.live._replace(cash_looking=False, cash_after_ms=again_ms)
 
 
 def _ask(turn: Turn) -> None:
@@ -97,6 +112,11 @@ def _ask(turn: Turn) -> None:
         return
     if turn.now_ms < live.cash_after_ms:
         turn.wake_at(live.cash_after_ms)
+        return
+    if live.cash_doubted:  # also by a process that ended: what it asked for may have been done
+        if not live.cash_looking:
+            turn.live = live._replace(cash_looking=True)
+            turn.commands.append(FetchIncome(turn.book.income_cursor_ms))
         return
     turn.live = live._replace(cash_moving=True)
     turn.commands.append(MoveCash(amount))

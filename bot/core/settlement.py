@@ -254,6 +254,7 @@ def read_failed(turn: Turn, event: ev.ReadFailed) -> None:
         protection.read_failed(turn)
     elif event.what == FetchIncome.__name__:
         upkeep.await_funding(turn)
+        cash.unread(turn)
     elif event.what == FetchOrders.__name__:
         turn.commands.append(FetchOrders(delay_s=1.0))
     elif event.what == FetchAccount.__name__:

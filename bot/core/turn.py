@@ -49,6 +49,7 @@ class Live(NamedTuple):
     a read; `missing` counts authoritative not-founds of the order under way; `proving` is the client id whose
     death an account snapshot must confirm; `drawing` the sequence asked for; `cash_moving`: a transfer was
     asked for, `cash_id` is the income that it will show as, `cash_after_ms` when one may be asked for again,
+    `cash_doubted`: nobody knows whether the last was made, `cash_looking`: income is read, which tells;
     `by_hand`: people make them; `day_mark`: the mark of a 00:00 UTC, `day_asked` the one that was asked for;
     `settings` what the fund runs by once its rebalance is over. `skew_ms`: our clock is so far ahead of the
     venue's. `volume_asked_ms`: when the market's volume was last asked for. `guarded`: the venue was told to
@@ -79,6 +80,8 @@ class Live(NamedTuple):
     cash_moving: bool = False
     cash_id: str = ""
     cash_after_ms: int = 0
+    cash_doubted: bool = True
+    cash_looking: bool = False
     by_hand: bool = False
     day_mark: tuple[int, Price] | None = None
     day_asked: int = 0

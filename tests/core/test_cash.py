@@ -162,6 +162,33 @@ def test_a_transfer_that_was_not_made_is_asked_again_a_minute_later() -> None:
     assert len(lab.of(FlowFunded)) == 1
 
 
+def test_a_transfer_in_doubt_is_not_asked_again_while_nothing_can_be_read() -> None:
+    """The venue bans us for minutes just then: it was made, and only what is read afterwards may tell."""
+    lab = a_flow_lab()
+    lab.deliver = lambda command: not isinstance(command, cmd.MoveCash)
+    lab.subscribe("500")
+    lab.deliver = lambda command: not isinstance(command, cmd.MoveCash | cmd.FetchIncome)
+    lab.venue.transfer(D(500), lab.time_ms)
+    lab.send(ev.ReadFailed(*lab.now, "MoveCash", "timeout"))
+    for _ in range(3):
+        lab.wait(60)
+        lab.send(ev.ReadFailed(*lab.now, "FetchIncome", "banned"))
+    lab.deliver = lambda _: True
+    lab.wait(3)
+    assert len(lab.of(FlowFunded)) == 1
+    assert sum(isinstance(command, cmd.MoveCash) for command in lab.commands) == 1
+
+
+def test_a_start_reads_income_before_it_asks_for_cash() -> None:
+    """What the process before it asked for may have been done, and not told."""
+    lab = a_flow_lab()
+    lab.deliver = lambda command: not isinstance(command, cmd.MoveCash)
+    lab.subscribe("500")
+    lab.restart()
+    last = [type(command) for command in lab.commands][-2:]
+    assert last == [cmd.FetchIncome, cmd.MoveCash]
+
+
 def test_income_that_does_not_show_a_transfer_yet_is_read_again() -> None:
     """The venue books a moment later than it answers."""
     lab = a_flow_lab()
