@@ -19,7 +19,7 @@ from bot.core.flow_records import FlowKind
 from bot.core.fund import Contract, Fund
 from bot.core.history import RebalanceHistory
 from bot.core.records import Control, Record
-from bot.core.units import ZERO, Usd
+from bot.core.units import ZERO
 from bot.daemon.alarms import WallAlarms
 from bot.daemon.draws import SeededDraws
 from bot.daemon.fallback import MarkFallback
@@ -218,8 +218,8 @@ class Process:
         ways = (self._clock, self._limiter, cash, self._rules)
         gateway = AccountGateway(self._profile, client, around.contract, *ways)
         book, history = around.disk.fold()
-        wallet = ZERO if book.created is not None else await self._wallet(gateway)
-        self._take_up(book, history, gateway, wallet)
+        account = None if book.created is not None else await self._account(gateway)
+        self._take_up(book, history, gateway, account)
         supervisor = Supervisor()
         fallback = MarkFallback(self._operations, self._fetch_mark)
         supervisor.keep("mark fallback", fallback.run)
@@ -229,20 +229,26 @@ class Process:
         """The contract of this world stays as it is."""
         return self._around.contract
 
-    def _take_up(self, book: Book, history: RebalanceHistory, gateway: AccountGateway, wallet: Usd) -> None:
+    def _take_up(
+        self, book: Book, history: RebalanceHistory, gateway: AccountGateway, account: AccountSeen | None
+    ) -> None:
         around = self._around
         journal = MemoryJournal(around.disk, self.life, around.faults, self._die, around.judge.written)
         state = start(around.fund, around.contract, book)
         runner = Runner(state, gateway, journal, self._clock, around.draws, self._changed)
         self._operations.add(runner, history)
         self.runner = runner
-        runner.begin(wallet, adopt=False)
+        if account is None:
+            runner.begin(ZERO, adopt=False)
+        else:
+            known = tuple(item.income_id for item in account.income)
+            runner.begin(account.wallet, adopt=False, known_income=known)
 
-    async def _wallet(self, gateway: AccountGateway) -> Usd:
+    async def _account(self, gateway: AccountGateway) -> AccountSeen:
         while True:
             answer = await gateway.perform(FetchAccount(0))
             if isinstance(answer, AccountSeen) and answer.position == ZERO:
-                return answer.wallet
+                return answer
             await asyncio.sleep(5.0)
 
     async def _fetch_mark(self, symbol: str) -> Mark:
