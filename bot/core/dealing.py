@@ -193,7 +193,12 @@ def _blocked(turn: Turn, mark: Mark) -> bool:
 
 
 def _must_delever(turn: Turn, mark: Mark) -> bool:
-    """Whether leverage is above its band, or at the emergency level."""
+    """Whether leverage is above its band or at the emergency level, or the position of the wrong sign.
+
+    A stranger's trade may have left one that must be closed; a share of it is nothing to be added.
+    """
+    if turn.book.position * turn.fund.sign < ZERO:
+        return True
     leverage = real_leverage(turn.book.ledger, mark.price)
     above = turn.fund.uses_band and leverage is not None and leverage > turn.fund.band[1]
     return above or emergency(turn, mark)

@@ -96,9 +96,11 @@ class People:
 
     def _pay(self, reference: str, now_s: float, amount: Decimal) -> None:
         """What is owed is fetched; where the account has less than that, its owner brings the rest first."""
-        name = f"out {reference}"
-        if self._venue.wallet < amount and self._due(f"owner {reference}", now_s):
+        name, owner = f"out {reference}", f"owner {reference}"
+        if self._venue.wallet < amount and self._due(owner, now_s):
             self._venue.transfer(amount - self._venue.wallet)
+            self._moved.discard(owner)  # it may go to somebody else, or be taken
+            self._when_s[owner] = now_s + _MAKES_UP_AFTER_S
         if self._by_hand and self._venue.wallet >= amount:
             self._move(name, now_s, -amount)
 

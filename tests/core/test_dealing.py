@@ -27,6 +27,7 @@ from bot.core.records import (
     FundState,
     Kind,
     OrderCancelAsked,
+    OrderIntended,
     RebalanceFinished,
     RebalanceStarted,
 )
@@ -180,6 +181,24 @@ def test_delevering_goes_first_and_the_flow_keeps_its_mark() -> None:
     assert not lab.of(FlowPriced)
     lab.settle()
     assert kinds(lab) == [Kind.OPEN, Kind.BAND, Kind.FLOW]
+    assert len(lab.of(FlowSettled)) == 1
+
+
+def test_a_position_of_the_wrong_sign_is_closed_before_flows_are_traded() -> None:
+    """A stranger sold more than the fund had: a subscription adds no share to what must be bought back."""
+    lab = a_flow_lab()
+    lab.subscribe("10000")
+    lab.venue.trade(-lab.state.book.position - D("0.5"), lab.time_ms, lab.price)
+    lab.send(ev.ReconcileDue(*lab.now))
+    assert lab.state.book.position < 0
+    lab.send(ev.Controlled(*lab.now, Control.RUNNING, "operator", "looked into it"))
+    known = len(lab.of(OrderIntended))
+    lab.until_dealing()
+    lab.settle()
+    assert all(order.quantity > 0 for order in lab.of(OrderIntended)[known:])
+    lab.wait(3_600)
+    lab.settle()
+    assert lab.state.book.position > 0
     assert len(lab.of(FlowSettled)) == 1
 
 
