@@ -35,7 +35,7 @@ HUNTS = {
     "failed-commit-ignored": Hunt("I8", script={(Fault.COMMIT_FAILED, ""): range(7, 60, 9)}),
     "halt-ignored": Hunt("I9", strikes={Fault.HALTED: every(150)}),
     "id-used-again": Hunt("I4"),
-    "not-found-is-failed": Hunt("I2"),
+    "not-found-is-failed": Hunt("I2", seeds=range(60)),
     "position-check-removed": Hunt(
         "I2",
         script={
