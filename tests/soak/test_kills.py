@@ -21,7 +21,7 @@ def test_a_process_that_does_not_end_says_where_it_is(tmp_path: Path) -> None:
     """An exchange that nobody stops runs on: who waits for its end is told so, and where each thread is."""
     inband = Inband(tmp_path)
     inband.patience_s = 20.0
-    with inband.start("exchange", "--json") as process:
+    with inband.start("exchange", "--json", "--port", "0", "--data-dir", str(tmp_path)) as process:
         process.until(process.lines, what="it announced itself")
         process._patience_s = 0.1
         with pytest.raises(AssertionError, match=r"(?s)did not end within 0.1 s.*most recent call first"):
