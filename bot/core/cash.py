@@ -8,6 +8,7 @@ from bot.core.commands import FetchIncome, MoveCash
 from bot.core.events import CashMoved
 from bot.core.flow_records import FeesPaid, FlowCancelled, FlowFunded, FlowKind, FlowPaid
 from bot.core.flows import Flow, FlowState
+from bot.core.orders import ORDER_LIFETIME_MS
 from bot.core.records import FundState
 from bot.core.turn import Turn
 from bot.core.units import ZERO, Usd
@@ -20,6 +21,11 @@ OVERDRAWN = "unmatched withdrawal"
 _ASK_AGAIN_MS = 60_000
 _LOOK_AGAIN_S = 1.0
 _READ_AGAIN_MS = 2_000
+
+
+def take_over(turn: Turn) -> None:
+    """What the process before us asked for may be done, or be on its way still."""
+    turn.live = turn.live._replace(cash_doubted=True)
 
 
 def attend(turn: Turn) -> None:
@@ -113,10 +119,10 @@ def _ask(turn: Turn) -> None:
     if turn.now_ms < live.cash_after_ms:
         turn.wake_at(live.cash_after_ms)
         return
-    if live.cash_doubted:  # also by a process that ended: what it asked for may have been done
+    if live.cash_doubted:  # income tells, once what was asked for can no longer arrive
         if not live.cash_looking:
             turn.live = live._replace(cash_looking=True)
-            turn.commands.append(FetchIncome(turn.book.income_cursor_ms))
+            turn.commands.append(FetchIncome(turn.book.income_cursor_ms, ORDER_LIFETIME_MS / 1000))
         return
     turn.live = live._replace(cash_moving=True)
     turn.commands.append(MoveCash(amount))

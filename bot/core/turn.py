@@ -80,7 +80,7 @@ class Live(NamedTuple):
     cash_moving: bool = False
     cash_id: str = ""
     cash_after_ms: int = 0
-    cash_doubted: bool = True
+    cash_doubted: bool = False
     cash_looking: bool = False
     by_hand: bool = False
     day_mark: tuple[int, Price] | None = None
