@@ -149,8 +149,9 @@ class SimulatedProfile(BinanceUsdm):
         await line.limiter.acquire(1, order=True, patience_s=ORDER_PATIENCE_S)
 
         def arrive(_: int) -> str:
-            line.judge.money.transferred(amount)
-            return line.venue.transfer(amount)
+            number = line.venue.transfer(amount)
+            line.judge.money.transferred(amount)  # one that is refused moved nothing
+            return number
 
         return await self._call("transfer", arrive)
 
