@@ -6,7 +6,7 @@ import inspect
 import math
 import pkgutil
 from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal, InvalidOperation, localcontext
 from typing import Any, get_type_hints
 
 import strategies
@@ -76,7 +76,9 @@ def _by_path(path: str) -> type[Any]:
     if not all(part.isidentifier() for part in (*module_name.split("."), class_name)):
         raise UnknownStrategyError(f'"{path}" is no import path; write package.module:ClassName')
     try:
-        module = importlib.import_module(module_name)
+        # Whoever sets a precision at the top of his module sets it for himself, not for the ledger.
+        with localcontext():
+            module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
         remedy = "start from the folder that holds it, or put that folder on PYTHONPATH"
         raise UnknownStrategyError(f'no module "{error.name}" for strategy {path}; {remedy}') from error

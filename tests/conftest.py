@@ -8,6 +8,7 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Callable, Generator
+from decimal import Context, setcontext
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,12 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[_ABSENT] = Counter()
     for name in [name for name in os.environ if name.upper().startswith("INBAND_")]:
         del os.environ[name]
+
+
+@pytest.fixture(autouse=True)
+def arithmetic() -> None:
+    """Each test rounds as a fresh process does: a bare ccxt client in one before it changed the context."""
+    setcontext(Context())
 
 
 @pytest.hookimpl(optionalhook=True)

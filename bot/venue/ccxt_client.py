@@ -7,7 +7,8 @@ import asyncio
 import logging
 import ssl
 from collections.abc import Awaitable, Callable
-from decimal import Decimal
+from decimal import Decimal, localcontext
+from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import aiohttp
@@ -85,6 +86,7 @@ def make_client(
         }
     client = getattr(ccxt.pro, ccxt_id)(config)
     client.number = Decimal
+    client.decimal_to_precision = _in_own_arithmetic(client.decimal_to_precision)
     # The session brings its TLS context along; ccxt would load the certificates once more for each client.
     client.ssl_context = True
     # Closing a client leaves the session open, so there is nothing to linger for.
@@ -94,6 +96,20 @@ def make_client(
             f"this ccxt retries failed requests of {ccxt_id}, orders included; do not trade with it"
         )
     return client
+
+
+def _in_own_arithmetic(rounding: Callable[..., str]) -> Callable[..., str]:
+    """Keep ccxt's rounding from changing the thread's decimal context, as it does, for everything after it.
+
+    A ledger that is folded after a restart must come to the last digit of the one that traded.
+    """
+
+    @wraps(rounding)
+    def rounded(*arguments: Any, **options: Any) -> str:
+        with localcontext():
+            return rounding(*arguments, **options)
+
+    return rounded
 
 
 def guard_sockets(client: "CcxtClient", handle_frame: HandleFrame) -> None:

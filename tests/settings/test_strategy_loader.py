@@ -4,7 +4,7 @@ import contextlib
 import re
 import sys
 from collections.abc import Iterator
-from decimal import Decimal
+from decimal import Decimal, getcontext
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +111,14 @@ def test_a_module_that_fails_is_named(folder: Path) -> None:
     (folder / "broken_one.py").write_text("1 / 0\n")
     with pytest.raises(UnknownStrategyError, match=r"broken_one:X .*division by zero"):
         load_strategy("broken_one:X", {})
+
+
+def test_a_modules_own_precision_is_its_own(folder: Path) -> None:
+    """`getcontext().prec = 6` at the top of a user's module does not round the ledger."""
+    (folder / "rough.py").write_text("from decimal import getcontext\ngetcontext().prec = 6\n")
+    with pytest.raises(UnknownStrategyError, match="no class"):
+        load_strategy("rough:X", {})
+    assert getcontext().prec == 28
 
 
 def test_a_strategy_must_be_frozen(folder: Path) -> None:

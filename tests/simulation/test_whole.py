@@ -82,6 +82,12 @@ def test_every_byte_repeats(untouched: tuple[Whole, dict[str, Any]], tmp_path: P
     assert second.inband.history() == first.inband.history()
 
 
+def test_the_ledgers_arithmetic_stays_as_it_was(untouched: tuple[Whole, dict[str, Any]]) -> None:
+    """After orders by ccxt as before them: what a restart folds is rounded as what was traded on."""
+    _, said = untouched
+    assert said["arithmetic"] == [28, "ROUND_HALF_EVEN", "DivisionByZero", "InvalidOperation", "Overflow"]
+
+
 def test_killed_it_goes_on_to_the_same_record(
     untouched: tuple[Whole, dict[str, Any]], tmp_path: Path, *, soak: bool
 ) -> None:

@@ -3,7 +3,7 @@
 import ssl
 import subprocess
 import sys
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Decimal, Underflow, getcontext
 
 import aiohttp
 import pytest
@@ -60,6 +60,23 @@ async def test_a_client_leaves_the_decisions_to_us() -> None:
         assert client.streaming["keepAlive"] == 5000
         assert client.verbose is False
         assert "canary" not in repr(credentials)
+        await client.close()
+
+
+async def test_rounding_a_quantity_leaves_our_arithmetic_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The decimal context of ledger and core is not that which ccxt sets, and leaves, when it rounds."""
+    async with Venue(
+        profile_named("binanceusdm"), Environment.PAPER, WallClock(), paper_url="http://h:1"
+    ) as venue:
+        client = venue.profile.client(venue._door, None)
+        monkeypatch.setattr(
+            client, "markets", {"M": {"symbol": "M", "precision": {"amount": Decimal("0.001")}}}
+        )
+        monkeypatch.setattr(client, "markets_by_id", {})
+
+        assert client.amount_to_precision("M", Decimal("1.23456")) == "1.234"
+        assert getcontext().rounding == ROUND_HALF_EVEN
+        assert not getcontext().traps[Underflow]
         await client.close()
 
 

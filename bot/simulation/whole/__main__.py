@@ -1,6 +1,7 @@
 """`python -m bot.simulation.whole --seed N`: the daemon in virtual time; settings as for `run`.
 
-Prints, as its last line, JSON with the exit code, virtual seconds, a hash of all bytes, and resets.
+Prints, as its last line, JSON with the exit code, virtual seconds, a hash of all bytes, resets, and how the
+process computes with decimals.
 `--die-after` ends the process without a word, as `kill -9` does, so many virtual seconds after its start.
 """
 
@@ -10,6 +11,7 @@ import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from decimal import getcontext
 from typing import Any
 
 from bot.simulation.whole.loop import WholeLoop
@@ -34,9 +36,20 @@ def main(arguments: list[str]) -> int:
         "chunks": loop.chunks,
         "digest": loop.digest,
         "resets": resets,
+        "arithmetic": _arithmetic(),
     }
     sys.stdout.write(json.dumps(said) + "\n")
     return code
+
+
+def _arithmetic() -> list[int | str]:
+    """How this process computes with decimals in the end: ledgers are only equal where this is."""
+    context = getcontext()
+    return [
+        context.prec,
+        context.rounding,
+        *sorted(trap.__name__ for trap, on in context.traps.items() if on),
+    ]
 
 
 def _run(loop: WholeLoop, resets_per_s: float, die_after_s: float) -> tuple[int, int]:
