@@ -1,6 +1,6 @@
 # Paper mode as it is; testnet or live by environment alone:
 #   docker build -t inband . && docker run --init -p 127.0.0.1:8080:8080 -v inband:/data inband
-# backtest, compare, sweep, data and leakage need more libraries: --build-arg LOCK=study
+# backtest, compare, sweep and data need more libraries: --build-arg LOCK=study
 ARG BASE=docker.io/library/python:3.13-slim
 
 FROM ${BASE} AS builder

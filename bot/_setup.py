@@ -24,7 +24,7 @@ FULL_LOCK = REPOSITORY / "config" / "requirements.lock"
 _LOCKS = {"daemon": RUNTIME_LOCK, "study": STUDY_LOCK, "tests": FULL_LOCK}
 """By what the environment is for; each lock holds the ones before it."""
 
-STUDY_COMMANDS = ("backtest", "compare", "sweep", "data", "leakage")
+STUDY_COMMANDS = ("backtest", "compare", "sweep", "data")
 
 _PYTHON = VENV / "bin" / "python"
 _MARKER = VENV / ".lock-sha"
