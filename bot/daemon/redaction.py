@@ -73,7 +73,10 @@ class Redactor:
 
 
 def unpublished(book: Book) -> Iterable[str]:
-    """What nobody must hear of a fund yet: its key, its draws, and what is sealed of hidden rebalances."""
+    """What nobody must hear of a fund yet: its key, its draws, and what is sealed of hidden rebalances.
+
+    A time that has come is no secret any more: lines that are told at that very time carry it.
+    """
     yield book.key
     for draw in book.draws:
         yield draw.u
@@ -86,7 +89,7 @@ def unpublished(book: Book) -> Iterable[str]:
         for record in pending.facts:
             for name in SEALED.get(type(record), ()):
                 value = getattr(record, name)
-                if value is not None:
+                if value is not None and not (name.endswith("_ms") and value <= book.last_time_ms):
                     yield str(value)
 
 

@@ -106,6 +106,21 @@ def test_what_is_secret_changes_with_the_fund() -> None:
     assert redactor.text(draw.salt) == draw.salt
 
 
+def test_the_time_of_the_next_slice_is_secret_until_it_has_come() -> None:
+    """Then the log tells of that very slice, and the line keeps its market time."""
+    lab = Lab()
+    lab.mark("60000")
+    settled = next(record for record in reversed(lab.records) if isinstance(record, rec.SliceSettled))
+    redactor = Redactor()
+    redactor.watch(lambda: unpublished(lab.state.book))
+    next_ms = settled.next_slice_ms
+    assert next_ms > lab.now[0]
+    assert redactor.fields({"market_ms": next_ms})["market_ms"] == MASK
+    lab.mark("60000", after_s=(next_ms - lab.now[0]) / 1000)
+    assert lab.of(rec.OrderIntended)[-1].time_ms == next_ms
+    assert redactor.fields({"market_ms": next_ms})["market_ms"] == next_ms
+
+
 async def test_the_traceback_of_a_fund_that_fails_holds_no_target(desk: Desk) -> None:
     """Whatever an error quotes: what is unpublished is masked, in the log and in the incident."""
     operations, sink = Operations("paper"), io.StringIO()
