@@ -157,6 +157,7 @@ def _resumed(turn: Turn, event: ev.Resumed) -> None:
     if not settlement.resolve_outstanding(turn):
         turn.reconcile()
     guarding.take_over(turn)
+    listing.take_over(turn)
     cash.take_over(turn)
     recovery.taken_up(turn, event)
 

@@ -20,6 +20,12 @@ def look(turn: Turn) -> None:
         turn.commands.append(FetchContract())
 
 
+def take_over(turn: Turn) -> None:
+    """A contract that was closed when the process before us ended may be traded again."""
+    if CLOSED in turn.book.incidents:
+        look(turn)
+
+
 def due(turn: Turn, _: ContractDue) -> None:
     """It may have changed."""
     look(turn)

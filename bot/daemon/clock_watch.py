@@ -16,7 +16,8 @@ _WORTH_TELLING_MS = 250
 class ClockWatch:
     """One account's clock; the comparison also corrects the timestamps of its requests.
 
-    A fund hears only of what changes: the same skew again says nothing.
+    A fund hears of the first comparison, which may end an incident that the process before this one left,
+    and then only of what changes: the same skew again says nothing.
     """
 
     def __init__(
@@ -26,7 +27,7 @@ class ClockWatch:
         self._runner = runner
         self._compare = compare
         self._every_s = every_s
-        self._told_ms = 0
+        self._told_ms: int | None = None
 
     async def run(self) -> None:
         """Watch from now on, until cancelled."""
@@ -40,6 +41,6 @@ class ClockWatch:
         except RequestFailed as error:
             structlog.get_logger().warning("clock_not_compared", fund=self._runner.name, reason=str(error))
             return
-        if abs(skew_ms - self._told_ms) >= _WORTH_TELLING_MS:
+        if self._told_ms is None or abs(skew_ms - self._told_ms) >= _WORTH_TELLING_MS:
             self._told_ms = skew_ms
             self._runner.handle(ClockSeen(*self._runner.now(), skew_ms))

@@ -31,10 +31,15 @@ class DiskWatch:
         self.problem: str | None = None
 
     def watch(self, supervisor: Supervisor) -> None:
-        """Look now, and every few seconds."""
+        """Look now, and every few seconds. What is found first is told in any case.
+
+        The process before this one may have left an incident, and there may be space since.
+        """
         if self._least_mb:
             self.look()
             supervisor.every(_LOOK_EVERY_S, self.look)
+        if self.problem is None:
+            self.tell()
 
     def look(self) -> None:
         """Compare once. Space must grow a tenth beyond the limit before it counts as back."""

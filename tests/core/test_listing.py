@@ -151,6 +151,16 @@ def test_a_contract_that_is_closed_stops_increases_until_it_is_traded_again() ->
     assert len(lab.venue.sent) > sent
 
 
+def test_a_contract_that_opened_while_nobody_ran_is_traded_after_the_start() -> None:
+    """It is looked at with the account, and not at the next full hour."""
+    lab = opened()
+    lab.venue.trades_it = False
+    lab.send(ContractDue(*lab.now))
+    lab.venue.trades_it = True
+    lab.restart()
+    assert lab.state.book.incidents == {}
+
+
 def test_a_stop_refused_by_new_rules_is_placed_by_them() -> None:
     """The look comes at once, and the stop is tried again by what it found."""
     lab = Lab(a_fund(protective_stop=True))

@@ -2,8 +2,10 @@ from pathlib import Path
 
 import pytest
 
+from bot.core.book import fold
 from bot.core.records import IncidentClosed, IncidentOpened
 from bot.core.recovery import LOW_DISK
+from bot.core.units import ZERO
 from bot.daemon.disk import DiskWatch, free_mb
 from bot.daemon.operations import Operations
 from bot.daemon.supervision import Supervisor
@@ -66,6 +68,20 @@ async def test_without_a_limit_nobody_looks(desk: Desk, disk: _Disk) -> None:
     watch = await watched(desk, disk, least_mb=0)
     watch.watch(Supervisor())
     assert told(desk) == []
+
+
+@pytest.mark.parametrize("least_mb", [500, 0])
+async def test_a_start_after_space_was_made_ends_the_incident(desk: Desk, disk: _Disk, least_mb: int) -> None:
+    """The process before it left the incident; so does one that is told that any space will do."""
+    disk.free = 1
+    (await watched(desk, disk)).look()
+    disk.free = 10_000
+    operations, supervisor = Operations("paper"), Supervisor()
+    operations.runners.append(desk.runner(fold(desk.records)))
+    operations.runners[0].begin(ZERO, adopt=False)
+    DiskWatch(Path("/data"), least_mb, operations, disk).watch(supervisor)
+    await supervisor.stop()
+    assert told(desk) == ["IncidentOpened", "IncidentClosed"]
 
 
 async def test_a_start_on_a_full_disk_is_told_at_once(desk: Desk, disk: _Disk) -> None:

@@ -68,9 +68,9 @@ class Desk:
         self.clock = HandClock()
         self.venue = InstantVenue(a_contract(), self.fund.capital)
 
-    def runner(self) -> Runner:
-        """A runner for a fund that has never run."""
-        state = start(self.fund, self.venue.contract, Book())
+    def runner(self, book: Book | None = None) -> Runner:
+        """A runner for a fund that has never run, or whose journal folds to `book`."""
+        state = start(self.fund, self.venue.contract, Book() if book is None else book)
         gateway, journal = self.wrap_gateway(self), self.wrap_journal(self)
         clock: Any = self.clock
         return Runner(state, gateway, journal, clock, SeededDraws(7), self._changed)
