@@ -63,15 +63,15 @@ def resolve_outstanding(turn: Turn) -> bool:
 
 
 def attend(turn: Turn) -> None:
-    """A resting order is taken back when its time is over; one that filled settles then."""
+    """A resting order is taken back when its time is over; one that is settled is concluded then."""
     open_ = turn.book.rebalance
     order = open_.order if open_ is not None else None
-    if open_ is None or order is None or order.rests_until_ms is None:
+    if open_ is None or order is None:
+        return
+    if (order.settled and _conclude(turn, order)) or order.rests_until_ms is None:
         return
     if not resting.is_over(turn, open_, order):
         turn.wake_at(order.rests_until_ms)
-    elif order.settled:
-        settle(turn, order)
     elif order.state is OrderState.LIVE:
         turn.record(OrderCancelAsked(turn.now_ms, order.cid))
         turn.commands.append(CancelOrder(order.cid))
@@ -108,10 +108,15 @@ def _watch(turn: Turn, order: Order, delay_s: float) -> None:
         turn.commands.append(QueryOrder(order.cid, delay_s))
 
 
-def _conclude(turn: Turn, order: Order) -> None:
-    """Settle, unless the slice has time left; `attend` settles it then."""
-    if resting.is_over(turn, _open(turn), order):
-        settle(turn, order)
+def _conclude(turn: Turn, order: Order) -> bool:
+    """Settle, unless the slice has time left, or a restart knows no mark yet; `attend` settles it then.
+
+    Without a mark nobody can say whether the slice brought leverage back into its band.
+    """
+    if turn.mark is None or not resting.is_over(turn, _open(turn), order):
+        return False
+    settle(turn, order)
+    return True
 
 
 def refused(turn: Turn, event: ev.OrderRefused) -> None:

@@ -206,6 +206,7 @@ class Operations:
         for runner in underlying.runners:
             runner.handle(mark)
             self.public.taken(runner, mark)
+            runner.caught_up()
         if self.pacer is not None:
             self.pacer.saw(symbol, mark.time_ms)
 

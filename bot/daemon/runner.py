@@ -61,6 +61,7 @@ class Runner:
         self._draws = draws
         self._on_change = on_change
         self._pending: set[asyncio.Task[None]] = set()
+        self._early: deque[ev.Event] = deque()
         self._untold: tuple[Record, ...] = ()
         self._narrator = Narrator(state.fund.name, state.book)
         self._log = structlog.get_logger().bind(fund=state.fund.name)
@@ -134,9 +135,24 @@ class Runner:
         return answers
 
     def heard(self, event: ev.Event) -> None:
-        """News from the order stream. Of an order that is still live it says nothing that matters."""
-        if not isinstance(event, ev.OrderReport) or event.closed:
+        """News from the order stream. Of an order that is still live it says nothing that matters.
+
+        Where the market moves in instants, news may overtake the mark of its instant, on another socket: it
+        waits for that mark, so that nothing is decided, and no leverage recorded, by the mark before.
+        """
+        if isinstance(event, ev.OrderReport) and not event.closed:
+            return
+        mark = self.state.mark
+        if self._clock.instants and (self._early or mark is None or mark.time_ms < event.time_ms):
+            self._early.append(event)
+        else:
             self.handle(event)
+
+    def caught_up(self) -> None:
+        """A mark was taken in: so is the news that came before it."""
+        mark = self.state.mark
+        while self._early and mark is not None and self._early[0].time_ms <= mark.time_ms:
+            self.handle(self._early.popleft())
 
     def missed_news(self, reason: str) -> None:
         """The order stream may have missed something: compare with the venue."""

@@ -32,3 +32,8 @@ class SimulatedClock:
 
     def compared(self, skew_ms: int) -> None:
         """It stays off, so that what follows from that can be seen."""
+
+    @property
+    def instants(self) -> bool:
+        """Time passes between two marks."""
+        return False

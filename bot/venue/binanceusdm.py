@@ -20,7 +20,7 @@ from bot.venue import binanceusdm_stops as stops
 from bot.venue.answers import integer, number, rows_of, text
 from bot.venue.binanceusdm_optional import guard, hear_of_contracts, volume
 from bot.venue.binanceusdm_setup import brackets, modes, permissions, set_leverage, set_modes
-from bot.venue.binanceusdm_trades import account_moved, fee_in_usdt, signed, user_trades
+from bot.venue.binanceusdm_trades import account_moved, fee_in_usdt, signed, told_ms, user_trades
 from bot.venue.ccxt_client import make_client
 from bot.venue.errors import AnswerMalformed
 from bot.venue.profile import (
@@ -177,6 +177,10 @@ class BinanceUsdm:
     def account_moved(self, frame: Any, symbol: str) -> bool:
         """See `binanceusdm_trades`."""
         return account_moved(frame, symbol)
+
+    def told_ms(self, frame: Any) -> int | None:
+        """See `binanceusdm_trades`."""
+        return told_ms(frame)
 
     def stream_ended(self, frame: Any) -> bool:
         """Of these events ccxt ignores the first, and does not wake its watchers on the second."""

@@ -85,6 +85,12 @@ def signed(row: Mapping[str, Any], side: str, quantity: str) -> Decimal:
             raise AnswerMalformed("a trade that is neither bought nor sold")
 
 
+def told_ms(frame: Any) -> int | None:
+    """Every event of a stream carries the time at which it was sent, as E."""
+    time_ms = frame.get("E") if isinstance(frame, dict) else None
+    return time_ms if isinstance(time_ms, int) else None
+
+
 def account_moved(frame: Any, symbol: str) -> bool:
     """A trade on another symbol (ORDER_TRADE_UPDATE), or a wallet moved by neither trade nor funding.
 

@@ -41,6 +41,11 @@ class Clock(Protocol):
         """The system's clock was compared with the venue's, and is ahead of it by so much."""
         ...
 
+    @property
+    def instants(self) -> bool:
+        """Whether the market moves in instants, and every one of them has a mark of its very time."""
+        ...
+
 
 class WallClock:
     """Testnet and live: the market lives in wall time, as this clock keeps it.
@@ -75,6 +80,11 @@ class WallClock:
         if abs(ahead_ms) > _WORTH_CORRECTING_MS:
             self._began_ms -= ahead_ms
 
+    @property
+    def instants(self) -> bool:
+        """Time passes between two marks; the latest one is the mark of every time until the next."""
+        return False
+
 
 class ExchangeClock:
     """Paper: market time is what the exchange last said it was, and never goes back."""
@@ -96,3 +106,8 @@ class ExchangeClock:
 
     def compared(self, skew_ms: int) -> None:
         """Market time is what the exchange states."""
+
+    @property
+    def instants(self) -> bool:
+        """The exchange tells a mark of each time at which anything happens (docs/exchange.md)."""
+        return True

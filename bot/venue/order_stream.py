@@ -115,6 +115,9 @@ class OrderStream:
     async def _tell(self) -> None:
         while True:
             frame = await self._frames.get()
+            told_ms = self._profile.told_ms(frame)
+            if told_ms is not None:  # it may arrive before the mark of its instant, on another socket
+                self._clock.advance(told_ms)
             if self._profile.stream_ended(frame):
                 drop_sockets(self._client, "the venue ended the stream")
                 continue
@@ -130,8 +133,6 @@ class OrderStream:
                 if self._profile.account_moved(frame, self._symbol):
                     self._on_event(ReconcileDue(self._clock.market_ms(), self._clock.wall_ms()))
                 continue
-            if news.trade is not None:  # it may arrive before the mark of its instant, on another socket
-                self._clock.advance(news.trade.time_ms)
             now, state = (self._clock.market_ms(), self._clock.wall_ms()), news.state
             self._on_event(OrderReport(*now, state.cid, state.venue_id, state.filled, state.closed))
             if news.trade is not None:

@@ -209,6 +209,10 @@ class Profile(Protocol):
         """Whether a frame of the user stream tells of money or trades that are not the symbol's own."""
         ...
 
+    def told_ms(self, frame: Any) -> int | None:
+        """The venue's time at which it sent a frame of the user stream; None where it does not say."""
+        ...
+
     def stream_ended(self, frame: Any) -> bool:
         """Whether this frame of the user stream says that no more will come on it."""
         ...

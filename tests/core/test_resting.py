@@ -314,6 +314,26 @@ def test_a_restart_settles_a_slice_whose_order_was_closed_early() -> None:
     assert (lab.time_ms, cid) in [(settled.time_ms, settled.cid) for settled in lab.of(rec.SliceSettled)]
 
 
+def test_a_restart_settles_a_slice_by_the_first_mark() -> None:
+    """The venue's answers may come before any mark; what the record says of the slice is what it would be."""
+    lab = Lab(a_fund(start_leverage="0.5"))
+    settled = len(lab.of(rec.SliceSettled))
+    lab.deliver = lambda command: not isinstance(command, cmd.FetchTrades)
+    lab.mark("60000", after_s=300)
+    assert outstanding(lab).state is OrderState.CLOSED
+    lab.deliver = lambda _: True
+    killed = lab.fork()
+    lab.send(ev.ReadFailed(*lab.now, "FetchTrades", "timeout"))
+    killed.state = killed._from_records()
+    killed.send(ev.Resumed(*killed.now))
+    assert outstanding(killed).settled
+    killed.mark("60000", after_s=0)
+    assert killed.of(rec.SliceSettled) == lab.of(rec.SliceSettled)
+    assert len(lab.of(rec.SliceSettled)) == settled + 1
+    assert lab.of(rec.SliceSettled)[-1].out_of_band is not None
+    assert killed.state.live.reconciled
+
+
 def test_the_market_is_asked_for_its_volume_together_with_the_touch() -> None:
     """Neither waits for the other, and the order waits for both."""
     lab = Lab(a_fund(start_leverage="0.5"))

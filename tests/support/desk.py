@@ -28,6 +28,7 @@ class HandClock:
 
     market: int = 0
     wall: int = 1_000_000
+    instants: bool = False
 
     def market_ms(self) -> int:
         """Market time."""
@@ -88,7 +89,11 @@ class Desk:
         if price is not None:
             self.price = Decimal(price)
         self.clock.market = time_ms
-        runner.handle(ev.Mark(*runner.now(), self.price))
+        runner.handle(self.mark_event(runner))
+
+    def mark_event(self, runner: Runner) -> ev.Mark:
+        """The mark of this moment."""
+        return ev.Mark(*runner.now(), self.price)
 
     async def until_flat_out(self, runner: Runner, *, at_most: int = 200) -> None:
         """Give marks at the fund's wake times until no rebalance is under way."""

@@ -12,7 +12,7 @@ from aiohttp import web
 from bot.core.events import Event, OrderReport, ReconcileDue, Trade, TradesSeen
 from bot.venue.venue import Venue
 from tests.support.venue_stub import VenueStub, error_answer, order_update, until
-from tests.venue.conftest import Account
+from tests.venue.conftest import NOW_MS, Account
 
 POST_KEY, PUT_KEY = "POST /fapi/v1/listenKey", "PUT /fapi/v1/listenKey"
 
@@ -65,6 +65,26 @@ async def test_a_fill_is_reported_and_then_its_trade(stub: VenueStub, venue: Ven
     )
     price, fee = Decimal("49990.0"), Decimal("0.24995")
     assert trades.trades == (Trade("9001", "77", 1_700_000_000_500, Decimal("0.010"), price, fee),)
+
+
+@pytest.mark.parametrize(
+    ("frame", "told_ms"),
+    [
+        (order_update("ours"), 1_700_000_000_501),
+        ({"e": "ACCOUNT_UPDATE", "E": 1_700_000_060_000, "a": {"m": "DEPOSIT"}}, 1_700_000_060_000),
+        ({"e": "ACCOUNT_UPDATE", "E": "soon", "a": {"m": "DEPOSIT"}}, NOW_MS),
+        ({"e": "ACCOUNT_UPDATE", "a": {"m": "DEPOSIT"}}, NOW_MS),
+    ],
+    ids=["a fill", "a deposit", "no time", "nothing said of time"],
+)
+async def test_news_comes_at_the_time_at_which_the_venue_sent_it(
+    stub: VenueStub, venue: Venue, account: Account, frame: dict[str, Any], told_ms: int
+) -> None:
+    """On a paper exchange it may overtake the mark of its instant, which is how we would know the time."""
+    async with listening(stub, venue, account) as news:
+        await stub.send(frame)
+        await until(lambda: bool(news.events))
+    assert news.events[0].time_ms == told_ms
 
 
 async def test_a_forced_fill_is_a_trade(stub: VenueStub, venue: Venue, account: Account) -> None:
