@@ -71,5 +71,7 @@ async def _body(request: web.BaseRequest) -> str:
         return (await request.read()).decode()
     except web.HTTPRequestEntityTooLarge as error:
         raise RequestError(-1130, "The request body is too large.", 413) from error
+    except ConnectionError as error:  # nobody will read the answer
+        raise RequestError(-1001, "The connection was lost.") from error
     except (UnicodeDecodeError, web.RequestPayloadError) as error:
         raise RequestError(-1100, "Illegal characters found in the request body.") from error

@@ -89,4 +89,4 @@ def _request(
 def _is_our_fault(record: logging.LogRecord) -> bool:
     """Keep requests that are not HTTP out of the log: whoever sent them has had 400."""
     error = record.exc_info[1] if record.exc_info else None
-    return not isinstance(error, HttpProcessingError)
+    return not isinstance(error, HttpProcessingError | web.RequestPayloadError)

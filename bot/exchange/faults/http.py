@@ -49,7 +49,11 @@ class FaultyDoor:
 
     async def admit(self, request: web.BaseRequest) -> web.StreamResponse | None:
         """Return how a websocket is refused; None: it is not."""
-        reply = await self._requests.admit(await read_call(request))
+        try:
+            call = await read_call(request)
+        except RequestError as error:
+            return response(refusal(error, {}))
+        reply = await self._requests.admit(call)
         return None if reply is None else _end(request.transport, reply)
 
     def _script(self, call: Call) -> Reply:
