@@ -19,7 +19,7 @@ from bot.exchange.algo import (
 from bot.exchange.entities import ZERO, Order, PositionSide, PriceMatch, Side, TimeInForce
 from bot.exchange.errors import RequestError, unknown_order
 from bot.exchange.events import AlgoEvent
-from bot.exchange.filters import check_price, check_quantity
+from bot.exchange.filters import check_price, check_price_digits, check_quantity
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -59,6 +59,7 @@ class AlgoOrders:
         else:
             check_quantity(symbol, request.quantity, is_market=not request.type.has_price)
             request = request._replace(quantity=request.quantity.quantize(symbol.step))
+        request = _in_digits(request, symbol)
         price = self._price(request.symbol, request.working_type)
         if request.type is AlgoType.TRAILING_STOP_MARKET:
             self._check_trailing(request, price)
@@ -72,16 +73,17 @@ class AlgoOrders:
         return order
 
     def _check_prices(self, symbol: Symbol, request: AlgoRequest) -> None:
+        """Raise RequestError for impossible prices; triggers may lie between ticks, as on the venue."""
         mark = self._market.marks[symbol.name]
         if request.type.has_price and request.price_match is PriceMatch.NONE:
             check_price(symbol, request.side, request.price, mark, band=False)
         if request.type is AlgoType.TRAILING_STOP_MARKET:
             if request.activation_price:
-                check_price(symbol, request.side, request.activation_price, mark, band=False)
+                check_price_digits(symbol, request.activation_price, mark)
             return
         if request.trigger_price <= 0:
             raise RequestError(-4006, "Stop price less than zero.")
-        check_price(symbol, request.side, request.trigger_price, mark, band=False)
+        check_price_digits(symbol, request.trigger_price, mark)
 
     def _check_trailing(self, request: AlgoRequest, price: Decimal) -> None:
         if not LEAST_CALLBACK <= request.callback_rate <= MOST_CALLBACK:
@@ -232,6 +234,13 @@ class AlgoOrders:
 def request_key(request: AlgoRequest) -> tuple[str, AlgoType, Side, PositionSide]:
     """Return what close-position orders must not have in common."""
     return request.symbol, request.type, request.side, request.position_side
+
+
+def _in_digits(request: AlgoRequest, symbol: Symbol) -> AlgoRequest:
+    """Return a request with its prices in the symbol's digits."""
+    prices = request.price, request.trigger_price, request.activation_price
+    price, trigger, activation = (item.quantize(symbol.tick) for item in prices)
+    return request._replace(price=price, trigger_price=trigger, activation_price=activation)
 
 
 def _triggers_now() -> RequestError:

@@ -1,4 +1,7 @@
-"""What can go wrong: a refused request, with Binance's own code and words, or a start that is impossible."""
+"""What can go wrong: a refused request, with Binance's own code and words, or a start that is impossible.
+
+USD-M futures name parameters in lower case in these words ('timeinforce', 'reduceonly'), as its users report.
+"""
 
 from __future__ import annotations
 
@@ -30,17 +33,33 @@ class PortInUseError(StartError):
 
 def missing(name: str) -> RequestError:
     """Return the error for a mandatory parameter that is absent or malformed."""
-    return RequestError(-1102, f"Mandatory parameter '{name}' was not sent, was empty/null, or malformed.")
+    return RequestError(
+        -1102, f"Mandatory parameter '{name.lower()}' was not sent, was empty/null, or malformed."
+    )
+
+
+def missing_both(one: str, other: str) -> RequestError:
+    """Return the error for a request with neither of two parameters."""
+    return RequestError(
+        -1102, f"Param '{one.lower()}' or '{other.lower()}' must be sent, but both were empty/null!"
+    )
+
+
+def unwanted(name: str) -> RequestError:
+    """Return the error for a parameter that does not belong to the others."""
+    return RequestError(-1106, f"Parameter '{name.lower()}' sent when not required.")
 
 
 def illegal(name: str, pattern: str) -> RequestError:
     """Return the error for a parameter with characters outside its legal range."""
-    return RequestError(-1100, f"Illegal characters found in parameter '{name}'; legal range is '{pattern}'.")
+    return RequestError(
+        -1100, f"Illegal characters found in parameter '{name.lower()}'; legal range is '{pattern}'."
+    )
 
 
 def invalid(name: str) -> RequestError:
     """Return the error for a parameter whose value is none of those that there are."""
-    return RequestError(-1130, f"Data sent for parameter '{name}' is not valid.")
+    return RequestError(-1130, f"Data sent for parameter '{name.lower()}' is not valid.")
 
 
 def no_such_order() -> RequestError:

@@ -56,11 +56,7 @@ def check_price(symbol: Symbol, side: Side, price: Decimal, mark: Decimal, *, ba
     """Raise RequestError unless a price passes the symbol's price filter, and the percent-price `band`."""
     if price <= 0:
         raise RequestError(-4001, "Price less than 0.")
-    if price > mark * MAX_PRICE_FACTOR:
-        raise RequestError(-4002, "Price greater than max price.")
-    off_grid = price % symbol.tick
-    if off_grid and decimals(price) > symbol.price_digits:
-        raise RequestError(-1111, "Precision is over the maximum defined for this asset.")
+    check_price_digits(symbol, price, mark)
     if band and side is Side.BUY:
         highest = mark * (1 + symbol.price_band)
         if price > highest:
@@ -69,5 +65,13 @@ def check_price(symbol: Symbol, side: Side, price: Decimal, mark: Decimal, *, ba
         lowest = mark * (1 - symbol.price_band)
         if price < lowest:
             raise RequestError(-4024, f"Limit price can't be lower than {lowest.quantize(symbol.tick)}.")
-    if off_grid:
+    if price % symbol.tick:
         raise RequestError(-4014, "Price not increased by tick size.")
+
+
+def check_price_digits(symbol: Symbol, price: Decimal, mark: Decimal) -> None:
+    """Raise RequestError unless a price can be written in the symbol's digits, between ticks or not."""
+    if price > mark * MAX_PRICE_FACTOR:
+        raise RequestError(-4002, "Price greater than max price.")
+    if price % symbol.tick and decimals(price) > symbol.price_digits:
+        raise RequestError(-1111, "Precision is over the maximum defined for this asset.")

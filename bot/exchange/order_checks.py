@@ -12,7 +12,7 @@ from bot.exchange.entities import (
     Side,
     TimeInForce,
 )
-from bot.exchange.errors import RequestError
+from bot.exchange.errors import RequestError, missing, unwanted
 from bot.exchange.margin import account_margin, admits, initial_margin
 from bot.exchange.settlement import TAKER_FEE
 
@@ -71,16 +71,14 @@ def check_mode(account: Account, request: OrderRequest | AlgoRequest) -> None:
     if (request.position_side is PositionSide.BOTH) is account.hedge:
         raise RequestError(-4061, "Order's position side does not match user's setting.")
     if account.hedge and request.reduce_only:
-        raise RequestError(-1106, "Parameter 'reduceonly' sent when not required.")
+        raise unwanted("reduceOnly")
 
 
 def check_date(request: OrderRequest | AlgoRequest, now: int) -> None:
     """Raise -1102 or -5040 unless a GTD order has a date, at least 10 minutes of market time ahead."""
     if request.time_in_force is TimeInForce.GTD:
         if not request.good_till_ms:
-            raise RequestError(
-                -1102, "Mandatory parameter 'goodTillDate' was not sent, was empty/null, or malformed."
-            )
+            raise missing("goodTillDate")
         if not now + GOOD_TILL_AHEAD_MS < request.good_till_ms < LAST_GOOD_TILL_MS:
             raise RequestError(
                 -5040,

@@ -61,7 +61,7 @@ class Params:
         if default is None:
             raise missing(name)
         if value is not None:
-            raise RequestError(-1105, f"Parameter '{name}' was empty.")
+            raise RequestError(-1105, f"Parameter '{name.lower()}' was empty.")
         return default
 
     def symbol(self) -> str:

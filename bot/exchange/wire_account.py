@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from bot.exchange.account import Position
 from bot.exchange.brackets import max_notional
-from bot.exchange.entities import MarginType, PositionSide
+from bot.exchange.entities import ZERO, MarginType, PositionSide
 from bot.exchange.margin import position_margin
 from bot.exchange.wire import ASSET, Json, money, plain
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from bot.exchange.account import Account
     from bot.exchange.catalog import Symbol
+    from bot.exchange.margin import PositionMargin
     from bot.exchange.venue import Venue
 
 
@@ -115,13 +116,13 @@ def account_position(venue: Venue, account: Account, name: str, side: PositionSi
     row: Json = {
         "symbol": name,
         "positionSide": side.value,
-        "positionAmt": plain(position.quantity),
+        "positionAmt": plain(position.quantity.quantize(symbol.step)),
         "unrealizedProfit": money(part.unrealised),
-        "isolatedMargin": _isolated_margin(position, part.unrealised, isolated=isolated),
-        "notional": money(part.notional),
-        "isolatedWallet": money(position.isolated_wallet) if isolated else "0",
-        "initialMargin": money(part.initial),
-        "maintMargin": money(part.maintenance),
+        "isolatedMargin": money(_isolated_margin(position, part, isolated=isolated)),
+        "notional": _sum(part.notional),
+        "isolatedWallet": _sum(position.isolated_wallet),
+        "initialMargin": _sum(part.initial),
+        "maintMargin": _sum(part.maintenance),
         "updateTime": position.update_ms,
     }
     if version == 3:
@@ -133,10 +134,10 @@ def account_position(venue: Venue, account: Account, name: str, side: PositionSi
         "entryPrice": _price(position.entry_price),
         "breakEvenPrice": _price(position.break_even_price),
         "maxNotional": plain(max_notional(symbol.brackets, leverage).normalize()),
-        "positionInitialMargin": money(part.position_initial),
-        "openOrderInitialMargin": money(part.initial - part.position_initial),
-        "bidNotional": money(part.bids),
-        "askNotional": money(part.asks),
+        "positionInitialMargin": _sum(part.position_initial),
+        "openOrderInitialMargin": _sum(part.initial - part.position_initial),
+        "bidNotional": _sum(part.bids),
+        "askNotional": _sum(part.asks),
     }
 
 
@@ -146,38 +147,49 @@ def position_risk(venue: Venue, account: Account, name: str, side: PositionSide,
     part = position_margin(account, symbol, mark, side)
     position = _position(account, name, side)
     isolated = account.margin_type_of(name) is MarginType.ISOLATED
-    liquidation = venue.liquidation_price(account, name, side)
-    row: Json = {
-        "symbol": name,
-        "positionSide": side.value,
-        "positionAmt": plain(position.quantity),
+    margin = _isolated_margin(position, part, isolated=isolated)
+    amount = {"positionAmt": plain(position.quantity.quantize(symbol.step))}
+    where = {"positionSide": side.value}
+    prices = {
         "entryPrice": _price(position.entry_price),
         "breakEvenPrice": _price(position.break_even_price),
         "markPrice": money(mark),
         "unRealizedProfit": money(part.unrealised),
-        "liquidationPrice": money(liquidation) if liquidation else "0",
-        "isolatedMargin": _isolated_margin(position, part.unrealised, isolated=isolated),
-        "notional": money(part.notional),
-        "isolatedWallet": money(position.isolated_wallet) if isolated else "0",
-        "updateTime": position.update_ms,
+        "liquidationPrice": _sum(venue.liquidation_price(account, name, side)),
     }
     if version == 3:
-        return row | {
+        return {
+            "symbol": name,
+            **where,
+            **amount,
+            **prices,
+            "isolatedMargin": _sum(margin),
+            "notional": _sum(part.notional),
             "marginAsset": ASSET,
-            "initialMargin": money(part.initial),
-            "maintMargin": money(part.maintenance),
-            "positionInitialMargin": money(part.position_initial),
-            "openOrderInitialMargin": money(part.initial - part.position_initial),
+            "isolatedWallet": _sum(position.isolated_wallet),
+            "initialMargin": _sum(part.initial),
+            "maintMargin": _sum(part.maintenance),
+            "positionInitialMargin": _sum(part.position_initial),
+            "openOrderInitialMargin": _sum(part.initial - part.position_initial),
             "adl": venue.adl_quantile(account, name, side),
-            "bidNotional": money(part.bids),
-            "askNotional": money(part.asks),
+            "bidNotional": _sum(part.bids),
+            "askNotional": _sum(part.asks),
+            "updateTime": position.update_ms,
         }
     leverage = account.leverage_of(name)
-    return row | {
+    return {
+        "symbol": name,
+        **amount,
+        **prices,
         "leverage": str(leverage),
         "maxNotionalValue": plain(max_notional(symbol.brackets, leverage).normalize()),
         "marginType": "isolated" if isolated else "cross",
+        "isolatedMargin": money(margin),
         "isAutoAddMargin": "false",
+        **where,
+        "notional": _sum(part.notional),
+        "isolatedWallet": _sum(position.isolated_wallet),
+        "updateTime": position.update_ms,
         "isolated": isolated,
         "adlQuantile": venue.adl_quantile(account, name, side),
     }
@@ -189,11 +201,18 @@ def _position(account: Account, name: str, side: PositionSide) -> Position:
 
 
 def _price(price: Decimal) -> str:
-    return money(price) if price else "0.0"
+    """Return an average price as the venue writes it: no zeros behind, but at least one decimal."""
+    text = money(price).rstrip("0")
+    return text + "0" if text.endswith(".") else text
 
 
-def _isolated_margin(position: Position, unrealised: Decimal, *, isolated: bool) -> str:
-    return money(position.isolated_wallet + unrealised) if isolated else "0"
+def _sum(value: Decimal) -> str:
+    """Return an amount as the venue writes those of a position: 8 decimals, or a bare 0."""
+    return money(value) if value else "0"
+
+
+def _isolated_margin(position: Position, part: PositionMargin, *, isolated: bool) -> Decimal:
+    return position.isolated_wallet + part.unrealised if isolated else ZERO
 
 
 def symbol_config(account: Account, symbol: Symbol) -> Json:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bot.exchange.algo import AlgoType
+from bot.exchange.entities import ZERO
 from bot.exchange.wire import Json, plain
 
 if TYPE_CHECKING:
@@ -13,7 +14,8 @@ if TYPE_CHECKING:
 BRACKET_PRICES = ("tpTriggerPrice", "tpPrice", "slTriggerPrice", "slPrice")
 
 
-def _common(item: AlgoOrder) -> Json:
+def _common(item: AlgoOrder, actual: Json | None = None) -> Json:
+    """Return what all answers have in common; `actual` is what is told of the order that it has become."""
     return {
         "algoId": item.id,
         "clientAlgoId": item.client_id,
@@ -25,6 +27,7 @@ def _common(item: AlgoOrder) -> Json:
         "timeInForce": item.time_in_force.value,
         "quantity": plain(item.quantity),
         "algoStatus": item.status.value,
+        **(actual or {}),
         "triggerPrice": plain(item.trigger_price),
         "price": plain(item.price),
         "icebergQuantity": None,
@@ -33,7 +36,7 @@ def _common(item: AlgoOrder) -> Json:
         "priceMatch": item.price_match.value,
         "closePosition": item.close_position,
         "priceProtect": item.price_protect,
-        "reduceOnly": item.reduce_only,
+        "reduceOnly": item.reduce_only or item.close_position,
         "createTime": item.time_ms,
         "updateTime": item.update_ms,
         "triggerTime": item.trigger_ms,
@@ -66,7 +69,6 @@ def listed(item: AlgoOrder) -> Json:
 
 
 def _with_actual(item: AlgoOrder) -> Json:
-    return _common(item) | {
-        "actualOrderId": str(item.order_id) if item.order_id else "",
-        "actualPrice": plain(item.average_price),
-    }
+    price = item.average_price if item.filled else ZERO.quantize(item.price)
+    actual = {"actualOrderId": str(item.order_id) if item.order_id else "", "actualPrice": plain(price)}
+    return _common(item, actual)

@@ -1,6 +1,7 @@
 """Events of an account as the user data stream sends them.
 
-Numbers have no zeros behind, as on the venue. Fields follow the venue's documentation and recorded frames.
+Numbers have no zeros behind, as on the venue. Fields, and their order, follow the venue's documentation and
+recorded frames.
 """
 
 from __future__ import annotations
@@ -36,8 +37,8 @@ def account_config_update(event: LeverageEvent, now: int) -> Json:
     """Return ACCOUNT_CONFIG_UPDATE."""
     return {
         "e": "ACCOUNT_CONFIG_UPDATE",
-        "E": now,
         "T": now,
+        "E": now,
         "ac": {"s": event.symbol, "l": event.leverage},
     }
 
@@ -104,7 +105,7 @@ def order_update(event: OrderEvent, now: int) -> Json:
     }
     if event.modify_id:
         body["M"] = str(event.modify_id)
-    return {"e": "ORDER_TRADE_UPDATE", "E": now, "T": now, "o": body}
+    return {"e": "ORDER_TRADE_UPDATE", "T": now, "E": now, "o": body}
 
 
 def _open_notional(value: Decimal | int, item: Order) -> str:
@@ -121,13 +122,13 @@ def account_update(event: AccountEvent, now: int) -> Json:
         "bc": short(event.balance_change),
     }
     body: Json = {
-        "m": event.reason,
         "B": [balance],
         "P": [_position_change(item) for item in event.positions],
+        "m": event.reason,
     }
     if event.funded:
         body["S"] = event.funded
-    return {"e": "ACCOUNT_UPDATE", "E": now, "T": now, "a": body}
+    return {"e": "ACCOUNT_UPDATE", "T": now, "E": now, "a": body}
 
 
 def _position_change(item: PositionChange) -> Json:
@@ -135,13 +136,13 @@ def _position_change(item: PositionChange) -> Json:
         "s": item.symbol,
         "pa": short(item.quantity),
         "ep": short(item.entry_price),
-        "bep": short(item.break_even_price),
         "cr": short(item.realised_total),
         "up": short(item.unrealised),
         "mt": MARGIN_TYPES[item.margin_type],
         "iw": short(item.isolated_wallet),
         "ps": item.position_side.value,
         "ma": ASSET,
+        "bep": short(item.break_even_price),
     }
 
 
@@ -171,7 +172,7 @@ def algo_update(event: AlgoEvent, now: int) -> Json:
         "pm": item.price_match.value,
         "cp": item.close_position,
         "pP": item.price_protect,
-        "R": item.reduce_only,
+        "R": item.reduce_only or item.close_position,
         "tt": item.trigger_ms,
         "gtd": item.good_till_ms,
         "rm": item.reason,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from bot.exchange import wire_algo
 from bot.exchange.algo import AlgoOrder, AlgoStatus, AlgoType, WorkingType
 from bot.exchange.entities import PositionSide, Side, Status, TimeInForce
 from bot.exchange.errors import RequestError
@@ -162,7 +163,7 @@ def test_close_position_needs_a_position_and_comes_once() -> None:
         (STOP_MARKET, BUY, "59500.0", -2021),
         (TAKE_PROFIT_MARKET, SELL, "59500.0", -2021),
         (STOP_MARKET, SELL, "0", -4006),
-        (STOP_MARKET, SELL, "59000.05", -4014),
+        (STOP_MARKET, SELL, "59000.005", -1111),
     ],
 )
 def test_a_trigger_price_on_the_wrong_side_is_refused(
@@ -171,6 +172,27 @@ def test_a_trigger_price_on_the_wrong_side_is_refused(
     """What would trigger at once is not taken, nor what is not a price."""
     venue, account = open_one([60_000])
     assert refused(venue, account, kind, side, trigger, "0.5") == code
+
+
+def test_a_trigger_price_may_lie_between_ticks() -> None:
+    """As recorded: ticks are 0.10, digits are two, and 58999.95 is taken, and triggers there."""
+    venue, account = open_one([60_000, "58999.96", "58999.95"])
+    placed = venue.place_algo(account, conditional(STOP_MARKET, SELL, "58999.95", "0.5", working_type=MARK))
+    go(venue)
+    assert account.open_algos == {placed.id: placed}
+    go(venue)
+    assert latest(venue, placed).status is AlgoStatus.FINISHED
+
+
+def test_prices_are_written_with_the_symbols_digits() -> None:
+    """Whatever digits they were sent with, and 0 where there is none; closing a position is reduce-only."""
+    venue, account = open_one([60_000])
+    venue.place(account, order(BUY, "0.5"))
+    placed = venue.place_algo(account, conditional(STOP_MARKET, SELL, "59000", close_position=True))
+    row = wire_algo.queried(placed)
+    assert (row["triggerPrice"], row["price"], row["actualPrice"]) == ("59000.00", "0.00", "0.00")
+    assert (row["reduceOnly"], row["timeInForce"]) == (True, "GTE_GTC")
+    assert list(row)[9:13] == ["algoStatus", "actualOrderId", "actualPrice", "triggerPrice"]
 
 
 def test_a_trailing_stop_follows_the_best_price() -> None:

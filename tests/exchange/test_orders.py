@@ -66,6 +66,42 @@ async def test_bad_orders_are_refused_with_the_venues_code(
     assert await refused(start, **changes) == code
 
 
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        (
+            {"timeInForce": None},
+            "Mandatory parameter 'timeinforce' was not sent, was empty/null, or malformed.",
+        ),
+        ({"stopPrice": "1"}, "Parameter 'stopprice' sent when not required."),
+        ({"newOrderRespType": "FULL"}, "Data sent for parameter 'neworderresptype' is not valid."),
+    ],
+)
+async def test_parameters_are_named_in_lower_case(start: Start, changes: dict[str, Any], words: str) -> None:
+    """So does the venue for USD-M futures, unlike for spot; clients look for these words."""
+    async with start() as bench:
+        assert (await bench.order(**changes))["msg"] == words
+
+
+async def test_a_query_names_its_order_one_way_or_the_other(start: Start) -> None:
+    """With neither, the refusal says which parameters there are."""
+    async with start() as bench:
+        _, refusal = await bench.call("GET", "/fapi/v1/order", {"symbol": "BTCUSDT"}, UP)
+    words = "Param 'origclientorderid' or 'orderid' must be sent, but both were empty/null!"
+    assert refusal == {"code": -1102, "msg": words}
+
+
+async def test_a_date_counts_in_whole_seconds(start: Start) -> None:
+    """Milliseconds of goodTillDate are ignored, as documented."""
+    changes: dict[str, Any] = {
+        "timeInForce": "GTD",
+        "price": "59000",
+        "goodTillDate": START_MS + 700_999,
+    }
+    async with start() as bench:
+        assert (await bench.order(**changes))["goodTillDate"] == START_MS + 700_000
+
+
 async def test_a_refused_order_leaves_no_trace(start: Start) -> None:
     """After a refusal there is neither an order nor a change of balance."""
     async with start() as bench:

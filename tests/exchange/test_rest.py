@@ -203,6 +203,25 @@ async def test_a_liquidation_is_among_the_forced_orders(start: Start) -> None:
     assert others == []
 
 
+async def test_positions_are_written_as_the_venue_writes_them(start: Start) -> None:
+    """Quantities in the symbol's digits, prices without zeros behind, amounts with 8 decimals or a bare 0."""
+    async with start() as bench:
+        _, nothing = await bench.call("GET", "/fapi/v2/positionRisk", {}, UP)
+        await bench.order(quantity="0.1")
+        _, risks = await bench.call("GET", "/fapi/v2/positionRisk", {}, UP)
+        _, newer = await bench.call("GET", "/fapi/v3/positionRisk", {}, UP)
+    texts = {name: nothing[0][name] for name in ("positionAmt", "entryPrice", "notional", "isolatedMargin")}
+    assert texts == {
+        "positionAmt": "0.000",
+        "entryPrice": "0.0",
+        "notional": "0",
+        "isolatedMargin": "0.00000000",
+    }
+    assert (risks[0]["positionAmt"], risks[0]["entryPrice"]) == ("0.100", "60000.1")
+    assert " ".join(list(risks[0])[:4]) == "symbol positionAmt entryPrice breakEvenPrice"
+    assert (newer[0]["isolatedMargin"], newer[0]["openOrderInitialMargin"]) == ("0", "0")
+
+
 def test_the_query_string_beats_the_body() -> None:
     """A parameter that is in both has the value of the query string."""
     params = Params("limit=5", "limit=7&symbol=BTCUSDT")

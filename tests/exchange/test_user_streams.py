@@ -46,6 +46,18 @@ async def test_a_fill_is_told_in_the_venues_order(start: Start) -> None:
     assert trade["o"]["t"] == lite["t"]
 
 
+async def test_events_have_their_fields_in_the_venues_order(start: Start) -> None:
+    """As recorded, for readers that look at positions in the text."""
+    async with start() as bench:
+        key = (await listen_key(bench))["listenKey"]
+        socket = await bench.session.ws_connect(f"{bench.ws_url}/private/ws/{key}")
+        await bench.order(quantity="0.01")
+        _, new, account, _ = await events(socket, 4)
+    assert (list(new), list(account)) == (["e", "T", "E", "o"], ["e", "T", "E", "a"])
+    assert list(account["a"]) == ["B", "P", "m"]
+    assert " ".join(account["a"]["P"][0]) == "s pa ep cr up mt iw ps ma bep"
+
+
 async def test_events_are_made_for_those_who_listen(start: Start) -> None:
     """What happened before anybody listened is not told later, nor kept; two listeners are told the same."""
     async with start() as bench:

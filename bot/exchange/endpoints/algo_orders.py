@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from bot.exchange import wire_algo
 from bot.exchange.endpoints.history import window
 from bot.exchange.endpoints.order_params import algo_request
-from bot.exchange.errors import RequestError, invalid, no_such_order, unknown_order
+from bot.exchange.errors import RequestError, invalid, missing_both, no_such_order, unknown_order
 from bot.exchange.routes import Key, PrivateRoute, by_symbol
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def _find(desk: Desk, params: Params, account: Account) -> AlgoOrder:
     elif "clientAlgoId" in params:
         found = desk.store.algo_by_client_id(account.name, params.client_id("clientAlgoId"))
     else:
-        raise RequestError(-1102, "Either 'algoId' or 'clientAlgoId' must be sent.")
+        raise missing_both("algoId", "clientAlgoId")
     if found is None:
         raise no_such_order()
     return found

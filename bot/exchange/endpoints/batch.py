@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from bot.exchange import wire
 from bot.exchange.endpoints import orders
-from bot.exchange.errors import RequestError
+from bot.exchange.errors import RequestError, invalid, missing_both
 from bot.exchange.params import Params
 from bot.exchange.routes import Key, PrivateAnswer, PrivateRoute
 
@@ -35,7 +35,7 @@ def _requests(params: Params) -> list[Params]:
     if not 1 <= len(items) <= MAX_ORDERS:
         raise RequestError(-4082, f"Invalid number of batch place orders: {len(items)}")
     if not all(isinstance(item, dict) for item in items):
-        raise RequestError(-1130, "Data sent for parameter 'batchOrders' is not valid.")
+        raise invalid("batchOrders")
     return [Params.of(item) for item in items]
 
 
@@ -58,10 +58,10 @@ def _cancel(desk: Desk, params: Params, account: Account) -> list[Json]:
             if name in params:
                 items = params.json_list(name)
                 if not 1 <= len(items) <= MAX_CANCELS:
-                    raise RequestError(-1130, f"Data sent for parameter '{name}' is not valid.")
+                    raise invalid(name)
                 requests = [Params.of({"symbol": symbol, single: item}) for item in items]
                 return _each(desk, account, orders.cancel, requests)
-    raise RequestError(-1102, "Either 'orderIdList' or 'origClientOrderIdList' must be sent.")
+    raise missing_both("orderIdList", "origClientOrderIdList")
 
 
 ROUTES: dict[Key, PrivateRoute] = {

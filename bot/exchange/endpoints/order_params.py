@@ -15,7 +15,7 @@ from bot.exchange.entities import (
     Side,
     TimeInForce,
 )
-from bot.exchange.errors import RequestError, invalid
+from bot.exchange.errors import RequestError, invalid, unwanted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,7 +55,7 @@ def order_request(params: Params, account: Account) -> OrderRequest:
         position_side=position_side_of(params),
         price_match=match,
         self_trade=_self_trade(params),
-        good_till_ms=params.integer("goodTillDate", 0) if force is TimeInForce.GTD else 0,
+        good_till_ms=_good_till_ms(params, force),
     )
 
 
@@ -96,7 +96,7 @@ def algo_request(params: Params, account: Account) -> AlgoRequest:
         price_protect=params.flag("priceProtect", default=False),
         activation_price=_optional(params, "activatePrice"),
         callback_rate=params.number("callbackRate") if trails else ZERO,
-        good_till_ms=params.integer("goodTillDate", 0) if force is TimeInForce.GTD else 0,
+        good_till_ms=_good_till_ms(params, force),
     )
 
 
@@ -163,12 +163,17 @@ def _client_id(params: Params, account: Account, name: str) -> str:
     return params.client_id(name) if name in params else f"auto-{account.next_id('client')}"
 
 
+def _good_till_ms(params: Params, force: TimeInForce) -> int:
+    """Return until when an order is good, 0 for ever; the venue counts in whole seconds."""
+    return params.integer("goodTillDate", 0) // 1_000 * 1_000 if force is TimeInForce.GTD else 0
+
+
 def _refuse(params: Params, names: Sequence[str]) -> None:
     if params.has_none_of(names):
         return
     for name in names:
         if name in params and params.text(name) != "false":
-            raise RequestError(-1106, f"Parameter '{name}' sent when not required.")
+            raise unwanted(name)
 
 
 def _bad_type() -> RequestError:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from bot.exchange import wire
 from bot.exchange.endpoints.order_params import order_request, price_match_of, side_of
 from bot.exchange.entities import ZERO, PriceMatch
-from bot.exchange.errors import RequestError, no_such_order, unknown_order
+from bot.exchange.errors import RequestError, missing_both, no_such_order, unknown_order
 from bot.exchange.routes import Key, PrivateRoute, by_symbol
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def find(desk: Desk, params: Params, account: Account) -> Order:
         if found is None or found.symbol != symbol:
             found = desk.store.order_by_client_id(account.name, symbol, client_id)
     else:
-        raise RequestError(-1102, "Either 'orderId' or 'origClientOrderId' must be sent.")
+        raise missing_both("origClientOrderId", "orderId")
     if found is None or found.symbol != symbol:
         raise no_such_order()
     return found
