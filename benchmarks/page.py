@@ -4,7 +4,8 @@ Load times are those of a real Chromium on a real daemon, counted by the page fr
 to the frame after the one that showed it: until every figure is there, until both charts are seen, and until
 both can be zoomed into (plotly has drawn them; that has no limit). A second visit follows in the same browser
 after some seconds.
-The cost is the daemon's CPU time while so many pages read streams, or true figures, against none.
+The cost is the daemon's CPU time while so many pages read streams against none: each dashboard one, an
+operator's view the one with true figures besides.
 """
 
 import json
@@ -17,8 +18,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http import HTTPStatus
-from http.client import HTTPConnection
 from math import cos, sin
 from pathlib import Path
 from statistics import median
@@ -37,7 +36,6 @@ from bot.journal.nav_store import NavStore, Row
 FIRST_LIMIT_S, AGAIN_LIMIT_S, CORE_LIMIT_PERCENT = 1.5, 0.7, 5.0
 _VISIT_MS = 3_000
 """For how long somebody looks at what is there."""
-_ASKED_EVERY_S = 2.0
 _TOKEN = "operators-token-of-the-benchmark"  # noqa: S105 - of this daemon alone
 _CAPITAL = 100_000
 _DAY_MS = 86_400_000
@@ -130,14 +128,14 @@ def _visits(
 
 def _stay_open(daemon: Daemon, url: str, seconds: float, samples: int) -> None:
     crowds = {
-        "20 open dashboards, one mark a second": _readers,
-        "20 open operator's views, one mark a second": _askers,
+        "20 open dashboards, one mark a second": "",
+        "20 open operator's views, one mark a second": "/api/v1/operator/stream",
     }
-    for figure, crowd in crowds.items():
+    for figure, more_path in crowds.items():
         alone, crowded = [], []
         for _ in range(samples):
             alone.append(_share_of_a_core(daemon, seconds))
-            with crowd(url, 20):
+            with _readers(url, "/api/v1/stream", 20), _readers(url, more_path, 20):
                 crowded.append(_share_of_a_core(daemon, seconds))
         more = [with_it - without for with_it, without in zip(crowded, alone, strict=True)]
         report("page", figure, more, "% of a core", limit=CORE_LIMIT_PERCENT)
@@ -145,38 +143,15 @@ def _stay_open(daemon: Daemon, url: str, seconds: float, samples: int) -> None:
 
 
 @contextmanager
-def _askers(url: str, count: int) -> Iterator[None]:
-    """So many connections that ask for all true figures as the operator's view does, one after the other."""
-    ended = threading.Event()
-    threads = [threading.Thread(target=_ask, args=(url, ended)) for _ in range(count)]
-    for thread in threads:
-        thread.start()
-        time.sleep(_ASKED_EVERY_S / count)
-    yield
-    ended.set()
-    for thread in threads:
-        thread.join()
-
-
-def _ask(url: str, ended: threading.Event) -> None:
-    connection = HTTPConnection(urlsplit(url).netloc)
-    headers = {"Authorization": f"Bearer {_TOKEN}", "Cache-Control": "max-age=1"}
-    while not ended.wait(_ASKED_EVERY_S):
-        connection.request("GET", "/api/v1/operator/funds", headers=headers)
-        answer = connection.getresponse()
-        answer.read()
-        if answer.status != HTTPStatus.OK:
-            raise RuntimeError(f"the daemon answered {answer.status}")
-    connection.close()
-
-
-@contextmanager
-def _readers(url: str, count: int) -> Iterator[None]:
-    """So many streams of all funds, read as fast as they come."""
+def _readers(url: str, path: str, count: int) -> Iterator[None]:
+    """So many streams of a path, read as fast as they come; none without a path."""
     place = urlsplit(url)
+    count = count if path else 0
     streams = [socket.create_connection((place.hostname or "", place.port or 80)) for _ in range(count)]
     for stream in streams:
-        stream.sendall(f"GET /api/v1/stream HTTP/1.1\r\nHost: {place.netloc}\r\n\r\n".encode())
+        stream.sendall(
+            f"GET {path} HTTP/1.1\r\nHost: {place.netloc}\r\nAuthorization: Bearer {_TOKEN}\r\n\r\n".encode()
+        )
         threading.Thread(target=_drain, args=(stream,), daemon=True).start()
     yield
     for stream in streams:

@@ -1,8 +1,5 @@
 """Answers in JSON: the public ones with an entity tag, so that who has it already is told so in few bytes."""
 
-import asyncio
-import re
-from collections.abc import Callable
 from hashlib import blake2s
 from typing import Any
 
@@ -27,35 +24,6 @@ def public_json(request: web.Request, body: Any) -> web.Response:
 
 def _names(given: str, tag: str) -> bool:
     return any(part.strip().removeprefix("W/") in (tag, "*") for part in given.split(","))
-
-
-_MAX_AGE = re.compile(r"(?:^|[\s,])max-age=(\d{1,4})(?:$|[\s,])")
-
-
-class Kept:
-    """Made anew, unless a request says by `Cache-Control: max-age` that an older answer will do.
-
-    So many open pages cost little more than one, and a program that says nothing gets what is true now.
-    """
-
-    def __init__(self, make: Callable[[], Any]) -> None:
-        """`make` gives the body."""
-        self._make = make
-        self._text = b""
-        self._made_s: float | None = None
-
-    def answer(self, request: web.Request) -> web.Response:
-        """The body as JSON."""
-        text = self.text(request.headers.get("Cache-Control", ""), asyncio.get_running_loop().time())
-        return web.Response(body=text, content_type="application/json")
-
-    def text(self, cache_control: str, now_s: float) -> bytes:
-        """The JSON for a request that says `cache_control`; what is not understood means one of now."""
-        asked = _MAX_AGE.search(cache_control)
-        oldest_s = float(asked[1]) if asked else 0.0
-        if self._made_s is None or now_s - self._made_s >= oldest_s:
-            self._text, self._made_s = orjson.dumps(self._make()), now_s
-        return self._text
 
 
 def whole(request: web.Request, name: str, default: int, *, low: int, high: int) -> int:

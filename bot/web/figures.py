@@ -6,7 +6,7 @@ from aiohttp import web
 
 from bot.errors import RefusedError
 from bot.web.access import public
-from bot.web.answers import Kept, only, public_json, whole
+from bot.web.answers import only, public_json, whole
 from bot.web.record import found
 
 MOST_REBALANCES = 1_000
@@ -43,10 +43,9 @@ class Shown(Protocol):
 
 def add_routes(app: web.Application, shown: Shown) -> None:
     """The operator's figures, and the market."""
-    status = Kept(shown.status)
 
-    async def funds(request: web.Request) -> web.Response:
-        return status.answer(request)
+    async def funds(_: web.Request) -> web.Response:
+        return web.json_response(shown.status())
 
     async def rebalances(request: web.Request) -> web.Response:
         only(request, "limit")

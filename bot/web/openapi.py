@@ -237,9 +237,11 @@ def _post(summary: str, body: Schema, answer: Schema, *errors: int, keyed: bool 
 def _operator() -> Operation:
     changes = _post("Read the settings again", _body(), ANYTHING, 409)
     settings = listed({"type": "object", "additionalProperties": {"type": ["string", "null"]}})
+    events = _get("Server-sent events: fund, heartbeat", TEXT, errors=(422,), kind="text/event-stream")
     return {
         "/metrics": {"get": _closed(_get("Prometheus metrics", TEXT, errors=(409,), kind="text/plain"))},
         "/api/v1/operator/funds": {"get": _closed(_get("True figures", listed(ref("OperatorFund"))))},
+        "/api/v1/operator/stream": {"get": _closed(events)},
         "/api/v1/operator/funds/{fund}/rebalances": {
             "get": _closed(
                 _get(

@@ -11,7 +11,18 @@ from typing import Protocol
 
 from aiohttp import web
 
-from bot.web import control, figures, flows, openapi, page, record, session, stream, token_api
+from bot.web import (
+    control,
+    figures,
+    flows,
+    openapi,
+    operator_stream,
+    page,
+    record,
+    session,
+    stream,
+    token_api,
+)
 from bot.web.access import Access, public
 from bot.web.connections import KEPT_ALIVE_S, Door
 from bot.web.control import Controls, Reloads
@@ -92,6 +103,7 @@ def make_app(
     app.on_response_prepare.append(add_headers)
     _add_health(app, operations)
     figures.add_routes(app, operations)
+    operator_stream.add_routes(app, operations.status, access)
     record.add_routes(app, operations.public)
     stream.add_routes(app, operations.feed)
     token_api.add_routes(app, operations.public, operations.feed)

@@ -63,16 +63,24 @@ class Feed(Protocol):
 class _Reader:
     """One open stream."""
 
-    def __init__(self, transport: asyncio.Transport, fund: str | None, *, chunked: bool) -> None:
+    def __init__(
+        self, transport: asyncio.Transport, fund: str | None, welcome: Callable[[], bool], *, chunked: bool
+    ) -> None:
         self.fund = fund
+        self.welcome = welcome
         self.gone = asyncio.Event()
         self._transport = transport
         self._chunked = chunked
 
+    @property
+    def left(self) -> bool:
+        """Whether nobody is there any more."""
+        return self._transport.is_closing()
+
     def write(self, frame: bytes, chunk: bytes) -> None:
         """Write without waiting; whoever has too much waiting, or is gone, is given up."""
         transport = self._transport
-        if transport.is_closing():
+        if self.left:
             self.gone.set()
         elif transport.get_write_buffer_size() > MOST_WAITING_BYTES:
             self.drop()
@@ -94,6 +102,11 @@ class Hub:
         self._waiting: list[News] = []
         self._writing: asyncio.Task[None] | None = None
 
+    def dismiss(self) -> None:
+        """Drop those who are gone, or may no longer read."""
+        for reader in [reader for reader in self._readers if reader.left or not reader.welcome()]:
+            reader.drop()
+
     def send(self, news: Iterable[News]) -> None:
         """Write the events to all readers, soon."""
         if not self._readers:
@@ -103,9 +116,13 @@ class Hub:
             self._writing = asyncio.get_running_loop().create_task(self._write())
 
     async def serve(
-        self, request: web.Request, fund: str | None, present: Iterable[News]
+        self,
+        request: web.Request,
+        fund: str | None,
+        present: Iterable[News],
+        welcome: Callable[[], bool] = lambda: True,
     ) -> web.StreamResponse:
-        """Answer a request with the stream, until its reader is gone."""
+        """Answer a request with the stream, until its reader is gone, or no longer `welcome`."""
         if len(self._readers) >= MOST_READERS:
             raise web.HTTPServiceUnavailable(reason="too many readers", headers={"Retry-After": "30"})
         response = web.StreamResponse(headers=_HEADERS)
@@ -113,7 +130,7 @@ class Hub:
         transport = request.transport
         if transport is None:
             return response
-        reader = _Reader(transport, fund, chunked=request.version >= (1, 1))
+        reader = _Reader(transport, fund, welcome, chunked=request.version >= (1, 1))
         self._readers[reader] = None
         try:
             frame = b"retry: 2000\n\n" + b"".join(map(_frame, present))

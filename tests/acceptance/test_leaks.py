@@ -54,7 +54,7 @@ BYTES = "latin-1"
 SHORTEST = 6
 """Characters from which on a value can be told from parts of others, whatever it is written in."""
 
-ENDLESS = {"/api/v1/stream"}
+ENDLESS = {"/api/v1/stream", "/api/v1/operator/stream"}
 """Paths that do not end; a moment of them is read."""
 
 

@@ -1,12 +1,13 @@
 """The page as people see it: in real Chromium, on a real daemon."""
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Locator, Route, expect
+from playwright.sync_api import Locator, expect
 
 from tests.page.conftest import LONG_MS, PHONE, TOKEN, Site, Visit
 
@@ -291,7 +292,7 @@ def test_pause_and_resume(operator: Open) -> None:
     expect(fund).to_contain_text("running since")
 
 
-def test_alerts_that_do_not_arrive_are_among_the_incidents(operator: Open) -> None:
+def test_alerts_that_do_not_arrive_are_among_the_incidents(operator: Open, site: Site) -> None:
     """Of the daemon itself, in words and with the remedy; gone when they arrive again."""
     seen = operator()
     trouble = {
@@ -305,16 +306,71 @@ def test_alerts_that_do_not_arrive_are_among_the_incidents(operator: Open) -> No
     daemon = seen.page.get_by_role("region", name="Daemon")
     expect(daemon).to_have_count(0)
 
-    def answer(route: Route) -> None:
-        funds = route.fetch().json()
-        route.fulfill(json=[{**fund, "daemon_incidents": [trouble]} for fund in funds])
-
-    seen.page.route("**/api/v1/operator/funds", answer)
+    funds = seen.page.request.get(f"{site.url}/api/v1/operator/funds").json()
+    told = "".join(
+        f"event: fund\ndata: {json.dumps({**fund, 'daemon_incidents': [trouble]})}\n\n" for fund in funds
+    )
+    with_trouble = {"content_type": "text/event-stream", "body": told}
+    seen.page.route("**/api/v1/operator/stream", lambda route: route.fulfill(**with_trouble))
+    seen.page.reload()
     expect(daemon).to_contain_text("alerts not delivered: PHONE since")
     expect(daemon).to_contain_text("A route of alerts takes nothing")
     expect(daemon).to_contain_text("What to do: correct the address")
-    seen.page.unroute("**/api/v1/operator/funds")
+    seen.page.unroute("**/api/v1/operator/stream")
     expect(daemon).to_have_count(0)
+
+
+def test_true_figures_come_by_events(operator: Open) -> None:
+    """Nothing is asked for again and again: one stream brings them."""
+    seen = operator()
+    asked: list[str] = []
+    seen.page.on("request", lambda request: asked.append(request.url))
+    mark = card(seen, "BTCDOWN").locator("dd").first
+    before = mark.inner_text()
+    expect(mark).not_to_have_text(before)
+    assert asked == []
+
+
+def test_the_operators_page_says_so_when_true_figures_stop(operator: Open) -> None:
+    """With the time; and goes on by itself."""
+    seen = operator()
+    seen.page.clock.install()
+    seen.page.reload()
+    stopped = seen.page.get_by_text("True figures stopped at")
+    card(seen, "BTCUP").wait_for()
+    seen.page.route("**/api/v1/operator/stream", lambda route: route.abort())
+    seen.page.clock.fast_forward(25_000)
+    expect(stopped).to_be_visible()
+    seen.page.unroute("**/api/v1/operator/stream")
+    seen.page.clock.fast_forward(25_000)
+    expect(stopped).to_have_count(0)
+
+
+def test_who_is_logged_out_elsewhere_is_asked_for_the_token(operator: Open, site: Site) -> None:
+    """The open page neither goes on nor pretends to."""
+    seen = operator()
+    session = seen.page.request.get(f"{site.url}/api/v1/session").json()
+    seen.page.request.delete(f"{site.url}/api/v1/session", headers={"X-CSRF-Token": session["csrf"]})
+    expect(seen.page.get_by_label("Operator's token")).to_be_visible()
+    expect(seen.page.locator("[data-operator-fund]")).to_have_count(0)
+
+
+def test_a_page_that_nobody_sees_reads_no_stream(visit: Open) -> None:
+    """A browser has few connections to one daemon; seen again, the page goes on."""
+    seen = visit()
+    connection = seen.page.locator("#connection")
+    expect(connection).to_have_text("live")
+    show = "hidden => { Object.defineProperty(document, 'hidden', { value: hidden, configurable: true });"
+    show += " document.dispatchEvent(new Event('visibilitychange')); }"
+    seen.page.evaluate(show, arg=True)
+    expect(connection).to_have_text("connecting")
+    mark = row(seen, "BTCUP").locator("td").first
+    before = mark.inner_text()
+    seen.page.wait_for_timeout(2_500)
+    expect(mark).to_have_text(before)
+    seen.page.evaluate(show, arg=False)
+    expect(connection).to_have_text("live")
+    expect(mark).not_to_have_text(before)
 
 
 def test_units_are_split_and_consolidated(operator: Open) -> None:

@@ -35,8 +35,8 @@ export async function get(path) {
   return answerOf(await answer);
 }
 
-/** Read JSON; one that was made for another reader, or kept, up to so many seconds ago will do. */
-export const getRecent = async (path, age_s) => answerOf(await request(path, { "Cache-Control": `max-age=${age_s}` }));
+/** Read JSON as it is now, whatever a cache has. */
+export const getNow = async (path) => answerOf(await request(path, { "Cache-Control": "no-cache" }));
 
 /** Send JSON on the operator's behalf; `csrf` is what the login answered. */
 export async function post(path, body, csrf = "", key = "") {

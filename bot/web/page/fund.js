@@ -1,6 +1,6 @@
 // One fund, as its holders see it.
 
-import { fundPath, getRecent } from "./api.js";
+import { fundPath, getNow } from "./api.js";
 import { expectPlotly, finishAll, leverageFigure, makeChart, navFigure } from "./charts.js";
 import { makeCosts } from "./costs.js";
 import { h, replace, setText } from "./dom.js";
@@ -147,7 +147,7 @@ function followCharts(name, store, assets, rebalances, others) {
     }
   };
   // A reveal changes the basket, and its event comes before the figures that follow from it.
-  const revealed = async ({ fund }) => fund === name && read(await getRecent(fundPath(name), 0).catch(() => store.fund(name)));
+  const revealed = async ({ fund }) => fund === name && read(await getNow(fundPath(name)).catch(() => store.fund(name)));
   let ticks = 0;
   const tick = () => {
     if (document.hidden) return;

@@ -1,6 +1,6 @@
 // The operator's view: true figures, control with confirmation, incidents with remedies, the configuration.
 
-import { ApiError, fundPath, get, getRecent, post } from "./api.js";
+import { fundPath, get, post } from "./api.js";
 import { confirmAction } from "./confirm.js";
 import { h, replace, setText } from "./dom.js";
 import { leverage, money, nav, price, quantity, time, words } from "./format.js";
@@ -10,9 +10,9 @@ import { makeNeedle, makeTriggers } from "./needle.js";
 import { makeState } from "./overview.js";
 import { makeAllRebalances } from "./rebalances.js";
 import { currentSession, login, logout } from "./session.js";
+import { followStream } from "./stream.js";
 
-const REFRESH_MS = 2000;
-const SHARED_S = 1;
+const REREAD_MS = 2000;
 
 const ACTIONS = [
   { word: "pause", label: "Pause", say: "Pausing stops every increase of the position. Delevering goes on." },
@@ -76,12 +76,19 @@ function makeDaemon() {
   return { element, update };
 }
 
-/** A part that is read only while it is open. */
+/** A part that is read only while it is open: `soon()` reads it again, not more often than every other second. */
 function makeDrawer(title, make) {
   const error = h("p", { class: "error" });
   let made = null;
+  let read_ms = -REREAD_MS;
+  let timer = 0;
+  const soon = () => {
+    timer ||= setTimeout(read, Math.max(0, read_ms + REREAD_MS - performance.now()));
+  };
   const read = async () => {
-    if (!element.open) return;
+    timer = 0;
+    if (!element.open || !element.isConnected) return;
+    read_ms = performance.now();
     if (!made) element.append((made = make()).element, error);
     try {
       await made.read();
@@ -91,7 +98,7 @@ function makeDrawer(title, make) {
     }
   };
   const element = h("details", { ontoggle: read }, h("summary", {}, title));
-  return { element, read };
+  return { element, soon };
 }
 
 /** What a fund's life allows, and until when a flow waits. */
@@ -154,7 +161,7 @@ function makeFund(fund, run, acknowledge) {
       replace(incidents, (now.incidents ?? []).map((incident) => incidentElement(fund.fund, incident, acknowledge)));
     }
     setText(life, describeLife(now.life));
-    for (const drawer of drawers) drawer.read();
+    for (const drawer of drawers) drawer.soon();
   };
   update(fund);
   return { element, update };
@@ -196,10 +203,10 @@ function configuration(reload) {
 /** The view: a login, or all funds with their true figures. Mounts into `place`; the result ends it. */
 export function mountOperator(place) {
   let ended = false;
-  let timer = 0;
+  let leave = () => {};
 
   const askLogin = () => {
-    clearInterval(timer);
+    leave();
     if (!ended) replace(place, loginForm(enter));
   };
 
@@ -215,35 +222,30 @@ export function mountOperator(place) {
     const daemon = makeDaemon();
     const error = h("p", { class: "error", role: "alert" });
     const leaveButton = h("button", { type: "button", class: "quiet", onclick: async () => (await logout(), askLogin()) }, "Log out");
-    let asked = 0;
-    let shown = 0;
-    // After an action figures are those of now; else they may be what another open page was just told.
-    const refresh = async (age_s = 0) => {
-      const mine = ++asked;
-      try {
-        const funds = await getRecent("/api/v1/operator/funds", age_s);
-        if (mine < shown) return; // overtaken
-        shown = mine;
-        setText(error, "");
-        daemon.update(funds[0]?.daemon_incidents ?? []);
-        for (const fund of funds) {
-          if (!cards.has(fund.fund)) {
-            cards.set(fund.fund, makeFund(fund, run, acknowledge));
-            list.append(cards.get(fund.fund).element);
-          }
-          cards.get(fund.fund).update(fund);
-        }
-      } catch (problem) {
-        if (problem instanceof ApiError && problem.status === 401) askLogin();
-        else setText(error, `Figures could not be read: ${problem.message}`);
+    const show = (fund) => {
+      daemon.update(fund.daemon_incidents);
+      if (!cards.has(fund.fund)) {
+        cards.set(fund.fund, makeFund(fund, run, acknowledge));
+        list.append(cards.get(fund.fund).element);
       }
+      cards.get(fund.fund).update(fund);
+    };
+    let stopped = false;
+    const said = (state) => {
+      if (state === "live") setText(error, "");
+      else if (state === "lost" && !stopped) {
+        setText(error, `True figures stopped at ${new Date().toISOString().slice(11, 19)} UTC. What is shown is of then; trying again.`);
+      }
+      stopped = state === "lost";
+      // Whoever is not the operator any more is not told so by a stream.
+      if (stopped) currentSession().then((now) => now.operator || ended || askLogin(), () => {});
     };
     const carryOut = async (path, title, say, options, extra) => {
       let answer = null;
       await confirmAction({ title, say, ...options }, async (said) => {
         answer = await post(path, { ...extra, ...said }, session.csrf, crypto.randomUUID?.() ?? String(Math.random()));
       });
-      if (answer) refresh();
+      if (answer?.life) show(answer); // the fund as it is now; the stream tells the rest
       return answer;
     };
     const reload = () =>
@@ -252,13 +254,12 @@ export function mountOperator(place) {
     const acknowledge = (fund, incident) =>
       carryOut(fundPath(fund, "/incidents/acknowledge"), `Acknowledge: ${incident.code}`, "It stays open until its cause is gone; others see who has it in hand.", {}, { code: incident.code });
     replace(place, h("div", { class: "head" }, h("h1", {}, "Operator"), h("p", {}, "True figures: not for the public."), leaveButton), h("div", { class: "stack" }, error, daemon.element, list, configuration(reload)));
-    await refresh();
-    timer = setInterval(() => document.hidden || refresh(SHARED_S), REFRESH_MS);
+    leave = followStream("/api/v1/operator/stream", { fund: show }, said);
   };
 
   enter().catch((problem) => replace(place, h("p", { class: "error" }, problem.message)));
   return () => {
     ended = true;
-    clearInterval(timer);
+    leave();
   };
 }

@@ -4,8 +4,9 @@ const SILENCE_MS = 20_000;
 const LONGEST_PAUSE_MS = 15_000;
 
 /**
- * Follow a stream for ever: `on` maps event names to handlers of their parsed data; `said(state)` hears
- * "connecting", "live" or "lost". After a silence the stream is made anew.
+ * Follow a stream until the result is called: `on` maps event names to handlers of their parsed data; `said(state)` hears
+ * "connecting", "live" or "lost". After a silence the stream is made anew. A page that nobody sees has none: a
+ * browser grants one daemon six connections, all its tabs together.
  */
 export function followStream(url, on, said) {
   let source = null;
@@ -40,11 +41,20 @@ export function followStream(url, on, said) {
     }
     timer = setTimeout(lost, SILENCE_MS);
   };
-  said("connecting");
-  open();
-  return () => {
-    ended = true;
+  const rest = () => {
     clearTimeout(timer);
     source?.close();
+  };
+  const seen = () => {
+    rest();
+    said("connecting");
+    if (!document.hidden) open();
+  };
+  seen();
+  document.addEventListener("visibilitychange", seen);
+  return () => {
+    ended = true;
+    document.removeEventListener("visibilitychange", seen);
+    rest();
   };
 }
