@@ -99,7 +99,8 @@ def _expected(fund: Fund) -> str:
         ratio, name = upper / (1 + upper) / (lower / (1 + lower)), "a DOWN"
     times = (2 * _VOLATILITY / log(ratio)) ** 2
     often = "a few" if times < 10 else "tens of" if times < 100 else "hundreds of"
-    return f"{name} fund's band is ln {ratio:.3g} wide in price: {often} rebalances a year are to be expected"
+    apart = f"{name} fund's triggers lie a factor of {ratio:.3g} apart"
+    return f"{apart}: {often} rebalances a year are to be expected"
 
 
 def _daily(tracking: Tracking, sign: int) -> dict[str, Any] | None:

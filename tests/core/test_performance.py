@@ -19,10 +19,14 @@ def expected(**fund: Any) -> str | None:
 @pytest.mark.parametrize(
     ("fund", "width", "often"),
     [
-        ({}, "an UP fund's band is ln 2 wide", "a few"),
-        ({"side": "short"}, "a DOWN fund's band is ln 1.25 wide", "tens of"),
-        ({"band": ("1.8", "2.6")}, "an UP fund's band is ln 1.38 wide", "tens of"),
-        ({"side": "short", "band": ("2", "2.5"), "target": ("2.1", "2.4")}, "ln 1.07 wide", "hundreds of"),
+        ({}, "an UP fund's triggers lie a factor of 2 apart", "a few"),
+        ({"side": "short"}, "a DOWN fund's triggers lie a factor of 1.25 apart", "tens of"),
+        ({"band": ("1.8", "2.6")}, "an UP fund's triggers lie a factor of 1.38 apart", "tens of"),
+        (
+            {"side": "short", "band": ("2", "2.5"), "target": ("2.1", "2.4")},
+            "factor of 1.07 apart",
+            "hundreds of",
+        ),
     ],
 )
 def test_how_often_it_trades_follows_from_its_own_band(fund: dict[str, Any], width: str, often: str) -> None:

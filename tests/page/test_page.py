@@ -287,9 +287,14 @@ def test_pause_and_resume(operator: Open) -> None:
     confirm(seen, "Pause BTCDOWN")
     expect(fund).to_contain_text("paused since")
     expect(fund).to_contain_text("by Ada: a test of the page")
+    attention = seen.page.get_by_role("region", name="Attention")
+    expect(attention).to_contain_text("1 of 2 funds want attention")
+    attention.get_by_role("button", name="BTCDOWN: paused").click()
+    expect(fund).to_be_focused()
     fund.get_by_role("button", name="Resume").click()
     confirm(seen, "Resume BTCDOWN")
     expect(fund).to_contain_text("running since")
+    expect(attention).to_have_text("2 funds, all well")
 
 
 def test_alerts_that_do_not_arrive_are_among_the_incidents(operator: Open, site: Site) -> None:

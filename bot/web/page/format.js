@@ -6,8 +6,11 @@ function plain(value, digits) {
   if (!grouped.has(digits)) {
     grouped.set(digits, new Intl.NumberFormat("en", { minimumFractionDigits: digits, maximumFractionDigits: digits }));
   }
-  return grouped.get(digits).format(value);
+  return signed(grouped.get(digits).format(value));
 }
+
+/** With a minus that is as wide as a plus. */
+const signed = (text) => text.replace("-", "−");
 
 const NONE = "–";
 
@@ -30,7 +33,7 @@ export function nav(text) {
   if (text === null || text === undefined) return NONE;
   const value = Number(text);
   if (value === 0 || Math.abs(value) >= 0.1) return plain(value, 4);
-  return value.toPrecision(4);
+  return signed(value.toPrecision(4));
 }
 
 /** Leverage with its sign of multiplication. */
@@ -42,14 +45,15 @@ export function leverage(text, digits = 3) {
 export function quantity(text) {
   if (text === null || text === undefined) return NONE;
   const value = Number(text);
-  return new Intl.NumberFormat("en", { maximumFractionDigits: 6 }).format(value);
+  return signed(new Intl.NumberFormat("en", { maximumFractionDigits: 6 }).format(value));
 }
 
-/** A change in per cent, with its sign. */
+/** A change in per cent, with its sign where it has one. */
 export function percent(fraction, digits = 1) {
   if (fraction === null || fraction === undefined || !Number.isFinite(fraction)) return NONE;
   const value = plain(Math.abs(fraction) * 100, digits);
-  return `${fraction < 0 ? "−" : "+"}${value} %`;
+  const sign = Number(value) === 0 ? "" : fraction < 0 ? "−" : "+";
+  return `${sign}${value} %`;
 }
 
 /** USDT, short: 1.23M. */

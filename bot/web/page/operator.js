@@ -1,6 +1,7 @@
 // The operator's view: true figures, control with confirmation, incidents with remedies, the configuration.
 
 import { fundPath, get, post } from "./api.js";
+import { makeAttention } from "./attention.js";
 import { confirmAction } from "./confirm.js";
 import { h, replace, setText } from "./dom.js";
 import { leverage, money, nav, price, quantity, time, words } from "./format.js";
@@ -103,9 +104,9 @@ function makeDrawer(title, make) {
 
 /** What a fund's life allows, and until when a flow waits. */
 function describeLife(life) {
-  const open = [life.subscriptions_open ? "subscriptions open" : "subscriptions closed", life.redemptions_open ? "redemptions open" : "redemptions closed"];
+  const open = [life.subscriptions_open ? "Subscriptions open" : "Subscriptions closed", life.redemptions_open ? "redemptions open" : "redemptions closed"];
   const why = life.why ? `${words(life.state)} since ${time(life.since)} UTC: ${life.why}. ${life.remedy ? `What to do: ${life.remedy}. ` : ""}` : "";
-  return `${why}${open.join(", ")}; next dealing ${time(life.next_dealing_at)} UTC`;
+  return `${why}${open.join(", ")}; next dealing ${time(life.next_dealing_at)} UTC.`;
 }
 
 function makeFund(fund, run, acknowledge) {
@@ -134,7 +135,7 @@ function makeFund(fund, run, acknowledge) {
   const drawers = [makeDrawer("Rebalances, those not public included", () => makeAllRebalances(fund.fund)), makeDrawer("Subscriptions and redemptions", () => makeFlows(fund.fund))];
   const element = h(
     "section",
-    { class: "card hero", "data-operator-fund": fund.fund, "aria-label": fund.fund },
+    { class: "card hero", "data-operator-fund": fund.fund, "aria-label": fund.fund, tabindex: "-1" },
     h("div", { class: "head" }, h("h2", {}, fund.fund), h("span", { class: "side", "data-side": fund.side }, fund.side === "long" ? "UP" : "DOWN"), state.element, lever),
     needle.element,
     triggers.element,
@@ -177,7 +178,7 @@ function configuration(reload) {
     try {
       const rows = await get("/api/v1/operator/configuration");
       setText(error, "");
-      replace(body, rows.map((row) => h("tr", {}, h("th", { scope: "row" }, h("code", {}, row.name)), h("td", {}, row.value ?? "not set"), h("td", {}, row.origin))));
+      replace(body, rows.map((row) => h("tr", {}, h("th", { scope: "row" }, h("code", {}, row.name)), h("td", { "data-label": "Value" }, row.value ?? "not set"), h("td", { "data-label": "Set by" }, row.origin))));
     } catch (problem) {
       setText(error, problem.message);
     }
@@ -195,7 +196,7 @@ function configuration(reload) {
     h("summary", {}, "Effective configuration (secrets masked)"),
     h("div", { class: "actions" }, h("button", { type: "button", onclick: again }, "Reload settings"), told),
     error,
-    h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Effective configuration" }, h("table", {}, h("thead", {}, h("tr", {}, ["Setting", "Value", "Set by"].map((t) => h("th", { scope: "col" }, t)))), body)),
+    h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Effective configuration" }, h("table", { class: "record" }, h("thead", {}, h("tr", {}, ["Setting", "Value", "Set by"].map((t) => h("th", { scope: "col" }, t)))), body)),
   );
   return details;
 }
@@ -220,6 +221,7 @@ export function mountOperator(place) {
     const cards = new Map();
     const list = h("div", { class: "stack" });
     const daemon = makeDaemon();
+    const attention = makeAttention((name) => cards.get(name).element);
     const error = h("p", { class: "error", role: "alert" });
     const leaveButton = h("button", { type: "button", class: "quiet", onclick: async () => (await logout(), askLogin()) }, "Log out");
     const show = (fund) => {
@@ -229,6 +231,7 @@ export function mountOperator(place) {
         list.append(cards.get(fund.fund).element);
       }
       cards.get(fund.fund).update(fund);
+      attention.update(fund);
     };
     let stopped = false;
     const said = (state) => {
@@ -253,7 +256,7 @@ export function mountOperator(place) {
     const run = (fund, action) => carryOut(fundPath(fund, `/${action.word}`), `${action.label} ${fund}`, action.say, { danger: action.danger, asks: action.asks }, {});
     const acknowledge = (fund, incident) =>
       carryOut(fundPath(fund, "/incidents/acknowledge"), `Acknowledge: ${incident.code}`, "It stays open until its cause is gone; others see who has it in hand.", {}, { code: incident.code });
-    replace(place, h("div", { class: "head" }, h("h1", {}, "Operator"), h("p", {}, "True figures: not for the public."), leaveButton), h("div", { class: "stack" }, error, daemon.element, list, configuration(reload)));
+    replace(place, h("div", { class: "head" }, h("h1", {}, "Operator"), h("p", {}, "True figures: not for the public."), leaveButton), h("div", { class: "stack" }, error, attention.element, daemon.element, list, configuration(reload)));
     leave = followStream("/api/v1/operator/stream", { fund: show }, said);
   };
 

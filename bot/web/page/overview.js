@@ -111,8 +111,8 @@ export function mountOverview(place, store) {
       row.element.remove();
       rows.delete(name);
     }
-    const unusual = funds.filter((fund) => tone(fund.state) !== "good" && tone(fund.state) !== "").length;
-    setText(count, `${funds.length} ${funds.length === 1 ? "fund" : "funds"}${unusual ? `, ${unusual} in an unusual state` : ", all well"}. ${totalOf(funds)}`);
+    const unusual = funds.filter((fund) => ["bad", "warn"].includes(tone(fund.state)) || fund.condition?.incidents.length).length;
+    setText(count, `${funds.length} ${funds.length === 1 ? "fund" : "funds"}${unusual ? `, ${unusual} in an unusual state or with an incident` : ", all well"}. ${totalOf(funds)}`);
     table.hidden = !funds.length;
     quiet.hidden = Boolean(funds.length);
   };
