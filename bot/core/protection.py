@@ -52,8 +52,10 @@ class Wanted(NamedTuple):
 def wanted(turn: Turn, mark: Mark) -> Wanted | None:
     """The stop for the position as it is; None where none is wanted, or where there can be none."""
     fund, contract, ledger = turn.fund, turn.contract, turn.book.ledger
-    emergency = price_at(ledger, fund.emergency)
-    end = liquidation_price(ledger, contract.maintenance)
+    # The venue liquidates by what is on the account: what somebody took of the holders' money is not.
+    there = ledger.with_cash(min(ZERO, turn.book.wallet - ledger.wallet))
+    emergency = price_at(there, fund.emergency)
+    end = liquidation_price(there, contract.maintenance)
     if emergency is None or end is None:
         return None
     midway = (emergency + end) / 2

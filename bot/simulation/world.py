@@ -93,6 +93,7 @@ class World:
             on_death=self._died,
         )
         self._gap_until_s = self._frozen_until_s = 0.0
+        self._calm = False
         self._restart_s = scenario.restart_s
         self._strikes_s = {fault: self._chance.waits(rate) for fault, rate in scenario.rates.items()}
         self._funding_s = float(scenario.funding_every_s)
@@ -236,13 +237,16 @@ class World:
         _STRIKES[fault](self)
 
     def _visit(self) -> None:
-        """The operator looks by, and lets go on what stands still."""
+        """The operator looks by, and lets go on what stands still; in the end brings back what was taken."""
         runner = self.process.runner
         if runner is None or runner.failure is not None or runner.state.book.created is None:
             return
         book = runner.state.book
         if book.control is not Control.RUNNING or book.breaches:
             self.process.control(Control.RUNNING, "looked into it")
+        if self._calm and book.unallocated < 0:
+            self.venue.now_ms = world_ms(self._loop)
+            self.venue.transfer(-book.unallocated)
 
     def kill(self) -> None:
         """`kill -9`."""
@@ -298,6 +302,7 @@ class World:
     async def _come_to_rest(self) -> None:
         """Without faults, and with a market that hardly moves, everything must come to an end by itself."""
         self._trace.note("no more faults")
+        self._calm = True
         self.faults.cease()
         self.people.cease()
         self._strikes_s.clear()

@@ -65,6 +65,23 @@ def test_it_rests_midway_between_emergency_and_liquidation(side: Literal["long",
 
 
 @pytest.mark.parametrize("side", ["long", "short"])
+def test_money_that_somebody_took_moves_it_closer(side: Literal["long", "short"]) -> None:
+    """The venue liquidates by what is on the account, not by what the holders are owed."""
+    lab = opened(side)
+    before = resting(lab).trigger_price
+    lab.venue.transfer(Decimal(-10_000), lab.time_ms)
+    lab.send(ReconcileDue(*lab.now))
+    lab.mark(lab.price)
+
+    there = lab.state.book.ledger.with_cash(Decimal(-10_000))
+    emergency, end = price_at(there, lab.fund.emergency), liquidation_price(there, lab.contract.maintenance)
+    assert emergency is not None
+    assert end is not None
+    assert abs(resting(lab).trigger_price - (emergency + end) / 2) < lab.contract.tick
+    assert (resting(lab).trigger_price > before) == (side == "long")
+
+
+@pytest.mark.parametrize("side", ["long", "short"])
 def test_it_brings_leverage_back_to_the_top_of_the_target_range(side: Literal["long", "short"]) -> None:
     """To a lot, had it filled at its trigger price."""
     lab = opened(side)
