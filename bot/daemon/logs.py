@@ -4,12 +4,12 @@ import logging
 import sys
 from collections import deque
 from collections.abc import MutableMapping
-from pathlib import Path
-from typing import Any, Protocol, TextIO, cast
+from typing import Any, TextIO, cast
 
 import orjson
 import structlog
 
+from bot.daemon.log_sinks import LastingSink, Sink
 from bot.daemon.redaction import Redactor
 
 _KEPT_NOTICES = 4
@@ -21,38 +21,6 @@ LEVELS = {
     "error": logging.ERROR,
 }
 """Levels by the names that the settings have for them."""
-
-
-class Sink(Protocol):
-    """Where lines go."""
-
-    def write(self, text: str, /) -> object:
-        """Take some text."""
-        ...
-
-    def flush(self) -> None:
-        """Hand on what is held back."""
-        ...
-
-
-class FileSink:
-    """A log file that comes into being only once its folder exists: a refused start leaves nothing behind."""
-
-    def __init__(self, path: Path) -> None:
-        """Hold lines back until the folder of `path` exists."""
-        self._path = path
-        self._held: list[str] = []
-
-    def write(self, text: str, /) -> None:
-        """Take some text."""
-        self._held.append(text)
-
-    def flush(self) -> None:
-        """Write what is held back, if that is possible yet."""
-        if self._held and self._path.parent.is_dir():
-            with self._path.open("a", encoding="utf-8") as file:
-                file.write("".join(self._held))
-            self._held.clear()
 
 
 class Notices:
@@ -87,6 +55,10 @@ def configure(
     warnings.
     """
     notices = Notices()
+    lasting = LastingSink(sys.stdout if sink is None else sink)
+
+    def tell_lost(_: Any, __: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        return {**fields, "lines_lost": lasting.lost} if lasting.lost else fields
 
     def redact(_: Any, __: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
         return redactor.fields(fields)
@@ -106,10 +78,11 @@ def configure(
             structlog.processors.format_exc_info,
             redact,
             collect,
+            tell_lost,
             written,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.WriteLoggerFactory(cast("TextIO", sink) if sink is not None else sys.stdout),
+        logger_factory=structlog.WriteLoggerFactory(cast("TextIO", lasting)),
         cache_logger_on_first_use=True,
     )
     return notices

@@ -29,6 +29,7 @@ from bot.daemon.fitting import measure, obey, speak
 from bot.daemon.keeping import ProjectionKeeper, keep_at_stop
 from bot.daemon.kill_switch import arm_kill_switch
 from bot.daemon.live_table import REFRESH_S, LiveTable
+from bot.daemon.log_sinks import FileSink
 from bot.daemon.nav import NavRecorder
 from bot.daemon.notify import ServiceManager
 from bot.daemon.operations import Operations
@@ -68,7 +69,7 @@ def run(settings: Settings, *, fresh: bool, adopt: bool, serve: Serve, drive: Dr
 
 async def _run(settings: Settings, *, fresh: bool, adopt: bool, serve: Serve) -> int:
     on_terminal = sys.stdout.isatty()
-    sink = logs.FileSink(settings.data_dir / LOG_FILE) if on_terminal else None
+    sink = FileSink(settings.data_dir / LOG_FILE) if on_terminal else None
     redactor = Redactor(_secrets(settings))
     notices = logs.configure(
         redactor, sink, level=logs.LEVELS[settings.log.level], console=settings.log.format == "console"

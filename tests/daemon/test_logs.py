@@ -2,10 +2,13 @@ import io
 import json
 from pathlib import Path
 
+import pytest
 import structlog
 
 from bot.daemon import logs
+from bot.daemon.log_sinks import FileSink
 from bot.daemon.redaction import Redactor
+from tests.support.desk import Desk
 
 SECRET = "canary-secret-0123456789"
 
@@ -44,7 +47,7 @@ def test_every_line_is_an_object_with_event_level_and_time() -> None:
 def test_a_log_file_waits_for_its_folder(tmp_path: Path) -> None:
     """Nothing is made by a start that is refused; what was said before is not lost."""
     folder = tmp_path / "data"
-    sink = logs.FileSink(folder / "inband.log")
+    sink = FileSink(folder / "inband.log")
     logs.configure(Redactor(), sink)
     log = structlog.get_logger()
     log.info("first")
@@ -53,6 +56,58 @@ def test_a_log_file_waits_for_its_folder(tmp_path: Path) -> None:
     log.info("second")
     events = [json.loads(line)["event"] for line in (folder / "inband.log").read_text().splitlines()]
     assert events == ["first", "second"]
+
+
+def test_a_log_file_does_not_grow_for_ever(tmp_path: Path) -> None:
+    """It is put aside, and what was put aside before goes: the two hold the newest lines."""
+    sink = FileSink(tmp_path / "inband.log", largest=100)
+    for number in range(40):
+        sink.write(f"line {number:03}\n")
+        sink.flush()
+    files = [tmp_path / "inband.log.1", tmp_path / "inband.log"]
+    assert all(file.stat().st_size <= 110 for file in files)
+    lines = "".join(file.read_text() for file in files).splitlines()
+    assert lines == [f"line {number:03}" for number in range(40 - len(lines), 40)]
+
+
+class _Pipe(io.StringIO):
+    """What can be cut."""
+
+    error: Exception | None = None
+
+    def flush(self) -> None:
+        if self.error is not None:
+            raise self.error
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(28, "No space left on device"), BrokenPipeError(), ValueError("closed")]
+)
+def test_a_log_that_cannot_be_written_is_no_error_of_who_writes_it(error: Exception) -> None:
+    """It goes on with the next line that can be, and says how many are missing."""
+    sink = _Pipe()
+    logs.configure(Redactor(), sink)
+    log = structlog.get_logger()
+    sink.error = error
+    log.info("first")
+    log.info("second")
+    sink.error = None
+    sink.truncate(0)
+    sink.seek(0)
+    log.info("third")
+    log.info("fourth")
+    told = [json.loads(line) for line in sink.getvalue().splitlines()]
+    assert [(line["event"], line.get("lines_lost")) for line in told] == [("third", 2), ("fourth", None)]
+
+
+async def test_a_full_disk_of_the_log_stops_no_fund(desk: Desk) -> None:
+    """The whole opening goes through while not a line can be written."""
+    sink = _Pipe()
+    sink.error = OSError(28, "No space left on device")
+    logs.configure(Redactor(), sink)
+    runner = await desk.opened()
+    await desk.until_flat_out(runner)
+    assert runner.failure is None
 
 
 def test_the_latest_warnings_are_kept_for_the_table() -> None:
