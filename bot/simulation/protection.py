@@ -165,17 +165,18 @@ class ProtectionJudge:
     def _promised(self) -> tuple[Decimal, Decimal] | None:
         """Where a stop has to trigger, and how much it then has to reduce: from the promise in words."""
         held, cash = self._holders.position, self._holders.cash
+        there = cash + min(ZERO, self._holders.beside)
         size, side = abs(held), self._fund.sign
         if held * side <= ZERO:
             return None
         emergency = self._fund.emergency
         steep = size - emergency * held
-        if not steep or emergency * cash / steep <= ZERO:
+        if not steep or emergency * there / steep <= ZERO:
             return None
-        end = self._liquidated_at(held, cash)
+        end = self._liquidated_at(held, there)
         if end is None:
             return None
-        trigger = (emergency * cash / steep + end) / 2
+        trigger = (emergency * there / steep + end) / 2
         value, top, fee = cash + held * trigger, self._fund.target_range[1], self._contract.taker_fee
         exposure = size * trigger
         if value <= fee * exposure:

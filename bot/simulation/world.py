@@ -93,7 +93,7 @@ class World:
             on_death=self._died,
         )
         self._gap_until_s = self._frozen_until_s = 0.0
-        self._calm = False
+        self._owner_to_come = False
         self._restart_s = scenario.restart_s
         self._strikes_s = {fault: self._chance.waits(rate) for fault, rate in scenario.rates.items()}
         self._funding_s = float(scenario.funding_every_s)
@@ -244,7 +244,8 @@ class World:
         book = runner.state.book
         if book.control is not Control.RUNNING or book.breaches:
             self.process.control(Control.RUNNING, "looked into it")
-        if self._calm and book.unallocated < 0:
+        if self._owner_to_come and book.unallocated < 0:
+            self._owner_to_come = False
             self.venue.now_ms = world_ms(self._loop)
             self.venue.transfer(-book.unallocated)
 
@@ -302,7 +303,7 @@ class World:
     async def _come_to_rest(self) -> None:
         """Without faults, and with a market that hardly moves, everything must come to an end by itself."""
         self._trace.note("no more faults")
-        self._calm = True
+        self._owner_to_come = True
         self.faults.cease()
         self.people.cease()
         self._strikes_s.clear()
@@ -343,6 +344,7 @@ class World:
             and book.dealing is None
             and (book.protection.resting is None or book.protection.resting.state is OrderState.LIVE)
             and not book.breaches
+            and book.unallocated >= 0
             and book.control is Control.RUNNING
         )
 
