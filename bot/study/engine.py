@@ -132,7 +132,10 @@ class FundRun:
             region = self._decide(point, price, mark)
             stop = min(end, region.until) if coming is None else min(end, region.until, coming.point)
             point = self._points.blocks.next_outside(point + 1, stop, region.low, region.high)
-        self.course.final_value = float(self._ledger.value(Decimal(repr(prices[-1].item()))))
+        value = self._ledger.value(Decimal(repr(prices[-1].item())))
+        self.course.final_value = float(value)
+        if value <= ZERO:  # its own fee at the last point took what was left: no later one tells
+            self._die(end - 1)
         return self.course
 
     def _decide(self, point: int, price: float, mark: Decimal) -> _Region:
@@ -267,10 +270,14 @@ class FundRun:
         if value > ZERO and not self.course.liquidated:
             return False
         self.course.final_value = 0.0 if self.course.liquidated else float(value)
+        self._die(point)
+        return True
+
+    def _die(self, point: int) -> None:
+        """Nothing happens any more: what is left, or owed, stays as it is."""
         self.course.dead_point = point
         self._ledger = Ledger(decimal(self.course.final_value))
         self._note(point)
-        return True
 
     def _note(self, point: int) -> None:
         changes = self.course.changes

@@ -122,8 +122,7 @@ def run(
             low, high = ratio * at_upper, ratio * at_lower
             if low > high:
                 low, high = high, low
-            low *= 1.0 + INWARD
-            high *= 1.0 - INWARD
+            low, high = low * (1.0 + INWARD), high * (1.0 - INWARD)
             if ratio < 0.0 and lows[k] >= low and highs[k] <= high:
                 bar = stop
             elif ratio < 0.0:
@@ -156,7 +155,8 @@ def run(
                 break
     if keep:
         _fill(nav, close, written, bars, cash, position)
-    return cash + position * close[bars - 1], count, -1
+    value = cash + position * close[-1]
+    return value, count, -1 if value > 0.0 else bars - 1
 
 
 @_compiled

@@ -70,6 +70,8 @@ def fixed_band(case: Case) -> Naive:
                 cash -= quantity * price + fee
                 position += quantity
         found.nav.append((cash + position * price) / case.capital)
+    if found.nav[-1] <= 0:
+        found.dead = case.times_ms[-1]
     return found
 
 

@@ -196,6 +196,19 @@ def test_a_fee_that_takes_the_rest_ends_a_fund_and_never_turns_it_round(
     assert kernel.nav == pytest.approx(found.nav)
 
 
+@pytest.mark.parametrize("side", ["long", "short"])
+def test_a_fund_that_its_own_fee_ends_at_the_last_bar_is_dead_as_well(side: Literal["long", "short"]) -> None:
+    """No later bar tells, and a result with a value below zero that claims to live would be ranked."""
+    fall = 0.5 / 0.9975 if side == "long" else 1.5 * 0.9983
+    prices = closes(1.0, fall)
+    found = backtest(prices, FundSpec(side=side, capital=1.0), costs=Costs(fee_bps=100))
+    assert found.final_value < 0
+    assert (found.dead, found.dead_at, found.rebalance_count) == (True, prices.times_ms[1], 1)
+    kernel = nav_series(stretches_of(prices), FixedBand(1.5, 3.0, 2.2), side=side, fee_bps=100)
+    assert (kernel.rebalances, kernel.dead_bar) == (1, 1)
+    assert kernel.nav == pytest.approx(found.nav)
+
+
 def test_slippage_worsens_the_fill() -> None:
     """Fixed: a buy 100 bps above the mark; the cost is out of the fund."""
     fund = FundSpec(capital=100.0, target_range=(2.0, 2.0))
