@@ -9,7 +9,7 @@ neither has to know of the other. Delevering goes first. docs/funds.md has the r
 
 from decimal import Decimal
 
-from bot.core import execution, fees, flow_fold, plan, shares
+from bot.core import execution, fees, flow_fold, plan, shares, unseen
 from bot.core.events import Mark
 from bot.core.flow_records import (
     DealingClosed,
@@ -20,6 +20,7 @@ from bot.core.flow_records import (
     FlowsCrossed,
     FlowSettled,
     FlowsInCash,
+    FlowsShown,
 )
 from bot.core.flows import Dealing, Flow, FlowState, waiting
 from bot.core.ledger import real_leverage
@@ -53,7 +54,15 @@ def bounded(turn: Turn, region: Region) -> Region | None:
 def attend(turn: Turn, mark: Mark) -> None:
     """Take a dealing as far as it goes at this mark; a flow's trade may be under way afterwards."""
     dealing = turn.book.dealing
-    if dealing is None or _must_wait(turn, mark, dealing):
+    if (
+        dealing is None
+        or turn.live.funding_pending_ms is not None
+        or not fees.charged(turn, dealing.dealing_ms)
+    ):
+        return
+    if dealing.nav is None:
+        _show(turn, mark, dealing)
+    if _must_wait(turn, mark, dealing):
         return
     if dealing.nav is not None or _priced(turn, mark, dealing):
         _trade(turn, mark)
@@ -104,15 +113,35 @@ def _takes_part(turn: Turn, mark: Mark, flow: Flow, dealing_ms: int) -> bool:
 
 
 def _must_wait(turn: Turn, mark: Mark, dealing: Dealing) -> bool:
-    """What the dealing's mark found under way is booked first, and delevering goes first."""
+    """An order that the dealing's mark found under way is booked first, and delevering goes first."""
     open_ = turn.book.rebalance
     return (
         (open_ is not None and (open_.order is not None or open_.urgency is not Urgency.PATIENT))
-        or turn.live.funding_pending_ms is not None
-        or not fees.charged(turn, dealing.dealing_ms)
         or turn.now_ms < dealing.retry_ms
         or _must_delever(turn, mark)
     )
+
+
+def _batch(turn: Turn, mark: Mark, dealing: Dealing) -> list[Flow]:
+    return [flow for flow in turn.book.flows if _takes_part(turn, mark, flow, dealing.dealing_ms)]
+
+
+def _show(turn: Turn, mark: Mark, dealing: Dealing) -> None:
+    """Charge the management fee until now; where something is hidden, say what the public sees.
+
+    Both at once, whatever the dealing has still to wait for: how long it does is nobody's business.
+    """
+    batch = _batch(turn, mark, dealing)
+    if batch:
+        fees.accrue(turn, dealing.mark, dealing.dealing_ms)
+    public, news = turn.book.public, [flow for flow in batch if not flow.shown]
+    if not news or not public.hidden:
+        return
+    marks = (dealing.mark, mark.price)
+    after = unseen.dealt(public.basket, news, marks, turn.contract, turn.fund.terms.subscribe_fee)
+    units, cash = after.units - public.basket.units, after.cash - public.basket.cash
+    references = ",".join(flow.reference for flow in news)
+    turn.record(FlowsShown(turn.now_ms, references, units, cash))
 
 
 def _priced(turn: Turn, mark: Mark, dealing: Dealing) -> bool:
@@ -121,9 +150,7 @@ def _priced(turn: Turn, mark: Mark, dealing: Dealing) -> bool:
     False where there is nobody, or nothing, to deal with.
     """
     book = turn.book
-    batch = [flow for flow in book.flows if _takes_part(turn, mark, flow, dealing.dealing_ms)]
-    if batch:
-        fees.accrue(turn, dealing.mark, dealing.dealing_ms)
+    batch = _batch(turn, mark, dealing)
     nav = shares.Shares(book.ledger, book.units).nav(dealing.mark)
     if not batch or nav is None or nav <= ZERO:
         for flow in batch:

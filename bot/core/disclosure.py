@@ -11,7 +11,6 @@ from bot.core.midnight import basket_fee
 from bot.core.public import Public, Shown
 from bot.core.public_records import FundingImputed, PublicationScheduled, Revealed
 from bot.core.units import ZERO
-from bot.core.unseen import dealt_in_cash
 
 if TYPE_CHECKING:
     from bot.core.book import Book
@@ -87,10 +86,13 @@ def _fee_charged(book: "Book", record: flow.FeeCharged) -> None:
 
 def _flows_in_cash(book: "Book", record: flow.FlowsInCash) -> None:
     units = record.units if record.kind is flow.FlowKind.SUBSCRIBE else -record.units
-    public = book.public.after_flow(units, record.mark)
-    if public.hidden:
-        public = public._replace(basket=dealt_in_cash(public.basket, book, record))
-    book.public = public
+    book.public = book.public.after_flow(units, record.mark)
+
+
+def _flows_shown(book: "Book", record: flow.FlowsShown) -> None:
+    basket = book.public.basket
+    changed = basket._replace(cash=basket.cash + record.cash, units=basket.units + record.units)
+    book.public = book.public._replace(basket=changed)
 
 
 def _rescaled(book: "Book", record: flow.UnitsRescaled) -> None:
@@ -128,6 +130,7 @@ DISCLOSURE: dict[type, Callable[["Book", Any], None]] = {
     rec.IncomeBooked: _income_booked,
     flow.FeeCharged: _fee_charged,
     flow.FlowsInCash: _flows_in_cash,
+    flow.FlowsShown: _flows_shown,
     flow.UnitsRescaled: _rescaled,
 }
 

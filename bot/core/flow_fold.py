@@ -130,6 +130,11 @@ def _in_cash(book: "Book", record: rec.FlowsInCash) -> None:
     book.dealing = dealing._replace(pot=pot, trades=record.kind, fees=dealing.fees + up(levy))
 
 
+def _shown(book: "Book", record: rec.FlowsShown) -> None:
+    for reference in record.references.split(","):
+        _change(book, reference, shown=True)
+
+
 def _settled(book: "Book", record: rec.FlowSettled) -> None:
     dealing, flow = now(book), find(book.flows, record.reference)
     pot = dealing.pot
@@ -202,6 +207,12 @@ def _rescaled(book: "Book", record: rec.UnitsRescaled) -> None:
         flow if flow.kind is FlowKind.SUBSCRIBE else flow._replace(amount=rescaled(flow.amount))
         for flow in book.flows
     )
+    book.receipts = {
+        key: receipt
+        if receipt.kind is FlowKind.SUBSCRIBE
+        else receipt._replace(rescaled=rescaled(receipt.counted))
+        for key, receipt in book.receipts.items()
+    }
 
 
 def _final(book: "Book", record: rec.FinalNav) -> None:
@@ -216,6 +227,7 @@ APPLY: dict[type, Callable[["Book", Any], None]] = {
     rec.FlowPriced: _priced,
     rec.FlowsCrossed: _crossed,
     rec.FlowsInCash: _in_cash,
+    rec.FlowsShown: _shown,
     rec.FlowSettled: _settled,
     rec.DealingClosed: _closed,
     rec.FlowPaid: _paid,

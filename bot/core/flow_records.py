@@ -9,7 +9,8 @@ cash, to its position and to its units:
   burns units, so that cash : position : units stay as they were. Its amounts follow from the fill
   (`bot.core.shares.after_fill`); so the basket per unit, and with it NAV and leverage, are what they were;
 - `FlowsCrossed` leaves fund and units as they are; `FlowsInCash` changes cash and units at the NAV of a mark;
-- `FeeCharged` takes cash out of the fund; `DealingClosed` gives it what rounding left.
+- `FeeCharged` takes cash out of the fund; `DealingClosed` gives it what rounding left;
+- `FlowsShown` changes nothing but the public basket.
 
 NAV, mark and units here are true ones: while a rebalance is hidden they are for the operator only.
 """
@@ -117,6 +118,20 @@ class FlowSettled(NamedTuple):
     fill_cost: Usd = Decimal(0)
 
 
+class FlowsShown(NamedTuple):
+    """What the public sees of a dealing while something is hidden, as soon as it is struck.
+
+    The public basket gains `units` and `cash` (both negative where more was redeemed), as it would in a fund
+    that trades nothing in secret; none where that fund would have to trade for them: then they show when
+    nothing is hidden any more. `references`: the flows that this is about, joined by commas.
+    """
+
+    time_ms: int
+    references: str
+    units: Decimal
+    cash: Usd
+
+
 class DealingClosed(NamedTuple):
     """All flows of the dealing are settled; what rounding left belongs to the fund."""
 
@@ -182,6 +197,7 @@ FlowRecord: TypeAlias = (
     | FlowPriced
     | FlowsCrossed
     | FlowsInCash
+    | FlowsShown
     | FlowSettled
     | DealingClosed
     | FlowPaid

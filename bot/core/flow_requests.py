@@ -136,7 +136,10 @@ def _against_subscription(turn: Turn, amount: Decimal, value: Decimal) -> Iterat
 def _against_redemption(turn: Turn, units: Decimal, nav: Decimal) -> Iterator[Objection]:
     terms, available = turn.fund.terms, available_units(turn)
     if units > available:
-        yield Objection(f"{max(available, ZERO):f} units can be redeemed: there are no more")
+        known = turn.book.public.basket.units
+        yield Objection(
+            f"there are no more: {known:f} units in all, less those whose redemption was asked for"
+        )
     if nav <= ZERO:
         yield Objection("the fund has no value left", of_amount=False)
     if units * nav < terms.min_redeem and units < available:
@@ -155,7 +158,7 @@ def _today(turn: Turn, kind: FlowKind) -> Decimal:
         if receipt.requested_ms < since_ms:
             break
         if receipt.kind is kind:
-            total += receipt.amount
+            total += receipt.counted
     return total
 
 

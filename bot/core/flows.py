@@ -36,6 +36,7 @@ class Flow(NamedTuple):
     `units` are those that a subscription got, `returned` is what it could not invest; `reason`: why it was
     cancelled. `over_ms`: when it was settled, paid or cancelled. `dealing_ms`: the dealing that priced it,
     `settled_ms`: when it had what is its. `trading_fee` and `fill_cost`: what it bore of its dealing's trade.
+    `shown`: the public has seen its dealing as that of a fund that hides nothing.
     """
 
     reference: str
@@ -55,16 +56,26 @@ class Flow(NamedTuple):
     settled_ms: int | None = None
     trading_fee: Usd = ZERO
     fill_cost: Usd = ZERO
+    shown: bool = False
 
 
 class Receipt(NamedTuple):
-    """What was answered to a request under one idempotency key; a repeat is answered with the same."""
+    """What was answered to a request under one idempotency key; a repeat is answered with the same.
+
+    `rescaled`: the amount of a redemption in the units of now, where they were consolidated or split since.
+    """
 
     reference: str
     kind: FlowKind
     amount: Decimal
     requested_ms: int
     dealing_ms: int
+    rescaled: Decimal | None = None
+
+    @property
+    def counted(self) -> Decimal:
+        """What counts of it toward the day's limit."""
+        return self.amount if self.rescaled is None else self.rescaled
 
 
 class Dealing(NamedTuple):

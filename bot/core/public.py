@@ -14,6 +14,7 @@ from bot.core import records as rec
 from bot.core.basket import FINEST, Basket
 from bot.core.draws import Draw
 from bot.core.public_records import FundingImputed, PublicationScheduled, Revealed
+from bot.core.shares import down
 from bot.core.tracking import Tracking
 from bot.core.units import ZERO, Contracts, Price, Urgency, Usd
 
@@ -183,13 +184,14 @@ class Public(NamedTuple):
         """Units were made (burned, if negative) for cash alone: no basket's NAV is moved by it.
 
         Not the public one while something is hidden: how many they are tells the true NAV, and the position.
+        What is shown of the dealing then is on record before (`FlowsShown`).
         """
         public = self._each(lambda basket: basket.after_flow(units, mark))
         return public._replace(basket=self.basket) if self.hidden else public
 
     def rescaled(self, numerator: int, denominator: int) -> "Public":
         """Units were consolidated or split."""
-        return self._each(lambda basket: basket._replace(units=basket.units * numerator / denominator))
+        return self._each(lambda basket: basket._replace(units=down(basket.units * numerator / denominator)))
 
     def after_other_income(self, amount: Usd) -> "Public":
         """Other income goes to every basket that is not public yet; to the public one unless it is outdated.

@@ -17,8 +17,11 @@ from bot.core.units import ZERO, Leverage, Price
 
 PublicFund: TypeAlias = dict[str, Any]
 
-TOLD_AT_ONCE = frozenset({"stale mark"})
-"""Incidents that say nothing of a fund's trades; of all others the public hears when nothing is hidden."""
+TOLD_AT_ONCE = frozenset({"stale mark", "clock skew", "disk almost full"})
+"""Incidents that say nothing of a fund's trades; of all others the public hears when nothing is hidden.
+
+They come to every fund of a process at once: one that kept silent would tell that it hides something.
+"""
 
 _WHY = {
     "emergency": "leverage reached the emergency level: it is reduced at once",
@@ -36,7 +39,7 @@ def public_fund(fund: Fund, book: Book, mark: Mark | None, mode: str) -> PublicF
     price = None if mark is None or book.created is None else mark.price
     value = None if price is None else basket.value(price)
     lower, higher = trigger_prices(fund, book)
-    updated_ms = mark.time_ms if mark is not None else book.last_time_ms or None
+    updated_ms = None if mark is None else mark.time_ms  # no record's time: it may be that of an order
     return {
         "fund": fund.name,
         "underlying": fund.underlying,
@@ -44,7 +47,7 @@ def public_fund(fund: Fund, book: Book, mark: Mark | None, mode: str) -> PublicF
         "mode": mode,
         "state": public_state(book),
         "mark": _text(None if mark is None else mark.price),
-        "nav": _text(None if price is None else basket.nav(price), _NAV_GRID),
+        "nav": _text(None if price is None else basket.nav(price), _nav_grid(basket.units)),
         "units": _text(basket.units),
         "fund_value": _text(value, _AMOUNT_GRID),
         "position": _text(basket.position),
@@ -92,8 +95,9 @@ def incidents(book: Book) -> tuple[IncidentOpened, ...]:
     shown = book.public.shown
     if shown is None:
         return tuple(book.incidents.values())
-    at_once = (i for i in book.incidents.values() if i.code in TOLD_AT_ONCE and i not in shown.incidents)
-    return (*(i for i in shown.incidents if i.code not in TOLD_AT_ONCE), *at_once)
+    at_once = [i for i in book.incidents.values() if i.code in TOLD_AT_ONCE]
+    before = [i for i in shown.incidents if i.code not in TOLD_AT_ONCE]
+    return tuple(sorted(before + at_once, key=lambda incident: incident.time_ms))
 
 
 def condition(book: Book, now_ms: int | None) -> dict[str, Any]:
@@ -149,11 +153,19 @@ def _text(amount: Decimal | None, grid: Decimal | None = None) -> str | None:
     return decimal_text(amount if grid is None or abs(amount) >= _UNBOUNDED else amount.quantize(grid))
 
 
+def _nav_grid(units: Decimal) -> Decimal:
+    """So fine that NAV x units is fund value to the cent, however many units there are, and no finer.
+
+    With few units more digits would show 1e-8 USDT of the basket, to which funding is worked out: that the
+    venue rounds what another position earns otherwise.
+    """
+    return Decimal(1).scaleb(-max(0, 5 + units.adjusted()))
+
+
 def _time(time_ms: int | None) -> str | None:
     return None if time_ms is None else time_text(time_ms)
 
 
 _AMOUNT_GRID = Decimal("0.0001")
-_NAV_GRID = Decimal("0.0000000001")
 _LEVERAGE_GRID = Decimal("0.000000001")
 _UNBOUNDED = Decimal("1e18")

@@ -14,7 +14,8 @@ from bot.core.fund import Fund
 from bot.core.history import RebalanceEntry, RebalanceHistory
 from bot.core.public import QUEUED_DRAWS, Pending
 from bot.core.public_records import PublicationScheduled, Revealed
-from bot.core.records import Kind
+from bot.core.records import Control, Kind
+from bot.core.statement import STATEMENT_MS
 from bot.core.turn import Turn
 
 OVERDUE_MS = 60_000
@@ -40,8 +41,21 @@ def publish_due(turn: Turn) -> None:
 
 
 def overdue(book: Book, now_ms: int) -> int:
-    """How many reveals should have been made by now."""
-    return sum(1 for p in book.public.pending if p.due_ms is not None and p.due_ms + OVERDUE_MS < now_ms)
+    """How many reveals should have been made by now.
+
+    One that waits for those before it is not late for that: else the count would tell that an older one is
+    under way. A halt lets none end, so what is under way is late once it takes longer than is ordinary.
+    """
+    late, due_ms = 0, 0
+    for pending in book.public.pending:
+        due = pending.due_ms
+        if due is None:
+            if book.control is not Control.HALTED:
+                break
+            due = pending.started_ms + STATEMENT_MS
+        due_ms = max(due_ms, due)
+        late += due_ms + OVERDUE_MS < now_ms
+    return late
 
 
 def reveal(fund: Fund, book: Book, pending: Pending, now_ms: int) -> Revealed:

@@ -47,7 +47,9 @@ def account_seen(turn: Turn, event: AccountSeen) -> None:
 
 
 def _agreed(turn: Turn, event: AccountSeen) -> None:
-    turn.live = turn.live._replace(reconciled=True, reconcile_tries=0, withheld=_withheld(turn, event))
+    turn.live = turn.live._replace(
+        reconciled=True, compared=True, reconcile_tries=0, withheld=_withheld(turn, event)
+    )
     turn.close_incident(DIFFERENCE, "ledger and venue agree again")
     turn.close_incident(UNEXPLAINED, "ledger and venue agree again")
     last = turn.book.reconciled
@@ -91,7 +93,7 @@ def _differs(turn: Turn, event: AccountSeen) -> None:
         turn.commands.append(FetchTrades(None, turn.book.trades_cursor_ms))
         turn.reconcile(delay_s=0.25 * 2**tries)
         return
-    turn.live = turn.live._replace(reconciled=True, reconcile_tries=0)
+    turn.live = turn.live._replace(reconciled=True, compared=True, reconcile_tries=0)
     turn.open_incident(
         DIFFERENCE,
         difference(turn.book, event),

@@ -45,6 +45,7 @@ class ShadowHold(NamedTuple):
 class Live(NamedTuple):
     """What a restart may forget: it is learnt again from the venue.
 
+    `reconciled`: ledger and venue agree as far as is known; `compared`: they did once since the start.
     `funding_pending_ms`: a funding instant that has passed and is not yet booked. `*_tries` count repeats of
     a read; `missing` counts authoritative not-founds of the order under way; `proving` is the client id whose
     death an account snapshot must confirm; `drawing` the sequence asked for; `cash_moving`: a transfer was
@@ -63,6 +64,7 @@ class Live(NamedTuple):
 
     feed_trusted: bool = True
     reconciled: bool = False
+    compared: bool = False
     parking: bool = False
     market_waits: bool = False
     touch: TouchSeen | None = None

@@ -1,50 +1,42 @@
-"""A dealing in cash as a fund would have had it that does nothing in secret.
+"""A dealing as a fund would have had it that does nothing in secret: what the public sees while one does.
 
-While a rebalance is hidden, units that come or go for cash change the public basket at its own NAV. At the
-true one their number would tell the position; and a number that stood still
-would tell that something is hidden.
+Units that come or go for cash at the true NAV would tell it, and the position; when they come would tell what
+is under way; whether they come by a trade or in cash would tell what that trade is of. So all three are those
+of the public basket.
 """
 
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
 from bot.core.basket import Basket
-from bot.core.flow_records import FlowKind, FlowsInCash
-from bot.core.flows import Dealing, FlowState
+from bot.core.flow_records import FlowKind
+from bot.core.flows import Flow
+from bot.core.fund import Contract
 from bot.core.ledger import Ledger
-from bot.core.shares import Pot, Shares, cross, in_cash, portion
-from bot.core.units import ZERO
-
-if TYPE_CHECKING:
-    from bot.core.book import Book
+from bot.core.shares import Pot, Shares, cross, in_cash, portion, quantity_to_trade, up
+from bot.core.units import ZERO, Price
 
 
-def dealt_in_cash(basket: Basket, book: "Book", record: FlowsInCash) -> Basket:
-    """The public basket after the dealing under way, all of it at the basket's own NAV.
-
-    What is left over of a trade comes with that trade's reveal: how much it is follows from the position.
-    """
-    dealing = book.dealing
-    nav = None if dealing is None else basket.nav(dealing.mark)
-    if dealing is None or dealing.trades is not None or nav is None or nav <= ZERO:
-        return basket
-    priced = [flow for flow in book.flows if flow.state is FlowState.PRICED]
-    brought = [flow.amount - flow.fee for flow in priced if flow.kind is FlowKind.SUBSCRIBE]
-    given = [flow.amount for flow in priced if flow.kind is FlowKind.REDEEM]
-    return _dealt(basket, (brought, given), dealing, record)
-
-
-def _dealt(
-    basket: Basket, flows: tuple[Sequence[Decimal], Sequence[Decimal]], dealing: Dealing, record: FlowsInCash
+def dealt(
+    basket: Basket, flows: Sequence[Flow], marks: tuple[Price, Price], contract: Contract, fee: Decimal
 ) -> Basket:
-    """Cross, deal the rest in cash, and leave to the fund what rounding leaves."""
-    brought, given = flows
+    """The basket after a dealing of `flows`; as it is where a fund that holds it would trade for them.
+
+    `marks`: the dealing's, and that of now, at which cash is dealt. `fee`: of subscriptions, a fraction.
+    """
+    struck, mark = marks
+    nav = basket.nav(struck)
+    if nav is None or nav <= ZERO or basket.value(mark) <= ZERO:
+        return basket
+    brought = [flow.amount - up(flow.amount * fee) for flow in flows if flow.kind is FlowKind.SUBSCRIBE]
+    given = [flow.amount for flow in flows if flow.kind is FlowKind.REDEEM]
     pot = Pot(sum(brought, ZERO), sum(given, ZERO))
-    met, paid, received = cross(pot, basket.nav(dealing.mark) or ZERO)
+    met, paid, received = cross(pot, nav)
     pot = Pot(pot.cash - paid, pot.units - met, met, received)
     books = Shares(Ledger(basket.cash + paid - received, basket.position), basket.units)
-    units, amount = in_cash(books, pot, record.mark, record.taker_fee)
+    if quantity_to_trade(books, pot, mark, contract) != ZERO:
+        return basket
+    units, amount = in_cash(books, pot, mark, contract.taker_fee)
     if pot.units:
         made, cash = -units, books.ledger.cash - amount
         pot = Pot(pot.cash, ZERO, pot.issued, pot.received + amount)

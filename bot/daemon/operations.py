@@ -294,7 +294,11 @@ class Operations:
             _halt(runner, *self._pulled)
 
     def unready(self) -> list[str]:
-        """Why the daemon is not ready, one short reason each; empty when it is."""
+        """Why the daemon is not ready, one short reason each; empty when it is.
+
+        Everybody may ask. So what counts is the first comparison with the venue: later ones that hold a fund
+        up come at the end of an order, and would tell of it.
+        """
         starting = self._standby or "starting: the venue is not reached yet"
         reasons = [] if self.runners else [starting]
         oldest_s = monotonic_s() - _CURRENT_S
@@ -304,7 +308,7 @@ class Operations:
         for runner in self.runners:
             if runner.failure is not None:
                 reasons.append(f"{runner.name}: stopped")
-            elif not runner.state.live.reconciled:
+            elif not runner.state.live.compared:
                 reasons.append(f"{runner.name}: not reconciled yet")
         return reasons
 

@@ -5,9 +5,11 @@ from decimal import Decimal
 import pytest
 
 from bot.core import events as ev
+from bot.core.commands import FetchDayMark
 from bot.core.flow_records import (
     DealingClosed,
     DealingStruck,
+    FeeCharged,
     FlowCancelled,
     FlowFunded,
     FlowKind,
@@ -17,6 +19,7 @@ from bot.core.flow_records import (
     FlowsCrossed,
     FlowSettled,
     FlowsInCash,
+    FlowsShown,
 )
 from bot.core.flows import FlowState
 from bot.core.limits import SubmitOrder
@@ -300,6 +303,22 @@ def test_a_dealing_waits_for_the_funding_of_its_instant() -> None:
     lab.send(ev.IncomeSeen(*lab.now, tuple(lab.venue.income)))
     (priced,) = lab.of(FlowPriced)
     assert priced.nav == (value - 200) / 100_000
+
+
+def test_a_dealing_waits_for_the_mark_of_a_missed_midnight() -> None:
+    """The fee of that day is paid by those who leave as well: nothing is priced or shown before."""
+    lab = a_flow_lab(fee_daily="0.01")
+    lab.day_marks[86_400_000] = D(62_000)
+    lab.redeem("5000")
+    lab.deliver = lambda command: not isinstance(command, FetchDayMark)
+    lab.mark("61000", after_s=90_000)
+    assert len(lab.of(DealingStruck)) == 1
+    assert (lab.of(FlowPriced), lab.of(FeeCharged), lab.of(FlowsShown)) == ([], [], [])
+    lab.deliver = lambda _: True
+    lab.send(ev.DayMarkSeen(*lab.now, 86_400_000, D(62_000)))
+    kinds = [type(r) for r in lab.records if isinstance(r, FeeCharged | FlowPriced)]
+    assert kinds == [FeeCharged, FeeCharged, FlowPriced]
+    assert lab.of(FeeCharged)[0].mark == 62_000
 
 
 def test_a_fund_without_value_cancels_what_waited() -> None:

@@ -40,7 +40,7 @@ def refused(lab: FlowLab, kind: FlowKind, amount: str, request_id: str = "x") ->
         (SUBSCRIBE, "10.000000001", "8 decimals"),
         (SUBSCRIBE, "9.99", "smallest subscription is 10"),
         (REDEEM, "9.99", "smallest redemption"),
-        (REDEEM, "100000.00000001", "100000 units can be redeemed"),
+        (REDEEM, "100000.00000001", "there are no more: 100000 units"),
         (SUBSCRIBE, "20001", "leaves 20000 USDT"),
         (REDEEM, "31000", "leaves units worth 30000.00"),
         (SUBSCRIBE, "15000", "capacity of 110000"),
@@ -65,6 +65,21 @@ def test_limits_count_what_was_asked_for_on_the_same_day() -> None:
     assert refused(lab, REDEEM, "150") is not None
     lab.wait(86_400)
     assert refused(lab, SUBSCRIBE, "1000") is None
+
+
+@pytest.mark.parametrize(("ratio", "left"), [((1, 100), "1"), ((10, 1), "1000")])
+def test_limits_count_redemptions_in_units_of_now(ratio: tuple[int, int], left: str) -> None:
+    """What was asked for before a consolidation or split counts as it was worth; its receipt stays."""
+    lab = a_flow_lab(daily_redeem="1000", min_redeem="0")
+    lab.redeem("900", "old")
+    assert rescale(lab, *ratio) is None
+    assert refused(lab, REDEEM, left, "new") is None
+    over = refused(lab, REDEEM, str(Decimal(left) * Decimal("1.02")), "new")
+    assert over is not None
+    assert "day's limit" in over.reason
+    receipt = lab.state.book.receipts["old"]
+    assert (receipt.amount, receipt.counted) == (900, Decimal(900) * ratio[0] / ratio[1])
+    assert refused(lab, REDEEM, "900", "old") is None
 
 
 def test_capacity_counts_subscriptions_that_are_on_their_way() -> None:

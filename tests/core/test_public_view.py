@@ -8,7 +8,7 @@ import pytest
 from bot.core import events as ev
 from bot.core import flow_records as flow
 from bot.core import records as rec
-from bot.core.book import Book
+from bot.core.book import Book, fold
 from bot.core.history import RebalanceHistory, with_hash
 from bot.core.public_records import FundingImputed, Revealed
 from bot.core.public_view import edge_price, incidents, public_fund, public_state, trigger_prices
@@ -139,6 +139,54 @@ def test_incidents_are_told_by_their_codes_and_not_while_something_is_hidden() -
     book.apply(an_incident(lab.time_ms + 1, "stale mark", stops=False))
     assert [incident.code for incident in incidents(book)] == ["late fill", "stale mark"]
     assert public_state(book) == "increases_stopped"
+
+
+@pytest.mark.parametrize("code", ["stale mark", "clock skew", "disk almost full"])
+def test_what_befalls_every_fund_at_once_is_told_of_each(code: str) -> None:
+    """A fund that kept silent where others speak, or went on, would tell that it hides something."""
+    lab = opened()
+    book, idle = lab.state.book.copy(), lab.state.book.copy()
+    started = lab.of(rec.RebalanceStarted)[0]._replace(time_ms=lab.time_ms, number=2)
+    records: list[rec.Record] = [an_incident(lab.time_ms - 5, code), started, an_incident(lab.time_ms - 4)]
+    later: list[rec.Record] = [rec.IncidentClosed(lab.time_ms + 2, code, "over")]
+    later.append(an_incident(lab.time_ms + 3, code))
+    for record in (*records, *later):
+        book.apply(record)
+        if record not in records[1:]:
+            idle.apply(record)
+        assert [i for i in incidents(book) if i.code == code] == [
+            i for i in incidents(idle) if i.code == code
+        ]
+    assert [incident.code for incident in incidents(book)] == [code]
+
+
+def test_a_restart_does_not_tell_when_something_was_last_recorded() -> None:
+    """Before the first mark there is no time to show: that of the last record may be that of an order."""
+    lab = opened()
+    lab.mark("44900", after_s=1)
+    assert lab.of(rec.Filled)[-1].time_ms == lab.state.book.last_time_ms == lab.time_ms
+    told = public_fund(lab.fund, fold(lab.records), None, "paper")
+    assert (told["updated_at"], told["mark"], told["condition"]["overdue_reveals"]) == (None, None, 0)
+    assert told["basket_as_of"] < "1970-01-01T01:00"
+
+
+@pytest.mark.parametrize(
+    ("units", "digits"), [("10", 6), ("123.4", 7), ("100000", 10), ("3e9", 14), ("0.001", 2)]
+)
+def test_nav_times_units_is_fund_value_to_the_cent_however_many_units_there_are(
+    units: str, digits: int
+) -> None:
+    """And few do not show the last digit of funding, which the venue rounds by the true position."""
+    lab = opened()
+    book = lab.state.book.copy()
+    book.public = book.public._replace(basket=book.public.basket._replace(units=D(units)))
+    told = public_fund(lab.fund, book, ev.Mark(*lab.now, D("61234.56")), "paper")
+    assert abs(D(told["nav"]) * D(units) - D(told["fund_value"])) < D("0.01")
+    assert len(told["nav"].partition(".")[2]) <= digits
+    basket = book.public.basket
+    book.public = book.public._replace(basket=basket.paid(D("0.00000002")))
+    again = public_fund(lab.fund, book, ev.Mark(*lab.now, D("61234.56")), "paper")
+    assert again["nav"] == told["nav"]
 
 
 def test_a_strategy_without_a_band_has_no_public_triggers() -> None:

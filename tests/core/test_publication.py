@@ -8,9 +8,11 @@ from bot.core import draws
 from bot.core import events as ev
 from bot.core import records as rec
 from bot.core.book import fold
+from bot.core.public import Pending
 from bot.core.public_records import FundingImputed, PublicationScheduled, Revealed
 from bot.core.public_view import condition
 from bot.core.publication import OVERDUE_MS, overdue
+from bot.core.statement import STATEMENT_MS
 from bot.testing import Lab
 
 D = Decimal
@@ -146,6 +148,35 @@ def test_what_came_due_while_nothing_ran_is_revealed_at_the_restart() -> None:
     assert revealed.time_ms == due + 500_000
     assert overdue(lab.state.book, lab.time_ms) == 0
     assert condition(lab.state.book, lab.time_ms)["overdue_reveals"] == 0
+
+
+def test_a_reveal_that_waits_for_an_older_one_is_not_late_for_that() -> None:
+    """The count is public: it would tell that an older rebalance is under way, or not due yet."""
+    lab = opened()
+    book = lab.state.book.copy()
+    order = [
+        Pending(7, 1_000, (), due_ms=900_000, basket=book.public.basket),
+        Pending(8, 2_000, (), due_ms=400_000, basket=book.public.basket),
+    ]
+    under_way = Pending(7, 1_000, ())
+    book.public = book.public._replace(pending=tuple(order))
+    assert [overdue(book, at_ms + OVERDUE_MS) for at_ms in (400_001, 900_000, 900_001)] == [0, 0, 2]
+    book.public = book.public._replace(pending=(under_way, *order[1:]))
+    assert overdue(book, 10**9) == 0
+    book.public = book.public._replace(pending=(*order[1:], under_way))
+    assert overdue(book, 10**9) == 1
+
+
+def test_what_a_halt_does_not_let_end_is_late_once_it_takes_longer_than_any() -> None:
+    """What is public of the fund is not true meanwhile, and nobody is told when it will be."""
+    lab = opened()
+    lab.mark("44900", after_s=1)
+    assert lab.state.book.rebalance is not None
+    lab.send(ev.Controlled(*lab.now, rec.Control.HALTED, "op", "test"))
+    assert condition(lab.state.book, lab.time_ms + STATEMENT_MS)["overdue_reveals"] == 0
+    assert condition(lab.state.book, lab.time_ms + STATEMENT_MS + OVERDUE_MS + 1)["overdue_reveals"] == 1
+    lab.send(ev.Controlled(*lab.now, rec.Control.RUNNING, "op", "test"))
+    assert condition(lab.state.book, lab.time_ms + STATEMENT_MS + OVERDUE_MS + 1)["overdue_reveals"] == 0
 
 
 def test_publishing_goes_on_while_a_fund_is_halted() -> None:

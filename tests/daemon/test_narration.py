@@ -16,7 +16,7 @@ TELLING = {
     "u", "salt", "key", "incarnation", "target", "tolerance", "deadline_ms", "next_slice_ms",
     "quantity", "limit_price", "reduce_only", "price", "fee", "filled", "position", "position_before",
     "leverage", "wallet", "value", "amount", "unallocated", "detail", "variance", "content", "trigger_price",
-    "nav", "units", "paid", "received", "returned", "trading_fee", "fill_cost",
+    "nav", "units", "cash", "paid", "received", "returned", "trading_fee", "fill_cost",
     "low", "high", "due_ms", "text", "out_of_band",
 }  # fmt: skip
 """Fields from which a target, or a position and so a target, could be worked out."""
@@ -54,7 +54,7 @@ def test_every_field_is_judged(kind: type[rec.Record]) -> None:
         "trade_ms", "ending", "income_id", "income_ms", "state", "remedy", "stops_increases", "how",
         "rests_until_ms", "would_take", "control", "author", "why", "what", "digest", "request_id",
         "taken_from", "known_income", "order_id",
-        "reference", "dealing_ms", "daily", "from_ms", "until_ms", "numerator", "denominator",
+        "reference", "references", "dealing_ms", "daily", "from_ms", "until_ms", "numerator", "denominator",
         "hash", "rate", "wall_ms", "market_per_s", "tick", "lot", "min_quantity", "max_quantity",
         "min_notional", "taker_fee",
     }  # fmt: skip

@@ -43,6 +43,9 @@ async def test_it_is_ready_with_a_current_mark_and_a_reconciled_ledger(desk: Des
     runner.begin(desk.fund.capital, adopt=False)
     await runner.wait_quiet()
     assert operations.unready() == []
+    live = runner.state.live
+    runner.state = runner.state._replace(live=live._replace(reconciled=False))
+    assert operations.unready() == []  # everybody may ask: it would tell of the order that ended just now
 
 
 async def test_a_lost_stream_makes_funds_careful(desk: Desk) -> None:
