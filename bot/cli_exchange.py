@@ -31,6 +31,7 @@ from bot.exchange.prices import SCENARIO_START_MS, SCENARIOS, PriceFileError, op
 from bot.settings.values import paper_key
 
 MOST_USDT = 10**12
+MOST_BASIS_BPS = 1_000
 _NAME = re.compile(r"[A-Za-z0-9_]{1,32}")
 
 
@@ -79,8 +80,12 @@ def _configured(options: ExchangeOptions) -> ExchangeConfig:
             raise UserError(f"--symbol {symbol}: not traded here; choose from {', '.join(CATALOG)}")
     if options.replay is not None and len(options.symbols) > 1:
         raise UserError("--symbol: a replay file holds the prices of one symbol; name one")
+    if options.funding is not None and len(options.symbols) > 1:
+        raise UserError("--symbol: a funding file holds the rates of one symbol; name one")
     if options.scenario not in SCENARIOS:
         raise UserError(f"--scenario {options.scenario}: unknown; choose from {', '.join(SCENARIOS)}")
+    if not abs(options.basis_bps) <= MOST_BASIS_BPS:
+        raise UserError(f"--basis {options.basis_bps:g}: too far; give -{MOST_BASIS_BPS} to {MOST_BASIS_BPS}")
     try:
         funding = None if options.funding is None else open_funding(options.funding)
     except PriceFileError as error:
@@ -119,7 +124,8 @@ def _accounts(options: ExchangeOptions) -> tuple[AccountConfig, ...]:
             raise UserError("--account: the accounts are those of --accounts; give one of the two options")
         found = _accounts_of(options.accounts_file)
     else:
-        found = [_account(text, options.balance) for text in options.accounts or ("UP", "DOWN")]
+        usual = _usdt(options.balance, "--balance")
+        found = [_account(text, usual) for text in options.accounts or ("UP", "DOWN")]
     option = "--account" if options.accounts_file is None else f"--accounts {options.accounts_file}"
     for what, values in (("name", [a.name for a in found]), ("key", [a.api_key for a in found])):
         twice = next((value for value in values if values.count(value) > 1), None)
@@ -182,7 +188,8 @@ def _usdt(value: object, where: str) -> Decimal:
     except InvalidOperation:
         amount = Decimal("NaN")
     if not amount.is_finite() or not 0 <= amount <= MOST_USDT or isinstance(value, bool):
-        raise UserError(f"{where}: {value!r} is no amount; give USDT from 0 to {MOST_USDT}")
+        shown = value if isinstance(value, Decimal) else repr(value)
+        raise UserError(f"{where}: {shown} is no amount; give USDT from 0 to {MOST_USDT}")
     return amount
 
 

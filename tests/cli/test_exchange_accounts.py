@@ -86,9 +86,16 @@ def test_a_file_that_is_not_usable_is_one_line(
         (["--account", "=5"], "--account =5: '' is no name; give letters, digits and _"),
         (["--account", "A", "--account", "a=5"], "--account: the name A is there twice"),
         (["--account", "A", "--accounts", "x.toml"], "--account: the accounts are those of --accounts"),
+        (["--balance", "inf"], "--balance: Infinity is no amount; give USDT from 0"),
+        (["--basis", "nan"], "--basis nan: too far; give -1000 to 1000"),
+        (["--basis", "-1001"], "--basis -1001: too far"),
+        (
+            ["--symbol", "BTCUSDT", "--symbol", "ETHUSDT", "--funding", "x.csv"],
+            "--symbol: a funding file holds the rates of one symbol; name one",
+        ),
     ],
 )
-def test_an_account_that_is_not_usable_is_one_line(inband: Invoke, options: list[str], words: str) -> None:
+def test_an_option_that_is_not_usable_is_one_line(inband: Invoke, options: list[str], words: str) -> None:
     """It names the option and the remedy."""
     answer = inband("exchange", "--port", "0", *options)
     assert (answer.code, answer.err.count("\n")) == (2, 1)
