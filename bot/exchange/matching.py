@@ -158,13 +158,19 @@ class Matching:
         return replace(self.symbol, depth_usd=self.symbol.depth_usd * share) if share != 1 else self.symbol
 
     def levels(self, sign: int, account: str | None) -> list[tuple[int, int]]:
-        """Return the (ticks, lots) of the bids (1) or asks (-1), resting orders of all accounts included."""
+        """Return the (ticks, lots) of the bids (1) or asks (-1), resting orders of all accounts included.
+
+        Background levels that a resting order has come to are left out: its account has taken them at this
+        very instant, which the others do not see as missing yet, and a book is never crossed.
+        """
         side = BIDS if sign > 0 else ASKS
         (ticks, cumulative), gone = self._ladder(side, account)
+        facing = self.resting.side(-sign)
         sizes: dict[int, int] = {}
         for price, total in zip(ticks, cumulative, strict=True):
             if total > gone:
-                sizes[price] = total - gone
+                if not facing or sign * (price - facing[0].ticks) < 0:
+                    sizes[price] = total - gone
                 gone = total
         for order in self.resting.side(sign):
             sizes[order.ticks] = sizes.get(order.ticks, 0) + order.lots

@@ -242,6 +242,22 @@ def test_a_market_order_stops_at_the_percent_price_band() -> None:
     assert taken.status is Status.FILLED or taken.expiry is Expiry.MARKET
 
 
+@pytest.mark.parametrize("side", [BUY, SELL])
+def test_what_takes_the_touch_and_rests_leaves_no_crossed_book(side: Side) -> None:
+    """Others see what it took at this instant as missing from the next one on, but not behind its price."""
+    venue, account = open_one([60_000, 60_000], deposit=10_000_000)
+    book = venue.market.book("BTCUSDT")
+    facing = book.asks if side is BUY else book.bids
+    quantity = facing[0].quantity + facing[1].quantity + 1
+    resting = venue.place(account, order(side, quantity, facing[1].price, time_in_force=GTC))
+    assert resting.status is Status.PARTIALLY_FILLED
+    for viewer in (None, "another", account.name):
+        book = venue.market.book("BTCUSDT", viewer)
+        own = book.bids if side is BUY else book.asks
+        assert own[0] == (facing[1].price, Decimal(1))
+        assert book.bids[0].price < book.asks[0].price
+
+
 # --- ends ---------------------------------------------------------------------------------------------
 
 
