@@ -62,6 +62,13 @@ def invalid(name: str) -> RequestError:
     return RequestError(-1130, f"Data sent for parameter '{name.lower()}' is not valid.")
 
 
+def too_long(hours: int) -> RequestError:
+    """Return the error for a search over more hours than one request may span."""
+    return RequestError(
+        -1127, f"Lookup interval is too big. More than {hours} hours between startTime and endTime."
+    )
+
+
 def no_such_order() -> RequestError:
     """Return the error for a query of an order that is not there."""
     return RequestError(-2013, "Order does not exist.")

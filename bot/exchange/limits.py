@@ -24,10 +24,13 @@ class RateLimits:
     weight_1m: int = 2_400
     orders_10s: int = 300
     orders_1m: int = 1_200
+    funding_5m: int = 500  # requests for funding rates and intervals
     messages_1s: int = 10  # that one websocket may send
 
 
-UNLIMITED = RateLimits(weight_1m=10**12, orders_10s=10**12, orders_1m=10**12, messages_1s=10**12)
+UNLIMITED = RateLimits(
+    weight_1m=10**12, orders_10s=10**12, orders_1m=10**12, funding_5m=10**12, messages_1s=10**12
+)
 
 
 class Counter:
@@ -64,6 +67,7 @@ class _Address:
 
     def __init__(self) -> None:
         self.weight = Counter(60_000)
+        self.funding = Counter(300_000)
         self.refusals = Counter(60_000)
         self.bans = 0
         self.banned_until_ms = 0
@@ -92,16 +96,16 @@ class RateCounter:
             raise _banned(address, known.banned_until_ms, wall_ms)
         used = known.weight.add(weight, wall_ms)
         headers["X-MBX-USED-WEIGHT-1M"] = str(used)
-        if used <= self._limits.weight_1m:
-            return
-        if known.refusals.add(1, wall_ms) > REFUSALS_BEFORE_BAN:
-            known.ban(wall_ms)
-            raise _banned(address, known.banned_until_ms, wall_ms)
-        message = (
-            f"Too many requests; current limit of IP({address}) is {self._limits.weight_1m} requests per"
-            " minute. Please use the websocket for live updates to avoid polling the API."
-        )
-        raise TooManyRequestsError(-1003, message, known.weight.left_s(wall_ms))
+        if used > self._limits.weight_1m:
+            words = f"{self._limits.weight_1m} requests per minute"
+            raise _too_many(address, known, words, known.weight.left_s(wall_ms), wall_ms)
+
+    def count_funding(self, address: str, wall_ms: int) -> None:
+        """Count a request about funding, after its weight; raises TooManyRequestsError past their limit."""
+        known = self._addresses[address]
+        if known.funding.add(1, wall_ms) > self._limits.funding_5m:
+            words = f"{self._limits.funding_5m} requests per 5 minutes"
+            raise _too_many(address, known, words, known.funding.left_s(wall_ms), wall_ms)
 
     def count_orders(
         self, account: str, orders: tuple[int, int], wall_ms: int, headers: dict[str, str]
@@ -117,6 +121,19 @@ class RateCounter:
             raise _too_many_orders(short, self._limits.orders_10s, "10 SECONDS", wall_ms)
         if long.used > self._limits.orders_1m:
             raise _too_many_orders(long, self._limits.orders_1m, "MINUTE", wall_ms)
+
+
+def _too_many(
+    address: str, known: _Address, limit: str, retry_after_s: int, wall_ms: int
+) -> TooManyRequestsError:
+    if known.refusals.add(1, wall_ms) > REFUSALS_BEFORE_BAN:
+        known.ban(wall_ms)
+        return _banned(address, known.banned_until_ms, wall_ms)
+    message = (
+        f"Too many requests; current limit of IP({address}) is {limit}."
+        " Please use the websocket for live updates to avoid polling the API."
+    )
+    return TooManyRequestsError(-1003, message, retry_after_s)
 
 
 def _banned(address: str, until_ms: int, wall_ms: int) -> TooManyRequestsError:

@@ -79,6 +79,8 @@ class RestApi:
         params = Params(call.query, call.body)
         self._rates.count_weight(call.address, weight_of(route, params), now_ms, headers)
         if isinstance(route, PublicRoute):
+            if route.is_funding:
+                self._rates.count_funding(call.address, now_ms)
             desk.catch_up()
             answer = route.answer(desk, params)
             desk.settle()

@@ -27,10 +27,14 @@ class Security(Enum):
 
 @dataclass(frozen=True, slots=True)
 class PublicRoute:
-    """A route open to everybody. Its weight may depend on the parameters."""
+    """A route open to everybody. Its weight may depend on the parameters.
+
+    Those of funding share a limit of their own (`RateLimits.funding_5m`).
+    """
 
     weight: Weight
     answer: PublicAnswer
+    is_funding: bool = False
 
 
 @dataclass(frozen=True, slots=True)

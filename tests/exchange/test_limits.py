@@ -76,6 +76,19 @@ def test_addresses_do_not_share_their_weight() -> None:
     assert ask(counter, NOW, "10.0.0.1") is None
 
 
+async def test_questions_about_funding_have_a_limit_of_their_own(start: Start) -> None:
+    """They weigh nothing, and both endpoints share so many in 5 minutes; the rest of the API goes on."""
+    async with start(limits=RateLimits(funding_5m=3)) as bench:
+        paths = ["/fapi/v1/fundingRate", "/fapi/v1/fundingInfo"] * 2
+        answers = [await bench.raw("GET", path, {}, None) for path in paths]
+        refusal = await answers[-1].json()
+        assert [answer.status for answer in answers] == [200, 200, 200, 429]
+        assert (refusal["code"], "3 requests per 5 minutes" in refusal["msg"]) == (-1003, True)
+        assert 1 <= int(answers[-1].headers["Retry-After"]) <= 300
+        assert answers[-1].headers["X-MBX-USED-WEIGHT-1M"] == "0"
+        assert (await bench.raw("GET", "/fapi/v1/ping", {}, None)).status == 200
+
+
 @pytest.mark.parametrize("limits", [RateLimits(orders_10s=3), RateLimits(orders_1m=3)])
 async def test_orders_are_limited_by_account(start: Start, limits: RateLimits) -> None:
     """The fourth order is 429 with -1015 and Retry-After; each answer says how many were counted."""

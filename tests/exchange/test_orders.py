@@ -239,3 +239,19 @@ async def test_a_lookup_of_more_than_a_week_is_refused(start: Start) -> None:
     async with start() as bench:
         query = {"symbol": "BTCUSDT", "startTime": START_MS - 9 * 86_400_000, "endTime": START_MS}
         assert await bench.refusal("GET", "/fapi/v1/userTrades", query) == -1127
+
+
+async def test_trades_are_asked_for_by_id_or_by_time(start: Start) -> None:
+    """As documented, fromId cannot be sent with startTime or endTime."""
+    async with start() as bench:
+        for name in ("startTime", "endTime"):
+            query = {"symbol": "BTCUSDT", "fromId": 1, name: START_MS}
+            assert await bench.refusal("GET", "/fapi/v1/userTrades", query) == -1128
+
+
+async def test_aggregate_trades_between_two_times_span_an_hour(start: Start) -> None:
+    """More than that is refused; from a time on alone there is no such limit."""
+    async with start() as bench:
+        query = {"symbol": "BTCUSDT", "startTime": START_MS - 3_600_001}
+        assert (await bench.call("GET", "/fapi/v1/aggTrades", query))[0] == 200
+        assert await bench.refusal("GET", "/fapi/v1/aggTrades", query | {"endTime": START_MS}) == -1127

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from bot.exchange import wire
 from bot.exchange.endpoints.orders import find
 from bot.exchange.entities import Cause, IncomeType
-from bot.exchange.errors import RequestError, invalid
+from bot.exchange.errors import RequestError, invalid, too_long
 from bot.exchange.routes import Key, PrivateRoute, by_symbol
 
 if TYPE_CHECKING:
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
-WEEK_MS = 7 * 86_400_000
+HOUR_MS = 3_600_000
+WEEK_MS = 168 * HOUR_MS
 
 
 def window(desk: Desk, params: Params) -> tuple[int, int]:
@@ -30,9 +31,7 @@ def window(desk: Desk, params: Params) -> tuple[int, int]:
         end_ms = params.integer("endTime", now)
         start_ms = max(0, end_ms - WEEK_MS)
     if end_ms - start_ms > WEEK_MS:
-        raise RequestError(
-            -1127, "Lookup interval is too big. More than 168 hours between startTime and endTime."
-        )
+        raise too_long(WEEK_MS // HOUR_MS)
     return start_ms, end_ms
 
 
@@ -56,6 +55,8 @@ def _all_orders(desk: Desk, params: Params, account: Account) -> list[Json]:
 
 def _user_trades(desk: Desk, params: Params, account: Account) -> list[Json]:
     symbol = desk.venue.market.symbol(params.symbol()).name
+    if "fromId" in params and not params.has_none_of(("startTime", "endTime")):
+        raise RequestError(-1128, "Combination of optional parameters invalid.")
     by_id = "fromId" in params or "orderId" in params
     start_ms, end_ms = (0, desk.venue.market.now) if by_id else window(desk, params)
     found = desk.store.trades(

@@ -168,6 +168,6 @@ ROUTES: dict[Key, PublicRoute] = {
     ("GET", "/fapi/v1/ticker/24hr"): PublicRoute(by_symbol(1, 40), _one_or_all(_day)),
     ("GET", "/fapi/v1/depth"): PublicRoute(DEPTH_WEIGHT, _depth),
     ("GET", "/fapi/v1/rpiDepth"): PublicRoute(20, _depth),
-    ("GET", "/fapi/v1/fundingRate"): PublicRoute(0, _funding_rates),
-    ("GET", "/fapi/v1/fundingInfo"): PublicRoute(0, _funding_info),
+    ("GET", "/fapi/v1/fundingRate"): PublicRoute(0, _funding_rates, is_funding=True),
+    ("GET", "/fapi/v1/fundingInfo"): PublicRoute(0, _funding_info, is_funding=True),
 }

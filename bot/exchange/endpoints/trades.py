@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bot.exchange import wire_candles
-from bot.exchange.errors import RequestError
+from bot.exchange.errors import RequestError, too_long
 from bot.exchange.routes import Key, PrivateRoute, PublicRoute, Security
 from bot.exchange.tape import IDS_PER_MS
 
@@ -71,6 +71,8 @@ def _aggregated(desk: Desk, params: Params) -> list[Json]:
     start_ms = params.integer("startTime", max(0, end_ms - HOUR_MS))
     if start_ms < now - TWO_DAYS_MS:
         raise RequestError(-4166, "Search window is restricted to recent 2 days only.")
+    if "startTime" in params and "endTime" in params and end_ms - start_ms > HOUR_MS:
+        raise too_long(1)
     return _aggregated_from(desk, params, start_ms, end_ms)[:limit]
 
 
