@@ -139,10 +139,12 @@ def check(*, as_json: Json = False) -> int:
     settings = _settings()
     from bot.cli_daemon import ask
     from bot.cli_views import print_findings
+    from bot.daemon.check import Running
     from bot.daemon.check import check as look
 
-    running = ask(settings, "/api/v1/operator/venue")
-    findings = look(settings, running["paper_url"] if isinstance(running, dict) else None)
+    venue, funds = ask(settings, "/api/v1/operator/venue"), ask(settings, "/api/v1/operator/funds")
+    running = Running(venue["paper_url"], funds or ()) if isinstance(venue, dict) else None
+    findings = look(settings, running)
     failed = any(finding.verdict == "failed" for finding in findings)
     if as_json:
         told = {"passed": not failed, "findings": [finding._asdict() for finding in findings]}

@@ -7,6 +7,7 @@ from urllib.request import ProxyHandler, Request, build_opener
 
 from bot.daemon.token import given_or_kept
 from bot.errors import RefusedError
+from bot.journal.lock import holder
 from bot.settings import Settings
 
 _TIMEOUT_S = 2.0
@@ -31,9 +32,8 @@ def tell(settings: Settings, path: str, body: dict[str, str], *, key: str | None
     Raises `RefusedError` where no daemon answers, or where it refuses.
     """
     request = _request(settings, path, json.dumps(body).encode())
-    nobody = f"no daemon answers for {settings.data_dir}; start it with `run`, or check INBAND_WEB__PORT"
     if request is None:
-        raise RefusedError(nobody)
+        raise RefusedError(_silence(settings))
     if key is not None:
         request.add_header("Idempotency-Key", key)
     try:
@@ -42,7 +42,21 @@ def tell(settings: Settings, path: str, body: dict[str, str], *, key: str | None
     except HTTPError as error:
         raise RefusedError(f"the daemon refuses: {_reason(error)}") from None
     except (URLError, TimeoutError, ConnectionError, ValueError):
-        raise RefusedError(nobody) from None
+        raise RefusedError(_silence(settings)) from None
+
+
+def _silence(settings: Settings) -> str:
+    """Why nobody answered, and what helps; whoever must halt the funds now needs no answer for it."""
+    from bot.daemon.kill_switch import HALT_FILE  # noqa: PLC0415 - it comes with the whole daemon
+
+    process = holder(settings.data_dir)
+    if process is None:
+        return f"no daemon answers for {settings.data_dir}; start it with `run`, or check INBAND_WEB__PORT"
+    return (
+        f"process {process or '?'} runs on {settings.data_dir} and does not answer: it hangs, or "
+        f"INBAND_WEB__PORT is another one's; it may still do what was asked. "
+        f"`touch {settings.data_dir / HALT_FILE}` halts it without an answer; killing it loses nothing"
+    )
 
 
 def _request(settings: Settings, path: str, body: bytes | None = None) -> Request | None:

@@ -365,7 +365,7 @@ def _book_foreign(turn: Turn, trades: list[ev.Trade]) -> None:
     turn.open_incident(
         EXTERNAL,
         f"{len(trades)} trades that are not ours moved the position from {before} to {turn.book.position}",
-        "find out who traded on the account (a liquidation, a person), then restart with --adopt",
+        "find out who traded (a liquidation, a person); then `resume`, or restart with --adopt",
         stops_increases=True,
     )
     turn.reconcile()  # a liquidation costs more than its trades
@@ -394,7 +394,7 @@ def _late(turn: Turn, event: ev.OrderReport) -> None:
         turn.open_incident(
             LATE_FILL,
             f"order {event.cid} filled {event.filled} after it was declared dead",
-            "check clock and venue delays; restart with --adopt once ledger and venue agree",
+            "check clock and venue delays; once ledger and venue agree `resume`, or restart with --adopt",
             stops_increases=True,
         )
         turn.commands.append(FetchTrades(None, turn.book.trades_cursor_ms))

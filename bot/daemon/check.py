@@ -8,22 +8,25 @@ import asyncio
 import os
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 from shutil import disk_usage
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 from bot.core.book import Book, fold
 from bot.core.fund import Fund
+from bot.core.trust import MAX_SKEW_MS
 from bot.core.units import ZERO
 from bot.daemon import paper
 from bot.daemon.capital import refuse_small_capital
+from bot.daemon.status import STOPPED
 from bot.daemon.token import FILE_NAME
 from bot.daemon.wiring import DEFAULT_EXCHANGE, judge
 from bot.errors import UserError
 from bot.journal.errors import JournalError, NoJournal
+from bot.journal.lock import holder
 from bot.journal.outbox import kept_troubles
 from bot.journal.stores import open_reader
 from bot.settings import Settings
@@ -41,7 +44,6 @@ REACH_WITHIN_S = 20.0
 LOW_DISK = 1_000_000_000
 NO_DISK = 100_000_000
 SKEW_WARNING_MS = 500
-SKEW_FAILED_MS = 3_000
 
 
 class Finding(NamedTuple):
@@ -54,19 +56,27 @@ class Finding(NamedTuple):
     remedy: str = ""
 
 
-def check(settings: Settings, running_url: str | None) -> list[Finding]:
-    """Look at everything. `running_url`: the paper exchange of the daemon that runs on these settings."""
+class Running(NamedTuple):
+    """What the daemon that runs on these settings says: its paper exchange, and the status of its funds."""
+
+    paper_url: str | None
+    funds: Sequence[Mapping[str, Any]]
+
+
+def check(settings: Settings, running: Running | None) -> list[Finding]:
+    """Look at everything. `running`: what a running daemon answers, None where none does."""
     findings = [Finding("configuration", "", "ok", f"mode {settings.mode}, {len(settings.funds)} funds")]
     findings += [Finding("configuration", "", "warning", text) for text in settings.warnings]
-    findings += [*_disk(settings.data_dir), *_token(settings)]
+    findings += [*_disk(settings), *_token(settings), *_daemon(settings, running)]
     books, found = _journal(settings)
     findings += found
     findings += _alerts(settings)
-    findings += asyncio.run(_venue(settings, books, running_url))
+    findings += asyncio.run(_venue(settings, books, None if running is None else running.paper_url))
     return findings
 
 
-def _disk(data_dir: Path) -> Iterator[Finding]:
+def _disk(settings: Settings) -> Iterator[Finding]:
+    data_dir, least = settings.data_dir, settings.least_free_mb * 1_000_000
     there = next(folder for folder in (data_dir, *data_dir.absolute().parents) if folder.exists())
     if not os.access(there, os.W_OK):
         remedy = f"let this user write it: chown {os.getuid()} {there}"
@@ -74,6 +84,10 @@ def _disk(data_dir: Path) -> Iterator[Finding]:
         return
     yield Finding("data directory", "", "ok", str(data_dir))
     free = disk_usage(there).free
+    if free < least:
+        text = f"{free // 1_000_000} MB free, less than INBAND_LEAST_FREE_MB={settings.least_free_mb}"
+        yield Finding("disk space", "", "failed", text, "make room: until then no leverage is raised")
+        return
     verdict: Verdict = "ok" if free >= LOW_DISK else "warning" if free >= NO_DISK else "failed"
     remedy = "" if verdict == "ok" else "make room: without a journal nothing is traded"
     yield Finding("disk space", "", verdict, f"{free / 1e9:.1f} GB free", remedy)
@@ -89,6 +103,25 @@ def _token(settings: Settings) -> Iterator[Finding]:
         yield Finding("operator's token", "", "failed", f"{path} can be read by others", f"chmod 600 {path}")
     else:
         yield Finding("operator's token", "", "ok", f"in {path}")
+
+
+def _daemon(settings: Settings, running: Running | None) -> Iterator[Finding]:
+    """Whether one runs; a fund that it stopped for good is in no journal."""
+    if running is None:
+        process = holder(settings.data_dir)
+        if process is None:
+            yield Finding("daemon", "", "ok", "none answers on this machine")
+            return
+        remedy = "it hangs, or has another INBAND_WEB__PORT: see its log; killing it loses nothing"
+        yield Finding("daemon", "", "failed", f"process {process or '?'} does not answer", remedy)
+        return
+    stopped = [
+        Finding("daemon", str(fund["fund"]), "failed", f"{STOPPED}: {each['detail']}", each["remedy"])
+        for fund in running.funds
+        for each in fund["incidents"]
+        if each["code"] == STOPPED
+    ]
+    yield from stopped or [Finding("daemon", "", "ok", "it runs")]
 
 
 def _journal(settings: Settings) -> tuple[dict[str, Book], list[Finding]]:
@@ -187,7 +220,7 @@ def _about(fund: Fund) -> str:
 def judge_account(fund: Fund, about: str, report: AccountReport, book: Book | None) -> Iterator[Finding]:
     """What an account's report means for its fund, whose journal folds to `book`."""
     skew = abs(report.skew_ms)
-    verdict: Verdict = "ok" if skew < SKEW_WARNING_MS else "warning" if skew < SKEW_FAILED_MS else "failed"
+    verdict: Verdict = "ok" if skew < SKEW_WARNING_MS else "warning" if skew < MAX_SKEW_MS else "failed"
     remedy = "" if verdict == "ok" else "synchronise this machine's clock (chrony, systemd-timesyncd)"
     yield Finding("clock", about, verdict, f"{report.skew_ms:+d} ms from the venue's", remedy)
     yield from _key(fund, about, report)

@@ -60,9 +60,9 @@ class LastingSink:
         self.lost = 0
 
     def write(self, text: str, /) -> None:
-        """Take a line, and hand it on at once."""
+        """Take a line, and hand it on at once; one that was broken off before is ended first."""
         try:
-            self._sink.write(text)
+            self._sink.write(f"\n{text}" if self.lost else text)
             self._sink.flush()
         except (OSError, ValueError):  # a stream that was closed raises the latter
             self.lost += 1

@@ -90,6 +90,7 @@ class Operations:
         self.listeners: list[Listener] = []
         self._underlyings: dict[str, _Underlying] = {}
         self._pulled: tuple[str, str] | None = None
+        self.still_pulled: Callable[[], str | None] = lambda: None
         self.public = PublicSide(mode, self.runners, self.histories)
         self.feed = PublicFeed(self.public, WallClock().wall_ms)
         self._standby: str | None = None
@@ -252,10 +253,13 @@ class Operations:
                 raise RequestIdReusedError
             return Asked(self._status(runner), repeated=True)
         event = asking.event(wanted, *runner.now())
-        refused = asking.refusal(runner.state, event)
+        resumes = wanted.word == "resume"
+        refused = (self.still_pulled() if resumes else None) or asking.refusal(runner.state, event)
         if refused is not None:
             raise RefusedError(f"{runner.name}: {refused}")
         runner.handle(event)
+        if resumes and self.reloader is not None:  # every fund has begun: what is still halted is on record
+            self._pulled = None
         return Asked(self._status(runner), repeated=False)
 
     def reload(self, author: str, why: str) -> dict[str, Any]:
@@ -283,7 +287,11 @@ class Operations:
         return [{"name": e.name, "value": e.value, "origin": e.origin} for e in effective]
 
     def halt_all(self, author: str, why: str) -> None:
-        """The kill switch: every fund stops sending, whatever its state, and so do those still to begin."""
+        """The kill switch: every fund stops sending, whatever its state, and so do those still to begin.
+
+        The latter until somebody resumes what was halted: a journal that is lost and read anew begins them
+        again, which may be months later. `still_pulled` says why nothing can be resumed yet.
+        """
         self._pulled = (author, why)
         for runner in self.runners:
             _halt(runner, author, why)

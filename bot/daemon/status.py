@@ -92,6 +92,10 @@ def _incident(book: Book, incident: IncidentOpened) -> dict[str, Any]:
     }
 
 
+STOPPED = "fund stopped"
+"""The code of what is shown of a fund that is not driven any more."""
+
+
 def trouble_json(trouble: Trouble) -> dict[str, Any]:
     """An incident of the daemon itself, in the shape of a fund's: it ends by itself, or by its remedy."""
     return {
@@ -107,7 +111,7 @@ def trouble_json(trouble: Trouble) -> dict[str, Any]:
 def stopped_json(reason: str, since_ms: int) -> dict[str, Any]:
     """That a fund is not driven any more, in the shape of its incidents; no record can say it."""
     return {
-        "code": "fund stopped",
+        "code": STOPPED,
         "since": time_text(since_ms),
         "detail": reason,
         "remedy": "repair the cause and restart",

@@ -11,6 +11,7 @@ from bot.core.reconcile import CENT
 from bot.core.units import ZERO
 from bot.daemon import paper
 from bot.daemon.paper import Held
+from bot.daemon.status import STOPPED
 from bot.daemon.wiring import one_exchange
 from bot.journal import projections
 from bot.journal.checking import store_problem
@@ -75,6 +76,9 @@ def _with_venue(settings: Settings, books: dict[str, Book], ask: Ask) -> list[Ch
 def _with_daemon(status: dict[str, Any]) -> Check:
     """A daemon that runs compares every few minutes, and says what differs."""
     codes = [incident["code"] for incident in status["incidents"]]
+    if STOPPED in codes:
+        seen = "the running daemon has stopped the fund, and compares nothing: repair the cause and restart"
+        return Check("venue", status["fund"], ok=None, seen=seen)
     differs = [code for code in codes if code in ("reconciliation difference", "unexplained position")]
     seen = "; ".join(differs) or "the running daemon finds ledger and venue equal"
     return Check("venue", status["fund"], not differs, seen)

@@ -66,6 +66,22 @@ class DataDirLock:
         self.release()
 
 
+def holder(data_dir: Path) -> int | None:
+    """The process that runs on `data_dir`; 0 if it did not leave its number, None if there is none."""
+    try:
+        descriptor = os.open(data_dir / LOCK_FILE, os.O_RDONLY)
+    except OSError:
+        return None  # never used, or not ours to read
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        text = os.pread(descriptor, 32, 0).strip()
+        return int(text) if text.isdigit() else 0
+    finally:
+        os.close(descriptor)
+    return None
+
+
 def refuse_unwritable(data_dir: Path) -> None:
     """Raise `DataDirUnusable` if the directory cannot be made or written to; makes and writes nothing."""
     nearest = data_dir.absolute()

@@ -1,12 +1,14 @@
 """`pause`, `resume` and `halt` against a real daemon, over a restart."""
 
 import json
+import os
 import signal
 import socket
 from decimal import Decimal
 from pathlib import Path
 
 from bot.core.records import Control, ControlChanged, OperatorAsked
+from bot.journal.lock import DataDirLock
 from tests.cli.conftest import Invoke
 from tests.support.inband import Inband
 
@@ -23,6 +25,18 @@ def test_without_a_daemon_they_say_so(inband: Invoke) -> None:
     assert answer.code == 1
     assert answer.err.count("\n") == 1
     assert "no daemon answers" in answer.err
+
+
+def test_a_daemon_that_hangs_is_named_with_what_halts_it_all_the_same(inband: Invoke, tmp_path: Path) -> None:
+    """Exit code 1, one line: which process it is, and the way that needs no answer."""
+    folder = tmp_path / "data"
+    with DataDirLock(folder), socket.create_server(("127.0.0.1", 0)) as mute:
+        port = str(mute.getsockname()[1])
+        answer = inband("halt", DATA_DIR=str(folder), WEB__PORT=port, WEB__TOKEN="0123456789abcdef")
+    assert answer.code == 1
+    assert answer.err.count("\n") == 1
+    assert f"process {os.getpid()} runs on {folder} and does not answer" in answer.err
+    assert f"`touch {folder}/halt`" in answer.err
 
 
 def test_a_pause_is_durable_and_a_resume_ends_it(tmp_path: Path) -> None:

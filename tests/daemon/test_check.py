@@ -15,7 +15,9 @@ import pytest
 
 from bot.core import events as ev
 from bot.daemon import check as preflight
-from bot.daemon.check import Finding, judge_account
+from bot.daemon.check import Finding, Running, judge_account
+from bot.daemon.status import stopped_json
+from bot.journal.lock import DataDirLock
 from bot.settings import load_settings
 from bot.testing import Lab, a_fund
 from bot.venue.inspection import AccountReport
@@ -123,7 +125,8 @@ def test_paper_mode_is_checked_against_an_exchange_of_its_own(tmp_path: Path) ->
     code, found = findings(Inband(tmp_path, FUNDS__BTCDOWN__ENABLED="false"))
     assert code == 0, found
     assert set(found) == {
-        "configuration", "data directory", "disk space", "operator's token", "journal", "alerts", "venue",
+        "configuration", "data directory", "disk space", "operator's token", "daemon", "journal", "alerts",
+        "venue",
         "clock", "key", "modes", "fee asset", "position", "balance", "leverage brackets", "minimum sizes",
     }  # fmt: skip
     assert "started for this check" in found["venue"][0]["found"]
@@ -219,14 +222,23 @@ Usage = namedtuple("Usage", "total used free")  # noqa: PYI024 - the shape of sh
 
 
 @pytest.mark.parametrize(
-    ("free", "verdict"), [(5_000_000_000, "ok"), (500_000_000, "warning"), (50_000_000, "failed")]
+    ("free", "least_mb", "verdict"),
+    [
+        (5_000_000_000, 512, "ok"),
+        (5_000_000_000, 6_000, "failed"),
+        (600_000_000, 512, "warning"),
+        (500_000_000, 512, "failed"),
+        (500_000_000, 0, "warning"),
+        (50_000_000, 0, "failed"),
+    ],
 )
 def test_disk_space_is_judged(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int, verdict: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int, least_mb: int, verdict: str
 ) -> None:
-    """A journal needs room."""
+    """A journal needs room; with less than the setting asks for no fund would raise its leverage."""
     monkeypatch.setattr(preflight, "disk_usage", lambda _: Usage(0, 0, free))
-    (found,) = [each for each in preflight._disk(tmp_path / "data") if each.what == "disk space"]
+    settings = replace(load_settings({}, tmp_path), data_dir=tmp_path / "data", least_free_mb=least_mb)
+    (found,) = [each for each in preflight._disk(settings) if each.what == "disk space"]
     assert found.verdict == verdict
     assert bool(found.remedy) == (verdict != "ok")
 
@@ -234,9 +246,34 @@ def test_disk_space_is_judged(
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the exact command."""
     monkeypatch.setattr("os.access", lambda *_: False)
-    (found,) = preflight._disk(tmp_path / "data")
+    (found,) = preflight._disk(replace(load_settings({}, tmp_path), data_dir=tmp_path / "data"))
     assert found.verdict == "failed"
     assert found.remedy == f"let this user write it: chown {os.getuid()} {tmp_path}"
+
+
+def test_a_daemon_that_hangs_or_has_stopped_a_fund_fails(tmp_path: Path) -> None:
+    """No journal says either: who runs is told by the lock, and what stopped by the daemon itself."""
+    settings = replace(load_settings({}, tmp_path), data_dir=tmp_path)
+
+    def found(running: Running | None) -> list[Finding]:
+        return list(preflight._daemon(settings, running))
+
+    assert [each.verdict for each in found(None)] == ["ok"]
+    with DataDirLock(tmp_path):
+        (hangs,) = found(None)
+    assert (hangs.verdict, hangs.found) == ("failed", f"process {os.getpid()} does not answer")
+    funds: list[dict[str, Any]] = [
+        {"fund": "UP", "incidents": [stopped_json("disk full", 0)]},
+        {"fund": "DOWN", "incidents": []},
+    ]
+    (stopped,) = found(Running(None, funds))
+    assert (stopped.about, stopped.verdict, stopped.remedy) == (
+        "UP",
+        "failed",
+        "repair the cause and restart",
+    )
+    assert stopped.found == "fund stopped: disk full"
+    assert [each.verdict for each in found(Running(None, funds[1:]))] == ["ok"]
 
 
 def test_a_token_that_others_can_read_fails(tmp_path: Path) -> None:

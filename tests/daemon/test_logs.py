@@ -96,7 +96,7 @@ def test_a_log_that_cannot_be_written_is_no_error_of_who_writes_it(error: Except
     sink.seek(0)
     log.info("third")
     log.info("fourth")
-    told = [json.loads(line) for line in sink.getvalue().splitlines()]
+    told = [json.loads(line) for line in sink.getvalue().removeprefix("\n").splitlines()]
     assert [(line["event"], line.get("lines_lost")) for line in told] == [("third", 2), ("fourth", None)]
 
 

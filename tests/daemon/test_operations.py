@@ -3,6 +3,7 @@ import os
 import signal
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,7 @@ from bot.daemon.runner import Runner
 from bot.daemon.supervision import Supervisor
 from bot.errors import RefusedError
 from bot.journal.outbox import OUTBOX_FILE, Outbox, Trouble
-from bot.settings import Alerting
+from bot.settings import Alerting, load_settings
 from tests.support.desk import Desk
 
 
@@ -214,6 +215,47 @@ async def test_the_kill_switch_halts_every_fund_once(desk: Desk, tmp_path: Path)
     said = [record for record in desk.records if isinstance(record, ControlChanged)]
     assert [(record.control, record.author) for record in said] == [(Control.HALTED, "kill switch")]
     assert operations.status()[0]["state"] == "halted"
+
+
+async def test_nothing_is_resumed_while_the_file_is_there(desk: Desk, tmp_path: Path) -> None:
+    """It would be halted again within a second; the refusal names the file."""
+    runner = await desk.opened()
+    operations, supervisor = at_work(runner), Supervisor()
+    (tmp_path / HALT_FILE).touch()
+    arm_kill_switch(tmp_path, operations, supervisor)
+    with pytest.raises(RefusedError, match=f"BTCUP: remove {tmp_path}/halt first"):
+        operations.ask("BTCUP", Wanted("resume", "ann", "go on"))
+    (tmp_path / HALT_FILE).unlink()
+    operations.ask("BTCUP", Wanted("resume", "ann", "go on"))
+    await supervisor.stop()
+    assert runner.state.book.control is Control.RUNNING
+
+
+class _AtWork:
+    """What is there once every fund has begun."""
+
+    def __init__(self) -> None:
+        self.settings = load_settings({}, Path())
+
+    def reload(self, author: str, why: str) -> dict[str, Any]:
+        raise RefusedError(f"{author} {why}")
+
+
+@pytest.mark.parametrize("resumed", [True, False])
+async def test_a_signal_of_long_ago_halts_nothing_that_was_resumed(desk: Desk, *, resumed: bool) -> None:
+    """Funds that begin again in this process, because the database was lost, are as their journals have them.
+
+    But a fund whose journal could not take the halt is halted when it begins again.
+    """
+    operations = at_work(await desk.opened())
+    operations.reloader = _AtWork()
+    operations.halt_all("kill switch", "signal SIGUSR1")
+    if resumed:
+        operations.ask("BTCUP", Wanted("resume", "ann", "go on"))
+    operations.forget()
+    runner = await Desk().opened()
+    operations.begun(runner)
+    assert runner.state.book.control is (Control.RUNNING if resumed else Control.HALTED)
 
 
 async def test_a_kill_switch_that_was_pulled_before_the_funds_begin_halts_them(
