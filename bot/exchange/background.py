@@ -2,10 +2,10 @@
 
 One side is a ladder of price levels. At its best price lies a touch of random (exponential) size; behind it
 the notional within x bps grows as `depth_usd * x ** power`, and beyond a knee evenly. Turmoil (see
-`volatility`) pushes levels away from the touch; from three times the normal volatility on, where no
-recording says anything, depth is taken to fall in inverse proportion to it, and the spread to widen. Each
-size is drawn from a hash of seed, symbol, side and time, stays as long as sizes in the recording do, and is
-then drawn anew, one after the other.
+`volatility`) pushes levels away from the touch; from three times the normal volatility on, where the
+recording says next to nothing, depth is taken to fall in inverse proportion to it, and the spread to widen.
+Each size is drawn from a hash of seed, symbol, side and time, stays as long as sizes in the recording do,
+and is then drawn anew, one after the other.
 
 Everything is in whole ticks and lots, so that matching neither rounds nor uses Decimal for a level.
 """
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 BUCKET_MS = 1_000  # sizes change at whole seconds
 SIZE_LIFE_MS = 2 * HALF_LIFE_MS  # so that after a half-life every second one is another
-WILD = 3.0  # turmoil beyond the recording's
+WILD = 3.0  # turmoil that the recording hardly reaches (3.13, for 12 s)
 _OFFSETS_BPS = (
     *(0.0, 0.3, 0.6, 1.0, 1.5, 2.1, 2.8, 3.6, 4.6, 6.0, 8.0, 10.0, 12.5, 16.0, 20.0, 25.0, 32.0, 40.0, 50.0),
     *(65.0, 80.0, 100.0, 130.0, 160.0, 200.0, 250.0, 300.0, 400.0, 500.0),
@@ -45,7 +45,8 @@ class Shape:
     `touch`: mean size of the touch. `power`: how depth grows with distance, up to `knee_bps`; beyond it grows
     evenly. `noise`: standard deviation of the logarithm of a level's size next to the touch; half as much at
     `calm_bps` from it. `stretch_power`: how the distances of levels grow with turmoil.
-    `half_spread_bps`: half the spread at normal volatility, before it is rounded to ticks.
+    `half_spread_bps`: half the spread up to `WILD`, before it is rounded to ticks: no volatility that it was
+    fitted to moved it.
     """
 
     touch: float
@@ -62,10 +63,10 @@ RECORDED = Shape(
     touch=0.684,
     power=1.38,
     knee_bps=7.0,
-    noise=1.8,
-    calm_bps=2.0,
-    stretch_power=0.2,
-    half_spread_bps=0.008,
+    noise=2.1,
+    calm_bps=1.0,
+    stretch_power=0.173,
+    half_spread_bps=0.0081,
 )
 
 
@@ -90,7 +91,7 @@ def depth_within(offset_bps: float, shape: Shape = RECORDED) -> float:
 
 def half_spread_bps(turmoil: float, shape: Shape = RECORDED) -> float:
     """Return half the spread at this turmoil, in bps of the mid, before rounding to ticks."""
-    return shape.half_spread_bps * turmoil * max(1.0, turmoil / WILD) ** 2
+    return shape.half_spread_bps * max(1.0, turmoil / WILD) ** 3
 
 
 def touch_ticks(mid_ticks: float, turmoil: float, sign: int, shape: Shape = RECORDED) -> int:

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import gzip
 import json
+import math
 from dataclasses import replace
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from random import Random
+from statistics import pstdev
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bot.exchange.calibration.judgement import JUDGED_USD, MINUTE_S, Judge, standard_error
+from bot.exchange.background import WILD, touch_ticks
+from bot.exchange.calibration.fit import growth_of, known, recorded_costs
+from bot.exchange.calibration.judgement import JUDGED_USD, MINUTE_S, CostRow, Judge, is_near
+from bot.exchange.calibration.measures import MEMORY_S, PER_SECOND, even_draws, standard_error
 from bot.exchange.calibration.recording import RecordingError, read_recording
 from bot.exchange.calibration.render import render
 from bot.exchange.calibration.report import Calibration, calibrate, constants, halves
@@ -22,7 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bot.exchange.calibration.fit import Half
-    from bot.exchange.calibration.judgement import CostRow
 
 RECORDING = (
     Path(__file__).resolve().parents[3] / "shared/data/BTCUSDT_perp_depth_trades_raw_2024-08-08.jsonl.gz"
@@ -77,13 +82,88 @@ def misses(rows: Sequence[CostRow]) -> dict[tuple[float, int], float]:
 
 
 @needs_recording
-def test_costs_by_the_minute_are_met_but_for_two() -> None:
-    """Seven of nine within 15 %; the two others, which docs/exchange.md explains, are told as misses."""
+def test_costs_by_the_minute_are_met() -> None:
+    """All nine within 15 %: three sizes in three minutes."""
     rows = calibrated().minutes
     assert len(rows) == 9
-    assert misses(rows).keys() == {(0.1, 2), (20.0, 1)}
-    assert all(abs(row.error) < 0.2 for row in rows)
-    assert not any(row.is_told for row in rows)
+    assert misses(rows) == {}
+
+
+@needs_recording
+def test_yardsticks_stand_beside_each_minute() -> None:
+    """First half and minute before are met less often; the expected costs themselves not always."""
+    rows = calibrated().minutes
+    assert sum(is_near(row.first_half_error) for row in rows) < 7
+    assert sum(is_near(row.before_error) for row in rows) < 7
+    assert 7 < sum(row.exact_chance for row in rows) < 8.5
+    for size in range(3):
+        minutes = rows[3 * size : 3 * size + 3]
+        assert len({row.first_half_bps for row in minutes}) == 1
+        for row, after in pairwise(minutes):
+            assert after.before_bps == pytest.approx(row.recorded_bps, rel=0.01)
+
+
+def a_row(**changes: float) -> CostRow:
+    """Return a judged cost."""
+    row = CostRow(1e6, 0.0, 60.0, 1.0, 1.0, noise=0.1, reached=1.0, first_half_bps=1.0, before_bps=1.0)
+    return replace(row, **changes)
+
+
+def test_an_exact_model_passes_as_often_as_the_record_lets_it() -> None:
+    """Nearly always where the mean is known to a third of the tolerance, two in three where to all of it."""
+    assert a_row(noise=0.0).exact_chance == 1
+    assert a_row(noise=0.05).exact_chance == pytest.approx(0.997, abs=0.001)
+    assert a_row(noise=0.15).exact_chance == pytest.approx(0.683, abs=0.001)
+
+
+def test_a_miss_is_told_when_it_is_beyond_the_records_own_error() -> None:
+    """Off by 20 %: a miss; told as one only if the recorded mean is known to better than the difference."""
+    assert not a_row(modelled_bps=1.2).passes
+    assert not a_row(modelled_bps=1.2).is_told
+    assert a_row(modelled_bps=1.2, noise=0.04).is_told
+
+
+@needs_recording
+def test_the_spread_of_the_first_half_is_one_tick_whatever_the_volatility() -> None:
+    """So is the model's, up to the turmoil from which on nothing is recorded; then it widens."""
+    first = halves(read_recording(RECORDING))[0]
+    assert {round((sample.asks[0][0] - sample.bids[0][0]) / 0.1) for sample in first.samples} == {1}
+    mid_ticks = first.samples[0].mid / 0.1
+    for turmoil in (0.5, 1.0, 2.0, WILD):
+        assert touch_ticks(mid_ticks, turmoil, 1) - touch_ticks(mid_ticks, turmoil, -1) == 1
+    assert touch_ticks(mid_ticks, 2 * WILD, 1) - touch_ticks(mid_ticks, 2 * WILD, -1) > 5
+
+
+@needs_recording
+def test_the_growth_of_a_mean_cost_is_found_again() -> None:
+    """Costs made with a known power of the recorded volatility and noise of a factor of three: that power."""
+    half = second_half()
+    draw = Random(3)  # noqa: S311 - no secrets here
+    costs = [value**0.4 * math.exp(draw.gauss(0, 1.1)) for value in half.volatility]
+    found = growth_of(half, costs)
+    assert found.power == pytest.approx(0.4, abs=2 * found.error)
+    assert found.error < 0.2
+    assert growth_of(half, [value**0.4 for value in half.volatility]).power == pytest.approx(0.4, abs=1e-5)
+
+
+@needs_recording
+def test_standard_errors_are_those_of_a_block_bootstrap() -> None:
+    """Of blocks of 15 s, drawn with replacement, within a third."""
+    costs = known(recorded_costs(second_half().samples)[1e6])
+    draw, block = Random(5), MEMORY_S * PER_SECOND  # noqa: S311 - no secrets here
+    sums = [sum(costs[at : at + block]) for at in range(len(costs) - block + 1)]
+    count = len(costs) // block
+    means = [sum(draw.choices(sums, k=count)) / count / block for _ in range(1_000)]
+    assert standard_error(costs) == pytest.approx(pstdev(means), rel=1 / 3)
+
+
+def test_draws_of_a_round_hold_each_byte_once_at_each_place() -> None:
+    """So a mean over a round has no luck of the draw in any one size."""
+    rounds = even_draws(2)
+    assert len(rounds) == 512
+    for books in (rounds[:256], rounds[256:]):
+        assert all(sorted(column) == list(range(256)) for column in zip(*books, strict=True))
+    assert rounds[:256] != rounds[256:]
 
 
 @needs_recording
@@ -105,7 +185,8 @@ def second_half() -> Half:
 def test_a_book_of_another_depth_is_found_out() -> None:
     """A third less depth: the judgement fails in most minutes, and over the half."""
     btc = CATALOG["BTCUSDT"]
-    judge = Judge(replace(btc, depth_usd=btc.depth_usd * 2 / 3), second_half())
+    symbol = replace(btc, depth_usd=btc.depth_usd * 2 / 3)
+    judge = Judge(symbol, *halves(read_recording(RECORDING)))
     found = replace(calibrated(), costs=judge.whole(), minutes=judge.windows(MINUTE_S))
     assert len(misses(found.minutes)) >= 6
     assert not found.fits
@@ -113,11 +194,12 @@ def test_a_book_of_another_depth_is_found_out() -> None:
 
 
 @needs_recording
-def test_four_in_five_costs_of_a_million_lie_where_four_in_five_of_the_models_do() -> None:
-    """The scatter of single moments is the model's at a million; what it is elsewhere is told as it is."""
-    (million,) = [row for row in calibrated().scatter if row.usd == 1e6]
+def test_four_in_five_costs_lie_where_four_in_five_of_the_models_do() -> None:
+    """The scatter of single moments is the model's up to a million; beyond it is told as it is."""
+    small, million, large = calibrated().scatter
+    assert small.inside == pytest.approx(0.8, abs=0.1)
     assert million.inside == pytest.approx(0.8, abs=0.1)
-    assert all(0.45 < row.inside < 0.95 for row in calibrated().scatter)
+    assert 0.4 < large.inside < 0.8
 
 
 @needs_recording
@@ -133,20 +215,23 @@ def test_the_report_says_every_judgement_and_every_miss() -> None:
     found = calibrated()
     text = render(found)
     assert text.count("turmoil") == 12
-    assert "by the minute: 7 of 9 costs are within 15%" in text
-    assert text.count("MISS: ") == 2
-    assert "MISS: 20 M from 230 to 287 s is off by +15." in text
-    assert text.endswith("no judged cost is off by 15% and more than its recorded mean may be")
+    assert "by the minute: 9 of 9 costs are within 15%" in text
+    assert "MISS: " not in text
+    assert text.endswith("every judged cost is within 15%")
     told = json.loads(json.dumps(found.as_json()))
     assert told["fits"] is True
     assert [row["passes"] for row in told["minutes"]] == [row.passes for row in found.minutes]
 
 
 @needs_recording
-def test_where_nothing_misses_the_report_says_so() -> None:
+def test_where_a_minute_misses_the_report_says_so() -> None:
     """The verdict follows from the rows."""
-    good = replace(calibrated(), minutes=tuple(row for row in calibrated().minutes if row.passes))
-    assert render(good).endswith("every judged cost is within 15%")
+    worst, *others = calibrated().minutes
+    found = replace(calibrated(), minutes=(replace(worst, modelled_bps=1.2 * worst.recorded_bps), *others))
+    text = render(found)
+    assert "by the minute: 8 of 9 costs are within 15%" in text
+    assert "MISS: 0.1 M from 172 to 230 s is off by +20.0%; the recorded mean is known to 19%" in text
+    assert text.endswith("no judged cost is off by 15% and more than its recorded mean may be")
 
 
 def test_a_mean_of_what_hangs_together_is_known_less_well() -> None:

@@ -1,10 +1,10 @@
 """Fitting the background market to one half of a recording.
 
-Mean touch, arrivals, sizes and volatility are read off. How the cost of an order grows with volatility is a
-regression over windows of ten seconds on the volatility of the 30 s before: one power for all sizes, their
-mean weighted by precision. Depth, its power and its knee are those nearest to the recorded mean depth; noise,
-and a last scaling of depth, those with which the model's costs come nearest to the recorded ones in mean and
-spread. All searches are over grids: nothing is random.
+Mean touch, spread, arrivals, sizes and volatility are read off. The mean cost of an order grows with a power
+of the volatility of the 30 s before: one power for all sizes, the mean of theirs weighted by precision.
+Depth, its power and its knee are those nearest to the recorded mean depth; noise, and a last scaling of
+depth, those with which the model's costs come nearest to the recorded ones in mean and spread. All searches
+are over grids, each candidate judged by the same draws.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from bot.exchange.calibration.measures import (
     half_life_s,
     mean_cost,
     model_costs,
-    slope,
+    standard_error,
 )
 
 if TYPE_CHECKING:
@@ -33,9 +33,8 @@ if TYPE_CHECKING:
     from bot.exchange.calibration.recording import Sample, Trade
     from bot.exchange.catalog import Symbol
 
-WINDOW_S = 10
 SPREAD_WEIGHT = 0.1
-SEARCH_BOOKS = 200
+MOST_POWER = 4.0
 DEPTHS_BPS = (0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 8.0, 12.0, 16.0, 20.0)
 
 
@@ -97,7 +96,14 @@ def fit(half: Half, symbol: Symbol) -> Fit:
     mid = half.samples[0].mid
     goals = {usd: Goal.of(half.samples, usd) for usd in SIZES_USD}
     depth_usd, power, knee_bps = _depth_of(half.samples)
-    shape = replace(RECORDED, touch=touch_usd / depth_usd, power=power, knee_bps=knee_bps)
+    spread_bps = fmean((sample.asks[0][0] - sample.bids[0][0]) / sample.mid for sample in half.samples) * 1e4
+    shape = replace(
+        RECORDED,
+        touch=touch_usd / depth_usd,
+        power=power,
+        knee_bps=knee_bps,
+        half_spread_bps=spread_bps / 2,
+    )
     shape, scale = _with_noise(shape, replace(symbol, depth_usd=depth_usd), mid, goals)
     depth_usd *= scale
     growths = [growth_of(half, found) for found in costs.values()]
@@ -118,23 +124,30 @@ def known(costs: Sequence[float | None]) -> list[float]:
 
 
 class Growth(NamedTuple):
-    """The power of volatility with which a cost grows, and its standard error."""
+    """The power of volatility with which a mean cost grows, and its standard error."""
 
     power: float
     error: float
 
 
 def growth_of(half: Half, costs: Sequence[float | None]) -> Growth:
-    """Regress the logarithm of a cost on that of volatility, over windows of ten seconds."""
-    window, x, y = WINDOW_S * PER_SECOND, [], []
-    for start in range(0, len(costs) - window + 1, window):
-        found = known(costs[start : start + window])
-        if found:
-            y.append(math.log(fmean(found)))
-            x.append(fmean(math.log(value) for value in half.volatility[start : start + window]))
-    power = slope(x, y)
-    residuals = [b - power * a for a, b in zip(x, y, strict=True)]
-    return Growth(power, pstdev(residuals) / (pstdev(x) * math.sqrt(len(x))))
+    """Fit the mean cost as a power of volatility.
+
+    By Poisson regression, which is one of means, as they are judged (Santos Silva and Tenreyro, "The log of
+    gravity", 2006): log volatility has the same mean weighted by the fitted cost as by the recorded. The
+    logarithms of costs that scatter from 0.01 to 1 bp, as small ones do, would weigh the cheapest most.
+    """
+    pairs = [(math.log(x), y) for x, y in zip(half.volatility, costs, strict=True) if y is not None]
+    logs, found = zip(*pairs, strict=True)
+    goal, power, step = fmean(logs, found), 0.0, MOST_POWER
+    while step > 1e-6:
+        step /= 2
+        power += step if fmean(logs, [math.exp(power * x) for x in logs]) < goal else -step
+    expected = [math.exp(power * x) for x in logs]
+    scale = fmean(found) / fmean(expected)
+    scores = [(x - goal) * (y - scale * e) for x, y, e in zip(logs, found, expected, strict=True)]
+    slope = fmean((x - goal) ** 2 * scale * e for x, e in zip(logs, expected, strict=True))
+    return Growth(power, standard_error(scores) / slope)
 
 
 def _depth_of(samples: Sequence[Sample]) -> tuple[float, float, float]:
@@ -163,7 +176,6 @@ def _with_noise(shape: Shape, symbol: Symbol, mid: float, goals: dict[float, Goa
             replace(shape, touch=shape.touch / scale, noise=noise, calm_bps=calm_bps),
             mid=mid,
             turmoil=1.0,
-            books=SEARCH_BOOKS,
         )
         return sum(
             math.log(fmean(found[usd]) / goal.mean) ** 2
@@ -173,9 +185,9 @@ def _with_noise(shape: Shape, symbol: Symbol, mid: float, goals: dict[float, Goa
 
     candidates = [
         (noise / 10, calm_bps, scale)
-        for noise in range(6, 23, 2)
-        for calm_bps in (2.0, 4.0, 8.0)
-        for scale in (0.9, 0.95, 1.0, 1.05, 1.1)
+        for noise in range(15, 28, 2)
+        for calm_bps in (0.5, 0.7, 1.0, 1.4, 2.0, 4.0)
+        for scale in (0.95, 1.0, 1.05)
     ]
     noise, calm_bps, scale = min(candidates, key=lambda candidate: miss(*candidate))
     return replace(shape, touch=shape.touch / scale, noise=noise, calm_bps=calm_bps), scale

@@ -4,7 +4,9 @@ A cost of the model is its mean at the volatility observed in the 30 s before. T
 scatters from second to second, so that a mean has a standard error, shown beside its judgement, and no mean
 meets a single moment. There the model is judged by its range: of the books it draws at that volatility, four
 in five lie within it, and so should four in five of the recorded. The yardstick for moments is the recorded
-book itself: how often its cost of so many seconds before is within the tolerance.
+book itself: how often its cost of so many seconds before is within the tolerance. A window has three: the
+mean of the first half, that of as long a window before, and how often a model that knew the expected cost
+exactly would pass, as the recorded mean strays from it.
 """
 
 from __future__ import annotations
@@ -12,12 +14,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from itertools import pairwise
-from statistics import fmean, pstdev, quantiles
+from statistics import fmean, quantiles
 from typing import TYPE_CHECKING
 
 from bot.exchange.background import RECORDED, WILD
 from bot.exchange.calibration.fit import known, recorded_costs
-from bot.exchange.calibration.measures import PER_SECOND, SIZES_USD, mean_cost, model_costs
+from bot.exchange.calibration.measures import PER_SECOND, SIZES_USD, mean_cost, model_costs, standard_error
 from bot.exchange.calibration.recording import MILLION
 from bot.exchange.flow import (
     ARRIVALS_PER_S,
@@ -40,9 +42,8 @@ JUDGED_USD = (0.1 * MILLION, 1.0 * MILLION, 20.0 * MILLION)
 MINUTE_S, HALF_MINUTE_S = 60, 30
 MOMENTS = 12
 TURMOIL_STEPS = (0.5, 0.7, 1.0, 1.4, 2.0, 2.5, WILD, 3.5, 4.0, 5.6)
-JUDGED_BOOKS = 1_000  # the mean cost of 0.1 M is then known to 3 %
+JUDGED_ROUNDS = 16  # of books; the mean cost of 0.1 M is then known to 0.7 %
 EARLIER_S = (5, 30)
-MEMORY_S = 15  # beyond it the costs of two moments of the recording have nothing to do with each other
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ class CostRow:
     """Mean cost of one size over a stretch of the second half, in seconds since the snapshot; costs in bps.
 
     `noise`: standard error of the recorded mean over that mean. `reached`: the share of books deep enough.
+    `first_half_bps` and `before_bps`: the recorded means of the first half and of as long a stretch before.
     """
 
     usd: float
@@ -59,6 +61,8 @@ class CostRow:
     modelled_bps: float
     noise: float
     reached: float
+    first_half_bps: float
+    before_bps: float
 
     @property
     def error(self) -> float:
@@ -66,9 +70,24 @@ class CostRow:
         return self.modelled_bps / self.recorded_bps - 1
 
     @property
+    def first_half_error(self) -> float:
+        """How far off one would be who takes the costs of the first half for those of all time."""
+        return self.first_half_bps / self.recorded_bps - 1
+
+    @property
+    def before_error(self) -> float:
+        """How far off one would be who sees the book itself, until the stretch begins."""
+        return self.before_bps / self.recorded_bps - 1
+
+    @property
+    def exact_chance(self) -> float:
+        """The chance that a model passes here that knows the expected cost; the recorded mean is not that."""
+        return math.erf(TOLERANCE / self.noise / math.sqrt(2)) if self.noise else 1.0
+
+    @property
     def passes(self) -> bool:
         """Whether it is within the tolerance."""
-        return abs(self.error) <= TOLERANCE
+        return is_near(self.error)
 
     @property
     def is_told(self) -> bool:
@@ -126,14 +145,15 @@ class Scatter:
 class Judge:
     """Compares a model with the second half."""
 
-    def __init__(self, symbol: Symbol, half: Half) -> None:
+    def __init__(self, symbol: Symbol, first: Half, half: Half) -> None:
         self._half = half
+        self._earlier = recorded_costs(first.samples)
         self._turmoil = [value / NORMAL_BPS for value in half.volatility]
         self._recorded = recorded_costs(half.samples)
         mid = half.samples[0].mid
         self._steps: list[dict[float, Range]] = []
         for step in TURMOIL_STEPS:
-            costs = model_costs(symbol, RECORDED, mid=mid, turmoil=step, books=JUDGED_BOOKS)
+            costs = model_costs(symbol, RECORDED, mid=mid, turmoil=step, rounds=JUDGED_ROUNDS)
             self._steps.append({usd: Range.of(_of_both_sides(found)) for usd, found in costs.items()})
         self._modelled = {usd: [self._at(usd, turmoil) for turmoil in self._turmoil] for usd in SIZES_USD}
 
@@ -166,7 +186,19 @@ class Judge:
         times = [self._half.samples[place].time_ms / 1_000 for place in (start, end - 1)]
         recorded = fmean(found)
         noise = standard_error(found) / recorded
-        return CostRow(usd, times[0], times[1], recorded, fmean(modelled), noise, len(found) / len(costs))
+        earlier = self._earlier[usd]
+        before = (earlier + self._recorded[usd][:start])[start - end :]
+        return CostRow(
+            usd,
+            times[0],
+            times[1],
+            recorded,
+            fmean(modelled),
+            noise,
+            reached=len(found) / len(costs),
+            first_half_bps=fmean(known(earlier)),
+            before_bps=fmean(known(before)),
+        )
 
     def moments(self) -> tuple[Moment, ...]:
         """Compare at moments evenly over the half."""
@@ -188,12 +220,12 @@ class Judge:
         for lag_s in EARLIER_S:
             lagged = zip(recorded[lag_s * PER_SECOND :], recorded, strict=False)
             earlier[lag_s] = fmean(
-                _near(old, new) for new, old in lagged if new is not None and old is not None
+                is_near(old / new - 1) for new, old in lagged if new is not None and old is not None
             )
         return Scatter(
             usd,
             inside=fmean(model.holds(cost) for cost, model in pairs),
-            model=fmean(_near(model.mean, cost) for cost, model in pairs),
+            model=fmean(is_near(model.mean / cost - 1) for cost, model in pairs),
             earlier=earlier,
         )
 
@@ -207,18 +239,9 @@ class Judge:
         }
 
 
-def standard_error(values: Sequence[float]) -> float:
-    """Return the standard error of the mean of a series that remembers up to `MEMORY_S` (Newey and West)."""
-    count, centre, lags = len(values), fmean(values), MEMORY_S * PER_SECOND
-    variance = pstdev(values) ** 2
-    for lag in range(1, min(lags, count)):
-        pairs = zip(values, values[lag:], strict=False)
-        variance += 2 * (1 - lag / lags) * sum((a - centre) * (b - centre) for a, b in pairs) / count
-    return math.sqrt(max(variance, 0.0) / count)
-
-
-def _near(guess: float, cost: float) -> bool:
-    return abs(guess / cost - 1) <= TOLERANCE
+def is_near(error: float) -> bool:
+    """Whether an error, as a share, is within the tolerance."""
+    return abs(error) <= TOLERANCE
 
 
 def _of_both_sides(costs: Sequence[float]) -> list[float]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from functools import cache, partial
+from hashlib import blake2b
 from itertools import pairwise
 from statistics import mean, pvariance
 from typing import TYPE_CHECKING
@@ -20,8 +22,8 @@ SIZES_USD = (0.1 * MILLION, 0.3 * MILLION, 1.0 * MILLION, 3.0 * MILLION, 10.0 * 
 PER_SECOND = 1_000 // SAMPLE_MS
 BACK_S = 30
 LEAST_S = 8
-BOOKS = 250
-APART_MS = 60_000  # beyond the life of any size: such books have nothing in common
+MEMORY_S = 15  # beyond it the costs of two moments of the recording have nothing to do with each other
+BYTES = 256
 WATCHED_S = 1_200
 LARGE_USD = 10.0 * MILLION
 
@@ -76,13 +78,30 @@ def volatility(samples: Sequence[Sample]) -> list[float]:
     return found
 
 
+@cache
+def even_draws(rounds: int) -> list[bytes]:
+    """Return the draws of `BYTES` books a round; in a round each byte comes once at each place of the book.
+
+    Such a Latin hypercube (McKay, Beckman and Conover, 1979) knows a mean several times better than as many
+    books drawn one by one, so that a search over shapes fits the recording and not its own draws.
+    """
+    found = []
+    for number in range(rounds):
+        columns = [sorted(range(BYTES), key=partial(_hashed, number, place)) for place in range(2 * LEVELS)]
+        found += [bytes(row) for row in zip(*columns, strict=True)]
+    return found
+
+
+def _hashed(number: int, place: int, byte: int) -> bytes:
+    return blake2b(f"{number}|{place}|{byte}".encode(), digest_size=8).digest()
+
+
 def model_costs(
-    symbol: Symbol, shape: Shape, *, mid: float, turmoil: float, books: int = BOOKS
+    symbol: Symbol, shape: Shape, *, mid: float, turmoil: float, rounds: int = 1
 ) -> dict[float, list[float]]:
-    """Return the costs of each size over many books of the model, bids and asks in turn."""
+    """Return the costs of each size over `even_draws` of the model's books, bids and asks in turn."""
     costs: dict[float, list[float]] = {usd: [] for usd in SIZES_USD}
-    for book in range(books):
-        draws = noise("calibration", book * APART_MS)
+    for book, draws in enumerate(even_draws(rounds)):
         shifted = mid + (book % 10) * symbol.tick_size / 10  # the mid lies anywhere between two ticks
         for sign, part in ((1, draws[:LEVELS]), (-1, draws[LEVELS:])):
             levels = _levels(symbol, build_ladder(symbol, shifted, turmoil, sign, part, shape))
@@ -116,11 +135,17 @@ def _levels(symbol: Symbol, ladder: Ladder) -> list[tuple[float, float]]:
     ]
 
 
-def slope(x: Sequence[float], y: Sequence[float]) -> float:
-    """Return the slope of the least-squares line."""
-    mean_x, mean_y = mean(x), mean(y)
-    over = sum((a - mean_x) * (b - mean_y) for a, b in zip(x, y, strict=True))
-    return over / sum((a - mean_x) ** 2 for a in x)
+def standard_error(values: Sequence[float]) -> float:
+    """Return the standard error of the mean of a series that remembers up to `MEMORY_S`.
+
+    By Newey and West (1987): what a bootstrap of blocks of that length gives (Künsch, 1989), without draws.
+    """
+    count, centre, lags = len(values), mean(values), MEMORY_S * PER_SECOND
+    variance = pvariance(values)
+    for lag in range(1, min(lags, count)):
+        pairs = zip(values, values[lag:], strict=False)
+        variance += 2 * (1 - lag / lags) * sum((a - centre) * (b - centre) for a, b in pairs) / count
+    return math.sqrt(max(variance, 0.0) / count)
 
 
 def half_life_s(values: Sequence[float]) -> float:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from bot.exchange.calibration.judgement import JUDGED_USD, TOLERANCE
+from bot.exchange.calibration.judgement import JUDGED_USD, TOLERANCE, is_near
 from bot.exchange.calibration.recording import MILLION
 from bot.exchange.calibration.report import constants
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from bot.exchange.calibration.fit import Fit
     from bot.exchange.calibration.judgement import CostRow
@@ -23,6 +23,7 @@ def render(calibration: Calibration) -> str:
         _fitted(calibration),
         _whole(calibration),
         _windows("by the minute, bps (± standard error)", calibration.minutes),
+        _yardsticks(calibration.minutes),
         _windows("by the half minute, not judged", calibration.half_minutes),
         _moments(calibration),
         _scatter(calibration),
@@ -71,6 +72,25 @@ def _windows(title: str, rows: Iterable[CostRow]) -> Iterator[str]:
             f" {row.recorded_bps:9.3f} ±{row.noise:3.0%} {row.modelled_bps:12.3f} {row.error:9.1%}"
             f"  {_judgement(row)}"
         )
+
+
+def _yardsticks(rows: Sequence[CostRow]) -> Iterator[str]:
+    yield "by the minute: off by; the chance of a model that knows the expected cost to pass"
+    yield f"{'':<32}the model   first half's mean   minute before   exact model"
+    for row in rows:
+        yield (
+            f"  {row.usd / MILLION:6.1f} M   {row.from_s:5.1f} to {row.to_s:5.1f} s   {row.error:+10.1%}"
+            f" {row.first_half_error:+19.1%} {row.before_error:+15.1%} {row.exact_chance:13.0%}"
+        )
+    within = [
+        sum(is_near(getattr(row, name)) for row in rows)
+        for name in ("error", "first_half_error", "before_error")
+    ]
+    chances = sum(row.exact_chance for row in rows)
+    yield (
+        f"  within {TOLERANCE:.0%}, of {len(rows):<2}          {within[0]:14} {within[1]:19} {within[2]:15}"
+        f" {chances:13.1f}"
+    )
 
 
 def _judgement(row: CostRow) -> str:

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from bot.exchange.calibration.recording import Recording
 
 
+JUDGED_AS = ("error", "passes", "is_told", "first_half_error", "before_error", "exact_chance")
+
+
 @dataclass(frozen=True, slots=True)
 class Calibration:
     """The fit to the first half, the constants in force, and the judgement on the second half."""
@@ -65,10 +68,7 @@ class Calibration:
     def as_json(self) -> dict[str, Any]:
         """Return everything as JSON-able values."""
         rows = {
-            name: [
-                {**asdict(row), "error": row.error, "passes": row.passes, "is_told": row.is_told}
-                for row in found
-            ]
+            name: [{**asdict(row), **{name: getattr(row, name) for name in JUDGED_AS}} for row in found]
             for name, found in (
                 ("costs", self.costs),
                 ("minutes", self.minutes),
@@ -99,7 +99,7 @@ def calibrate(file: Path) -> Calibration:
     recording = read_recording(file)
     first, second = halves(recording)
     symbol = CATALOG[recording.symbol]
-    judge = Judge(symbol, second)
+    judge = Judge(symbol, first, second)
     return Calibration(
         symbol=recording.symbol,
         samples=len(recording.samples),
