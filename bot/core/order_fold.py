@@ -7,6 +7,7 @@ from bot.core import records as rec
 from bot.core.episode import OpenRebalance
 from bot.core.ledger import venue_fill
 from bot.core.orders import News, Order, OrderState
+from bot.core.traffic import in_values
 from bot.core.units import ZERO, Contracts, Urgency
 
 if TYPE_CHECKING:
@@ -47,7 +48,8 @@ def _order_intended(book: "Book", record: rec.OrderIntended) -> None:
     )
     if not record.reduce_only:
         content = (record.quantity, record.limit_price, book.ledger.position)
-        book.traffic = book.traffic.after(record.time_ms, abs(record.quantity) * record.mark, content)
+        sent = in_values(abs(record.quantity) * record.mark, book.backed.value(record.mark))
+        book.traffic = book.traffic.after(record.time_ms, sent, content)
     book.recent_orders = (*book.recent_orders, record.cid)[-_RECENT:]
     book.last_order_ms = record.time_ms
     counts = (open_.orders + 1, open_.slices, open_.misses, open_.rejects)
@@ -89,6 +91,7 @@ def _order_dead(book: "Book", record: rec.OrderDead) -> None:
 
 def _filled(book: "Book", record: rec.Filled) -> None:
     order = _order(book, record.cid) if record.cid else None
+    value = ZERO if order is None else book.backed.value(order.mark)
     if order is not None and now(book).kind is rec.Kind.FLOW:
         flow_fold.filled(book, record)
     else:
@@ -103,8 +106,10 @@ def _filled(book: "Book", record: rec.Filled) -> None:
             traded=open_.traded + notional, order=order._replace(booked=order.booked + size)
         )
         day = book.day.on(record.time_ms)
-        costs = day.costs + record.fee + record.quantity * (record.price - order.mark)
-        book.day = day._replace(turnover=day.turnover + notional, costs=costs)
+        costs = record.fee + record.quantity * (record.price - order.mark)
+        book.day = day._replace(
+            turnover=day.turnover + in_values(notional, value), costs=day.costs + in_values(costs, value)
+        )
         book.failures = 0
 
 

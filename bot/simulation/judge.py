@@ -218,17 +218,21 @@ class Judge:
             self.expect(exposure >= (episode.target - HARDLY) * value, "I1", "an order leads past its target")
 
     def _judge_rate(self, request: OrderRequest, intent: rec.OrderIntended, now_ms: int) -> None:
-        """I10: increases stay within what a fund may send in a minute and in an hour of market time."""
-        self.sent_ms.append((now_ms, abs(request.quantity) * intent.mark))
+        """I10: increases stay within what a fund may send in a minute and in an hour of market time.
+
+        Each is measured by what the fund was worth when it was sent: holders may have left since.
+        """
+        episode, equity = self.claims.episode, self._venue.equity
+        worth = equity if episode is not None and episode.for_a_flow else equity - self.holders.beside
+        values = abs(request.quantity) * intent.mark / worth if worth > ZERO else ZERO
+        self.sent_ms.append((now_ms, values))
         minute = [1 for time_ms, _ in self.sent_ms if time_ms // 60_000 == now_ms // 60_000]
         self.expect(len(minute) <= MAX_ORDERS_PER_MINUTE, "I10", "too many increases in a minute")
         hour = sum(
-            (size for time_ms, size in self.sent_ms if time_ms // 3_600_000 == now_ms // 3_600_000),
+            (sent for time_ms, sent in self.sent_ms if time_ms // 3_600_000 == now_ms // 3_600_000),
             start=ZERO,
         )
-        equity = self._venue.equity
-        if equity > ZERO:
-            self.expect(hour <= (MAX_HOURLY_NOTIONAL + 1) * equity, "I10", "too much notional in an hour")
+        self.expect(hour <= MAX_HOURLY_NOTIONAL + 1, "I10", "too much notional in an hour")
         self.sent_ms = [entry for entry in self.sent_ms if entry[0] > now_ms - 3_600_000]
 
     # What the venue did.

@@ -8,14 +8,16 @@ from hypothesis import strategies as st
 
 from bot.core import events as ev
 from bot.core import records as rec
+from bot.core.book import fold
 from bot.core.breaches import DAILY_LOSS, REPEATED, TOO_MUCH
 from bot.core.caps import Caps
 from bot.core.limits import Refusal, approve
 from bot.core.records import Control
-from bot.core.traffic import MOST_REPEATS, Content, Day, Traffic
+from bot.core.traffic import MOST_REPEATS, Content, Day, Traffic, in_values
 from bot.testing import Lab, a_contract, a_fund
 from tests.core.test_limits import FINE, LONG, buy, sell
 from tests.core.test_settlement import sent, under_way
+from tests.support.flows import a_flow_lab
 
 D = Decimal
 VALUE = D(1_000)
@@ -28,14 +30,14 @@ def test_the_most_orders_of_a_minute_are_allowed_and_one_more_is_not() -> None:
     traffic = Traffic()
     for _ in range(CAPS.orders_per_minute):
         assert traffic.problem(59_000, D(1), VALUE, CAPS) is None
-        traffic = traffic.after(59_000, D(1))
+        traffic = traffic.after(59_000, D(1) / VALUE)
     assert traffic.problem(59_999, D(1), VALUE, CAPS) == (TOO_MUCH, "more than 60 orders in a minute")
     assert traffic.problem(60_000, D(1), VALUE, CAPS) is None
 
 
 def test_the_notional_of_an_hour_is_limited_by_fund_value() -> None:
     """Up to the limit itself; the next hour begins anew."""
-    full = Traffic().after(0, CAPS.hourly_notional * VALUE - 1)
+    full = Traffic().after(0, CAPS.hourly_notional - 1 / VALUE)
     assert full.problem(100_000, D(1), VALUE, CAPS) is None
     assert full.problem(100_000, D(2), VALUE, CAPS) == (
         TOO_MUCH,
@@ -50,7 +52,7 @@ def test_what_is_sent_within_an_hour_adds_up(orders: list[tuple[int, int]]) -> N
     traffic = Traffic()
     for second, notional in sorted(orders):
         traffic = traffic.after(second * 1_000, D(notional))
-    assert traffic.notional == sum(notional for _, notional in orders)
+    assert traffic.sent == sum(notional for _, notional in orders)
 
 
 def test_too_much_refuses_increases_only() -> None:
@@ -98,7 +100,7 @@ def test_an_order_may_be_repeated_a_few_times_and_no_more() -> None:
     traffic = Traffic()
     for minute in range(MOST_REPEATS):
         assert traffic.problem(minute * 60_000, D(1), VALUE, CAPS, content) is None
-        traffic = traffic.after(minute * 60_000, D(1), content)
+        traffic = traffic.after(minute * 60_000, D(1) / VALUE, content)
     assert traffic.problem(600_000, D(1), VALUE, CAPS, content) == (
         REPEATED,
         "the same order more than 5 times in a row",
@@ -113,16 +115,46 @@ def test_an_order_may_be_repeated_a_few_times_and_no_more() -> None:
         (Day(0, nav=D(4)), "1", None),
         (Day(0, nav=D(4)), "0.99", (DAILY_LOSS, "a loss of more than 75% of fund value in a day")),
         (Day(0), "0.99", None),
-        (Day(0, costs=D(50)), "1", None),
-        (Day(0, costs=D(51)), "1", (DAILY_LOSS, "trading costs of more than 5% of fund value in a day")),
-        (Day(0, turnover=D(49_999)), "1", None),
-        (Day(0, turnover=D(50_000)), "1", (TOO_MUCH, "more than 50 times the fund's value in a day")),
-        (Day(7, turnover=D(50_000), costs=D(51), nav=D(9)), "1", None),
+        (Day(0, costs=D("0.05")), "1", None),
+        (Day(0, costs=D("0.051")), "1", (DAILY_LOSS, "trading costs of more than 5% of fund value in a day")),
+        (Day(0, turnover=D("49.999")), "1", None),
+        (Day(0, turnover=D(50)), "1", (TOO_MUCH, "more than 50 times the fund's value in a day")),
+        (Day(7, turnover=D(50), costs=D("0.051"), nav=D(9)), "1", None),
     ],
 )
 def test_a_day_has_its_limits(day: Day, nav: str, problem: tuple[str, str] | None) -> None:
     """Loss, costs and turnover, each to the limit itself; what another day did does not count."""
     assert day.problem(1_000, D(1), VALUE, D(nav), CAPS) == problem
+
+
+def test_holders_who_leave_do_not_make_a_fund_have_traded_more() -> None:
+    """What was sent for the many is measured by what the fund was then: those who stay may raise leverage."""
+    lab = a_flow_lab()
+    traffic, day = lab.state.book.traffic, lab.state.book.day
+    assert CAPS.hourly_notional < 20 * traffic.sent < 20 * D("2.1")
+    lab.redeem("95000")
+    lab.until_dealing()
+    lab.settle()
+    assert lab.state.book.units == D(5_000)
+    assert lab.state.book.traffic == traffic
+    assert lab.time_ms < 3_600_000
+    count = len(sent(lab))
+    lab.mark("72000")
+    lab.settle()
+    assert lab.state.book.incidents == {}
+    assert not sent(lab)[count].reduce_only
+    assert day.costs < lab.state.book.day.costs < CAPS.daily_costs
+
+
+def test_a_fund_without_value_has_traded_nothing_by_it() -> None:
+    """What its death trades away cannot be told in values of it; it raises no leverage any more."""
+    assert in_values(D(9), D(0)) == in_values(D(9), D(-1)) == 0
+
+
+def _values(lab: Lab, fill: rec.Filled) -> Decimal:
+    """A fill in fund values of its moment."""
+    before = fold(lab.records[: lab.records.index(fill)])
+    return abs(fill.quantity) * fill.price / before.ledger.value(D(60_000))
 
 
 def test_the_day_of_a_fund_is_folded_from_its_fills_and_samples() -> None:
@@ -132,7 +164,8 @@ def test_the_day_of_a_fund_is_folded_from_its_fills_and_samples() -> None:
     day = lab.state.book.day
     assert (day.number, day.nav) == (0, D(1))
     fills = [record for record in lab.records if isinstance(record, rec.Filled)]
-    assert day.turnover == sum(abs(fill.quantity) * fill.price for fill in fills)
+    assert round(day.turnover, 4) == round(sum(_values(lab, fill) for fill in fills), 4)
+    assert round(day.turnover, 1) == 2
     assert round(day.costs / day.turnover, 6) == D("0.00055")
     lab.mark("60000", after_s=86_400)
     assert lab.state.book.day == Day(1, nav=lab.state.book.ledger.value(D(60_000)) / D(100_000))
