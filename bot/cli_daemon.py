@@ -1,6 +1,7 @@
 """Asking the daemon that runs on this data directory, over HTTP with the operator's token."""
 
 import json
+from http import HTTPStatus
 from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.request import ProxyHandler, Request, build_opener
@@ -40,7 +41,7 @@ def tell(settings: Settings, path: str, body: dict[str, str], *, key: str | None
         with build_opener(ProxyHandler({})).open(request, timeout=_TIMEOUT_S) as answer:
             return json.load(answer)
     except HTTPError as error:
-        raise RefusedError(f"the daemon refuses: {_reason(error)}") from None
+        raise RefusedError(f"the daemon refuses: {_reason(error)}{_remedy(error, settings)}") from None
     except (URLError, TimeoutError, ConnectionError, ValueError):
         raise RefusedError(_silence(settings)) from None
 
@@ -76,3 +77,10 @@ def _reason(error: HTTPError) -> str:
         return str(json.load(error)["error"]["message"])
     except (ValueError, KeyError, TypeError):
         return f"HTTP {error.code}"
+
+
+def _remedy(error: HTTPError, settings: Settings) -> str:
+    if error.code != HTTPStatus.UNAUTHORIZED:
+        return ""
+    kept = settings.data_dir / "operator.token"
+    return f"; set INBAND_WEB__TOKEN to the daemon's, or leave it unset for that in {kept}"

@@ -141,8 +141,8 @@ def print_funds(funds: Sequence[Mapping[str, Any]], console: Console | None = No
             _rounded(fund["nav"], 4),
             _rounded(fund["fund_value"], 2),
             _rounded(fund["real_leverage"], 3),
-            _pair(fund["band"], 2),
-            _pair(fund["trigger_prices"], 2),
+            _pair(fund["band"], "{:g}"),
+            _pair(fund["trigger_prices"], "{:,.2f}"),
         )
     console.print(table)
     for fund in funds:
@@ -206,8 +206,8 @@ def _rounded(value: object, digits: int) -> str:
     return _UNDEFINED if value is None else f"{float(str(value)):,.{digits}f}"
 
 
-def _pair(values: Sequence[object] | None, digits: int) -> str:
+def _pair(values: Sequence[object] | None, form: str) -> str:
     if values is None:
         return _UNDEFINED
-    low, high = (_rounded(value, digits).rstrip("0").rstrip(".") for value in values)
+    low, high = (_UNDEFINED if value is None else form.format(float(str(value))) for value in values)
     return f"{low} .. {high}"

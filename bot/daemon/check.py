@@ -160,7 +160,7 @@ def _alerts(settings: Settings) -> Iterator[Finding]:
         return
     for trouble in kept_troubles(settings.data_dir):
         yield Finding("alerts", "", "warning", f"{trouble.code}: {trouble.detail}", trouble.remedy)
-    yield Finding("alerts", "", "ok", f"{len(settings.alerts.routes)} routes")
+    yield Finding("alerts", "", "ok", "routes: " + ", ".join(route.name for route in settings.alerts.routes))
 
 
 async def _venue(settings: Settings, books: dict[str, Book], running_url: str | None) -> list[Finding]:

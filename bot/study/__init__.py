@@ -10,7 +10,7 @@ from bot.study.backtest import backtest
 from bot.study.choice import choose_strategy
 from bot.study.engine import RebalanceRow
 from bot.study.errors import BadParameterError, PriceError, StudyError
-from bot.study.funding import Funding, load_funding
+from bot.study.funding import Funding, funding_from_arrays, load_funding
 from bot.study.prices import Prices, from_arrays, load_prices
 from bot.study.result import Result
 from bot.study.spec import (
@@ -45,6 +45,7 @@ __all__ = [
     "brackets_from",
     "choose_strategy",
     "from_arrays",
+    "funding_from_arrays",
     "load_funding",
     "load_prices",
 ]

@@ -6,6 +6,7 @@ from bot.core.strategy import Strategy
 from bot.study.calendar import Calendar, calendar_of
 from bot.study.choice import choose_strategy
 from bot.study.engine import Course, FundRun
+from bot.study.errors import BadParameterError
 from bot.study.funding import Funding
 from bot.study.market import Market
 from bot.study.points import points_of
@@ -36,6 +37,10 @@ def backtest(
 
     Raises StudyError, which names the parameter, and StrategyError. A fund that dies is a result, no error.
     """
+    _are("prices", prices, Prices, "make them by load_prices or from_arrays")
+    _are("fund", fund, FundSpec, 'describe it, such as FundSpec(side="long", band=(1.5, 3))')
+    if funding is not None:
+        _are("funding", funding, Funding, "make it by load_funding or funding_from_arrays")
     chosen = choose_strategy(strategy, parameters, fund)
     fund.check(chosen)
     points = points_of(prices, path)
@@ -63,6 +68,11 @@ def backtest(
         _course=course,
         _points=points,
     )
+
+
+def _are(name: str, given: object, wanted: type, remedy: str) -> None:
+    if not isinstance(given, wanted):
+        raise BadParameterError(name, f"is of type {type(given).__name__}", remedy)
 
 
 def _warnings(

@@ -4,10 +4,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from bot.study.errors import PriceError
 from bot.study.prices import Times
-from bot.study.tables import Floats, Table, check_times, read_table
+from bot.study.tables import Floats, Table, as_floats, as_times, check_order, check_times, read_table
 
 MINUTE_MS = 60_000
 
@@ -37,11 +38,29 @@ def load_funding(source: str | Path) -> Funding:
     return funding_of(read_table(source, ("timestamp", "rate")))
 
 
+def funding_from_arrays(times_ms: ArrayLike, rates: ArrayLike, *, source: str = "funding") -> Funding:
+    """Funding from arrays of shape (payments,): UTC ms (or datetimes in UTC), and fractions of the notional.
+
+    Raises PriceError, which names the row (from 0) and the remedy.
+    """
+    times, fractions = as_times(source, times_ms), as_floats(source, "rates", rates)
+    if fractions.shape != times.shape:
+        shapes = f"the rates have shape {fractions.shape}, and the times have {times.shape}"
+        raise PriceError(source, "", shapes, "give one rate for each time")
+    table = Table(source, {"rate": fractions}, "row", 0)
+    check_order(table, times)
+    return _checked(table, times)
+
+
 def funding_of(table: Table) -> Funding:
     """Judge the columns of a table, and make funding of them. Raises PriceError as `load_funding` does."""
-    if not len(table.columns["timestamp"]):
+    return _checked(table, check_times(table, table.columns["timestamp"]))
+
+
+def _checked(table: Table, exact: Times) -> Funding:
+    """Judge the rates of a table whose times are right, and make funding of them."""
+    if not len(exact):
         raise PriceError(table.file, "", "has no row", "give at least one timestamp and rate")
-    exact = check_times(table, table.columns["timestamp"])
     times = exact // MINUTE_MS * MINUTE_MS
     same = np.diff(times) == 0
     if same.any():

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from bot.study.errors import PriceError
 from bot.study.index import PriceIndex
-from bot.study.tables import Floats, Table, check_times, read_table
+from bot.study.tables import Floats, Table, as_floats, as_times, check_order, check_times, read_table
 
 Times: TypeAlias = NDArray[np.int64]
 
@@ -39,6 +39,13 @@ class Prices:
         """Number of bars."""
         return len(self.close)
 
+    def __repr__(self) -> str:
+        """How much, of when: not a million numbers."""
+        first, last = (str(np.datetime64(int(at), "ms")) for at in self.times_ms[[0, -1]])
+        return (
+            f"Prices({len(self)} bars of {self.bar_ms / 1000:g} s, {first} to {last} UTC, {self.gaps} gaps)"
+        )
+
     def closes_only(self) -> "Prices":
         """The same without opens, highs, lows and volumes."""
         return replace(self, open=None, high=None, low=None, volume=None)
@@ -60,11 +67,13 @@ def load_prices(source: str | Path) -> Prices:
 
 def prices_of(table: Table) -> Prices:
     """Judge the columns of a table, and make prices of them. Raises PriceError as `load_prices` does."""
-    times = check_times(table, table.columns["timestamp"])
+    return _checked(table, check_times(table, table.columns["timestamp"]))
+
+
+def _checked(table: Table, times: Times) -> Prices:
+    """Judge the numbers of a table whose times are right, and make prices of them."""
     if len(times) < 2:
-        raise PriceError(
-            table.file, "", f"has {len(times)} rows", "give at least two, to know the bar's length"
-        )
+        raise PriceError(table.file, "", f"rows: {len(times)}", "give at least two, to know the bar's length")
     for name in ("close", "open", "high", "low"):
         if name in table.columns:
             _check_numbers(table, name, above=0.0)
@@ -75,22 +84,49 @@ def prices_of(table: Table) -> Prices:
         _check_range(table)
     else:
         bars = {}
-    return from_arrays(
+    return _spaced(
         times, table.columns["close"], volume=table.columns.get("volume"), source=table.file, **bars
     )
 
 
 def from_arrays(
+    open_times_ms: ArrayLike,
+    close: ArrayLike,
+    *,
+    open: ArrayLike | None = None,  # noqa: A002 - the field's name in every source of prices
+    high: ArrayLike | None = None,
+    low: ArrayLike | None = None,
+    volume: ArrayLike | None = None,
+    source: str = "prices",
+) -> Prices:
+    """Prices from arrays of shape (bars,), lists or columns of a data frame.
+
+    `open_times_ms` are the bars' openings, UTC ms (or datetimes in UTC), ascending. Raises PriceError, which
+    names the row (from 0) and the remedy, as `load_prices` does.
+    """
+    given = {"close": close, "open": open, "high": high, "low": low, "volume": volume}
+    arrays = {name: as_floats(source, name, values) for name, values in given.items() if values is not None}
+    times = as_times(source, open_times_ms)
+    for name, array in arrays.items():
+        if array.shape != times.shape:
+            shapes = f"{name} has shape {array.shape}, and the times have {times.shape}"
+            raise PriceError(source, "", shapes, "give one number for each bar")
+    table = Table(source, arrays, "row", 0)
+    check_order(table, times)
+    return _checked(table, times)
+
+
+def _spaced(
     open_times_ms: Times,
     close: Floats,
     *,
-    open: Floats | None = None,  # noqa: A002 - the field's name in every source of prices
+    open: Floats | None = None,  # noqa: A002 - as above
     high: Floats | None = None,
     low: Floats | None = None,
     volume: Floats | None = None,
     source: str = "",
 ) -> Prices:
-    """Prices from arrays of shape (bars,); `open_times_ms` are the bars' openings, UTC ms, ascending."""
+    """Prices from what was judged: the length of a bar, and the gaps."""
     spacing = np.diff(open_times_ms)
     shortest = int(spacing.min())
     if shortest == spacing.max():

@@ -47,6 +47,14 @@ class Result:
     _course: Course = field(repr=False)
     _points: Points = field(repr=False)
 
+    def __repr__(self) -> str:
+        """What a notebook shows of it: the outcome, and not every bar."""
+        died = ", dead" if self.dead else ""
+        return (
+            f"Result({self.fund.side} fund over {len(self.prices)} bars: NAV {self.final_nav:.6g}{died}, "
+            f"{self.rebalance_count} rebalances, fees {self.fees:,.2f}, funding {self.funding:,.2f})"
+        )
+
     @property
     def rebalance_count(self) -> int:
         """Number of rebalances."""

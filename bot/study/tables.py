@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from bot.study.errors import PriceError
 
@@ -28,6 +28,8 @@ _PARQUET = b"PAR1"
 _BLOCK = 1 << 20
 _EARLIEST_MS, _LATEST_MS = 1e11, 1e14
 """The years 1973 to 5138 in milliseconds: less must be seconds, more must be micro- or nanoseconds."""
+_EARLIEST_S = 1e9
+"""The year 2001 in seconds. Arrays may also count from zero, as made-up ones do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,15 +75,41 @@ def check_times(table: Table, times: Floats) -> NDArray[np.int64]:
     _refuse(table, times, times < _EARLIEST_MS, "looks like seconds", "multiply the timestamps by 1000")
     _refuse(table, times, times > _LATEST_MS, "is finer than milliseconds", "divide them to milliseconds")
     found = times.astype(np.int64)
-    if len(found) > 1:
-        wrong = np.diff(found) <= 0
-        if wrong.any():
-            row = int(wrong.argmax()) + 1
-            if found[row] == found[row - 1]:
-                raise table.bad(row, f"timestamp {found[row]} appears twice", "keep one row for each time")
-            problem = f"timestamp {found[row]} is earlier than the row before ({found[row - 1]})"
-            raise table.bad(row, problem, "sort the file by timestamp")
+    check_order(table, found)
     return found
+
+
+def check_order(table: Table, times: NDArray[np.int64]) -> None:
+    """Whether times ascend strictly; else PriceError names the first that does not."""
+    wrong = np.diff(times) <= 0
+    if wrong.any():
+        row = int(wrong.argmax()) + 1
+        if times[row] == times[row - 1]:
+            raise table.bad(row, f"timestamp {times[row]} appears twice", "keep one row for each time")
+        problem = f"timestamp {times[row]} is earlier than the row before ({times[row - 1]})"
+        raise table.bad(row, problem, "sort the rows by timestamp")
+
+
+def as_floats(source: str, name: str, values: ArrayLike) -> Floats:
+    """What a caller gave for a column, as float64; PriceError where it holds what is no number."""
+    try:
+        return np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise PriceError(source, "", f"{name} holds what is no number ({error})", "give numbers") from error
+
+
+def as_times(source: str, values: ArrayLike) -> NDArray[np.int64]:
+    """What a caller gave for times, as int64 UTC ms of shape (rows,); datetimes are taken as UTC."""
+    times = np.asarray(values)
+    if times.dtype.kind == "M":
+        times = times.astype("datetime64[ms]").astype(np.int64)
+    if times.dtype.kind not in "iu" or times.ndim != 1:
+        problem = f"the times are of {times.dtype} and shape {times.shape}"
+        raise PriceError(source, "", problem, "give whole UTC milliseconds, or datetimes, one for each row")
+    if len(times) and _EARLIEST_S < times[0] < _EARLIEST_MS:
+        problem = f"timestamp {times[0]} looks like seconds"
+        raise PriceError(source, "row 0", problem, "multiply the timestamps by 1000")
+    return times.astype(np.int64)
 
 
 def _refuse(table: Table, values: Floats, wrong: NDArray[np.bool_], problem: str, remedy: str) -> None:

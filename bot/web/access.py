@@ -131,9 +131,11 @@ class Access:
         self._refuse_guessing(request)
         scheme, _, given = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not self._right(given):
+            reason = "this takes the operator's token, as a bearer"
             if "Authorization" in request.headers:
                 self._guesses.note(_address(request))
-            raise web.HTTPUnauthorized(headers={"WWW-Authenticate": "Bearer"})
+                reason = "this is not the operator's token"
+            raise web.HTTPUnauthorized(reason=reason, headers={"WWW-Authenticate": "Bearer"})
 
     def _right(self, given: str) -> bool:
         token = self._token()

@@ -49,6 +49,9 @@ def test_a_pause_is_durable_and_a_resume_ends_it(tmp_path: Path) -> None:
         (fund,) = json.loads(done.stdout)
         assert (fund["control"]["state"], fund["control"]["why"]) == ("paused", "maintenance")
         assert run.run("pause", "NOSUCH").returncode == 1
+        stranger = run.with_settings(WEB__TOKEN="another-token-than-the-daemons").run("halt")
+        assert stranger.returncode == 1
+        assert "this is not the operator's token; set INBAND_WEB__TOKEN to the daemon's" in stranger.stderr
     with run.start() as process:
         process.until_said("running")
         states = {f["fund"]: f["control"]["state"] for f in json.loads(run.run("status", "--json").stdout)}

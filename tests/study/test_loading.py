@@ -10,8 +10,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from bot.study import Prices, load_funding, load_prices
-from bot.study.errors import PriceError
+from bot.study import FundSpec, Prices, backtest, from_arrays, funding_from_arrays, load_funding, load_prices
+from bot.study.errors import BadParameterError, PriceError
 
 T = 1_600_000_000_000
 ROWS = [(T + 60_000 * i, 100.0 + i, 103.0 + i, 99.0 + i, 101.5 + i, 7.5) for i in range(5)]
@@ -112,7 +112,7 @@ def replaced(row: int, column: int, value: object) -> str:
         (text([*ROWS[:2], ROWS[2][:5], (*ROWS[3], 1.0)]), "line 4: has 5 fields"),
         (text().replace("\n", "\n\n", 3), "line 2: is empty"),
         (text(header="time,open,high,low,close,volume"), 'line 1: the header needs one column "timestamp"'),
-        (text(ROWS[:1]), "has 1 rows; give at least two"),
+        (text(ROWS[:1]), "rows: 1; give at least two"),
         ("", "is empty"),
     ],
 )
@@ -193,3 +193,71 @@ def test_real_files_load(shared_data: Path) -> None:
         assert len(load_funding(file)) > 200
     spot = load_prices(shared_data / "BTCUSDT_spot_1h_2020-01-01_2021-06-30.csv.gz")
     assert (len(spot), spot.gaps, spot.missing_bars) == (13_104, 12, 24)
+
+
+def test_lists_and_columns_of_a_data_frame_are_prices() -> None:
+    """As a notebook has them: plain lists, and datetimes in UTC."""
+    times, closes = [T, T + 60_000, T + 120_000], [100, 101, 102]
+    listed = from_arrays(times, closes)
+    frame = pl.DataFrame({"at": times, "close": closes}).with_columns(pl.from_epoch("at", time_unit="ms"))
+    framed = from_arrays(frame["at"].to_numpy(), frame["close"].to_numpy())
+    for prices in (listed, framed):
+        assert prices.times_ms.tolist() == [T + 60_000, T + 120_000, T + 180_000]
+        assert (prices.close.dtype, prices.close.tolist()) == (np.float64, closes)
+
+
+@pytest.mark.parametrize(
+    ("times", "closes", "named"),
+    [
+        ([T, T + 2, T + 1], [1, 2, 3], "prices row 2: timestamp .* earlier"),
+        ([T, T + 1, T + 1], [1, 2, 3], "prices row 2: timestamp .* twice"),
+        ([T, T + 1, T + 2], [1, float("nan"), 3], "prices row 1: close nan is not a positive number"),
+        ([T, T + 1, T + 2], [1, 2, -3], "prices row 2: close -3 is not a positive number"),
+        ([T, T + 1, T + 2], [1, 2], r"close has shape \(2,\), and the times have \(3,\)"),
+        ([T, T + 1], [1, "x"], "close holds what is no number"),
+        ([T], [1], "rows: 1; give at least two"),
+        ([T / 1000, T / 1000 + 1], [1, 2], "the times are of float64"),
+        ([T // 1000, T // 1000 + 60], [1, 2], "row 0: timestamp 1600000000 looks like seconds"),
+    ],
+)
+def test_bad_arrays_are_refused_by_row(times: list[int], closes: list[float], named: str) -> None:
+    """What a file is refused for is no better when it comes from a notebook."""
+    with pytest.raises(PriceError, match=named):
+        from_arrays(times, closes)
+
+
+def test_funding_of_arrays_is_judged_as_that_of_files() -> None:
+    """Stamps are floored to the minute; two of one minute, and rates in per cent, are refused."""
+    assert funding_from_arrays([T + 20_005], [0.0001]).times_ms.tolist() == [(T + 20_005) // 60_000 * 60_000]
+    for times, rates, named in (
+        ([T, T + 5], [0.1, 0.1], "row 1: .* second rate"),
+        ([T], [1.5], "row 0: rate 1.5"),
+        ([T], [0.1, 0.2], "the rates have shape"),
+        ([], [], "no row"),
+    ):
+        with pytest.raises(PriceError, match=named):
+            funding_from_arrays(np.array(times, dtype=np.int64), rates)
+
+
+def test_what_is_no_prices_is_named() -> None:
+    """A list in the place of prices or of funding, a name in that of a fund: what it is, and what to do."""
+    prices = from_arrays([T, T + 60_000], [100, 101])
+    for given, named in (
+        (([100, 101], FundSpec(), {}), "prices is of type list; make them by load_prices or from_arrays"),
+        ((prices, "UP", {}), "fund is of type str"),
+        ((prices, FundSpec(), {"funding": [0.1]}), "funding is of type list"),
+    ):
+        with pytest.raises(BadParameterError, match=named):
+            backtest(given[0], given[1], **given[2])  # type: ignore[arg-type]
+
+
+def test_prices_and_results_are_shown_in_a_line() -> None:
+    """A notebook shows what a cell ends with: not every bar of it."""
+    prices = from_arrays([T, T + 60_000], [100, 101])
+    assert (
+        repr(prices)
+        == "Prices(2 bars of 60 s, 2020-09-13T12:27:40.000 to 2020-09-13T12:28:40.000 UTC, 0 gaps)"
+    )
+    assert repr(backtest(prices, FundSpec())) == (
+        "Result(long fund over 2 bars: NAV 1.02, 0 rebalances, fees 0.00, funding 0.00)"
+    )
