@@ -46,7 +46,7 @@ def print_comparison(found: Mapping[str, Any], report: str, console: Console | N
 
 
 _COLUMNS = (
-    ("growth /y", "growth_per_year", "{:+.1%}"),
+    ("log growth /y", "growth_per_year", "{:+.1%}"),
     ("NAV", "nav", "{:.4g}"),
     ("drawdown", "max_drawdown", "{:.1%}"),
     ("leverage", "mean_leverage", "{:.2f}"),

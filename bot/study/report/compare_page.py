@@ -139,11 +139,11 @@ def _claim(found: Comparison, side: Side, figure: str, other: str) -> dict[str, 
 def _findings(found: Comparison, side: Side) -> Iterator[str | tuple[str, str]]:
     """One sentence per claim against the conventional token, and one against the matched control."""
     for figure, words in (
-        ("rebalances_per_year", "fewer rebalances than the conventional token"),
-        ("cost_per_year", "lower trading costs than the conventional token"),
+        ("rebalances_per_year", "fewer rebalances than the conventional token, a year"),
+        ("cost_per_year", "lower trading costs than the conventional token, of fund value a year"),
         ("daily_exposure_change", "exposure changes less from day to day than the conventional token's"),
-        ("leverage_deviation", "real leverage is steadier than the conventional token's"),
-        ("growth_per_year", "less erosion than the conventional token"),
+        ("leverage_deviation", "real leverage is steadier than the conventional token's, by its deviation"),
+        ("growth_per_year", "less erosion than the conventional token, logarithmic growth a year"),
     ):
         yield _finding(found, side, figure, "both", words)
     yield _finding(
@@ -151,12 +151,12 @@ def _findings(found: Comparison, side: Side) -> Iterator[str | tuple[str, str]]:
         side,
         "growth_per_year",
         MATCHED,
-        "less erosion than daily rebalancing at the same mean leverage",
+        "less erosion than daily rebalancing at the same mean leverage, logarithmic growth a year",
     )
     parts = [(part, _claim(found, side, f"{part}_per_year", "both")) for part in PARTS]
     known = [(part, entry["flat"]["mean"]) for part, entry in parts if entry["flat"]]
     split = ", ".join(f"{part} {percent(mean)}" for part, mean in known)
-    yield f"without the market's trend, the difference in yearly growth from it is made of: {split}"
+    yield f"without the market's trend, the difference in yearly growth from the token's is made of: {split}"
 
 
 def _finding(found: Comparison, side: Side, figure: str, other: str, words: str) -> tuple[str, str]:

@@ -14,6 +14,8 @@ export const FLOW_ACTIONS = [
 
 const COLUMNS = ["Asked (UTC)", "Kind", "State", "USDT", "Units", "NAV", "Fee", "Trading fee", "Fill cost", "Over (UTC)", "Tell holder from (UTC)", "Reference"];
 
+const isNumber = (column) => column >= 3 && column <= 8;
+
 /** The list, and `read()` which fetches it. */
 export function makeFlows(name) {
   const body = h("tbody");
@@ -21,7 +23,7 @@ export function makeFlows(name) {
   const table = h(
     "div",
     { class: "scroll", tabindex: "0", role: "region", "aria-label": `Flows of ${name}`, hidden: true },
-    h("table", { class: "record" }, h("thead", {}, h("tr", {}, COLUMNS.map((title) => h("th", { scope: "col" }, title)))), body),
+    h("table", { class: "record" }, h("thead", {}, h("tr", {}, COLUMNS.map((title, i) => h("th", { scope: "col", class: isNumber(i) ? "num" : null }, title)))), body),
   );
   const told = (flow) => (flow.statement_at === null || flow.statement_open ? time(flow.statement_at) : `${time(flow.statement_at)}, not yet`);
   const row = (flow) =>
@@ -29,7 +31,7 @@ export function makeFlows(name) {
       "tr",
       {},
       h("th", { scope: "row" }, time(flow.requested_at)),
-      [flow.kind, flow.reason ? `${flow.state}: ${flow.reason}` : flow.state, money(flow.amount), quantity(flow.units), nav(flow.nav), money(flow.fee), money(flow.trading_fee), money(flow.fill_cost), time(flow.finished_at), told(flow)].map((text, i) => h("td", { "data-label": COLUMNS[i + 1] }, text)),
+      [flow.kind, flow.reason ? `${flow.state}: ${flow.reason}` : flow.state, money(flow.amount), quantity(flow.units), nav(flow.nav), money(flow.fee), money(flow.trading_fee), money(flow.fill_cost), time(flow.finished_at), told(flow)].map((text, i) => h("td", { class: isNumber(i + 1) ? "num" : null, "data-label": COLUMNS[i + 1] }, text)),
       h("td", { "data-label": "Reference" }, h("code", { class: "mono" }, flow.reference)),
     );
   const read = async () => {

@@ -13,6 +13,8 @@ function plain(value, digits) {
 const signed = (text) => text.replace("-", "−");
 
 const NONE = "–";
+const fine = new Intl.NumberFormat("en", { maximumFractionDigits: 6 });
+const coarse = new Intl.NumberFormat("en", { maximumFractionDigits: 2 });
 
 /** A number with a fixed count of decimals; a dash for what is not known. */
 export function number(text, digits = 2) {
@@ -41,11 +43,11 @@ export function leverage(text, digits = 3) {
   return text === null || text === undefined ? NONE : `${number(text, digits)}x`;
 }
 
-/** A quantity as the API states it, its zeros at the end left out. */
+/** A quantity, its zeros at the end left out; of a large one two decimals say enough. */
 export function quantity(text) {
   if (text === null || text === undefined) return NONE;
   const value = Number(text);
-  return signed(new Intl.NumberFormat("en", { maximumFractionDigits: 6 }).format(value));
+  return signed((Math.abs(value) >= 1000 ? coarse : fine).format(value));
 }
 
 /** A change in per cent, with its sign where it has one. */
