@@ -53,10 +53,16 @@ def _silence(settings: Settings) -> str:
     process = holder(settings.data_dir)
     if process is None:
         return f"no daemon answers for {settings.data_dir}; start it with `run`, or check INBAND_WEB__PORT"
+    halt = settings.data_dir / HALT_FILE
+    if given_or_kept(settings.data_dir, settings.web.token) is None:
+        return (
+            f"process {process or '?'} still starts on {settings.data_dir}, or stands by, and takes no word "
+            f"yet; `touch {halt}` halts every fund that it begins"
+        )
     return (
         f"process {process or '?'} runs on {settings.data_dir} and does not answer: it hangs, or "
         f"INBAND_WEB__PORT is another one's; it may still do what was asked. "
-        f"`touch {settings.data_dir / HALT_FILE}` halts it without an answer; killing it loses nothing"
+        f"`touch {halt}` halts it without an answer; killing it loses nothing"
     )
 
 

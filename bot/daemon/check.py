@@ -22,7 +22,7 @@ from bot.core.units import ZERO
 from bot.daemon import paper
 from bot.daemon.capital import refuse_small_capital
 from bot.daemon.status import STOPPED
-from bot.daemon.token import FILE_NAME
+from bot.daemon.token import FILE_NAME, given_or_kept
 from bot.daemon.wiring import DEFAULT_EXCHANGE, judge
 from bot.errors import UserError
 from bot.journal.errors import JournalError, NoJournal
@@ -111,6 +111,9 @@ def _daemon(settings: Settings, running: Running | None) -> Iterator[Finding]:
         process = holder(settings.data_dir)
         if process is None:
             yield Finding("daemon", "", "ok", "none answers on this machine")
+            return
+        if given_or_kept(settings.data_dir, settings.web.token) is None:
+            yield Finding("daemon", "", "ok", f"process {process or '?'} starts, or stands by")
             return
         remedy = "it hangs, or has another INBAND_WEB__PORT: see its log; killing it loses nothing"
         yield Finding("daemon", "", "failed", f"process {process or '?'} does not answer", remedy)

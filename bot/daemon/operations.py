@@ -239,6 +239,10 @@ class Operations:
         Raises `RefusedError` where it cannot be done now, and `RequestIdReusedError` where the idempotency
         key belongs to another request.
         """
+        if not self.runners:
+            raise RefusedError(
+                f"nothing runs here ({self.unready()[0]}); ask who runs {fund}, or again later"
+            )
         for runner in self.runners:
             if runner.name == fund:
                 return self._ask(runner, wanted)

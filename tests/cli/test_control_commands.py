@@ -39,6 +39,16 @@ def test_a_daemon_that_hangs_is_named_with_what_halts_it_all_the_same(inband: In
     assert f"`touch {folder}/halt`" in answer.err
 
 
+def test_a_daemon_that_has_made_no_token_yet_still_starts(inband: Invoke, tmp_path: Path) -> None:
+    """As a standby does that never ran a fund."""
+    folder = tmp_path / "data"
+    with DataDirLock(folder):
+        answer = inband("halt", DATA_DIR=str(folder), WEB__PORT=free_port())
+    assert answer.code == 1
+    assert f"process {os.getpid()} still starts on {folder}, or stands by" in answer.err
+    assert f"`touch {folder}/halt`" in answer.err
+
+
 def test_a_pause_is_durable_and_a_resume_ends_it(tmp_path: Path) -> None:
     """Told to one fund, on record with its reason, still there after a restart, and over when resumed."""
     run = Inband(tmp_path, WEB__PORT=free_port(), PAPER__SPEED="1")

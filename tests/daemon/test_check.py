@@ -254,6 +254,7 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path, monkeypatch: p
 def test_a_daemon_that_hangs_or_has_stopped_a_fund_fails(tmp_path: Path) -> None:
     """No journal says either: who runs is told by the lock, and what stopped by the daemon itself."""
     settings = replace(load_settings({}, tmp_path), data_dir=tmp_path)
+    (tmp_path / "operator.token").write_text("0123456789abcdef\n")
 
     def found(running: Running | None) -> list[Finding]:
         return list(preflight._daemon(settings, running))
@@ -261,7 +262,10 @@ def test_a_daemon_that_hangs_or_has_stopped_a_fund_fails(tmp_path: Path) -> None
     assert [each.verdict for each in found(None)] == ["ok"]
     with DataDirLock(tmp_path):
         (hangs,) = found(None)
+        (tmp_path / "operator.token").unlink()
+        (starts,) = found(None)
     assert (hangs.verdict, hangs.found) == ("failed", f"process {os.getpid()} does not answer")
+    assert (starts.verdict, starts.found) == ("ok", f"process {os.getpid()} starts, or stands by")
     funds: list[dict[str, Any]] = [
         {"fund": "UP", "incidents": [stopped_json("disk full", 0)]},
         {"fund": "DOWN", "incidents": []},

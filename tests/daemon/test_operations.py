@@ -197,6 +197,17 @@ async def test_what_cannot_be_done_now_is_refused_with_its_reason(desk: Desk) ->
         operations.ask("BTCUP", Wanted("rebalance", "ann", "why", leverage=Decimal(2)))
 
 
+def test_a_standby_says_who_is_to_be_asked() -> None:
+    """It is no lack of the fund: another process runs it, or this one still starts."""
+    operations = Operations("paper")
+    with pytest.raises(RefusedError, match="starting: the venue is not reached yet"):
+        operations.ask("BTCUP", Wanted("halt", "ann", "now"))
+    operations.stand_by("standby: host:7 (UP) sends for the accounts")
+    with pytest.raises(RefusedError, match="standby: host:7") as refused:
+        operations.ask("BTCUP", Wanted("halt", "ann", "now"))
+    assert "ask who runs BTCUP" in str(refused.value)
+
+
 async def test_a_fund_that_stopped_cannot_be_told(desk: Desk) -> None:
     """Nobody would hear: the caller must know."""
     operations = at_work(desk.runner())
