@@ -237,8 +237,10 @@ def _controlled(turn: Turn, event: ev.Controlled) -> None:
 
 
 def _rearm(turn: Turn, how: str) -> None:
+    """Close what stops increases; what lasts whatever is said ends by itself, and nothing would reopen it."""
     for code in turn.book.breaches:
-        turn.record(IncidentClosed(turn.now_ms, code, how))
+        if code not in _LASTING:
+            turn.record(IncidentClosed(turn.now_ms, code, how))
 
 
 def _park(turn: Turn, event: ev.Park) -> None:
@@ -269,6 +271,9 @@ def _woken(turn: Turn, _: ev.Wake | ev.Guarded) -> None:
 STALE = "stale mark"
 SKEW = "clock skew"
 SETTINGS = "account settings changed"
+
+_LASTING = frozenset({recovery.LOW_DISK, listing.CLOSED})
+"""No word of an operator makes room on a disk, or has the venue trade a contract."""
 
 _MOST_STARTS = 10
 """More starts in a row than this, none of which led to anything, are a crash loop."""

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
+from bot.core.engine import SETTINGS
 from bot.core.watch_events import SettingsSeen
 from bot.daemon.runner import Runner
 from bot.venue.errors import RequestFailed
@@ -47,9 +48,11 @@ class SettingsWatch:
         self._look = look
 
     async def run(self) -> None:
-        """Watch until cancelled."""
+        """Watch until cancelled; at once if a start has put right what the process before us found."""
+        pause_s = 0.0 if SETTINGS in self._runner.state.book.incidents else LOOK_EVERY_S
         while True:
-            await asyncio.sleep(LOOK_EVERY_S)
+            await asyncio.sleep(pause_s)
+            pause_s = LOOK_EVERY_S
             try:
                 problem = await self._look()
             except RequestFailed as error:

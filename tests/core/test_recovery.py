@@ -1,5 +1,7 @@
 """A restart looks for what its journal has lost, before anything new is sent."""
 
+import pytest
+
 from bot.core import commands as cmd
 from bot.core import events as ev
 from bot.core import records as rec
@@ -185,6 +187,20 @@ def test_a_disk_almost_full_stops_increases_until_there_is_space() -> None:
     lab.send(StorageSeen(*lab.now, None))
     assert lab.state.book.breaches == ()
     assert len([r for r in lab.of(rec.IncidentOpened) if r.code == LOW_DISK]) == 1
+
+
+@pytest.mark.parametrize("adopt", [False, True])
+def test_no_word_of_an_operator_makes_room_on_the_disk(*, adopt: bool) -> None:
+    """A resume that is about something else leaves the incident open: nothing would open it again."""
+    lab = opened()
+    lab.send(StorageSeen(*lab.now, "100 MB are free"))
+    lab.send(ev.Controlled(*lab.now, rec.Control.PAUSED, "ann", "lunch"))
+    if adopt:
+        lab.restart(adopt=True)
+    lab.send(ev.Controlled(*lab.now, rec.Control.RUNNING, "ann", "back"))
+    assert lab.state.book.breaches == (LOW_DISK,)
+    lab.send(StorageSeen(*lab.now, None))
+    assert lab.state.book.breaches == ()
 
 
 def test_with_a_disk_almost_full_a_fund_still_delevers() -> None:

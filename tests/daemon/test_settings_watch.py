@@ -6,6 +6,7 @@ from contextlib import suppress
 import pytest
 
 from bot.core.engine import SETTINGS
+from bot.core.watch_events import SettingsSeen
 from bot.daemon import settings_watch
 from bot.daemon.settings_watch import KeyJudge, SettingsWatch
 from bot.venue.errors import RequestFailed
@@ -34,6 +35,21 @@ async def test_what_differs_is_an_incident_of_the_fund(monkeypatch: pytest.Monke
     with suppress(asyncio.CancelledError):
         await watching
     assert seen == [False, True, True, False]
+
+
+async def test_a_start_that_set_the_account_up_anew_ends_the_incident_at_once(desk: Desk) -> None:
+    """It is the remedy that the incident names; nobody waits for the next look in three minutes."""
+    runner = await desk.opened()
+    runner.handle(SettingsSeen(*runner.now(), "leverage 3 instead of 6"))
+    assert SETTINGS in runner.state.book.incidents
+
+    async def look() -> None:
+        return None
+
+    watching = asyncio.create_task(SettingsWatch(runner, look).run())
+    await asyncio.sleep(0.01)
+    watching.cancel()
+    assert SETTINGS not in runner.state.book.incidents
 
 
 async def test_what_was_known_of_a_key_holds_while_it_cannot_be_read(monkeypatch: pytest.MonkeyPatch) -> None:

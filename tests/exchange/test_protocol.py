@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 import time
 from typing import Any
@@ -13,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from yarl import URL
 
-from bot.exchange import PortInUseError, RateLimits
+from bot.exchange import PortInUseError, RateLimits, listener
 from bot.exchange.errors import RequestError
 from bot.exchange.params import Params
 from tests.exchange.builders import DOWN, ORDER, UP, Bench, Start, signed
@@ -179,6 +180,17 @@ async def test_noise_is_refused_and_not_logged(start: Start, caplog: pytest.LogC
             assert answer == b"" or answer.startswith((b"HTTP/1.1 4", b"HTTP/1.0 4")), sent
         assert (await raw(bench, "GET", "/fapi/v1/ping"))[0] == 200
     assert not [record for record in caplog.records if record.exc_info]
+
+
+@pytest.mark.parametrize(("error", "told"), [(ConnectionResetError(), False), (KeyError("bug"), True)])
+def test_a_sender_that_has_gone_is_not_logged_and_a_fault_of_ours_is(
+    caplog: pytest.LogCaptureFixture, error: Exception, *, told: bool
+) -> None:
+    """As one does that gave up while we stood still: its request is answered into a closed connection."""
+    log = logging.getLogger(listener.__name__)
+    log.addFilter(listener._is_our_fault)
+    log.error("Error handling request", exc_info=error)
+    assert bool(caplog.records) is told
 
 
 @given(query=st.text(max_size=60), body=st.text(max_size=60))
