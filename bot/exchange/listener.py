@@ -87,6 +87,6 @@ def _request(
 
 
 def _is_our_fault(record: logging.LogRecord) -> bool:
-    """Keep requests that are not HTTP out of the log: whoever sent them has had 400."""
+    """Keep out of the log what is not HTTP, whose sender has had 400, and senders that have gone."""
     error = record.exc_info[1] if record.exc_info else None
-    return not isinstance(error, HttpProcessingError | web.RequestPayloadError)
+    return not isinstance(error, HttpProcessingError | web.RequestPayloadError | ConnectionResetError)
