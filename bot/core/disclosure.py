@@ -65,7 +65,8 @@ def _publication_scheduled(book: "Book", record: PublicationScheduled) -> None:
 def _revealed(book: "Book", record: Revealed) -> None:
     public = book.public.after_reveal(record)
     if not public.hidden:
-        public = public._replace(funding=book.ledger.funding, tracking=book.tracking)
+        basket = book.basket(public.basket.as_of_ms)
+        public = public._replace(basket=basket, funding=book.ledger.funding, tracking=book.tracking)
     book.public = public
 
 

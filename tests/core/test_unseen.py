@@ -180,3 +180,18 @@ def test_units_that_are_consolidated_meanwhile_look_alike() -> None:
     one, other = (lab.state.book.public.basket for lab in labs)
     assert (one.cash, one.units) == (other.cash, other.units)
     assert one.units == one.units.quantize(D("1e-8"))
+
+
+@pytest.mark.parametrize("amount", ["15", "-15", "5000", "-5000"])
+def test_once_nothing_is_hidden_the_public_basket_is_the_true_one(amount: str) -> None:
+    """To the last digit: what was dealt in cash, what rounding left, what came in place of a fee."""
+    lab, _ = twins()
+    lab.settle()
+    (lab.redeem if amount.startswith("-") else lab.subscribe)(amount.removeprefix("-"))
+    lab.until_dealing("91000")
+    lab.settle()
+    assert lab.state.book.public.hidden
+    while lab.state.book.public.hidden:
+        lab.wait(60)
+    book = lab.state.book
+    assert book.public.basket == book.basket(book.public.basket.as_of_ms)
