@@ -15,6 +15,7 @@ from bot.core.asking import RequestIdReusedError, Wanted
 from bot.errors import RefusedError, UserError
 from bot.web.body import decimal_field, json_object, text_field
 from bot.web.errors import BadFieldError
+from bot.web.record import name_of
 
 KEY_HEADER = "Idempotency-Key"
 REPEATED_HEADER = "Idempotency-Replayed"
@@ -122,7 +123,7 @@ def word_of(request: web.Request, body: dict[str, Any]) -> Word:
     key = request.headers.get(KEY_HEADER, "").strip()
     if len(key) > _LONGEST_KEY or not key.isprintable() or not key.isascii():
         raise BadFieldError(KEY_HEADER, f"1 to {_LONGEST_KEY} printable ASCII characters are needed")
-    content = json.dumps([request.path, body], sort_keys=True)
+    content = json.dumps([request.path, body], sort_keys=True, default=float)
     return Word(
         text_field(body, "author", "operator"),
         text_field(body, "reason", "none given"),
@@ -140,7 +141,7 @@ def _carry_out(
     leverage: Decimal | None = None,
     code: str = "",
 ) -> web.Response:
-    fund = request.match_info["fund"]
+    fund = name_of(request)
     try:
         asked = controls.ask(fund, Wanted(word, *word_of(request, body), leverage, code))
     except RefusedError as error:

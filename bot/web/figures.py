@@ -7,7 +7,7 @@ from aiohttp import web
 from bot.errors import RefusedError
 from bot.web.access import public
 from bot.web.answers import only, public_json, whole
-from bot.web.record import found
+from bot.web.record import found, name_of
 
 MOST_REBALANCES = 1_000
 _FEW = 200
@@ -50,7 +50,7 @@ def add_routes(app: web.Application, shown: Shown) -> None:
     async def rebalances(request: web.Request) -> web.Response:
         only(request, "limit")
         limit = whole(request, "limit", _FEW, low=1, high=MOST_REBALANCES)
-        return web.json_response(found(shown.rebalances(request.match_info["fund"].upper(), limit)))
+        return web.json_response(found(shown.rebalances(name_of(request), limit)))
 
     async def metrics(_: web.Request) -> web.Response:
         try:

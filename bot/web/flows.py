@@ -17,6 +17,7 @@ from bot.errors import AmountRefusedError, RefusedError
 from bot.web.body import decimal_field, json_object
 from bot.web.control import KEY_HEADER, word_of
 from bot.web.errors import BadFieldError
+from bot.web.record import name_of
 
 _Answer = TypeVar("_Answer")
 _FIELDS = {FlowKind.SUBSCRIBE: "amount", FlowKind.REDEEM: "units"}
@@ -51,7 +52,7 @@ def add_routes(app: web.Application, desk: Desk) -> None:
         amount = decimal_field(body, field)
         if amount is None:
             raise BadFieldError(field, "a number is needed")
-        fund, key = request.match_info["fund"], word_of(request, body).request_id
+        fund, key = name_of(request), word_of(request, body).request_id
         return _answer(field, lambda: desk.take(fund, kind, amount, key))
 
     async def rescaled(request: web.Request) -> web.Response:
@@ -61,10 +62,10 @@ def add_routes(app: web.Application, desk: Desk) -> None:
             raise BadFieldError("ratio", "a whole number is needed")
         pair = (1, int(ratio)) if request.match_info["way"] == "consolidate" else (int(ratio), 1)
         wanted = Wanted("rescale", *word, ratio=pair)
-        return _answer("ratio", lambda: desk.rescale(request.match_info["fund"], wanted))
+        return _answer("ratio", lambda: desk.rescale(name_of(request), wanted))
 
     async def listed(request: web.Request) -> web.Response:
-        return _answer(None, lambda: desk.flows(request.match_info["fund"]))
+        return _answer(None, lambda: desk.flows(name_of(request)))
 
     app.router.add_post("/api/v1/funds/{fund}/{flow:subscribe|redeem}", taken)
     app.router.add_post("/api/v1/funds/{fund}/{way:consolidate|split}", rescaled)

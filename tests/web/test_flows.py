@@ -24,6 +24,13 @@ async def test_a_subscription_and_a_redemption_are_taken(site: Site) -> None:
     ]
 
 
+async def test_a_number_is_taken_to_its_last_digit_and_a_fund_in_any_case(site: Site) -> None:
+    """A JSON number is what it says, no less and no more; paths are read as those of the record."""
+    status, _ = await site.tell("/api/v1/funds/btcup/subscribe", '{"amount": 12.345678901234567891}')
+    assert status == 200
+    assert site.figures.taken == [(FlowKind.SUBSCRIBE, Decimal("12.345678901234567891"), "")]
+
+
 @pytest.mark.parametrize(
     ("path", "body", "expected"),
     [
@@ -37,6 +44,11 @@ async def test_a_subscription_and_a_redemption_are_taken(site: Site) -> None:
         (f"{UP}/consolidate", {"ratio": "2.5"}, (422, "unprocessable", "ratio")),
         (f"{UP}/split", {}, (422, "unprocessable", "ratio")),
         (f"{UP}/subscribe", "not JSON", (422, "unprocessable", None)),
+        (f"{UP}/subscribe", '{"amount": "12", "amount": "1200"}', (422, "unprocessable", "amount")),
+        (f"{UP}/subscribe", "[" * 60_000, (422, "unprocessable", None)),
+        (f"{UP}/subscribe", {"amount": "1_000"}, (422, "unprocessable", "amount")),
+        (f"{UP}/subscribe", {"amount": "\uff11\uff12"}, (422, "unprocessable", "amount")),
+        (f"{UP}/subscribe", {"amount": "0x10"}, (422, "unprocessable", "amount")),
     ],
 )
 async def test_refusals_have_the_one_shape(
