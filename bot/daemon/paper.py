@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import structlog
 
+from bot.core.events import Income
 from bot.core.fund import Contract, Fund
 from bot.core.units import Contracts, Price, Usd
 from bot.daemon.capital import refuse_small_capital
@@ -19,9 +20,14 @@ from bot.venue.profile import Bracket
 
 if TYPE_CHECKING:
     from bot.exchange import Exchange, ExchangeConfig
+    from bot.exchange.store import Store
 
 EXCHANGE_FOLDER = "exchange"
 """Below the data directory: the embedded exchange's own store."""
+
+_BESIDES_TRADES = ("TRANSFER", "FUNDING_FEE", "INSURANCE_CLEAR")
+_LATEST = 1_000
+_END_OF_TIME_MS = 10**15
 
 
 def exchange_config(settings: Settings) -> "ExchangeConfig":
@@ -94,10 +100,14 @@ async def failure(exchange: "Exchange") -> None:
 
 
 class Held(NamedTuple):
-    """What an account holds, as a venue tells it: wallet balance, and signed positions by symbol."""
+    """What an account holds, as a venue tells it: wallet balance, and signed positions by symbol.
+
+    `income`: what the wallet got besides trades, where it is known.
+    """
 
     wallet: Usd
     positions: dict[str, Contracts]
+    income: tuple[Income, ...] = ()
 
 
 def holdings(settings: Settings) -> dict[str, Held]:
@@ -108,10 +118,26 @@ def holdings(settings: Settings) -> dict[str, Held]:
         return {}
     store = Store(settings.data_dir / EXCHANGE_FOLDER)
     try:
-        accounts = store.load_accounts()
-        return {a.name: Held(a.wallet, {name: p.quantity for name, _, p in a.held()}) for a in accounts}
+        return {
+            account.name: Held(
+                account.wallet,
+                {name: position.quantity for name, _, position in account.held()},
+                _income(store, account.name),
+            )
+            for account in store.load_accounts()
+        }
     finally:
         store.close()
+
+
+def _income(store: "Store", account: str) -> tuple[Income, ...]:
+    """The latest payments to and from an account, those of its trades left out, as the daemon names them."""
+    span = {"start_ms": 0, "end_ms": _END_OF_TIME_MS, "limit": _LATEST, "offset": 0}
+    return tuple(
+        Income(f"{kind}:{item.id}", item.time_ms, kind, item.amount)
+        for kind in _BESIDES_TRADES
+        for item in store.incomes(account, kind=kind, symbol="", oldest_first=False, **span)
+    )
 
 
 def store_names() -> tuple[str, ...]:

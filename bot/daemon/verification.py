@@ -68,7 +68,7 @@ def _with_venue(settings: Settings, books: dict[str, Book], ask: Ask) -> list[Ch
     if settings.mode == "paper" and settings.paper.url is None:
         held = paper.holdings(settings)
         return [
-            _compare(fund.name, books[fund.name], held.get(fund.account), fund.underlying) for fund in ours
+            compare(fund.name, books[fund.name], held.get(fund.account), fund.underlying) for fund in ours
         ]
     return asyncio.run(_ask_venue(settings, books))
 
@@ -96,10 +96,10 @@ async def _ask_venue(settings: Settings, books: dict[str, Book]) -> list[Check]:
                 account = settings.accounts[fund.account]
                 client = venue.client(Credentials(account.api_key, account.secret, account.password or ""))
                 gateway = venue.gateway(client, venue.markets.contract(fund.underlying, 1))
-                answer = await gateway.perform(FetchAccount(0))
+                answer = await gateway.perform(FetchAccount(books[fund.name].income_cursor_ms))
                 if isinstance(answer, AccountSeen):
-                    held = Held(answer.wallet, {fund.underlying: answer.position})
-                    found.append(_compare(fund.name, books[fund.name], held, fund.underlying))
+                    held = Held(answer.wallet, {fund.underlying: answer.position}, answer.income)
+                    found.append(compare(fund.name, books[fund.name], held, fund.underlying))
                 else:
                     found.append(Check("venue", fund.name, ok=None, seen="the account could not be read"))
         except (VenueError, TimeoutError) as error:
@@ -107,12 +107,21 @@ async def _ask_venue(settings: Settings, books: dict[str, Book]) -> list[Check]:
     return found
 
 
-def _compare(fund: str, book: Book, held: Held | None, symbol: str) -> Check:
+def compare(fund: str, book: Book, held: Held | None, symbol: str) -> Check:
+    """Ledger against what the venue holds; what it paid since the last booking is no difference."""
     if held is None:
         return Check("venue", fund, ok=None, seen="the exchange knows no such account")
     position = held.positions.get(symbol, ZERO)
     if book.rebalance is not None and book.rebalance.order is not None:
         return Check("venue", fund, ok=None, seen="an order is under way: the next start resolves it")
-    equal = position == book.position and abs(held.wallet - book.wallet) < CENT
-    seen = f"wallet {held.wallet}, ledger {book.wallet}; position {position}, ledger {book.position}"
+    coming = [
+        item.amount
+        for item in held.income
+        if item.time_ms >= book.income_cursor_ms and item.income_id not in book.recent_income
+    ]
+    paid = sum(coming, ZERO)
+    equal = position == book.position and abs(held.wallet - book.wallet - paid) < CENT
+    seen = f"wallet {held.wallet:.8f}, ledger {book.wallet:.8f}; position {position}, ledger {book.position}"
+    if coming:
+        seen += f"; of the wallet {paid} came since ({len(coming)} times), which the next start books"
     return Check("venue", fund, equal, seen)
