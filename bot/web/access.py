@@ -19,6 +19,7 @@ CSRF_HEADER = "X-CSRF-Token"
 SESSION_S = 12 * 3600
 """A session ends this long after its login."""
 
+_STARTING = "the daemon has not finished starting; try again in a moment"
 _MOST_SESSIONS = 100
 _WINDOW_S = 60.0
 _FAILURES_PER_ADDRESS = 20
@@ -90,8 +91,7 @@ class Access:
         """
         self._refuse_guessing(request)
         if self._token() is None:
-            reason = "the daemon has not finished starting; try again in a moment"
-            raise web.HTTPServiceUnavailable(reason=reason, headers={"Retry-After": "1"})
+            raise web.HTTPServiceUnavailable(reason=_STARTING, headers={"Retry-After": "1"})
         if not self._right(given):
             self._guesses.note(_address(request))
             raise web.HTTPUnauthorized(reason="this is not the operator's token")
@@ -131,6 +131,9 @@ class Access:
         self._refuse_guessing(request)
         scheme, _, given = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not self._right(given):
+            if self._token() is None:  # none is wrong: a program that asks on is not to be locked out
+                headers = {"WWW-Authenticate": "Bearer", "Retry-After": "1"}
+                raise web.HTTPUnauthorized(reason=_STARTING, headers=headers)
             reason = "this takes the operator's token, as a bearer"
             if "Authorization" in request.headers:
                 self._guesses.note(_address(request))

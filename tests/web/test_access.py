@@ -89,6 +89,16 @@ async def test_a_login_before_there_is_a_token_is_told_so(site: Site) -> None:
     assert (await login(site))[0] == 200
 
 
+async def test_asking_before_there_is_a_token_locks_nobody_out(site: Site) -> None:
+    """A program that asks again and again while the daemon starts is let in as soon as it has started."""
+    token, site.figures.operator_token = site.figures.operator_token, None
+    for _ in range(30):
+        status, body, _ = await site.ask("/api/v1/operator/funds", Authorization=f"Bearer {token}")
+        assert (status, "not finished starting" in body["error"]["message"]) == (401, True)
+    site.figures.operator_token = token
+    assert (await site.ask("/api/v1/operator/funds", Authorization=f"Bearer {token}"))[0] == 200
+
+
 async def test_the_cookie_is_for_this_site_and_no_script(site: Site) -> None:
     """HttpOnly, SameSite=Strict, and Secure where the page came encrypted; it is not the token."""
     async with site.session.post(site.url + SESSION, json={"token": TOKEN}) as answer:
