@@ -1,10 +1,13 @@
 """Looking at how an account is set, again and again: a mode or a leverage that is changed is noticed.
 
+At once where the venue tells of it (Binance: of leverage, margin type and asset mode), else within minutes.
+
 So is a key that comes to be allowed what it must not be.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 import structlog
 
@@ -14,6 +17,9 @@ from bot.daemon.runner import Runner
 from bot.venue.errors import RequestFailed
 
 LOOK_EVERY_S = 180.0
+LOOK_AGAIN_S = 10.0
+"""After a look that failed."""
+
 _KEY_WITHIN_S = 5.0
 """Another host of the venue says what a key may do: a fund that is to delever does not wait for it long."""
 
@@ -46,16 +52,30 @@ class SettingsWatch:
         """`look` says what differs, or raises `RequestFailed`."""
         self._runner = runner
         self._look = look
+        self._due = asyncio.Event()
+
+    def due(self) -> None:
+        """The venue says that the account was set anew: look at once, and not only when it is time to."""
+        self._due.set()
 
     async def run(self) -> None:
         """Watch until cancelled; at once if a start has put right what the process before us found."""
-        pause_s = 0.0 if SETTINGS in self._runner.state.book.incidents else LOOK_EVERY_S
+        pause_s = LOOK_EVERY_S
+        if SETTINGS in self._runner.state.book.incidents:
+            self.due()
         while True:
-            await asyncio.sleep(pause_s)
-            pause_s = LOOK_EVERY_S
-            try:
-                problem = await self._look()
-            except RequestFailed as error:
-                structlog.get_logger().warning("settings_not_read", fund=self._runner.name, reason=str(error))
-                continue
-            self._runner.handle(SettingsSeen(*self._runner.now(), problem))
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause_s):
+                    await self._due.wait()
+            self._due.clear()
+            pause_s = await self._look_once()
+
+    async def _look_once(self) -> float:
+        """Look, and tell the fund; the pause until the next look, shorter where this one failed."""
+        try:
+            problem = await self._look()
+        except RequestFailed as error:
+            structlog.get_logger().warning("settings_not_read", fund=self._runner.name, reason=str(error))
+            return max(LOOK_AGAIN_S, error.wait_s)
+        self._runner.handle(SettingsSeen(*self._runner.now(), problem))
+        return LOOK_EVERY_S

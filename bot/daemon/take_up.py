@@ -114,6 +114,7 @@ def _start(
     if desk.key_problem is not None:  # it holds a position that must be looked after, key or no key
         runner.handle(SettingsSeen(*runner.now(), desk.key_problem))
     watch = SettingsWatch(runner, partial(_settings_problem, desk))
+    stream.on_settings = watch.due
     supervisor.keep(f"settings watch of {desk.fund.name}", watch.run)
     return runner
 

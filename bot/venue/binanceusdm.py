@@ -20,7 +20,14 @@ from bot.venue import binanceusdm_stops as stops
 from bot.venue.answers import integer, number, rows_of, text
 from bot.venue.binanceusdm_optional import guard, hear_of_contracts, volume
 from bot.venue.binanceusdm_setup import brackets, modes, permissions, set_leverage, set_modes
-from bot.venue.binanceusdm_trades import account_moved, fee_in_usdt, signed, told_ms, user_trades
+from bot.venue.binanceusdm_trades import (
+    account_moved,
+    fee_in_usdt,
+    settings_moved,
+    signed,
+    told_ms,
+    user_trades,
+)
 from bot.venue.ccxt_client import make_client
 from bot.venue.errors import AnswerMalformed
 from bot.venue.profile import (
@@ -177,6 +184,10 @@ class BinanceUsdm:
     def account_moved(self, frame: Any, symbol: str) -> bool:
         """See `binanceusdm_trades`."""
         return account_moved(frame, symbol)
+
+    def settings_moved(self, frame: Any, symbol: str) -> bool:
+        """See `binanceusdm_trades`."""
+        return settings_moved(frame, symbol)
 
     def told_ms(self, frame: Any) -> int | None:
         """See `binanceusdm_trades`."""

@@ -105,3 +105,19 @@ def account_moved(frame: Any, symbol: str) -> bool:
     if frame.get("e") != "ORDER_TRADE_UPDATE" or not isinstance(order, dict):
         return False
     return order.get("s") != symbol and order.get("x") in {"TRADE", "CALCULATED"}
+
+
+def settings_moved(frame: Any, symbol: str) -> bool:
+    """Another leverage (`ac`) or asset mode (`ai`), by ACCOUNT_CONFIG_UPDATE; or margin type, as a movement.
+
+    Of a position mode that is changed no event tells.
+    """
+    if not isinstance(frame, dict):
+        return False
+    if frame.get("e") == "ACCOUNT_UPDATE":
+        told = frame.get("a")
+        return isinstance(told, dict) and told.get("m") == "MARGIN_TYPE_CHANGE"
+    if frame.get("e") != "ACCOUNT_CONFIG_UPDATE":
+        return False
+    of_symbol = frame.get("ac")
+    return not isinstance(of_symbol, dict) or of_symbol.get("s") == symbol

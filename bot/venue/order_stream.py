@@ -29,7 +29,8 @@ class OrderStream:
 
     All orders of the symbol are reported, also those of others: the caller knows its client ids. What moves
     the account otherwise (a transfer, a trade on another symbol) is `ReconcileDue`. `on_gap` says that news
-    may have been missed (reason), so that the caller may look by REST.
+    may have been missed (reason), so that the caller may look by REST. `on_settings()` may be set: it hears
+    that somebody set the account's leverage or modes anew, where the venue says so.
 
     `run` never ends by itself. It raises only what a callback raises, and when it is cancelled.
     """
@@ -54,6 +55,7 @@ class OrderStream:
         self._requests = Requests(profile, client, limiter)
         self._on_event = on_event
         self._on_gap = on_gap
+        self.on_settings: Callable[[], None] = lambda: None
         self._renew_every_s = renew_every_s
         self._frames: asyncio.Queue[Any] = asyncio.Queue()
         self._pause_s = 0.0
@@ -118,6 +120,8 @@ class OrderStream:
             told_ms = self._profile.told_ms(frame)
             if told_ms is not None:  # it may arrive before the mark of its instant, on another socket
                 self._clock.advance(told_ms)
+            if self._profile.settings_moved(frame, self._symbol):
+                self.on_settings()
             if self._profile.stream_ended(frame):
                 drop_sockets(self._client, "the venue ended the stream")
                 continue

@@ -209,6 +209,10 @@ class Profile(Protocol):
         """Whether a frame of the user stream tells of money or trades that are not the symbol's own."""
         ...
 
+    def settings_moved(self, frame: Any, symbol: str) -> bool:
+        """Whether a frame of the user stream tells that account or symbol are set differently now."""
+        ...
+
     def told_ms(self, frame: Any) -> int | None:
         """The venue's time at which it sent a frame of the user stream; None where it does not say."""
         ...

@@ -16,6 +16,7 @@ from tests.support.desk import Desk
 async def test_what_differs_is_an_incident_of_the_fund(monkeypatch: pytest.MonkeyPatch) -> None:
     """A look that fails leaves it open; one that finds nothing ends it."""
     monkeypatch.setattr(settings_watch, "LOOK_EVERY_S", 0.0)
+    monkeypatch.setattr(settings_watch, "LOOK_AGAIN_S", 0.0)
     runner = await Desk().opened()
     looks, seen, through = ["hedge mode", "fails", None], [], asyncio.Event()
 
@@ -50,6 +51,32 @@ async def test_a_start_that_set_the_account_up_anew_ends_the_incident_at_once(de
     await asyncio.sleep(0.01)
     watching.cancel()
     assert SETTINGS not in runner.state.book.incidents
+
+
+async def test_what_the_venue_tells_of_is_looked_at_at_once() -> None:
+    """Long before it is time to, and once however often it was told meanwhile."""
+    runner, looks = await Desk().opened(), 0
+
+    async def look() -> str | None:
+        nonlocal looks
+        looks += 1
+        return "hedge mode"
+
+    watch = SettingsWatch(runner, look)
+    watching = asyncio.create_task(watch.run())
+    await asyncio.sleep(0)
+    assert looks == 0
+    watch.due()
+    watch.due()
+    async with asyncio.timeout(10):
+        while SETTINGS not in runner.state.book.incidents:  # noqa: ASYNC110 - it has no event of its own
+            await asyncio.sleep(0)
+    for _ in range(5):
+        await asyncio.sleep(0)
+    watching.cancel()
+    with suppress(asyncio.CancelledError):
+        await watching
+    assert looks == 1
 
 
 async def test_what_was_known_of_a_key_holds_while_it_cannot_be_read(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -108,18 +108,26 @@ async def test_row_33_a_deposit_or_a_withdrawal(tmp_path: Path, amount: str) -> 
 
 
 @pytest.mark.parametrize(
-    ("kind", "given", "problem"),
+    ("kind", "given", "problem", "look_every_s"),
     [
-        ("leverage_changed", {**BTC, "leverage": 4}, "leverage 4 instead of 6"),
-        ("margin_type_changed", {**BTC, "type": "ISOLATED"}, "isolated margin"),
-        ("position_mode_changed", {**UP, "hedge": True}, "hedge mode"),
+        ("leverage_changed", {**BTC, "leverage": 4}, "leverage 4 instead of 6", 3600.0),
+        ("margin_type_changed", {**BTC, "type": "ISOLATED"}, "isolated margin", 3600.0),
+        ("position_mode_changed", {**UP, "hedge": True}, "hedge mode", 0.1),  # no stream tells of it
     ],
 )
 async def test_row_33_settings_changed_by_hand(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, given: dict[str, Any], problem: str
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: str,
+    given: dict[str, Any],
+    problem: str,
+    look_every_s: float,
 ) -> None:
-    """Another leverage, margin or mode is noticed, stops increases, and a restart sets it up anew."""
-    monkeypatch.setattr(settings_watch, "LOOK_EVERY_S", 0.1)
+    """Another leverage, margin or mode is noticed, stops increases, and a restart sets it up anew.
+
+    At once where the venue tells of it.
+    """
+    monkeypatch.setattr(settings_watch, "LOOK_EVERY_S", look_every_s)
     async with Ordeal(tmp_path) as ordeal:
         flat = kind != "leverage_changed"
         if flat:

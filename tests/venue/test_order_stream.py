@@ -23,6 +23,11 @@ class News:
     def __init__(self) -> None:
         self.events: list[Event] = []
         self.gaps: list[str] = []
+        self.settings = 0
+
+    def settings_moved(self) -> None:
+        """The account was set anew."""
+        self.settings += 1
 
     def reports(self) -> list[OrderReport]:
         """Reports only."""
@@ -38,6 +43,7 @@ async def listening(
     stream = venue.order_stream(
         account.client, "BTCUSDT", news.events.append, news.gaps.append, renew_every_s=renew_every_s
     )
+    stream.on_settings = news.settings_moved
     running = asyncio.create_task(stream.run())
     await stub.until(lambda: len(stub.sockets) == 1)
     try:
@@ -139,6 +145,29 @@ async def test_what_moves_the_account_otherwise_has_it_compared(
         await stub.send(frame)
         await until(lambda: len(news.events) == 1)
     assert isinstance(news.events[0], ReconcileDue)
+
+
+@pytest.mark.parametrize(
+    ("frame", "told"),
+    [
+        ({"e": "ACCOUNT_CONFIG_UPDATE", "E": 1, "ac": {"s": "BTCUSDT", "l": 4}}, 1),
+        ({"e": "ACCOUNT_CONFIG_UPDATE", "E": 1, "ac": {"s": "ETHUSDT", "l": 4}}, 0),
+        ({"e": "ACCOUNT_CONFIG_UPDATE", "E": 1, "ai": {"j": True}}, 1),
+        ({"e": "ACCOUNT_UPDATE", "E": 1, "a": {"m": "MARGIN_TYPE_CHANGE", "B": [], "P": []}}, 1),
+        ({"e": "ACCOUNT_UPDATE", "E": 1, "a": {"m": "DEPOSIT", "B": [], "P": []}}, 0),
+        ([], 0),
+    ],
+    ids=["leverage", "leverage elsewhere", "asset mode", "margin type", "a deposit", "nothing"],
+)
+async def test_settings_that_somebody_changed_are_told(
+    stub: VenueStub, venue: Venue, account: Account, frame: Any, told: int
+) -> None:
+    """Whoever watches them looks at once."""
+    async with listening(stub, venue, account) as news:
+        await stub.send(frame)
+        await stub.send(order_update("ours"))
+        await until(lambda: bool(news.reports()))
+    assert news.settings == told
 
 
 async def test_no_news_of_a_burst_is_missed(stub: VenueStub, venue: Venue, account: Account) -> None:
