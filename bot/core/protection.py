@@ -103,8 +103,7 @@ def _place(turn: Turn, wish: Wanted) -> None:
         turn.wake_at(turn.live.stop_after_ms)
         return
     book = turn.book
-    incarnation = book.created.incarnation if book.created is not None else ""
-    cid = draws.client_order_id(incarnation, "stop", book.protection.made + 1)
+    cid = draws.client_order_id(book.incarnation, "stop", book.protection.made + 1)
     order = limits.approve_stop(cid, wish.quantity, wish.trigger_price, turn.contract, book.ledger)
     if isinstance(order, limits.Refusal):
         _unprotected(turn, order.reason)

@@ -6,11 +6,12 @@ from bot.core import commands as cmd
 from bot.core import events as ev
 from bot.core import records as rec
 from bot.core.book import fold
-from bot.core.limits import SubmitOrder
+from bot.core.limits import PlaceStop, SubmitOrder
 from bot.core.recovery import LOST_RECORDS, LOW_DISK
 from bot.core.recovery_events import IdentityDrawn, ListedOrder, OrdersSeen, StorageSeen
 from bot.core.recovery_records import JournalRestored, Reincarnated, TakenOver
-from bot.testing import Lab
+from bot.core.stop_records import StopIntended
+from bot.testing import Lab, a_fund
 
 
 def opened() -> Lab:
@@ -151,6 +152,19 @@ def test_a_restored_journal_that_lost_nothing_gets_a_new_identity_and_goes_on() 
     assert book.control is rec.Control.RUNNING
     assert book.incarnation != before.incarnation
     assert not book.restored
+
+
+def test_stops_of_a_restored_journal_get_new_ids_too() -> None:
+    """The copy ends before the last stop was placed: the next one must not have that one's id."""
+    lab = Lab(a_fund(protective_stop=True))
+    lab.settle()
+    until = next(n for n, record in enumerate(lab.records) if isinstance(record, StopIntended))
+    lab.records[until:] = [JournalRestored(lab.time_ms, "from a backup")]
+    lab.restart()
+    lab.send(ev.Controlled(*lab.now, rec.Control.RUNNING, "ann", "compared"))
+    lab.mark(lab.price)
+    first, second = [command.cid for command in lab.commands if isinstance(command, PlaceStop)]
+    assert first != second
 
 
 def test_an_operator_who_adopts_is_not_halted() -> None:
