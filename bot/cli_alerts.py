@@ -39,7 +39,8 @@ def try_routes(
         )
     else:
         for name, problem in problems.items():
-            typer.echo(f"{name}: {'delivered' if problem is None else problem}")
+            remedy = f"; correct INBAND_ROUTES__{name}__URL"
+            typer.echo(f"{name}: {'delivered' if problem is None else problem + remedy}")
     return 0 if not any(problems.values()) else 1
 
 

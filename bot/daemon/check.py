@@ -66,13 +66,18 @@ class Running(NamedTuple):
 def check(settings: Settings, running: Running | None) -> list[Finding]:
     """Look at everything. `running`: what a running daemon answers, None where none does."""
     findings = [Finding("configuration", "", "ok", f"mode {settings.mode}, {len(settings.funds)} funds")]
-    findings += [Finding("configuration", "", "warning", text) for text in settings.warnings]
+    findings += [_questionable(text) for text in settings.warnings]
     findings += [*_disk(settings), *_token(settings), *_daemon(settings, running)]
     books, found = _journal(settings)
     findings += found
     findings += _alerts(settings)
     findings += asyncio.run(_venue(settings, books, None if running is None else running.paper_url))
     return findings
+
+
+def _questionable(warning: str) -> Finding:
+    text, _, remedy = warning.rpartition("; ")
+    return Finding("configuration", "", "warning", text, remedy)
 
 
 def _disk(settings: Settings) -> Iterator[Finding]:

@@ -127,7 +127,8 @@ def fund_warnings(fund: Fund) -> Iterator[str]:
     if low - lower < EDGE_DISTANCE or upper - high < EDGE_DISTANCE:
         yield (
             f"INBAND_FUNDS__{fund.name}__TARGET: {_pair(fund.target_range)} comes closer than "
-            f"{EDGE_DISTANCE} to an edge of the band {_pair(fund.band)}, so that the fund will trade often"
+            f"{EDGE_DISTANCE} to an edge of the band {_pair(fund.band)}, so that the fund will trade often; "
+            "narrow it, or widen the band"
         )
 
 

@@ -217,26 +217,28 @@ def _paper(schema: Schema) -> Paper:
 
 def _warnings(schema: Schema, funds: list[Fund], given: Mapping[Path, Given]) -> Iterator[str]:
     if not funds:
-        yield "no fund is enabled, so nothing will be traded: see INBAND_FUNDS__<NAME>__ENABLED"
+        yield "no fund is enabled, so nothing will be traded; set INBAND_FUNDS__<NAME>__ENABLED=true for one"
     for fund in funds:
         yield from fund_warnings(fund)
     token = _reveal(schema.web.token)
     if token is not None and len(token) < SHORTEST_TOKEN:
-        yield f"INBAND_WEB__TOKEN is shorter than {SHORTEST_TOKEN} characters and can be guessed"
+        short = f"INBAND_WEB__TOKEN is shorter than {SHORTEST_TOKEN} characters and can be guessed"
+        yield f"{short}; make one by `openssl rand -hex 32`"
     for path, value in given.items():
         secret = general(path) in KNOWN and "SecretStr" in str(KNOWN[general(path)].annotation)
         if secret and value.origin.layer == "file":
             yield f"{variable(path)} ({value.origin}): a secret in this file; keep it in INBAND_SECRETS_DIR"
         chosen = value.origin.layer in ("environment", ".env")
         if path[0] == "paper" and chosen and schema.mode != "paper":
-            yield f"{variable(path)} has no effect in mode {schema.mode}"
+            yield f"{variable(path)} has no effect in mode {schema.mode}; unset it"
         elif (
             path[0] == "paper"
             and chosen
             and schema.paper.url
             and path[1] not in ("url", "seed", "exit_at_end")
         ):
-            yield f"{variable(path)} has no effect with INBAND_PAPER__URL: that exchange has its own"
+            yield f"{variable(path)} has no effect with INBAND_PAPER__URL, which has its own; unset it"
     endless = schema.paper.replay is None and schema.paper.url is None and schema.paper.scenario != "founding"
     if schema.mode == "paper" and schema.paper.exit_at_end and endless:
-        yield f"INBAND_PAPER__EXIT_AT_END has no effect: scenario {schema.paper.scenario} has no end"
+        why = f"scenario {schema.paper.scenario} has no end"
+        yield f"INBAND_PAPER__EXIT_AT_END has no effect: {why}; unset it, or give a replay"

@@ -292,6 +292,15 @@ def test_a_token_that_others_can_read_fails(tmp_path: Path) -> None:
     assert [each.verdict for each in preflight._token(settings)] == ["ok"]
 
 
+def test_a_questionable_setting_is_told_with_its_remedy(tmp_path: Path) -> None:
+    """It fails nothing, and says what to do."""
+    code, found = findings(Inband(tmp_path, WEB__TOKEN="short", FUNDS__BTCDOWN__ENABLED="false"))
+    assert code == 0, found
+    (short,) = [each for each in found["configuration"] if each["verdict"] == "warning"]
+    assert short["found"].endswith("can be guessed")
+    assert "openssl" in short["remedy"]
+
+
 def test_open_incidents_are_told_with_their_remedies() -> None:
     """A breach fails the check: it would stop increases."""
     lab = Lab()

@@ -154,7 +154,9 @@ def test_a_target_near_an_edge_is_warned_of(load: Load) -> None:
 def test_paper_settings_outside_paper_mode_are_warned_of(load: Load) -> None:
     """A seed in testnet mode does nothing, and whoever set it should know."""
     warnings = load(MODE="testnet", PAPER__SEED="7").warnings
-    assert any(warning == "INBAND_PAPER__SEED has no effect in mode testnet" for warning in warnings)
+    assert any(
+        warning == "INBAND_PAPER__SEED has no effect in mode testnet; unset it" for warning in warnings
+    )
 
 
 def test_the_interval_strategy_brings_its_own_leverage(load: Load) -> None:
