@@ -10,7 +10,7 @@ from bot.core.fund import Contract
 from bot.core.ledger import Ledger
 from bot.core.limits import PlaceStop, SubmitOrder
 from bot.core.recovery_events import ListedOrder
-from bot.core.stop_events import StopMissing, StopRefused, StopReport, StopStatus, StopUnknown
+from bot.core.stop_events import StopMissing, StopRefused, StopReport, StopsSeen, StopStatus, StopUnknown
 from bot.core.units import BPS, ZERO
 
 Outcome = Literal[
@@ -115,6 +115,9 @@ class InstantVenue:
             return self.place_stop(command, now)
         if isinstance(command, cmd.QueryStop):
             return self.look_up_stop(command.cid, now)
+        if isinstance(command, cmd.FetchStops):
+            resting = (cid for cid, (_, status) in self.stops.items() if status is StopStatus.RESTING)
+            return StopsSeen(*now, tuple(resting))
         return self.cancel_stop(command.cid, now)
 
     def place_stop(self, stop: PlaceStop, now: tuple[int, int]) -> ev.Event:

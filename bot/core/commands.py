@@ -123,7 +123,13 @@ class DrawSecrets(NamedTuple):
     sequence: int
 
 
-StopCommand: TypeAlias = PlaceStop | QueryStop | CancelStop
+class FetchStops(NamedTuple):
+    """List the stops that rest on the account, anybody's; answer with StopsSeen."""
+
+    delay_s: float = 0.0
+
+
+StopCommand: TypeAlias = PlaceStop | QueryStop | CancelStop | FetchStops
 
 Command: TypeAlias = (
     SubmitOrder

@@ -44,7 +44,7 @@ from bot.core.records import (
     Record,
 )
 from bot.core.recovery_events import IdentityDrawn, OrdersSeen, StorageSeen
-from bot.core.stop_events import StopMissing, StopRefused, StopReport, StopUnknown
+from bot.core.stop_events import StopMissing, StopRefused, StopReport, StopsSeen, StopUnknown
 from bot.core.trust import MAX_SKEW_MS
 from bot.core.turn import State, Turn
 from bot.core.watch_events import ClockSeen, ContractDue, ContractSeen, SettingsSeen
@@ -311,6 +311,7 @@ _TAKE: dict[type, Callable[[Turn, Any], None]] = {
     StopRefused: protection.refused,
     StopUnknown: protection.lost,
     StopMissing: protection.missing,
+    StopsSeen: protection.listed,
     ev.IncomeSeen: _income_seen,
     ev.FlowAsked: flow_requests.asked,
     ev.RescaleAsked: flow_requests.rescale_asked,

@@ -11,13 +11,20 @@ from typing import NamedTuple
 from bot.core import draws, limits, listing, plan, publication
 from bot.core import events as ev
 from bot.core.breaches import STOPPED_OUT
-from bot.core.commands import CancelStop, FetchTrades, QueryStop
+from bot.core.commands import CancelStop, FetchStops, FetchTrades, QueryStop
 from bot.core.events import Mark
 from bot.core.ledger import target_position
 from bot.core.margin import liquidation_price, price_at
 from bot.core.orders import ORDER_LIFETIME_MS, News, OrderState
 from bot.core.records import ExternalChange, Filled, FundState, Kind
-from bot.core.stop_events import StopMissing, StopRefused, StopReport, StopStatus, StopUnknown
+from bot.core.stop_events import (
+    StopMissing,
+    StopRefused,
+    StopReport,
+    StopsSeen,
+    StopStatus,
+    StopUnknown,
+)
 from bot.core.stop_fold import Stop
 from bot.core.stop_records import (
     StopCancelAsked,
@@ -125,10 +132,15 @@ def _unprotected(turn: Turn, reason: str) -> None:
 
 
 def resolve(turn: Turn) -> None:
-    """After a restart: the stop may have triggered meanwhile, or have never been sent."""
+    """After a restart: the stop may have triggered meanwhile, or have never been sent.
+
+    Others may rest that a journal from a copy does not know.
+    """
     stop = turn.book.protection.resting
     if stop is not None:
         turn.commands.append(QueryStop(stop.cid))
+    if turn.fund.protective_stop or turn.book.protection.made:
+        turn.commands.append(FetchStops())
 
 
 def verify(turn: Turn) -> None:
@@ -136,6 +148,19 @@ def verify(turn: Turn) -> None:
     stop = turn.book.protection.resting
     if stop is not None and stop.state is OrderState.LIVE:
         turn.commands.append(QueryStop(stop.cid))
+
+
+def listed(turn: Turn, event: StopsSeen) -> None:
+    """A stop of ours that the journal does not know must not rest unseen beside the one that it places.
+
+    It is taken back, and looked for until it is gone.
+    """
+    stop = turn.book.protection.resting
+    known = "" if stop is None else stop.cid
+    strangers = [cid for cid in event.cids if cid.startswith(draws.ID_PREFIX) and cid != known]
+    turn.commands += [CancelStop(cid) for cid in strangers]
+    if strangers:
+        turn.commands.append(FetchStops(delay_s=2.0))
 
 
 def reported(turn: Turn, event: StopReport) -> None:
@@ -215,10 +240,16 @@ def missing(turn: Turn, event: StopMissing) -> None:
     turn.reconcile()
 
 
-def read_failed(turn: Turn) -> None:
-    """A look at a stop gave nothing: it is evidence of nothing, and is repeated."""
+READS = frozenset({QueryStop.__name__, CancelStop.__name__, FetchStops.__name__})
+"""What `read_failed` takes."""
+
+
+def read_failed(turn: Turn, what: str) -> None:
+    """A look at stops gave nothing: it is evidence of nothing, and is repeated."""
     stop = turn.book.protection.resting
-    if stop is not None:
+    if what == FetchStops.__name__:
+        turn.commands.append(FetchStops(delay_s=2.0))
+    elif stop is not None:
         turn.commands.append(QueryStop(stop.cid, delay_s=2.0))
 
 

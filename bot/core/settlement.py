@@ -9,7 +9,6 @@ from bot.core import events as ev
 from bot.core.breaches import KEY_REFUSED, REJECTED
 from bot.core.commands import (
     CancelOrder,
-    CancelStop,
     FetchAccount,
     FetchContract,
     FetchDayMark,
@@ -20,7 +19,6 @@ from bot.core.commands import (
     FetchVolume,
     MoveCash,
     QueryOrder,
-    QueryStop,
 )
 from bot.core.episode import OpenRebalance
 from bot.core.ledger import real_leverage
@@ -255,8 +253,8 @@ def read_failed(turn: Turn, event: ev.ReadFailed) -> None:
         turn.breach(KEY_REFUSED, event.reason)
     if event.what in (QueryOrder.__name__, CancelOrder.__name__, FetchTrades.__name__):
         _order_unread(turn, event.what)
-    elif event.what in (QueryStop.__name__, CancelStop.__name__):
-        protection.read_failed(turn)
+    elif event.what in protection.READS:
+        protection.read_failed(turn, event.what)
     elif event.what == FetchIncome.__name__:
         upkeep.await_funding(turn)
         cash.unread(turn)

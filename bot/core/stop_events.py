@@ -52,4 +52,12 @@ class StopMissing(NamedTuple):
     cid: str
 
 
-StopEvent: TypeAlias = StopReport | StopRefused | StopUnknown | StopMissing
+class StopsSeen(NamedTuple):
+    """The client ids of the stops that rest on the account, anybody's."""
+
+    time_ms: int
+    wall_ms: int
+    cids: tuple[str, ...]
+
+
+StopEvent: TypeAlias = StopReport | StopRefused | StopUnknown | StopMissing | StopsSeen

@@ -136,6 +136,11 @@ class SimulatedProfile(BinanceUsdm):
         stops = self._line().venue.stops
         return await self._read("query stop", 1, lambda _: stop_state(stops.find(cid)))
 
+    async def resting_stops(self, requests: "Requests", symbol: str) -> tuple[str, ...]:  # noqa: ARG002 - as above
+        """The client ids of the stops that rest."""
+        stops = self._line().venue.stops
+        return await self._read("stops", 1, lambda _: tuple(stop.request.cid for stop in stops.resting))
+
     async def cancel_stop(self, requests: "Requests", cid: str) -> StopState:
         """Take a stop back by client id, and look it up."""
         line = self._line()

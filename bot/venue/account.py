@@ -15,6 +15,7 @@ from bot.core.commands import (
     FetchDayMark,
     FetchIncome,
     FetchOrders,
+    FetchStops,
     FetchTouch,
     FetchTrades,
     FetchVolume,
@@ -135,8 +136,8 @@ class AccountGateway:
                 return await self._query(cid)
             case CancelOrder(cid=cid):
                 return await self._cancel(cid)
-            case QueryStop() | CancelStop():
-                return await stops.look(profile, requests, command, self._now)
+            case QueryStop() | CancelStop() | FetchStops():
+                return await stops.look(profile, requests, symbol, command, self._now)
             case FetchTrades(venue_order_id=order_id, since_ms=since_ms):
                 trades = await profile.trades(requests, symbol, order_id, since_ms, self._clock.market_ms())
                 return TradesSeen(*self._now(), trades)

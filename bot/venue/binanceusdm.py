@@ -225,13 +225,11 @@ class BinanceUsdm:
         """POST /fapi/v1/algoOrder."""
         return partial(stops.sent, stops.sending(requests, stop), stop.cid)
 
-    async def query_stop(self, requests: "Requests", cid: str) -> StopState:
-        """GET /fapi/v1/algoOrder."""
-        return await stops.query(requests, cid)
-
     async def cancel_stop(self, requests: "Requests", cid: str) -> StopState:
         """DELETE /fapi/v1/algoOrder, and GET."""
         return await stops.cancel(requests, cid)
+
+    query_stop, resting_stops = staticmethod(stops.query), staticmethod(stops.resting)
 
     def stop_news(self, frame: Any, symbol: str) -> StopState | None:
         """An ALGO_UPDATE frame of this symbol."""

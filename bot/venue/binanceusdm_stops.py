@@ -6,7 +6,7 @@ A conditional order that triggers becomes an ordinary order, with an id of its o
 from typing import TYPE_CHECKING, Any
 
 from bot.core.stop_events import StopStatus
-from bot.venue.answers import text
+from bot.venue.answers import rows_of, text
 from bot.venue.errors import AnswerMalformed
 from bot.venue.profile import StopState
 
@@ -60,6 +60,12 @@ async def cancel(requests: "Requests", cid: str) -> StopState:
     """DELETE /fapi/v1/algoOrder, which says only that it worked; so it is looked up."""
     await requests.cancel("fapiPrivateDeleteAlgoOrder", {"clientAlgoId": cid})
     return await query(requests, cid)
+
+
+async def resting(requests: "Requests", symbol: str) -> tuple[str, ...]:
+    """GET /fapi/v1/openAlgoOrders: the client ids of those that have not triggered."""
+    answer = await requests.read("fapiPrivateGetOpenAlgoOrders", {"symbol": symbol}, weight=1)
+    return tuple(text(row, "clientAlgoId") for row in rows_of(answer))
 
 
 def news(frame: Any, symbol: str) -> StopState | None:

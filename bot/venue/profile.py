@@ -249,6 +249,10 @@ class Profile(Protocol):
         """Take a protective stop back, and say what became of it; raises also where it is over already."""
         ...
 
+    async def resting_stops(self, requests: "Requests", symbol: str) -> tuple[str, ...]:
+        """The client ids of the stops that rest on the account."""
+        ...
+
     def stop_news(self, frame: Any, symbol: str) -> StopState | None:
         """What a frame of the user's stream says of a stop on the symbol; None for other frames."""
         ...

@@ -3,8 +3,8 @@
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
-from bot.core.commands import CancelStop
-from bot.core.stop_events import StopMissing, StopRefused, StopReport, StopUnknown
+from bot.core.commands import CancelStop, FetchStops
+from bot.core.stop_events import StopMissing, StopRefused, StopReport, StopsSeen, StopUnknown
 from bot.venue.errors import RequestFailed
 
 if TYPE_CHECKING:
@@ -30,9 +30,15 @@ async def place(
 
 
 async def look(
-    profile: "Profile", requests: "Requests", command: "QueryStop | CancelStop", now: Now
+    profile: "Profile",
+    requests: "Requests",
+    symbol: str,
+    command: "QueryStop | CancelStop | FetchStops",
+    now: Now,
 ) -> "Event":
-    """Look a stop up, or take it back; whatever a cancel that failed says, it is looked up then."""
+    """Look stops up, or take one back; whatever a cancel that failed says, it is looked up then."""
+    if isinstance(command, FetchStops):
+        return StopsSeen(*now(), await profile.resting_stops(requests, symbol))
     if isinstance(command, CancelStop):
         try:
             return report(await profile.cancel_stop(requests, command.cid), now)

@@ -3,6 +3,7 @@
 import pytest
 
 from bot.core import commands as cmd
+from bot.core import draws
 from bot.core import events as ev
 from bot.core import records as rec
 from bot.core.book import fold
@@ -10,6 +11,7 @@ from bot.core.limits import PlaceStop, SubmitOrder
 from bot.core.recovery import LOST_RECORDS, LOW_DISK
 from bot.core.recovery_events import IdentityDrawn, ListedOrder, OrdersSeen, StorageSeen
 from bot.core.recovery_records import JournalRestored, Reincarnated, TakenOver
+from bot.core.stop_events import StopsSeen, StopStatus
 from bot.core.stop_records import StopIntended
 from bot.testing import Lab, a_fund
 
@@ -154,8 +156,11 @@ def test_a_restored_journal_that_lost_nothing_gets_a_new_identity_and_goes_on() 
     assert not book.restored
 
 
-def test_stops_of_a_restored_journal_get_new_ids_too() -> None:
-    """The copy ends before the last stop was placed: the next one must not have that one's id."""
+def test_stops_of_a_restored_journal_get_new_ids_and_rest_alone() -> None:
+    """The copy ends before the last stop was placed: the next one must not have that one's id.
+
+    That one still rests, and nobody but the venue knows it: it is taken back. A person's own stays.
+    """
     lab = Lab(a_fund(protective_stop=True))
     lab.settle()
     until = next(n for n, record in enumerate(lab.records) if isinstance(record, StopIntended))
@@ -163,8 +168,22 @@ def test_stops_of_a_restored_journal_get_new_ids_too() -> None:
     lab.restart()
     lab.send(ev.Controlled(*lab.now, rec.Control.RUNNING, "ann", "compared"))
     lab.mark(lab.price)
+    assert sum(status is StopStatus.RESTING for _, status in lab.venue.stops.values()) == 1
     first, second = [command.cid for command in lab.commands if isinstance(command, PlaceStop)]
     assert first != second
+
+
+def test_stops_that_rest_are_asked_for_until_the_venue_says_and_none_is_unknown() -> None:
+    """A read that fails is repeated; a stop of ours that is taken back is looked for until it is gone."""
+    lab = Lab(a_fund(protective_stop=True))
+    lab.settle()
+    asked = len(lab.commands)
+    lab.take(ev.ReadFailed(*lab.now, cmd.FetchStops.__name__, "timeout"))
+    lab.take(StopsSeen(*lab.now, ("a person's", *lab.venue.stops)))
+    stray = f"{draws.ID_PREFIX}{'0' * 30}"
+    lab.take(StopsSeen(*lab.now, (stray,)))
+    again = cmd.FetchStops(delay_s=2.0)
+    assert lab.commands[asked:] == [again, cmd.CancelStop(stray), again]
 
 
 def test_an_operator_who_adopts_is_not_halted() -> None:

@@ -15,7 +15,7 @@ from bot.core import events as ev
 from bot.core.ledger import Ledger
 from bot.core.limits import PlaceStop, approve_stop
 from bot.core.margin import Maintenance
-from bot.core.stop_events import StopMissing, StopRefused, StopReport, StopStatus, StopUnknown
+from bot.core.stop_events import StopMissing, StopRefused, StopReport, StopsSeen, StopStatus, StopUnknown
 from bot.exchange import AccountConfig, ExchangeConfig, start_exchange
 from bot.testing import a_contract
 from bot.venue.account import AccountGateway
@@ -70,13 +70,18 @@ async def test_it_rests_is_found_and_is_taken_back(tmp_path: Path) -> None:
     async with paper(tmp_path, flat(price=50_000)) as account:
         placed = await account.gateway.perform(a_stop())
         found = await account.gateway.perform(cmd.QueryStop("ibstop1"))
+        rest = await account.gateway.perform(cmd.FetchStops())
         gone = await account.gateway.perform(cmd.CancelStop("ibstop1"))
+        none = await account.gateway.perform(cmd.FetchStops())
         again = await account.gateway.perform(cmd.CancelStop("ibstop1"))
         unknown = await account.gateway.perform(cmd.QueryStop("ibnever"))
     for report, status in ((placed, "resting"), (found, "resting"), (gone, "gone"), (again, "gone")):
         assert isinstance(report, StopReport)
         assert (report.cid, report.status, report.order_id) == ("ibstop1", status, None)
     assert isinstance(unknown, StopMissing)
+    assert isinstance(rest, StopsSeen)
+    assert isinstance(none, StopsSeen)
+    assert (rest.cids, none.cids) == (("ibstop1",), ())
 
 
 async def test_one_that_would_trigger_at_once_is_refused(tmp_path: Path) -> None:
