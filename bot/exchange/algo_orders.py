@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from bot.exchange.ledger import Ledger
     from bot.exchange.orders import Orders
 
-MAX_OPEN_ALGOS = 10
+MAX_OPEN_ALGOS = 200  # of an account, in all symbols together, since 29 December 2025
 LEAST_CALLBACK, MOST_CALLBACK = 0.1, 10
 
 
@@ -50,8 +50,7 @@ class AlgoOrders:
         order_checks.check_date(request, self._market.now)
         if any(order.client_id == request.client_id for order in account.open_algos.values()):
             raise RequestError(-4116, "ClientOrderId is duplicated.")
-        count = sum(order.symbol == symbol.name for order in account.open_algos.values())
-        if count >= MAX_OPEN_ALGOS:
+        if len(account.open_algos) >= MAX_OPEN_ALGOS:
             raise RequestError(-4045, "Reach max stop order limit.")
         self._check_prices(symbol, request)
         if request.close_position:
@@ -153,7 +152,7 @@ class AlgoOrders:
             if order.type is AlgoType.TRAILING_STOP_MARKET:
                 followed, due = trailed(order, price)
                 if followed is not order and not due:
-                    self._follow(account, followed)
+                    (self._follow if order.extreme else self._keep)(account, followed)
             else:
                 followed, due = order, reached(order, price)
             if due and self._is_protected(order):

@@ -56,6 +56,9 @@ class TimeInForce(StrEnum):
     GTE_GTC = "GTE_GTC"
 
 
+NEVER_RESTS = frozenset({TimeInForce.IOC, TimeInForce.FOK})
+
+
 class Status(StrEnum):
     """Where an order is in its life."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bot.exchange.entities import ZERO, Expiry, Order, Side, Status, TimeInForce
+from bot.exchange.entities import NEVER_RESTS, ZERO, Expiry, Order, Side, Status
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -12,9 +12,6 @@ if TYPE_CHECKING:
     from bot.exchange.account import Account
     from bot.exchange.entities import PositionSide
     from bot.exchange.ledger import Ledger
-
-
-NEVER_RESTS = {TimeInForce.IOC, TimeInForce.FOK}
 
 
 class OpenOrders:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from bot.exchange import order_checks
 from bot.exchange.entities import (
+    NEVER_RESTS,
     ZERO,
     Amendment,
     Expiry,
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from bot.exchange.settlement import Settlement
 
 MAX_AMENDMENTS = 10_000
-IMMEDIATE = {TimeInForce.IOC, TimeInForce.FOK}
 
 
 class Orders:
@@ -134,7 +134,7 @@ class Orders:
             order = self.settle(account, order, fills)
             if not order.status.is_open:
                 return order
-        immediate = order.time_in_force in IMMEDIATE
+        immediate = order.time_in_force in NEVER_RESTS
         if stopped:
             expiry = Expiry.IOC_SELF_TRADE if immediate else Expiry.SELF_TRADE
             return ledger.end(account, order, Status.EXPIRED_IN_MATCH, expiry)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TYPE_CHECKING, Protocol
 
+from bot.exchange.account import IDS_PER_ROUND
 from bot.exchange.book_versions import BookVersions
 from bot.exchange.catalog import CATALOG
 from bot.exchange.desk import LISTEN_KEYS, Desk
@@ -205,6 +206,8 @@ def _check_accounts(accounts: tuple[AccountConfig, ...]) -> None:
     ):
         if len(set(values)) < len(values):
             raise StartError(f"two accounts of the exchange have the same {what}; give each its own")
+    if len(accounts) > IDS_PER_ROUND:
+        raise StartError(f"{len(accounts)} accounts are too many; give {IDS_PER_ROUND} at most")
     for account in accounts:
         if not account.balance.is_finite() or account.balance < 0:
             raise StartError(f"account {account.name}: balance {account.balance} is not an amount; give USDT")
@@ -225,6 +228,10 @@ def _open_venue(config: ExchangeConfig, store: Store, traded: list[TradedSymbol]
     venue = Venue(market, store.load_accounts(), fund=config.insurance_fund if fund is None else fund)
     for account in config.accounts:
         if account.name not in venue.accounts:
+            if len(venue.accounts) >= IDS_PER_ROUND:
+                raise StartError(
+                    f"the store holds {IDS_PER_ROUND} accounts, and no more; give a new directory"
+                )
             venue.open_account(account.name, account.balance)
         venue.accounts[account.name].may_withdraw = account.may_withdraw
     store.save(venue)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from bot.exchange.algo import AlgoType
 from bot.exchange.entities import Cause, MarginType, OrderType
 from bot.exchange.events import AccountEvent, AlgoEvent, LeverageEvent, MarginCallEvent, OrderEvent
 from bot.exchange.wire import ASSET, Json, plain, quote_digits, short
@@ -147,9 +148,15 @@ def _position_change(item: PositionChange) -> Json:
 
 
 def algo_update(event: AlgoEvent, now: int) -> Json:
-    """Return ALGO_UPDATE."""
+    """Return ALGO_UPDATE; what the order has become is told once it has."""
     item = event.order
-    placed = item.order_id > 0
+    became: Json = {}
+    if item.order_id:
+        became = {
+            "ap": short(item.average_price),
+            "aq": short(item.filled),
+            "act": "LIMIT" if item.type.has_price else "MARKET",
+        }
     body: Json = {
         "caid": item.client_id,
         "aid": item.id,
@@ -161,10 +168,8 @@ def algo_update(event: AlgoEvent, now: int) -> Json:
         "f": item.time_in_force.value,
         "q": short(item.quantity),
         "X": item.status.value,
-        "ai": str(item.order_id) if placed else "",
-        "ap": short(item.average_price) if placed else "0.00000",
-        "aq": short(item.filled) if placed else "0.00000",
-        "act": ("LIMIT" if item.type.has_price else "MARKET") if placed else "0",
+        "ai": str(item.order_id) if item.order_id else "",
+        **became,
         "tp": short(item.trigger_price),
         "p": short(item.price),
         "V": item.self_trade.value,
@@ -176,6 +181,7 @@ def algo_update(event: AlgoEvent, now: int) -> Json:
         "tt": item.trigger_ms,
         "gtd": item.good_till_ms,
         "rm": item.reason,
+        "ia": item.type is AlgoType.TRAILING_STOP_MARKET and item.extreme > 0,
     }
     return {"e": "ALGO_UPDATE", "T": now, "E": now, "o": body}
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bot.exchange import wire_algo
+from bot.exchange import wire_algo, wire_events
 from bot.exchange.algo import AlgoOrder, AlgoStatus, AlgoType, WorkingType
 from bot.exchange.entities import PositionSide, Side, Status, TimeInForce
 from bot.exchange.errors import RequestError
@@ -69,6 +69,9 @@ def test_every_step_is_told() -> None:
     told = [event.order for event in venue.events if isinstance(event, AlgoEvent)]
     assert [item.status.value for item in told] == ["NEW", "TRIGGERING", "TRIGGERED", "FINISHED"]
     assert [bool(item.order_id) for item in told] == [False, False, True, True]
+    bodies = [wire_events.user_event(event, 0)["o"] for event in venue.events if isinstance(event, AlgoEvent)]
+    assert [body.get("act") for body in bodies] == [None, None, "MARKET", "MARKET"]
+    assert ("ap" in bodies[0], bodies[-1]["aq"]) == (False, "0.5")
 
 
 def test_a_stop_limit_order_waits_in_the_book_and_is_finished_when_that_ends() -> None:
@@ -221,11 +224,21 @@ def test_a_trailing_stop_with_an_activation_price_waits_for_it() -> None:
     assert latest(venue, placed).status is AlgoStatus.FINISHED
 
 
-def test_no_more_than_the_filter_allows() -> None:
-    """MAX_NUM_ALGO_ORDERS is 10 for each symbol."""
+def test_activation_of_a_trailing_stop_is_told() -> None:
+    """Once more as NEW when the price has been at the activation price; what follows it is not."""
+    venue, account = open_one([60_000, 60_500, 61_000, 61_500])
+    request = conditional(TRAILING, SELL, "0", "0.5", callback_rate=Decimal(1), working_type=MARK)
+    venue.place_algo(account, request._replace(activation_price=Decimal(61_000)))
+    go(venue, 3)
+    told = [wire_events.user_event(event, 0)["o"] for event in venue.events]
+    assert [(body["X"], body["ia"]) for body in told] == [("NEW", False), ("NEW", True)]
+
+
+def test_an_account_has_so_many_conditional_orders_at_most() -> None:
+    """200 in all symbols together, as on the venue since 29 December 2025."""
     venue, account = open_one([60_000])
-    for number in range(10):
+    for number in range(200):
         venue.place_algo(account, conditional(STOP_MARKET, SELL, "59000.0", "0.5", client_id=f"{number}"))
     assert refused(venue, account, STOP_MARKET, SELL, "59000.0", "0.5") == -4045
-    assert len(venue.cancel_all_algos(account, "BTCUSDT")) == 10
+    assert len(venue.cancel_all_algos(account, "BTCUSDT")) == 200
     assert account.open_algos == {}

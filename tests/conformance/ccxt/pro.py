@@ -55,11 +55,18 @@ class Pro:
         self.other = Noted(client(url, "down-key", "down-secret"))
 
     async def told(self, watch: Callable[[], Awaitable[Any]], act: Callable[[], Awaitable[Any]]) -> Any:
-        """Return what a watch gives after something was done while it waited."""
+        """Return what a watch gives after something was done while it waited.
+
+        It is done again while nothing comes: a client does not say when its stream is open.
+        """
         waiting = asyncio.ensure_future(watch())
-        await asyncio.sleep(1)
-        await act()
-        return await asyncio.wait_for(waiting, 20)
+        for _ in range(5):
+            await asyncio.sleep(1)
+            await act()
+            await asyncio.wait((waiting,), timeout=5)
+            if waiting.done():
+                break
+        return await asyncio.wait_for(waiting, 0)
 
     async def trade(self) -> Any:
         """Buy a little."""

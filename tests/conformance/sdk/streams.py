@@ -436,7 +436,7 @@ async def user_data_of_an_algo_order(sdk: Sdk) -> None:
 
     rows = await _told(sdk, act, 2)
     expect([row.o.X for row in rows] == ["NEW", "CANCELED"], rows)
-    optional = {"ap", "aq", "act", "ia"}  # once it has become an order
+    optional = {"ap", "aq", "act"}  # once it has become an order
     sdk.check("ALGO_UPDATE", models.AlgoUpdate, absent=optional)
 
 
