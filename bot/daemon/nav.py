@@ -64,10 +64,14 @@ class _Line:
         self._shadow: tuple[float, float] | None = None
         self._hidden = False
 
-    def update(self, book: Book, mark: Mark) -> None:
-        """Take a mark in."""
+    def look(self, book: Book) -> None:
+        """Take a book in."""
         if book is not self._book:
             self._take(book)
+
+    def update(self, book: Book, mark: Mark) -> None:
+        """Take a mark in."""
+        self.look(book)
         price = float(mark.price)
         shadow = None if self._shadow is None else self._shadow[0] + self._shadow[1] * price
         true = _point(self._true, price, shadow)
@@ -109,6 +113,12 @@ class NavRecorder:
             line = self._lines[runner.name] = _Line(begun or self._resumed(runner.name))
         if mark.time_ms > line.seen_ms:
             line.update(book, mark)
+
+    def look(self, runner: Runner, mark: Mark) -> None:  # noqa: ARG002 - it is not for the public
+        """A fund may have been revealed at a mark that is no update."""
+        line = self._lines.get(runner.name)
+        if line is not None:
+            line.look(runner.state.book)
 
     async def resume(self, funds: Sequence[str]) -> None:
         """Read the bars that were under way before the first mark comes; raises as the store does."""

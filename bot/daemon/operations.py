@@ -97,6 +97,7 @@ class Operations:
 
     def forget(self) -> None:
         """Nothing runs here any more: the accounts belong to another process, or to nobody yet."""
+        self.public.forget()
         self.runners.clear()  # in place: the public side and the flows' desk look at these very ones
         self.histories.clear()
         self._underlyings.clear()
@@ -110,6 +111,7 @@ class Operations:
     def attach(self, alarms: Alarms, pacer: Pacer | None) -> None:
         """Wake funds through `alarms`; tell `pacer`, where there is one, of every mark that was taken in."""
         self._alarms, self.pacer = alarms, pacer
+        self.public.paced = pacer is not None
 
     @property
     def symbols(self) -> Sequence[str]:
@@ -204,9 +206,10 @@ class Operations:
         underlying.seen_s = monotonic_s()
         if self.pacer is not None:
             self.pacer.clock.advance(mark.time_ms)
+        ours = self.pacer is not None and self.pacer.stopped_for_us(mark.time_ms)
         for runner in underlying.runners:
             runner.handle(mark)
-            self.public.taken(runner, mark)
+            self.public.taken(runner, mark, ours=ours)
             runner.caught_up()
         if self.pacer is not None:
             self.pacer.saw(symbol, mark.time_ms)

@@ -48,6 +48,7 @@ class Pacer:
         self._seen: dict[str, int] = {}
         self._said: tuple[int, int | None] | None = None
         self._held = False
+        self._stopped_ms = -1
         self._poked = asyncio.Event()
 
     @classmethod
@@ -67,6 +68,18 @@ class Pacer:
         """The funds on `symbol` have taken in its mark of `time_ms`."""
         self._seen[symbol] = time_ms
         self._poked.set()
+
+    def stopped_for_us(self, time_ms: int) -> bool:
+        """Whether the market came to this instant because we wanted to be woken, and for no other reason.
+
+        Its own instants are whole seconds, or earlier than what we asked for. When a fund wakes is secret: it
+        is when a slice is due. So is where the journal ended, which is where a market goes on. An instant may
+        be told again while the market waits.
+        """
+        until_ms = self._said[1] if self._said is not None else time_ms
+        if until_ms is not None and time_ms >= until_ms and time_ms % 1000 != 0:
+            self._stopped_ms = time_ms
+        return time_ms == self._stopped_ms
 
     def changed(self, runner: Runner) -> None:  # noqa: ARG002 - it waits for all of them
         """A fund may have become quiet."""

@@ -27,6 +27,12 @@ class PublicSide:
         self._runners = runners
         self._histories = histories
         self.recorder: NavRecorder | None = None
+        self.paced = False
+        self._marks: dict[str, Mark] = {}
+
+    def forget(self) -> None:
+        """Nothing runs here any more."""
+        self._marks.clear()
 
     def names(self) -> list[str]:
         """The funds that run, by name."""
@@ -57,17 +63,15 @@ class PublicSide:
         if runner is None:
             return None
         state = runner.state
-        mark = state.mark.price if state.mark is not None else None
-        return performance(state.fund, state.book, mark, public_side(state.book))
+        return performance(state.fund, state.book, self._price(runner), public_side(state.book))
 
     def costs(self, name: str) -> dict[str, Any] | None:
         """What each revealed rebalance cost; None if there is no such fund."""
         runner = next((runner for runner in self._runners if runner.name == name), None)
         if runner is None:
             return None
-        mark = runner.state.mark.price if runner.state.mark is not None else None
         entries = self._histories[name].entries()
-        return costs((entry for entry in entries if entry.public is not None), mark)
+        return costs((entry for entry in entries if entry.public is not None), self._price(runner))
 
     async def bars(
         self, name: str, part: tuple[str, Literal["nav", "rest"]], start_ms: int, end_ms: int, limit: int
@@ -100,14 +104,27 @@ class PublicSide:
             "dailyRedeemLimit": _limit(terms.daily_redeem),
         }
 
-    def taken(self, runner: Runner, mark: Mark) -> None:
-        """A fund has taken a mark in."""
+    def taken(self, runner: Runner, mark: Mark, *, ours: bool = False) -> None:
+        """A fund has taken a mark in; one that is `ours` came because a fund wanted to be woken.
+
+        The public does not see such a mark: how many there are, and when, would tell of each slice.
+        """
+        if not ours:
+            self._marks[runner.name] = mark
         if self.recorder is not None:
-            self.recorder.take(runner, mark)
+            (self.recorder.look if ours else self.recorder.take)(runner, mark)
 
     def _fund(self, runner: Runner) -> PublicFund:
         state = runner.state
-        return public_fund(state.fund, state.book, state.mark, self._mode)
+        return public_fund(state.fund, state.book, self._mark(runner), self._mode)
+
+    def _mark(self, runner: Runner) -> Mark | None:
+        """The latest mark that the market came with by itself."""
+        return self._marks.get(runner.name) if self.paced else runner.state.mark
+
+    def _price(self, runner: Runner) -> Decimal | None:
+        mark = self._mark(runner)
+        return None if mark is None else mark.price
 
 
 def _limit(amount: Decimal | None) -> str:

@@ -209,3 +209,26 @@ async def test_a_server_that_paces_nothing_is_a_mistake() -> None:
         with pytest.raises(UserError, match=f"INBAND_PAPER__URL={url}: .*HTTP 404"):
             await Pacer.attach(session, url, None)
     await runner.cleanup()
+
+
+async def test_an_instant_that_a_fund_asked_for_is_told_from_the_markets_own(
+    pacer: Pacer, server: PacingServer, desk: Desk
+) -> None:
+    """When funds wake is secret; an instant stays ours however often the market repeats it."""
+    assert pacer.stopped_for_us(5_123)  # where the journal ended
+    assert not pacer.stopped_for_us(5_000)
+    runner = await desk.opened()
+    pacer.watch([runner], ["BTCUSDT"])
+    pacer.saw("BTCUSDT", 5_000)
+    until_ms = (await server.until_heard(2))["until"]
+    wake_ms = until_ms if until_ms % 1000 else until_ms + 1
+    assert not pacer.stopped_for_us(wake_ms - 20)
+    assert pacer.stopped_for_us(wake_ms)
+    pacer.saw("BTCUSDT", wake_ms)
+    await server.until_heard(3)
+    pacer._said = (wake_ms, wake_ms + 10_000)
+    assert pacer.stopped_for_us(wake_ms)
+    assert not pacer.stopped_for_us(wake_ms + 5_001)
+    assert not pacer.stopped_for_us((wake_ms // 1000 + 20) * 1000)
+    pacer._said = (wake_ms, None)
+    assert not pacer.stopped_for_us(wake_ms + 50_001)
