@@ -17,6 +17,7 @@ from bot import (
     cli_data,
     cli_db,
     cli_examples,
+    cli_exchanges,
     cli_flows,
     cli_simulate,
     cli_study,
@@ -288,6 +289,7 @@ app.command(epilog=cli_simulate.SIMULATE_EXAMPLE)(cli_simulate.simulate)
 app.add_typer(cli_data.data, name="data")
 app.add_typer(cli_db.db, name="db")
 app.add_typer(cli_alerts.alert, name="alert")
+app.command(epilog=cli_exchanges.EXCHANGES_EXAMPLE)(cli_exchanges.exchanges)
 app.command(epilog=cli_compare.COMPARE_EXAMPLE)(cli_compare.compare)
 app.command(epilog=cli_sweep.SWEEP_EXAMPLE)(cli_sweep.sweep)
 

@@ -7,7 +7,7 @@ import typer
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
-alert = typer.Typer(no_args_is_help=True, help="Try the routes of alerts, and see what waits.")
+alert = typer.Typer(help="Try the routes of alerts, and see what waits.")
 
 TEST_EXAMPLE = "Example: python3 -m bot alert test PHONE"
 LIST_EXAMPLE = "Example: python3 -m bot alert list --json"

@@ -87,8 +87,11 @@ def restore(
     where there are any.
     """
     from bot.daemon.database import restore_journal
+    from bot.errors import UserError
     from bot.settings import load_settings
 
+    if not file.is_file():
+        raise UserError(f"{file}: no such file; name a copy that `db backup` made")
     return _told(restore_journal(load_settings(), file), "put back from", as_json=as_json)
 
 

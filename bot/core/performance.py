@@ -100,7 +100,7 @@ def _expected(fund: Fund) -> str:
     times = (2 * _VOLATILITY / log(ratio)) ** 2
     often = "a few" if times < 10 else "tens of" if times < 100 else "hundreds of"
     apart = f"{name} fund's triggers lie a factor of {ratio:.3g} apart"
-    return f"{apart}: {often} rebalances a year are to be expected"
+    return f"{apart}, so {often} rebalances a year are to be expected"
 
 
 def _daily(tracking: Tracking, sign: int) -> dict[str, Any] | None:

@@ -13,7 +13,7 @@ from bot.journal.journal import Identity
 from bot.journal.sqlite import open_journal
 from tests.cli.conftest import Invoke
 
-COMMANDS = ("run", "status", "history", "config", "exchange", "test")
+COMMANDS = ("run", "status", "history", "config", "exchange", "exchanges", "test")
 
 
 def journal_with_one_rebalance(data_dir: Path) -> None:
@@ -203,3 +203,17 @@ def test_status_tells_what_an_operator_said_and_what_is_wrong(inband: Invoke, tm
     assert "BTCUP: late fill since 1970-01-01 00:02: it came late\n" in told
     assert "BTCUP:   remedy: look at it" in told
     assert "it came late (bob looks after it: on it)" in inband("status").out
+
+
+def test_the_exchanges_that_funds_can_trade_on_are_listed(inband: Invoke) -> None:
+    """For people a line each, for programs a list."""
+    assert inband("exchanges").out == "binanceusdm: paper, testnet, live\n"
+    (found,) = json.loads(inband("exchanges", "--json").out)
+    assert found == {"exchange": "binanceusdm", "modes": ["paper", "testnet", "live"]}
+
+
+@pytest.mark.parametrize("group", ["data", "db", "alert"])
+def test_a_group_without_its_command_says_so(inband: Invoke, group: str) -> None:
+    """One line, exit code 2."""
+    answer = inband(group)
+    assert (answer.code, answer.err) == (2, "error: Missing command; see --help\n")

@@ -30,6 +30,14 @@ def test_without_a_journal_there_is_nothing_to_do(inband: Invoke, tmp_path: Path
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_copy_that_is_not_there_is_named(inband: Invoke, tmp_path: Path) -> None:
+    """Exit code 2, one line, and nothing is made."""
+    answer = inband("db", "restore", "monday.sqlite")
+    assert answer.code == 2
+    assert answer.err == "error: monday.sqlite: no such file; name a copy that `db backup` made\n"
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_sound_journal_is_verified(inband: Invoke, tmp_path: Path) -> None:
     """Store, records and projections of each fund are looked at; without a venue the exit code is 0."""
     journal_with_one_rebalance(tmp_path / "data" / "paper")

@@ -33,7 +33,7 @@ def test_how_often_it_trades_follows_from_its_own_band(fund: dict[str, Any], wid
     """Price moves by l/(l-1) over u/(u-1) from edge to edge (UP), by u/(1+u) over l/(1+l) (DOWN)."""
     told = expected(**fund) or ""
     assert width in told
-    assert f": {often} rebalances a year" in told
+    assert f", so {often} rebalances a year" in told
 
 
 def test_a_fund_that_ignores_its_band_promises_no_such_number() -> None:

@@ -66,7 +66,7 @@ def test_it_has_what_the_fund_promises_beside_its_shadow(lab: Lab) -> None:
     told = fund_status(lab.fund, lab.state.book, lab.price, "paper")["performance"]
     assert (
         told["expected"]
-        == "an UP fund's triggers lie a factor of 2 apart: a few rebalances a year are to be expected"
+        == "an UP fund's triggers lie a factor of 2 apart, so a few rebalances a year are to be expected"
     )
     assert told["nav_return"] is not None
     shadow = told["shadow"]

@@ -288,7 +288,7 @@ def test_pause_and_resume(operator: Open) -> None:
     expect(fund).to_contain_text("paused since")
     expect(fund).to_contain_text("by Ada: a test of the page")
     attention = seen.page.get_by_role("region", name="Attention")
-    expect(attention).to_contain_text("1 of 2 funds want attention")
+    expect(attention).to_contain_text("Attention: 1 of 2 funds")
     attention.get_by_role("button", name="BTCDOWN: paused").click()
     expect(fund).to_be_focused()
     fund.get_by_role("button", name="Resume").click()
@@ -460,6 +460,12 @@ def test_it_can_be_used_without_a_mouse(visit: Open) -> None:
     row(seen, "BTCUP").get_by_role("link").focus()
     seen.page.keyboard.press("Enter")
     expect(seen.page.get_by_role("heading", name="BTCUP")).to_be_visible()
+    seen.page.reload()
+    seen.page.get_by_role("heading", name="BTCUP").wait_for()
+    seen.page.keyboard.press("Tab")
+    seen.page.keyboard.press("Enter")
+    expect(seen.page.locator("main")).to_be_focused()
+    expect(seen.page.get_by_role("heading", name="BTCUP")).to_be_visible()  # skipping leaves no view
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

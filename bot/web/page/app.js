@@ -121,6 +121,10 @@ function expectFirst() {
 
 async function begin() {
   setUpTheme();
+  document.querySelector(".skip").addEventListener("click", (event) => {
+    event.preventDefault(); // the hash says which view is shown
+    main.focus();
+  });
   expectFirst();
   store.follow(showMode);
   addEventListener("hashchange", () => {

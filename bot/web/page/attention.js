@@ -28,7 +28,7 @@ export function makeAttention(cardOf) {
     said.set(fund.fund, unusual(fund));
     const found = [...said].filter(([, what]) => what);
     const all = said.size === 1 ? "1 fund" : `${said.size} funds`;
-    const line = found.length ? `${found.length} of ${all} want attention` : `${all}, all well`;
+    const line = found.length ? `Attention: ${found.length} of ${all}` : `${all}, all well`;
     const key = JSON.stringify([line, found]);
     if (key === shown) return;
     shown = key;

@@ -208,7 +208,7 @@ export function mountOperator(place) {
 
   const askLogin = () => {
     leave();
-    if (!ended) replace(place, loginForm(enter));
+    if (!ended) replace(place, loginForm(() => enter().then(() => place.focus({ preventScroll: true }))));
   };
 
   const enter = async () => {
