@@ -33,7 +33,7 @@ class Basket(NamedTuple):
 
     def paid(self, amount: Usd) -> "Basket":
         """The basket after a payment of `amount` (positive: received)."""
-        return self._replace(cash=self.cash + amount)
+        return Basket(self.as_of_ms, self.cash + amount, self.position, self.units)
 
     def after_funding(self, amount: Usd, position: Contracts) -> "Basket":
         """The basket after funding, of which a fund that held `position` received `amount`.

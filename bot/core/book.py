@@ -4,10 +4,12 @@
 that from outside it stays a pure function.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from itertools import groupby
 from math import sqrt
+from operator import attrgetter
 from typing import Any, get_args
 
 from bot.core import flow_fold, order_fold, recovery_fold, stop_fold
@@ -19,18 +21,20 @@ from bot.core.episode import Confirmation, OpenRebalance
 from bot.core.flow_records import FinalNav
 from bot.core.flows import Dealing, Flow, Receipt
 from bot.core.ledger import Basis, Ledger
-from bot.core.midnight import MOVING, Movement, funding_imputed, watched
+from bot.core.midnight import DAY_MS, MOVING, Movement, funding_imputed, watched
 from bot.core.order_fold import now
 from bot.core.oversight import OVERSIGHT
-from bot.core.promise import PROMISE, Shadow
+from bot.core.promise import PROMISE, Shadow, follow
 from bot.core.public import Public
 from bot.core.public_records import FundingImputed
+from bot.core.recent import RecentIds
 from bot.core.recovery_records import Reincarnated
 from bot.core.stop_fold import Stops
 from bot.core.tracking import Tracking
 from bot.core.traffic import Day, Traffic
 from bot.core.units import ZERO, Contracts, Price, Usd
 
+_TIME_MS = attrgetter("time_ms")
 _FLOW = rec.Kind.FLOW
 """Python 3.11 takes as long to look a member up in its class as to divide."""
 
@@ -93,7 +97,7 @@ class Book:
     recent_orders: tuple[str, ...] = ()
     last_order_ms: int = 0
     recent_trades: tuple[str, ...] = ()
-    recent_income: tuple[str, ...] = ()
+    recent_income: RecentIds = field(default=RecentIds())
     dead_orders: tuple[str, ...] = ()
     trades_cursor_ms: int = 0
     income_cursor_ms: int = 0
@@ -193,12 +197,25 @@ class Book:
             change(self, record)
         self.last_time_ms = max(self.last_time_ms, record.time_ms)
 
+    def apply_all(self, records: Iterable[rec.Record]) -> None:
+        """Take records in, each as `apply` does; samples in a row, which most records are, in one go."""
+        for kind, alike in groupby(records, type):
+            if kind is rec.Sampled:
+                samples: list[Any] = list(alike)
+                _sampled(self, samples)
+                self.last_time_ms = max(self.last_time_ms, *map(_TIME_MS, samples))
+            else:
+                changes = _CHANGES[kind]
+                for record in alike:
+                    for change in changes:
+                        change(self, record)
+                    self.last_time_ms = max(self.last_time_ms, record.time_ms)
+
 
 def fold(records: Iterable[rec.Record]) -> Book:
     """The book after `records`, from nothing."""
     book = Book()
-    for record in records:
-        book.apply(record)
+    book.apply_all(records)
     return book
 
 
@@ -212,7 +229,7 @@ def _created(book: Book, record: rec.FundCreated) -> None:
     book.income_cursor_ms = record.time_ms + 1  # what came before is in the wallet that it began with
     if record.known_income is not None:
         book.income_cursor_ms = record.time_ms - _CLOCKS_APART_MS
-        book.recent_income = tuple(filter(None, record.known_income.split(",")))
+        book.recent_income = RecentIds(tuple(filter(None, record.known_income.split(","))))
 
 
 def _draw_queued(book: Book, record: rec.DrawQueued) -> None:
@@ -302,9 +319,7 @@ def _income_booked(book: Book, record: rec.IncomeBooked) -> None:
         book.unallocated += record.amount
     else:
         book.ledger = book.ledger.after_other_income(record.amount)
-    if len(book.recent_income) > _REMEMBERED * 5 // 4:  # not each time: it takes longer than all the rest
-        book.recent_income = book.recent_income[-_REMEMBERED:]
-    book.recent_income += (record.income_id,)
+    book.recent_income = book.recent_income.plus(record.income_id)
     book.income_cursor_ms = max(book.income_cursor_ms, record.income_ms)
 
 
@@ -321,14 +336,19 @@ def _state_changed(book: Book, record: rec.StateChanged) -> None:
     book.confirmation = book.final = None
 
 
-def _sampled(book: Book, record: rec.Sampled) -> None:
-    book.sample = record
-    day = book.day.on(record.time_ms)
-    if day.nav is None and book.units:
-        day = day._replace(nav=book.ledger.value(record.mark) / book.units)
+def _sampled(book: Book, samples: Sequence[rec.Sampled]) -> None:
+    """Samples in a row; a day's NAV is that at the first of its marks at which there are units."""
+    follow(book, samples)
+    book.sample = samples[-1]
+    day = book.day
+    for time_ms, mark, variance in samples:
+        if time_ms // DAY_MS != day.number:
+            day = Day(time_ms // DAY_MS)
+        if day.nav is None and book.units:
+            day = day._replace(nav=book.ledger.value(mark) / book.units)
+        if variance is not None:
+            book.variance = variance
     book.day = day
-    if record.variance is not None:
-        book.variance = record.variance
 
 
 _YEAR_S = 365 * 86_400
@@ -355,7 +375,7 @@ _APPLY: dict[type, Callable[[Book, Any], None]] = {
     rec.IncomeBooked: _income_booked,
     rec.Reconciled: _reconciled,
     rec.StateChanged: _state_changed,
-    rec.Sampled: _sampled,
+    rec.Sampled: lambda book, sample: _sampled(book, (sample,)),
     **order_fold.APPLY,
     **OVERSIGHT,
     **flow_fold.APPLY,

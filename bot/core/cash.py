@@ -33,7 +33,7 @@ def attend(turn: Turn) -> None:
     book = turn.book
     if book.unallocated >= ZERO:
         turn.close_incident(OVERDRAWN, "what was withdrawn is there again")
-    if turn.live.cash_id and turn.live.cash_id in book.recent_income:
+    if turn.live.cash_id and book.recent_income.hold(turn.live.cash_id):
         turn.live = turn.live._replace(cash_id="", cash_moving=False)
     for flow in book.flows:
         if flow.kind is FlowKind.SUBSCRIBE and flow.nav is None:
@@ -90,7 +90,7 @@ def looked(turn: Turn) -> None:
     """
     if turn.live.cash_looking:
         turn.live = turn.live._replace(cash_doubted=False, cash_looking=False)
-    if turn.live.cash_id and turn.live.cash_id not in turn.book.recent_income:
+    if turn.live.cash_id and not turn.book.recent_income.hold(turn.live.cash_id):
         turn.commands.append(FetchIncome(turn.book.income_cursor_ms, _LOOK_AGAIN_S))
 
 

@@ -5,6 +5,7 @@ Nothing here holds a target or a draw before its rebalance is over.
 """
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Context, Decimal
@@ -233,8 +234,15 @@ class RebalanceHistory:
         Raises:
             ValueError: it speaks of a rebalance where none is open; no journal of ours says that.
         """
-        if type(record) in _BULK:
-            return
+        self.apply_all((record,))
+
+    def apply_all(self, records: Iterable[rec.Record]) -> None:
+        """Take records in, in their order; raises as `apply`."""
+        for record in records:
+            if type(record) not in _BULK:
+                self._take(record)
+
+    def _take(self, record: rec.Record) -> None:
         match record:
             case rec.DrawQueued():
                 self._draws[record.sequence] = record

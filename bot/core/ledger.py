@@ -32,17 +32,15 @@ class Ledger(NamedTuple):
 
     def after_trade(self, quantity: Contracts, price: Price, fee: Usd) -> "Ledger":
         """The books after a trade of signed `quantity`; `fee` is in USDT, positive when paid."""
-        position = self.position + quantity
-        return self._replace(
-            cash=self.cash - quantity * price - fee,
-            position=position,
-            cost=_cost_after(self.position, self.cost, quantity, price),
-            fees=self.fees + fee,
-        )
+        cash, position, cost, fees, funding, other = self
+        cost = _cost_after(position, cost, quantity, price)
+        cash = cash - quantity * price - fee
+        return Ledger(cash, position + quantity, cost, fees + fee, funding, other)
 
     def after_funding(self, amount: Usd) -> "Ledger":
         """The books after funding of `amount` (positive: received)."""
-        return self._replace(cash=self.cash + amount, funding=self.funding + amount)
+        cash, position, cost, fees, funding, other = self
+        return Ledger(cash + amount, position, cost, fees, funding + amount, other)
 
     def after_other_income(self, amount: Usd) -> "Ledger":
         """The books after a wallet change that is neither trade, fee nor funding."""

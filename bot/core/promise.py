@@ -4,7 +4,7 @@ The marks of the hourly sampling grid are on record, so all of this is a fold: d
 restart.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -91,31 +91,40 @@ def _divided(old: Tracking | None, ratio: float) -> Tracking | None:
     return old._replace(start_nav=start, last_nav=last, day_nav=day)
 
 
-def _sampled(book: "Book", record: rec.Sampled) -> None:
-    """The public side is tracked by itself while something is hidden: that it stood still would tell that."""
+def follow(book: "Book", samples: Sequence[rec.Sampled]) -> None:
+    """Samples in a row, between which nothing moved the ledger.
+
+    The public side is tracked by itself while something is hidden: that it stood still would tell that.
+    """
     if not book.opened:
         return
     public, ledger = book.public, book.ledger
-    book.tracking = tracking = _followed(book.tracking, ledger.cash, ledger.position, book.units, record)
+    book.tracking = tracking = _followed(book.tracking, ledger.cash, ledger.position, book.units, samples)
     if public.pending:
         _, cash, position, units = public.basket
-        tracking = _followed(public.tracking, cash, position, units, record)
+        tracking = _followed(public.tracking, cash, position, units, samples)
     book.public = public.tracked(tracking)
 
 
 def _followed(
-    tracking: Tracking | None, cash: Usd, position: Contracts, units: Decimal, record: rec.Sampled
+    tracking: Tracking | None, cash: Usd, position: Contracts, units: Decimal, samples: Sequence[rec.Sampled]
 ) -> Tracking | None:
     """Short decimals become floats, and floats are divided: a long quotient takes as long as all the rest."""
-    exposure = position * record.mark
-    value = cash + exposure
-    if not units or value <= ZERO:
+    if not units:
         return tracking
-    mark, worth, signed = float(record.mark), float(value) / float(units), float(exposure) / float(value)
-    if tracking is not None:
-        return tracking.sampled(record.time_ms, mark, worth, signed)
-    day_ms, now_ms = record.time_ms // DAY_MS * DAY_MS, record.time_ms
-    return Tracking(now_ms, mark, worth, now_ms, mark, worth, signed, day_ms, mark, worth)
+    each = float(units)
+    hours = [
+        (time_ms, float(mark), (worth := float(value)) / each, float(exposure) / worth)
+        for time_ms, mark, _ in samples
+        if (value := cash + (exposure := position * mark)) > ZERO
+    ]
+    if not hours:
+        return tracking
+    if tracking is None:
+        first_ms, mark, nav, leverage = hours.pop(0)
+        day_ms = first_ms // DAY_MS * DAY_MS
+        tracking = Tracking(first_ms, mark, nav, first_ms, mark, nav, leverage, day_ms, mark, nav)
+    return tracking.after(hours)
 
 
 PROMISE: dict[type, Callable[["Book", Any], None]] = {
@@ -124,5 +133,4 @@ PROMISE: dict[type, Callable[["Book", Any], None]] = {
     FundingImputed: _funding_imputed,
     flow.FeeCharged: _fee_charged,
     flow.UnitsRescaled: _rescaled,
-    rec.Sampled: _sampled,
 }

@@ -120,7 +120,7 @@ class Public(NamedTuple):
 
     def told(self, record: rec.Record) -> "Public":
         """A fact of the rebalance under way."""
-        return self._under_way(lambda pending: pending._replace(facts=(*pending.facts, record)))
+        return self._under_way(lambda was: Pending(was[0], was[1], (*was.facts, record), *was[3:]))
 
     def finished(self, record: rec.RebalanceFinished, basket: Basket) -> "Public":
         """The rebalance under way is over; until its lag is drawn it counts as due."""
@@ -174,7 +174,8 @@ class Public(NamedTuple):
     def _funded(self, change: Callable[[Basket], Basket]) -> "Public":
         basket = change(self.basket)
         funding = self.funding + basket.cash - self.basket.cash
-        return self._replace(basket=basket, pending=self._changed(change), funding=funding)
+        pending, (foreign, shown, revealed, head) = self._changed(change), self[3:7]
+        return Public(basket, self[1], pending, foreign, shown, revealed, head, funding, self.tracking)
 
     def after_fee(self, fee: Callable[[Basket], Usd]) -> "Public":
         """A management fee: each basket is charged on its own value."""
@@ -215,6 +216,6 @@ class Public(NamedTuple):
         for place in range(len(self.pending) - 1, -1, -1):
             if self.pending[place].basket is None:
                 changed = change(self.pending[place])
-                rest = self.pending[place + 1 :]
-                return self._replace(pending=(*self.pending[:place], changed, *rest))
+                pending = (*self.pending[:place], changed, *self.pending[place + 1 :])
+                return Public(self[0], self[1], pending, *self[3:])
         return self

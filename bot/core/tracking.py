@@ -5,11 +5,15 @@ sum of (L - L^2) r^2 / 2 over the hours, L the signed leverage and r the hourly 
 Zhang 2010).
 """
 
+from collections.abc import Iterable
 from math import log
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 DAY_MS = 86_400_000
 _KEPT_DAYS = 400
+
+Hour: TypeAlias = tuple[int, float, float, float]
+"""Time, mark, NAV, and the signed leverage that holds from then on."""
 
 
 class Day(NamedTuple):
@@ -38,20 +42,23 @@ class Tracking(NamedTuple):
     drag: float = 0.0
     days: tuple[Day, ...] = ()
 
-    def sampled(self, time_ms: int, mark: float, nav: float, leverage: float) -> "Tracking":
-        """After one more hour; `leverage` is signed and holds from now on."""
-        held, day_mark, day_nav, days = self.last_leverage, self.day_mark, self.day_nav, self.days
-        more = (time_ms - self.last_ms) / 3_600_000
-        change = log(mark / self.last_mark)
-        hours, leverage_hours = self.hours + more, self.leverage_hours + abs(held) * more
-        drag = self.drag + (held - held * held) * change * change / 2
-        day_ms = time_ms // DAY_MS * DAY_MS
-        if day_ms != self.day_ms:
-            days = (*days, Day(self.day_ms, nav / day_nav - 1, mark / day_mark - 1))[-_KEPT_DAYS:]
-            day_mark, day_nav = mark, nav
-        began = (self.since_ms, self.start_mark, self.start_nav)
-        now = (time_ms, mark, nav, leverage, day_ms, day_mark, day_nav)
-        return Tracking._make((*began, *now, hours, leverage_hours, drag, days))
+    def after(self, hours: Iterable[Hour]) -> "Tracking":
+        """After more hours, one by one: sums are floats, and depend on their order."""
+        began = self[:3]
+        last_ms, last_mark, nav, held = self[3:7]
+        day_ms, day_mark, day_nav, total, leverage_hours, drag, days = self[7:]
+        for time_ms, mark, nav, leverage in hours:
+            more = (time_ms - last_ms) / 3_600_000
+            change = log(mark / last_mark)
+            total += more
+            leverage_hours += abs(held) * more
+            drag += (held - held * held) * change * change / 2
+            if not day_ms <= time_ms < day_ms + DAY_MS:
+                days = (*days, Day(day_ms, nav / day_nav - 1, mark / day_mark - 1))[-_KEPT_DAYS:]
+                day_ms, day_mark, day_nav = time_ms // DAY_MS * DAY_MS, mark, nav
+            last_ms, last_mark, held = time_ms, mark, leverage
+        now = (last_ms, last_mark, nav, held, day_ms, day_mark, day_nav)
+        return Tracking._make((*began, *now, total, leverage_hours, drag, days))
 
 
 class DailyFit(NamedTuple):

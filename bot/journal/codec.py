@@ -10,6 +10,7 @@ from collections.abc import Set as AbstractSet
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from functools import partial
+from operator import itemgetter
 from types import NoneType, UnionType
 from typing import Any, NamedTuple, TypeAlias, get_args, get_origin, get_type_hints
 
@@ -36,12 +37,13 @@ class Encoded(NamedTuple):
 
 
 _FromJson: TypeAlias = Callable[[Any], Any]
-_Plan: TypeAlias = tuple[tuple[int, _FromJson], ...]
+_ColumnFromJson: TypeAlias = Callable[[list[Any]], list[Any]]
 
-QuickReader: TypeAlias = Callable[[int, bytes, bytes | None], Record | None]
-"""Makes a record of market time, open and unsealed JSON; None where that takes a closer look."""
+_BETWEEN = b",\n0,"
+"""Between texts that are read as one array: it can stand neither in a string nor in an object, so nothing can
+begin in one text and end in the next (nor in an array, which is no value of a field)."""
 
-_NOT_QUICK = (ValueError, KeyError, TypeError, AttributeError, InvalidOperation)
+_NOT_AS_TODAY = (ValueError, KeyError, TypeError, InvalidOperation)
 
 
 def _exactly(expected: type) -> _FromJson:
@@ -72,11 +74,31 @@ def _from_json(hint: Any) -> _FromJson:
     raise TypeError(f"the journal has no form for a field of type {hint!r}")
 
 
-class _Form:
-    """How one class of record is stored. Its market time has a column of its own.
+def _column_from_json(hint: Any) -> _ColumnFromJson:
+    """As `_from_json`, for one field of many records; it raises where one of them would be refused."""
+    optional = get_origin(hint) is UnionType
+    inner = next(member for member in get_args(hint) if member is not NoneType) if optional else hint
+    stored, make = (inner, None) if inner in (int, str, bool) else (str, inner)
+    if make is not None and issubclass(make, StrEnum):
+        make = make._value2member_map_.__getitem__
 
-    `plans` is for speed: of each combination of JSON types that proved right, which values to convert.
-    """
+    def convert(column: list[Any]) -> list[Any]:
+        types = set(map(type, column))
+        if optional:
+            types.discard(NoneType)
+        if types - {stored}:
+            raise ValueError(f"{stored.__name__} expected")
+        if make is None:
+            return column
+        if optional and None in column:
+            return [None if value is None else make(value) for value in column]
+        return list(map(make, column))
+
+    return convert
+
+
+class _Form:
+    """How one class of record is stored. Its market time has a column of its own."""
 
     def __init__(self, cls: type[Record]) -> None:
         hints = get_type_hints(cls)
@@ -84,69 +106,27 @@ class _Form:
         secret = SEALED.get(cls, frozenset())
         self.cls = cls
         self.kind = cls.__name__
-        self.fields = cls._fields
         self.optional = cls._field_defaults.keys()
         self.open = {name: _from_json(hints[name]) for name in names if name not in secret}
         self.sealed = {name: _from_json(hints[name]) for name in names if name in secret}
         self.open_names = tuple(self.open)
         self.sealed_names = tuple(self.sealed)
-        self.open_list, self.sealed_list = list(self.open), list(self.sealed)
-        self.whole = ("time_ms", *self.open_names) == cls._fields
-        stored = ["time_ms", *self.open_list, *self.sealed_list]
-        self.places = [stored.index(name) for name in cls._fields]
-        self.make = partial(tuple.__new__, cls)  # what `_make` does, without its own look at the length
-        self.plans: dict[tuple[type, ...], _Plan] = {}
+        self.columns = {name: _column_from_json(hints[name]) for name in names}
 
-    def plan(self, values: Sequence[Any], types: tuple[type, ...]) -> _Plan:
-        """Which of `values`, in the order of the fields, to convert; each has proved to be right as it is."""
-        converters = {**self.open, **self.sealed}
-        plan: list[tuple[int, _FromJson]] = []
-        for place, name in enumerate(self.fields):
-            if name != "time_ms" and (converted := converters[name](values[place])) is not values[place]:
-                plan.append((place, _quick(type(converted))))
-        self.plans[types] = tuple(plan)
-        return self.plans[types]
-
-    def quick_reader(self) -> QuickReader:
-        """See `quick_reader`; everything that a record needs is at hand, nothing is looked up for each."""
-        load, make, plan, plans = orjson.loads, self.make, self.plan, self.plans
-        open_list, sealed_list, places, whole = self.open_list, self.sealed_list, self.places, self.whole
-
-        def read(time_ms: int, body: bytes, plain: bytes | None) -> Record | None:
-            try:
-                stored = load(body)
-                if list(stored) != open_list:
-                    return None
-                values = [time_ms, *stored.values()]
-                if plain is not None:
-                    secret = load(plain)
-                    if list(secret) != sealed_list:
-                        return None
-                    values += secret.values()
-                    values = [values[place] for place in places]
-                elif not whole:
-                    return None
-                types = tuple(map(type, values))
-                known = plans.get(types)
-                for place, convert in plan(values, types) if known is None else known:
-                    values[place] = convert(values[place])
-            except _NOT_QUICK:
-                return None
-            return make(values)
-
-        return read
-
-
-def _quick(wanted: type) -> _FromJson:
-    """What makes a value of `wanted` of a string in the least time."""
-    if issubclass(wanted, StrEnum):
-        return wanted._value2member_map_.__getitem__
-    return wanted
+    def read_columns(self, texts: Sequence[bytes], names: tuple[str, ...]) -> dict[str, Sequence[Any]]:
+        """The values of `names` in many texts; raises unless each holds these, and nothing else."""
+        together = orjson.loads(b"[%b]" % _BETWEEN.join(texts))
+        stored, between = together[::2], set(together[1::2])
+        if len(stored) != len(texts) or between - {0}:
+            raise ValueError("one object to a text expected")
+        if set(map(type, stored)) != {dict} or set(map(len, stored)) != {len(names)}:
+            raise ValueError("other fields expected")
+        return {name: self.columns[name](list(map(itemgetter(name), stored))) for name in names}
 
 
 _FORMS = {cls: _Form(cls) for cls in get_args(Record)}
 _FORM_OF_KIND = {form.kind: form for form in _FORMS.values()}
-_QUICK_FORMS = {kind.encode(): form for kind, form in _FORM_OF_KIND.items()}
+_FORM_OF_STORED_KIND = {kind.encode(): form for kind, form in _FORM_OF_KIND.items()}
 
 
 def _default(value: object) -> str:
@@ -189,15 +169,33 @@ def decode(encoded: Encoded) -> Record:
     return record
 
 
-def quick_reader(kind: bytes) -> QuickReader | None:
-    """What decodes records of a kind in the least time; None for a kind that this version does not know.
+def seals(kind: bytes) -> bool | None:
+    """Whether records of a kind have sealed fields; None for a kind that this version does not know."""
+    form = _FORM_OF_STORED_KIND.get(kind)
+    return None if form is None else bool(form.sealed)
 
-    A year of records is read at once, so as little is done for each as can be. The reader takes market time,
-    the open JSON and the unsealed one (None: there is none), and answers as `decode` does, or None where
-    anything is not as today's program writes it: then `decode` says what it is, in words.
+
+def decode_alike(
+    kind: bytes, times_ms: Sequence[int], bodies: Sequence[bytes], plains: Sequence[bytes] | None
+) -> list[Record] | None:
+    """Records of one kind, field by field: in half the time that `decode` takes for one after the other.
+
+    `plains`: the unsealed JSON of each; None for a kind without secrets. The records are those that `decode`
+    makes; None where anything is not as today's program writes it: then `decode` says of each what it is.
     """
-    form = _QUICK_FORMS.get(kind)
-    return None if form is None else form.quick_reader()
+    form = _FORM_OF_STORED_KIND[kind]
+    if set(map(type, times_ms)) != {int} or (plains is None) is bool(form.sealed):
+        return None
+    try:
+        columns = form.read_columns(bodies, form.open_names)
+        if plains is not None:
+            columns |= form.read_columns(plains, form.sealed_names)
+    except _NOT_AS_TODAY:
+        return None
+    columns["time_ms"] = times_ms
+    values = zip(*(columns[name] for name in form.cls._fields), strict=True)
+    # What `_make` does, without its own look at the length.
+    return list(map(partial(tuple.__new__, form.cls), values))
 
 
 def _load(

@@ -83,7 +83,7 @@ class PostgresReader(StoreReader):
 
     def read(self, fund: str, after: int = 0, until: int = END) -> Iterator[Record]:
         """The fund's records in order; see `JournalReader.read`."""
-        yield from to_records(self._sealer, fund, self._pages(fund, after, until), wording(self._url))
+        return to_records(self._sealer, fund, self._pages(fund, after, until), wording(self._url))
 
     def rows(self, fund: str, after: int = 0) -> Iterator[Row]:
         """The fund's records as they are stored, unchecked but for their numbers, which leave none out."""

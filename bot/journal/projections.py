@@ -1,11 +1,11 @@
 """What a fund's records fold to, kept beside them, so that a start need not read a year of records.
 
-A projection is any annotated class with `apply(record)`. It is kept, sealed, with the position it was folded
-up to and a fingerprint of the code that folds; with other code it is dropped, and made anew of the records.
-`db verify` compares what is kept with the records.
+A projection is any annotated class with `apply_all(records)`. It is kept, sealed, with the position it was
+folded up to and a fingerprint of the code that folds; with other code it is dropped, and made anew of the
+records. `db verify` compares what is kept with the records.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from hashlib import sha256
 from itertools import islice
@@ -30,8 +30,8 @@ _BATCH = 500
 class Folded(Protocol):
     """Something that records fold to."""
 
-    def apply(self, record: Record) -> None:
-        """Take one record in."""
+    def apply_all(self, records: Iterable[Record]) -> None:
+        """Take records in, in their order."""
 
 
 class Projection(NamedTuple):
@@ -68,9 +68,7 @@ def load(journal: JournalReader, fund: str, projections: Sequence[Projection] = 
     while batch := list(islice(records, _BATCH)):
         tail += len(batch)
         for value in values:
-            take = value.apply
-            for record in batch:
-                take(record)
+            value.apply_all(batch)
     return Loaded(tuple(values), position, tail)
 
 
@@ -98,11 +96,9 @@ def differences(journal: JournalReader, fund: str, projections: Sequence[Project
         if kept is None or kept.version != _version(journal, fund, kept.position):
             continue
         value, fresh = projection.empty(fund), projection.empty(fund)
-        for record in journal.read(fund):
-            fresh.apply(record)
+        fresh.apply_all(journal.read(fund))
         value = shapes.load(type(value), kept.content)
-        for record in journal.read(fund, kept.position):
-            value.apply(record)
+        value.apply_all(journal.read(fund, kept.position))
         if shapes.dump(value) != shapes.dump(fresh):
             found.append(f"{fund}: the kept {projection.name} differs from what the records say")
     return found

@@ -1,7 +1,9 @@
 """One stored row: the form that a record has in either database, and the way back."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
+from itertools import chain, repeat
+from operator import itemgetter
 from types import NoneType
 from typing import Any, NamedTuple
 from zlib import crc32
@@ -10,14 +12,16 @@ from bot.core.records import Record
 from bot.journal.codec import (
     Encoded,
     MalformedRecordError,
-    QuickReader,
     UnknownRecordError,
     decode,
+    decode_alike,
     encode,
-    quick_reader,
+    seals,
 )
 from bot.journal.errors import JournalCorrupt, JournalError, JournalNewer
 from bot.journal.sealing import Sealer, SealError
+
+_KIND = itemgetter(1)
 
 
 class Row(NamedTuple):
@@ -72,32 +76,59 @@ def to_records(
         JournalCorrupt: a row is not what was written.
         JournalNewer: a row is of a kind that this version does not know.
     """
-    known: dict[bytes, tuple[int, QuickReader | None]] = {}
-    name = fund.encode()
-    for row in chain.from_iterable(pages):
-        _, kind, time_ms, wall_ms, body, sealed, crc = row
-        record = None
-        try:
-            head, read = known.get(kind) or known.setdefault(
-                kind, (crc32(b"%b|%b|" % (name, kind)), quick_reader(kind))
+    return chain.from_iterable(_by_pages(sealer, fund, pages, wording))
+
+
+def _by_pages(
+    sealer: Sealer, fund: str, pages: Iterable[Sequence[tuple[Any, ...]]], wording: Wording
+) -> Iterator[Iterator[Record]]:
+    """What is alike is checked and decoded together, and then put back in order."""
+    for page in pages:
+        alike: defaultdict[Any, list[tuple[Any, ...]]] = defaultdict(list)
+        for row in page:
+            alike[row[1]].append(row)
+        records = {
+            kind: iter(
+                _alike(sealer, fund, kind, rows)
+                or (_carefully(sealer, fund, Row._make(row), wording) for row in rows)
             )
-            found = crc32(body, crc32(b"%d|%d|" % (time_ms, wall_ms), head))
-            if read is None:
-                pass
-            elif sealed is None:
-                record = read(time_ms, body, None) if found == crc else None
-            elif crc32(sealed, found) == crc:
-                record = read(time_ms, body, sealer.unseal(sealed, fund, kind.decode(), time_ms))
-        except (TypeError, ValueError, SealError):
-            pass  # `_carefully` says what it is
-        yield _carefully(sealer, fund, Row._make(row), wording) if record is None else record
+            for kind, rows in alike.items()
+        }
+        yield map(next, map(records.__getitem__, map(_KIND, page)))
+
+
+def _alike(sealer: Sealer, fund: str, kind: bytes, rows: list[tuple[Any, ...]]) -> list[Record] | None:
+    """The records of rows of one kind; None if any is not as today's program writes it."""
+    sealed = seals(kind)
+    if sealed is None:
+        return None
+    _, _, times_ms, walls_ms, bodies, ciphertexts, crcs = zip(*rows, strict=True)
+    head = crc32(b"%b|%b|" % (fund.encode(), kind))
+    try:
+        places = map(b"%d|%d|".__mod__, zip(times_ms, walls_ms, strict=True))
+        found: Iterable[int] = map(crc32, bodies, map(crc32, places, repeat(head)))
+        if sealed:
+            found = map(crc32, ciphertexts, found)
+        elif ciphertexts.count(None) < len(ciphertexts):
+            return None
+        if tuple(found) != crcs:
+            return None
+        plains = None
+        if sealed:
+            unseal, name = sealer.unseal, kind.decode()
+            each = zip(ciphertexts, times_ms, strict=True)
+            plains = [unseal(ciphertext, fund, name, time_ms) for ciphertext, time_ms in each]
+    except (TypeError, SealError):
+        return None
+    return decode_alike(kind, times_ms, bodies, plains)
 
 
 def _carefully(sealer: Sealer, fund: str, row: Row, wording: Wording) -> Record:
     """The record of an older form, or what is wrong with it in words."""
     position, kind, time_ms, _, body, sealed, crc = row
     wrong = wording.corrupt(f"record {position} has a value of a wrong type")
-    if type(body) is not bytes or type(kind) is not bytes or type(sealed) not in (bytes, NoneType):
+    types = (type(kind), type(time_ms), type(body))
+    if types != (bytes, int, bytes) or type(sealed) not in (bytes, NoneType):
         raise wrong
     try:
         if checksum(fund.encode(), row) != crc:

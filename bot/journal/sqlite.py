@@ -79,7 +79,7 @@ class SqliteReader(StoreReader):
 
     def read(self, fund: str, after: int = 0, until: int = END) -> Iterator[Record]:
         """The fund's records in order; see `JournalReader.read`."""
-        yield from to_records(self._sealer, fund, self._pages(fund, after, until), wording(self._path))
+        return to_records(self._sealer, fund, self._pages(fund, after, until), wording(self._path))
 
     def rows(self, fund: str, after: int = 0) -> Iterator[Row]:
         """The fund's records as they are stored, unchecked."""

@@ -211,7 +211,7 @@ def test_days_are_fitted_when_they_are_over() -> None:
     for day in range(1, 9):
         move = (-1) ** day * 0.01 * (day % 3 + 1)
         mark, nav = mark * (1 + move), nav * (1 + 2 * move)
-        tracking = tracking.sampled(day * 86_400_000, 100 * mark, nav, 2.0)
+        tracking = tracking.after([(day * 86_400_000, 100 * mark, nav, 2.0)])
         fitted = daily_fit(tracking, 1)
         assert fitted is not None
         assert fitted.days == day
@@ -230,7 +230,7 @@ def test_days_are_fitted_when_they_are_over() -> None:
     assert told["days"][0][0] == 0
     flat = Tracking(0, 100.0, 1.0, 0, 100.0, 1.0, 2.0, 0, 100.0, 1.0)
     for day in range(1, 5):
-        flat = flat.sampled(day * 86_400_000, 100.0, 1.0, 2.0)
+        flat = flat.after([(day * 86_400_000, 100.0, 1.0, 2.0)])
     still = daily_fit(flat, 1)
     assert still is not None
     assert (still.beta, still.correlation, still.tracking_error) == (None, None, 0)
