@@ -25,7 +25,15 @@ from benchmarks.readers import QUERY_LIMIT_MS, fill
 from bot.core.bars import INTERVALS_MS
 from bot.core.book import fold
 from bot.core.public_records import Revealed
-from bot.core.records import Filled, IncomeBooked, OrderIntended, RebalanceFinished, Record, Sampled
+from bot.core.records import (
+    DrawQueued,
+    Filled,
+    IncomeBooked,
+    OrderIntended,
+    RebalanceFinished,
+    Record,
+    Sampled,
+)
 from bot.journal import projections
 from bot.journal.journal import Identity, Journal
 from bot.journal.nav_store import Bars, NavStore, Part
@@ -62,7 +70,14 @@ def _story() -> tuple[list[Record], list[Record]]:
     lab.settle()
     lab.walk("44000", "92000", "60000")
     ends = [place for place, record in enumerate(lab.records) if isinstance(record, Revealed)]
-    return lab.records[: ends[0] + 1], lab.records[ends[0] + 1 : ends[-1] + 1]
+    end = ends[-1] + 2  # a reveal, and the draw that takes its place
+    return lab.records[: ends[0] + 1], _in_order(lab.records[ends[0] + 1 : end])
+
+
+def _in_order(cycle: list[Record]) -> list[Record]:
+    """The draws of a cycle are those that the next one uses, so that the queue stays as long as it is."""
+    used = iter([record.sequence for record in cycle if isinstance(record, Revealed)])
+    return [r._replace(sequence=next(used) or 0) if isinstance(r, DrawQueued) else r for r in cycle]
 
 
 def _with_hours(cycle: list[Record]) -> list[Record]:
@@ -70,12 +85,13 @@ def _with_hours(cycle: list[Record]) -> list[Record]:
     rebalances = sum(isinstance(record, RebalanceFinished) for record in cycle)
     step_ms, last_ms = 3_600_000 // 30, cycle[-1].time_ms
     mark, variance = Decimal("60000.1"), Decimal("4.2370964587814967E-7")
-    hours = [Sampled(last_ms + n * step_ms, mark, variance) for n in range(175 * rebalances)]
-    fundings = [
-        IncomeBooked(last_ms + n, str(n), last_ms + n, "FUNDING_FEE", Decimal("-1.25"))
-        for n in range(22 * rebalances)
-    ]
-    return [*cycle, *hours, *fundings]
+    hours: list[Record] = []
+    for n in range(1, 175 * rebalances + 1):
+        now_ms = last_ms + n * step_ms
+        if n % 8 == 0:
+            hours.append(IncomeBooked(now_ms, str(n), now_ms, "FUNDING_FEE", Decimal("-1.25")))
+        hours.append(Sampled(now_ms, mark, variance))
+    return [*cycle, *hours]
 
 
 def _mirrored(record: Record) -> Record:
