@@ -110,13 +110,11 @@ def _followed(
     tracking: Tracking | None, cash: Usd, position: Contracts, units: Decimal, samples: Sequence[rec.Sampled]
 ) -> Tracking | None:
     """Short decimals become floats, and floats are divided: a long quotient takes as long as all the rest."""
-    if not units:
-        return tracking
     each = float(units)
     hours = [
         (time_ms, float(mark), (worth := float(value)) / each, float(exposure) / worth)
         for time_ms, mark, _ in samples
-        if (value := cash + (exposure := position * mark)) > ZERO
+        if each and (value := cash + (exposure := position * mark)) > ZERO
     ]
     if not hours:
         return tracking
