@@ -54,19 +54,21 @@ class Pro:
         self.api = Noted(client(url, "up-key", "up-secret"))
         self.other = Noted(client(url, "down-key", "down-secret"))
 
-    async def told(self, watch: Callable[[], Awaitable[Any]], act: Callable[[], Awaitable[Any]]) -> Any:
+    async def told(
+        self, watch: Callable[[], Awaitable[Any]], act: Callable[[], Awaitable[Any]], times: int = 1
+    ) -> Any:
         """Return what a watch gives after something was done while it waited.
 
-        It is done again while nothing comes: a client does not say when its stream is open.
+        It is done up to so many `times` while nothing comes, for no client says when its stream is open.
         """
         waiting = asyncio.ensure_future(watch())
-        for _ in range(5):
+        for _ in range(times):
             await asyncio.sleep(1)
             await act()
-            await asyncio.wait((waiting,), timeout=5)
+            await asyncio.wait((waiting,), timeout=20 / times)
             if waiting.done():
                 break
-        return await asyncio.wait_for(waiting, 0)
+        return await asyncio.wait_for(waiting, 1)
 
     async def trade(self) -> Any:
         """Buy a little."""
@@ -244,28 +246,28 @@ async def un_watch(pro: Pro) -> None:
 @case
 async def watch_orders(pro: Pro) -> None:
     """An order that was placed is told."""
-    (row, *_) = await pro.told(pro.api.watch_orders, pro.trade)
+    (row, *_) = await pro.told(pro.api.watch_orders, pro.trade, times=4)
     expect(row["symbol"] == SYMBOL and row["side"] == "buy", row)
 
 
 @case
 async def watch_my_trades(pro: Pro) -> None:
     """A fill is told, with its fee."""
-    (row, *_) = await pro.told(pro.api.watch_my_trades, pro.trade)
+    (row, *_) = await pro.told(pro.api.watch_my_trades, pro.trade, times=4)
     expect(row["amount"] == 0.01 and row["fee"]["cost"] > 0, row)
 
 
 @case
 async def watch_balance(pro: Pro) -> None:
     """The balance after a trade."""
-    row = await pro.told(pro.api.watch_balance, pro.trade)
+    row = await pro.told(pro.api.watch_balance, pro.trade, times=4)
     expect(row["USDT"]["total"] is not None or row["total"], row)
 
 
 @case
 async def watch_positions(pro: Pro) -> None:
     """The position after a trade."""
-    rows = await pro.told(pro.api.watch_positions, pro.trade)
+    rows = await pro.told(pro.api.watch_positions, pro.trade, times=4)
     expect(any(row["symbol"] == SYMBOL and row["contracts"] > 0 for row in rows), rows)
 
 
