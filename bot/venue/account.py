@@ -1,6 +1,5 @@
 """One account at the venue: carries out commands, and answers each with an event."""
 
-import asyncio
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -38,6 +37,7 @@ from bot.core.events import (
     TouchSeen,
     TradesSeen,
     VolumeSeen,
+    Wake,
 )
 from bot.core.limits import PlaceStop, SubmitOrder
 from bot.core.margin import Maintenance
@@ -46,6 +46,7 @@ from bot.core.watch_events import ContractSeen
 from bot.venue import stops
 from bot.venue.errors import RequestFailed, UnknownSymbol, Unreachable
 from bot.venue.preparation import prepare
+from bot.venue.repeats import Repeats
 from bot.venue.requests import Requests
 
 if TYPE_CHECKING:
@@ -88,6 +89,7 @@ class AccountGateway:
         self._clock = clock
         self._cash = cash
         self._requests = Requests(profile, client, limiter)
+        self._repeats = Repeats(limiter)
 
     def ready(self, command: "Command") -> "Callable[[], Awaitable[Event]]":
         """Sign an order at once, so that nothing comes between its decision and that.
@@ -103,13 +105,16 @@ class AccountGateway:
         return partial(self._look, command)
 
     async def perform(self, command: "Command") -> "Event":
-        """Carry out one command and say what came of it; `delay_s` (wall time) is waited for first."""
+        """Carry out one command and say what came of it; `delay_s` (wall time) is waited for first.
+
+        Of repeats that would ask the same only the soonest asks; the others are answered with `Wake`.
+        """
         return await self.ready(command)()
 
     async def _look(self, command: "Command") -> "Event":
         delay_s = getattr(command, "delay_s", 0.0)
-        if delay_s > 0:
-            await asyncio.sleep(delay_s)
+        if delay_s > 0 and not await self._repeats.wait(command, delay_s):
+            return Wake(*self._now())  # the answer is that of whoever asks sooner
         try:
             return await self._read(command)
         except RequestFailed as error:
