@@ -165,7 +165,8 @@ async def _open(
     for warning in settings.warnings:
         log.warning("setting_questionable", warning=warning)
     arm_kill_switch(settings.data_dir, operations, supervisor)  # first of all: what follows may take hours
-    world = await open_world(stack, settings, embedded, supervisor, operations.stand_by)
+    alive = operations.service_manager.working
+    world = await open_world(stack, settings, embedded, supervisor, operations.stand_by, alive)
     operations.attach(world.alarms, world.pacer)
     measure(settings, world, operations, supervisor)
     if world.pacer is not None:

@@ -24,6 +24,7 @@ class ServiceManager:
         pid = environment.get("WATCHDOG_PID")
         usec = environment.get("WATCHDOG_USEC", "")
         for_us = pid in {None, "", str(os.getpid())}
+        self._worked_s = 0.0
         self.watchdog_s: float | None = int(usec) / 1e6 if usec.isdigit() and int(usec) and for_us else None
 
     def ready(self, status: str) -> None:
@@ -37,6 +38,15 @@ class ServiceManager:
     def alive(self) -> None:
         """The event loop turns; said at twice the pace that systemd wants."""
         self._say("WATCHDOG=1")
+
+    def working(self) -> None:
+        """Long work goes on that keeps the event loop from turning; may be called often, is said in time."""
+        if self.watchdog_s is None:
+            return
+        now_s = clock_gettime_ns(_MONOTONIC) / 1e9
+        if now_s >= self._worked_s + self.watchdog_s / 4:
+            self._worked_s = now_s
+            self.alive()
 
     def reloading(self) -> None:
         """Settings are being read again; `ready` ends it."""

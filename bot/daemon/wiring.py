@@ -88,10 +88,12 @@ async def open_world(
     embedded: "Embedded | None",
     supervisor: Supervisor,
     standing_by: Callable[[str | None], None],
+    alive: Callable[[], None],
 ) -> World:
     """Open journal, market and venue; the stack closes them.
 
-    `standing_by` hears for whom this process waits while the accounts belong to another one.
+    `standing_by` hears for whom this process waits while the accounts belong to another one. `alive` is
+    called again and again while a long journal is folded, and the event loop stands still.
     """
     ownership = Ownership(stack, settings, identity_of(settings), WallClock())
     if settings.database_url is not None:
@@ -99,15 +101,19 @@ async def open_world(
     elif (settings.data_dir / JOURNAL_FILE).exists() or (settings.data_dir / MARK_FILE).exists():
         ownership.open()
     if settings.mode == "paper":
-        return await _open_paper(stack, settings, embedded, ownership)
-    return await _open_real(stack, settings, ownership)
+        return await _open_paper(stack, settings, embedded, ownership, alive)
+    return await _open_real(stack, settings, ownership, alive)
 
 
 async def _open_paper(
-    stack: AsyncExitStack, settings: Settings, embedded: "Embedded | None", ownership: Ownership
+    stack: AsyncExitStack,
+    settings: Settings,
+    embedded: "Embedded | None",
+    ownership: Ownership,
+    alive: Callable[[], None],
 ) -> World:
     """The journal comes first: it knows how far market time had come."""
-    loaded = _load(settings, ownership.journal)
+    loaded = _load(settings, ownership.journal, alive)
     if embedded is not None:
         ownership.open()  # its lock also keeps a second process off the exchange's store
     exchange = None if embedded is None else await paper.start_embedded(stack, embedded)
@@ -122,13 +128,15 @@ async def _open_paper(
     return World(ownership, loaded, venue, pacer.clock, pacer, draws, pacer, exchange)
 
 
-async def _open_real(stack: AsyncExitStack, settings: Settings, ownership: Ownership) -> World:
+async def _open_real(
+    stack: AsyncExitStack, settings: Settings, ownership: Ownership, alive: Callable[[], None]
+) -> World:
     """A new journal file is made only once the venue is reached."""
     clock = WallClock()
     venue = await _open_venue(stack, settings, clock, None)
     for fund in settings.funds:
         venue.markets.contract(fund.underlying, 1)  # what it does not list is a mistake
-    loaded = _load(settings, ownership.journal)
+    loaded = _load(settings, ownership.journal, alive)
     return World(ownership, loaded, venue, clock, WallAlarms(), SystemDraws())
 
 
@@ -157,16 +165,18 @@ async def _open_venue(stack: AsyncExitStack, settings: Settings, clock: Clock, u
     return venue
 
 
-def _load(settings: Settings, journal: Journal | None) -> dict[str, tuple[Book, RebalanceHistory]]:
+def _load(
+    settings: Settings, journal: Journal | None, alive: Callable[[], None]
+) -> dict[str, tuple[Book, RebalanceHistory]]:
     """What the journal holds of each fund: of a journal that is not there yet, nothing."""
     if journal is None:
         return {fund.name: (Book(), RebalanceHistory(fund.name)) for fund in settings.funds}
-    return {fund.name: load_fund(journal, fund.name) for fund in settings.funds}
+    return {fund.name: load_fund(journal, fund.name, alive) for fund in settings.funds}
 
 
-def load_fund(journal: Journal, fund: str) -> tuple[Book, RebalanceHistory]:
+def load_fund(journal: Journal, fund: str, alive: Callable[[], None]) -> tuple[Book, RebalanceHistory]:
     """A fund's durable state, and the history of its rebalances; what took long to fold is kept."""
-    book, history = projections.refresh(journal, fund).values
+    book, history = projections.refresh(journal, fund, alive).values
     return book, history
 
 

@@ -56,8 +56,13 @@ class Loaded(NamedTuple):
     tail: int
 
 
-def load(journal: JournalReader, fund: str, projections: Sequence[Projection] = ALL) -> Loaded:
-    """Fold a fund's records, from where what is kept ends.
+def load(
+    journal: JournalReader,
+    fund: str,
+    projections: Sequence[Projection] = ALL,
+    alive: Callable[[], None] = lambda: None,
+) -> Loaded:
+    """Fold a fund's records, from where what is kept ends; `alive` is called every few milliseconds.
 
     Raises what `JournalReader.read` raises.
     """
@@ -69,6 +74,7 @@ def load(journal: JournalReader, fund: str, projections: Sequence[Projection] = 
         tail += len(batch)
         for value in values:
             value.apply_all(batch)
+        alive()
     return Loaded(tuple(values), position, tail)
 
 
@@ -81,9 +87,9 @@ def keep(journal: Keeper, fund: str, loaded: Loaded, projections: Sequence[Proje
     journal.keep(fund, {p.name: StoredProjection(version, position, shapes.dump(v)) for p, v in pairs})
 
 
-def refresh(journal: Keeper, fund: str) -> Loaded:
+def refresh(journal: Keeper, fund: str, alive: Callable[[], None] = lambda: None) -> Loaded:
     """Load a fund as a start does, and keep what took long to fold; for one that runs, beside it."""
-    loaded = load(journal, fund)
+    loaded = load(journal, fund, alive=alive)
     keep(journal, fund, loaded)
     return loaded
 

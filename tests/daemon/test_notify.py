@@ -65,6 +65,24 @@ def test_the_abstract_namespace_is_spoken_to() -> None:
     listener.socket.close()
 
 
+def test_long_work_is_told_in_time_and_not_more(tmp_path: Path, listener: Listener) -> None:
+    """Folding a long journal at a start is no hang: systemd hears of it as it goes on, not of each step."""
+    manager = ServiceManager({"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "30000000"})
+    for _ in range(100):
+        manager.working()
+    manager.stopping()
+    assert listener.said() == {"WATCHDOG": "1"}
+    assert "STOPPING" in listener.said()
+
+
+def test_long_work_is_not_told_where_nobody_watches(tmp_path: Path, listener: Listener) -> None:
+    """Without a watchdog there is nothing to say."""
+    manager = ServiceManager({"NOTIFY_SOCKET": str(tmp_path / "notify")})
+    manager.working()
+    manager.stopping()
+    assert "STOPPING" in listener.said()
+
+
 @pytest.mark.parametrize(
     "environment",
     [{}, {"WATCHDOG_USEC": "0"}, {"WATCHDOG_USEC": "x"}, {"WATCHDOG_USEC": "5", "WATCHDOG_PID": "1"}],

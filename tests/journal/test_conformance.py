@@ -231,6 +231,15 @@ def test_a_kept_projection_is_what_the_records_say(store: Store, story: tuple[Re
     assert projections.differences(journal, "BTCUP") == []
 
 
+def test_a_long_read_shows_that_it_goes_on(store: Store) -> None:
+    """Every few hundred records, so that nobody takes a start on a long journal for a hang."""
+    journal = store.open()
+    journal.append("BTCUP", samples(*range(2_100)), 1)
+    alive: list[int] = []
+    projections.load(journal, "BTCUP", (projections.HISTORY,), lambda: alive.append(1))
+    assert 4 <= len(alive) <= 10
+
+
 def test_beside_a_writer_what_it_wrote_is_kept(store: Store, story: tuple[Record, ...]) -> None:
     """While a fund is at work another process keeps: the next start reads only what came after."""
     journal = store.open()
