@@ -23,6 +23,7 @@ class MarkFallback:
         self._fetch = fetch
         self._poll_s = poll_s
         self._log = structlog.get_logger()
+        self._told: dict[str, str] = {}
 
     async def run(self) -> None:
         """Watch until cancelled."""
@@ -32,6 +33,13 @@ class MarkFallback:
                 try:
                     mark = await self._fetch(symbol)
                 except RequestFailed as error:
-                    self._log.warning("mark_unreadable", symbol=symbol, reason=str(error))
+                    self._tell(symbol, str(error))
                 else:
+                    self._told.pop(symbol, None)
                     self._operations.marked_by_rest(symbol, mark)
+
+    def _tell(self, symbol: str, reason: str) -> None:
+        """Once for each reason in a row: an outage of a day is no reason for fifty thousand lines."""
+        if self._told.get(symbol) != reason:
+            self._told[symbol] = reason
+            self._log.warning("mark_unreadable", symbol=symbol, reason=reason)

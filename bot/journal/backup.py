@@ -18,6 +18,7 @@ from bot.journal.archive import archive
 from bot.journal.errors import JournalBusy, JournalMismatch, JournalSettingError
 from bot.journal.files import PRIVATE, create_private, sync_folder
 from bot.journal.journal import Identity, Journal
+from bot.journal.lock import DataDirLock
 from bot.journal.nav_store import NAV_FILE
 from bot.journal.rows import Row
 from bot.journal.sqlite_file import (
@@ -94,7 +95,7 @@ def restore_file(data_dir: Path, key: str | None, source: Path, identity: Identi
     with _sound(source, key, data_dir) as copy:
         _refuse_other(source, copy.identity, identity)
         records = {fund: sum(1 for _ in copy.read(fund)) for fund in copy.funds()}
-    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    DataDirLock(data_dir).release()  # who runs on it is told before anything is copied
     draft = data_dir / (sqlite.JOURNAL_FILE + ".restored")
     clone(source, draft)
     drafts = {sqlite.JOURNAL_FILE: draft, **_draft_of_nav(data_dir, draft)}

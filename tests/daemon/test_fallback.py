@@ -20,6 +20,7 @@ from bot.daemon.runner import Carry, Runner
 from bot.testing import a_contract, a_fund
 from bot.venue.clock import ExchangeClock
 from bot.venue.errors import RequestFailed
+from tests.daemon.conftest import Logged
 
 
 class Memory:
@@ -94,6 +95,15 @@ async def test_a_failed_read_is_tried_again(operations: Operations) -> None:
     await poll(operations, [failure, Mark(3, 3, Decimal(61_000))])
 
     assert operations.runners[0].state.mark == Mark(3, 3, Decimal(61_000))
+
+
+async def test_an_outage_is_told_once_for_each_reason(operations: Operations, logged: Logged) -> None:
+    """And anew after a mark that came: a day of it is no reason for fifty thousand lines."""
+    down = RequestFailed("-1001", "internal error", transient=True)
+    banned = RequestFailed("-1003", "banned", transient=True)
+    await poll(operations, [down, down, banned, banned, Mark(3, 3, Decimal(61_000)), banned])
+    told = [line["reason"] for line in logged() if line["event"] == "mark_unreadable"]
+    assert told == [str(down), str(banned), str(banned)]
 
 
 async def test_the_stream_ends_the_polling(operations: Operations) -> None:

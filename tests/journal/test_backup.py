@@ -124,12 +124,14 @@ def test_a_copy_of_one_store_comes_back_in_the_other(
 
 
 def test_a_running_journal_is_not_replaced(store: Store, tmp_path: Path) -> None:
-    """While a process has it, a restore is refused, and nothing has changed."""
+    """While a process has it, a restore is refused, and nothing has changed or is left lying about."""
     journal = store.open()
     journal.append("BTCUP", [Sampled(1, ONE, None)], 1)
     back(store, tmp_path / "copy")
+    files = set(tmp_path.rglob("*"))
     with pytest.raises(JournalBusy):
         put_back(store, tmp_path / "copy")
+    assert set(tmp_path.rglob("*")) == files
     assert [record.time_ms for record in journal.read("BTCUP")] == [1]
 
 
