@@ -86,7 +86,7 @@ def _reason(error: HTTPError) -> str:
 
 
 def _remedy(error: HTTPError, settings: Settings) -> str:
-    if error.code != HTTPStatus.UNAUTHORIZED:
+    if error.code != HTTPStatus.UNAUTHORIZED or "Retry-After" in error.headers:  # it has no token yet itself
         return ""
     kept = settings.data_dir / "operator.token"
     return f"; set INBAND_WEB__TOKEN to the daemon's, or leave it unset for that in {kept}"

@@ -132,11 +132,16 @@ class Pacer:
             self._poked.clear()
             if self._held or not all(runner.quiet for runner in self._runners):
                 continue
-            idle = (min(self._seen.values(), default=0), earliest(self._runners))
+            idle = (min(self._seen.values(), default=0), _off_second(earliest(self._runners)))
             if idle != self._said and idle[0] > 0:
                 self._said = idle
                 until = "null" if idle[1] is None else idle[1]
                 await self._socket.send_str(f'{{"op":"idle","seen":{idle[0]},"until":{until}}}')
+
+
+def _off_second(until_ms: int | None) -> int | None:
+    """A whole second is the market's own if it stops there: ours is a millisecond later."""
+    return until_ms + 1 if until_ms is not None and until_ms % 1000 == 0 else until_ms
 
 
 async def _dial(

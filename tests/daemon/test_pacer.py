@@ -232,3 +232,16 @@ async def test_an_instant_that_a_fund_asked_for_is_told_from_the_markets_own(
     assert not pacer.stopped_for_us((wake_ms // 1000 + 20) * 1000)
     pacer._said = (wake_ms, None)
     assert not pacer.stopped_for_us(wake_ms + 50_001)
+
+
+async def test_a_wish_for_a_whole_second_is_told_from_the_markets_own_as_well(
+    pacer: Pacer, server: PacingServer, desk: Desk
+) -> None:
+    """It is asked for a millisecond later; where the market stops by itself, the fund wakes in time."""
+    runner = await desk.opened()
+    runner.state = runner.state._replace(wake_ms=30_000)
+    pacer.watch([runner], ["BTCUSDT"])
+    pacer.saw("BTCUSDT", 5_000)
+    assert (await server.until_heard(2))["until"] == 30_001
+    assert not pacer.stopped_for_us(30_000)
+    assert pacer.stopped_for_us(30_001)
