@@ -59,7 +59,8 @@ def _order_intended(book: "Book", record: rec.OrderIntended) -> None:
 def _told(book: "Book", cid: str, news: News, filled: Contracts = ZERO, venue_id: str | None = None) -> None:
     order = _order(book, cid)
     if order is not None:
-        book.rebalance = now(book)._replace(order=order.told(news, filled, venue_id))
+        open_ = now(book)
+        book.rebalance = OpenRebalance(*open_[:16], order.told(news, filled, venue_id), *open_[17:])
 
 
 def _order_advanced(book: "Book", record: rec.OrderAdvanced) -> None:
@@ -102,9 +103,9 @@ def _filled(book: "Book", record: rec.Filled) -> None:
     if order is not None:
         size = abs(record.quantity)
         open_, notional = now(book), size * record.price
-        book.rebalance = open_._replace(
-            traded=open_.traded + notional, order=order._replace(booked=order.booked + size)
-        )
+        order_booked = order._replace(booked=order.booked + size)
+        traded = open_.traded + notional
+        book.rebalance = OpenRebalance(*open_[:11], traded, *open_[12:16], order_booked, *open_[17:])
         day = book.day.on(record.time_ms)
         costs = record.fee + record.quantity * (record.price - order.mark)
         book.day = day._replace(

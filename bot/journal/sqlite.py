@@ -42,7 +42,7 @@ from bot.journal.store import StoreAppender, StoreReader
 
 JOURNAL_FILE = "journal.sqlite"
 
-_PAGE = 1_000
+_PAGE = 500
 """So many rows are fetched at a time: fetching costs little, and they stay in the processor's cache."""
 
 _INSERT = "INSERT INTO record (fund, kind, time_ms, wall_ms, body, sealed, crc) VALUES (?, ?, ?, ?, ?, ?, ?)"
