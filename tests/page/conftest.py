@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.support.inband import Inband, Process
 from tests.support.replay import write_replay
@@ -18,6 +18,8 @@ DESKTOP = {"width": 1280, "height": 860}
 PHONE = {"width": 390, "height": 844}
 LONG_MS = 60_000
 """A rebalance and its reveal take this long at most, in the market of these tests."""
+
+expect.set_options(timeout=20_000)  # what is expected may take a busy machine a while: plotly seconds
 
 
 class Site(NamedTuple):

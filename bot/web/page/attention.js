@@ -17,7 +17,7 @@ export function makeAttention(cardOf) {
   const said = new Map();
   const text = h("p", { role: "status" });
   const list = h("div", { class: "actions" });
-  const element = h("section", { class: "card attention", "aria-label": "Attention" }, text, list);
+  const element = h("section", { class: "card attention", "aria-label": "Attention", hidden: true }, text, list);
   let shown = "";
   const go = (name) => {
     const card = cardOf(name);
@@ -32,6 +32,7 @@ export function makeAttention(cardOf) {
     const key = JSON.stringify([line, found]);
     if (key === shown) return;
     shown = key;
+    element.hidden = false;
     element.dataset.tone = found.length ? "warn" : "good";
     text.textContent = line;
     list.hidden = !found.length;
