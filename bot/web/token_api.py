@@ -291,13 +291,18 @@ def milliseconds(text: str) -> int:
 def _signed(fund: dict[str, Any]) -> float:
     """Real leverage, negative for a DOWN token; 0 where it is undefined."""
     leverage = float(fund["real_leverage"] or 0)
-    return leverage if fund["side"] == "long" else -leverage
+    return leverage if fund["side"] == "long" or leverage == 0 else -leverage
+
+
+def _signed_text(amount: str, side: str) -> str:
+    """A figure that is not below zero, with the sign of the fund's position; nothing has none."""
+    return amount if side == "long" or not float(amount) else f"-{amount}"
 
 
 def _info(fund: dict[str, Any], terms: dict[str, str]) -> dict[str, Any]:
     underlying = fund["underlying"].removesuffix("USDT")
     side = "Long" if fund["side"] == "long" else "Short"
-    notional, sign = fund["notional"], "" if fund["side"] == "long" else "-"
+    notional = fund["notional"]
     return {
         "tokenName": fund["fund"],
         "description": f"{side} {underlying} leveraged token",
@@ -308,7 +313,7 @@ def _info(fund: dict[str, Any], terms: dict[str, str]) -> dict[str, Any]:
             {
                 "symbol": fund["underlying"],
                 "amount": fund["position"],
-                "notionalValue": None if notional is None else f"{sign}{notional}",
+                "notionalValue": None if notional is None else _signed_text(notional, fund["side"]),
             }
         ],
         "nav": fund["nav"],
@@ -340,14 +345,13 @@ async def _klines(request: web.Request, tokens: Tokens) -> web.Response:
     nav = await tokens.bars(name, (interval, "nav"), start_ms, end_ms + 1, limit)
     rest = await tokens.bars(name, (interval, "rest"), start_ms, end_ms + 1, limit)
     rows = zip(orjson.loads(nav or b"[]"), orjson.loads(rest or b"[]"), strict=False)
-    sign = "" if fund["side"] == "long" else "-"
     length_ms = INTERVALS_MS[interval]
-    return public_json(request, [_kline(*row, length_ms, sign) for row in rows])
+    return public_json(request, [_kline(*row, length_ms, fund["side"]) for row in rows])
 
 
-def _kline(nav: list[Any], rest: list[Any], length_ms: int, sign: str) -> list[Any]:
+def _kline(nav: list[Any], rest: list[Any], length_ms: int, side: str) -> list[Any]:
     start_ms, opened, high, low, close, updates = nav
-    leverage = "0" if rest[2] is None else f"{sign}{rest[2]}"
+    leverage = "0" if rest[2] is None else _signed_text(rest[2], side)
     zeros = ["0", "0", "0"]
     return [start_ms, opened, high, low, close, leverage, start_ms + length_ms - 1, "0", updates, *zeros]
 

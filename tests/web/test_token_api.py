@@ -200,3 +200,22 @@ async def test_too_many_readers_are_told_so(token: Token, monkeypatch: pytest.Mo
     with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
         await token.socket("/ws")
     assert refused.value.status == 503
+
+
+async def test_a_down_token_that_holds_nothing_has_no_minus_sign_before_its_zeros() -> None:
+    """Before its opening is public: stream, candles and `tokenInfo`."""
+    _, runner, side = await at_work(a_fund(side="short"))
+    fund = side.funds()[0]
+    assert (fund["position"], fund["real_leverage"]) == ("0", "0")
+    bar = {"start_ms": 0, "open": "1", "high": "1", "low": "1", "close": "1", "updates": 1}
+    told: list[Any] = [
+        token_api.token_nav(fund),
+        token_api.nav_kline(fund, "1m", bar),
+        token_api._info(fund, {}),
+    ]
+    told.append(token_api._kline([0, "1", "1", "1", "1", 1], [0, "60000", "0", None], 60_000, "short"))
+    assert "-0" not in json.dumps(told).replace(fund["updated_at"], "")
+    held = fund | {"real_leverage": "2", "notional": "400"}
+    assert token_api._info(held, {})["currentBaskets"][0]["notionalValue"] == "-400"
+    assert token_api.token_nav(held)["l"] == -2
+    runner.cancel()
