@@ -137,7 +137,8 @@ def _stay_open(daemon: Daemon, url: str, seconds: float, samples: int) -> None:
             alone.append(_share_of_a_core(daemon, seconds))
             with _readers(url, "/api/v1/stream", 20), _readers(url, more_path, 20):
                 crowded.append(_share_of_a_core(daemon, seconds))
-        more = [with_it - without for with_it, without in zip(crowded, alone, strict=True)]
+        # Readers cost no less than nothing: what is below it is the noise of either share.
+        more = [max(0.0, with_it - without) for with_it, without in zip(crowded, alone, strict=True)]
         report("page", figure, more, "% of a core", limit=CORE_LIMIT_PERCENT)
         report("page", f"daemon with {figure}", crowded, "% of a core", baseline=median(alone) or None)
 
