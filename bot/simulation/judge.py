@@ -220,10 +220,12 @@ class Judge:
     def _judge_rate(self, request: OrderRequest, intent: rec.OrderIntended, now_ms: int) -> None:
         """I10: increases stay within what a fund may send in a minute and in an hour of market time.
 
-        Each is measured by what the fund was worth when it was sent: holders may have left since.
+        Each is measured by what the fund was worth when it was sent, with what a flow brings in: holders may
+        have left since. The account does not tell that while payments that left it are not booked.
         """
-        episode, equity = self.claims.episode, self._venue.equity
-        worth = equity if episode is not None and episode.for_a_flow else equity - self.holders.beside
+        episode = self.claims.episode
+        for_a_flow = episode is not None and episode.for_a_flow
+        worth = self.holders.value(intent.mark) + (self.holders.bringing if for_a_flow else ZERO)
         values = abs(request.quantity) * intent.mark / worth if worth > ZERO else ZERO
         self.sent_ms.append((now_ms, values))
         minute = [1 for time_ms, _ in self.sent_ms if time_ms // 60_000 == now_ms // 60_000]

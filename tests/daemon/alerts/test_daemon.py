@@ -51,8 +51,10 @@ def test_a_kill_loses_no_alert_and_doubles_none(tmp_path: Path) -> None:
             process.until(lambda: "BTCUP: rebalance 1 began" in receiver.titles, what="its start was told")
             process.until(lambda: "BTCUP: rebalance over" in receiver.titles, what="the end was told")
             process.until(lambda: "BTCUP: rebalance 1 revealed" in receiver.titles, what="it was revealed")
+            process.until(
+                lambda: run.run("alert", "list").stdout == "nothing waits\n", what="nothing waits any more"
+            )
             assert process.signal(signal.SIGTERM) == 0
-        assert run.run("alert", "list").stdout == "nothing waits\n"
     for title in ("BTCUP: rebalance 1 began", "BTCUP: rebalance over", "BTCUP: rebalance 1 revealed"):
         assert receiver.titles.count(title) == 1
     assert "BTCUP: taken up" in receiver.titles
