@@ -296,6 +296,7 @@ def test_pause_and_resume(operator: Open) -> None:
     expect(fund).to_contain_text("by Ada: a test of the page")
     attention = seen.page.get_by_role("region", name="Attention")
     expect(attention).to_contain_text("Attention: 1 of 2 funds")
+    expect(fund).not_to_contain_text("Active since")
     attention.get_by_role("button", name="BTCDOWN: paused").click()
     expect(fund).to_be_focused()
     fund.get_by_role("button", name="Resume").click()

@@ -7,6 +7,8 @@ import { tone } from "./overview.js";
 /** What is unusual about a fund, in few words; empty where all is well. */
 function unusual(fund) {
   const found = ["bad", "warn"].includes(tone(fund.state)) ? [words(fund.state)] : [];
+  const said = fund.control?.state ?? "running";
+  if (said !== "running" && !found.includes(words(said))) found.push(words(said)); // paused while it opens
   const open = fund.incidents.length;
   if (open) found.push(open === 1 ? fund.incidents[0].code : `${open} incidents`);
   return found.join(", ");

@@ -103,10 +103,12 @@ function makeDrawer(title, make) {
 }
 
 /** What a fund's life allows, and until when a flow waits. */
-function describeLife(life) {
+function describeLife({ life, state }) {
   const open = [life.subscriptions_open ? "Subscriptions open" : "Subscriptions closed", life.redemptions_open ? "redemptions open" : "redemptions closed"];
-  const why = life.why ? `${words(life.state)} since ${time(life.since)} UTC: ${life.why}. ${life.remedy ? `What to do: ${life.remedy}. ` : ""}` : "";
-  return `${why}${open.join(", ")}; next dealing ${time(life.next_dealing_at)} UTC.`;
+  const since = life.state === state ? `${words(state)} since ${time(life.since)} UTC: ` : "";
+  const why = life.why ? `${since}${life.why}. ${life.remedy ? `What to do: ${life.remedy}. ` : ""}` : "";
+  const said = `${why}${open.join(", ")}; next dealing ${time(life.next_dealing_at)} UTC.`;
+  return said[0].toUpperCase() + said.slice(1);
 }
 
 function makeFund(fund, run, acknowledge) {
@@ -161,7 +163,7 @@ function makeFund(fund, run, acknowledge) {
       incidents.dataset.key = key;
       replace(incidents, (now.incidents ?? []).map((incident) => incidentElement(fund.fund, incident, acknowledge)));
     }
-    setText(life, describeLife(now.life));
+    setText(life, describeLife(now));
     for (const drawer of drawers) drawer.soon();
   };
   update(fund);
