@@ -150,6 +150,20 @@ def test_what_came_due_while_nothing_ran_is_revealed_at_the_restart() -> None:
     assert condition(lab.state.book, lab.time_ms)["overdue_reveals"] == 0
 
 
+def test_a_reveal_never_takes_the_public_basket_back() -> None:
+    """A flow's trade that came between two slices ended before the rebalance that is revealed first."""
+    lab = opened()
+    public = lab.state.book.public
+    since_ms = public.basket.as_of_ms
+    later, earlier = (public.basket._replace(as_of_ms=since_ms + later_ms) for later_ms in (9_000, 5_000))
+    waits = (Pending(7, 1_000, (), 10, later), Pending(8, 2_000, (), 11, earlier))
+    for number in (7, 8):
+        public = public._replace(pending=waits[number - 7 :])
+        public = public.after_reveal(Revealed(20_000, number, None, "{}", "00"))
+        assert public.basket == later
+    assert not public.hidden
+
+
 def test_a_reveal_that_waits_for_an_older_one_is_not_late_for_that() -> None:
     """The count is public: it would tell that an older rebalance is under way, or not due yet."""
     lab = opened()
