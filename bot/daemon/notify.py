@@ -25,6 +25,7 @@ class ServiceManager:
         usec = environment.get("WATCHDOG_USEC", "")
         for_us = pid in {None, "", str(os.getpid())}
         self._worked_s = 0.0
+        self._unheard = False
         self.watchdog_s: float | None = int(usec) / 1e6 if usec.isdigit() and int(usec) and for_us else None
 
     def ready(self, status: str) -> None:
@@ -66,5 +67,9 @@ class ServiceManager:
                 way.settimeout(0)
                 way.sendto(text.encode(), address)
         except OSError as error:
-            self._log.warning("service_manager_unreachable", reason=str(error))
-            self._address = None
+            # Its queue may be full, or it starts anew: who fell silent for that would be killed as hanging.
+            if not self._unheard:
+                self._log.warning("service_manager_unreachable", reason=str(error))
+            self._unheard = True
+        else:
+            self._unheard = False

@@ -102,6 +102,18 @@ def test_a_socket_that_is_gone_stops_nobody(tmp_path: Path, logged: Logged) -> N
     assert [line["event"] for line in logged()] == ["service_manager_unreachable"]
 
 
+def test_a_service_manager_that_comes_back_hears_of_us_again(tmp_path: Path, logged: Logged) -> None:
+    """It starts anew, or its queue was full: a daemon that had fallen silent for that would be killed."""
+    manager = ServiceManager({"NOTIFY_SOCKET": str(tmp_path / "notify")})
+    manager.alive()
+    listener = Listener(str(tmp_path / "notify"))
+    manager.alive()
+    assert listener.said() == {"WATCHDOG": "1"}
+    listener.socket.close()
+    manager.alive()
+    assert [line["event"] for line in logged()] == ["service_manager_unreachable"] * 2
+
+
 def test_a_real_daemon_is_ready_alive_and_stops(
     tmp_path: Path, listener: Listener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
