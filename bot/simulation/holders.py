@@ -231,8 +231,12 @@ def _settled(holders: Holders, record: flows.FlowSettled) -> Faulted:
 
 
 def _dealt(holders: Holders, _: flows.DealingClosed) -> Faulted:
-    """What is left is rounding, and is the fund's: nobody brought, got or lost anything unseen."""
-    if max(abs(holders.bringing), abs(holders.received), abs(holders.issued)) > _DUST:
+    """What is left is rounding, and is the fund's: nobody brought, got or lost anything unseen.
+
+    A fund that lost all while it dealt, as by a liquidation, has no units to settle the last cents in.
+    """
+    ruined = holders.position == ZERO and holders.cash <= ZERO
+    if not ruined and max(abs(holders.bringing), abs(holders.received), abs(holders.issued)) > _DUST:
         left = f"{holders.bringing} brought, {holders.received} received, {holders.issued} units"
         yield "I3", f"a dealing ends, and leaves over {left}"
     holders.cash += holders.bringing + holders.received
