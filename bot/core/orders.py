@@ -92,6 +92,11 @@ class Order(NamedTuple):
             return self
         return self._replace(state=state, filled=max(self.filled, filled), venue_id=venue_id or self.venue_id)
 
+    def could_fill(self, quantity: Contracts, price: Price) -> bool:
+        """Whether a trade of signed `quantity` may be this order's, as far as side, size and price tell."""
+        within = (self.limit_price - price) * quantity >= ZERO
+        return within and quantity * self.quantity > ZERO and abs(quantity) <= abs(self.quantity)
+
     @property
     def missed(self) -> bool:
         """Whether it did too little: nothing, or, where it rested, less than half."""

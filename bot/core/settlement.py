@@ -39,6 +39,7 @@ from bot.core.units import Urgency
 _NOT_FOUNDS_NEEDED = 2
 _NOT_FOUNDS_OF_A_LIVE_ORDER = 5
 _FAILURES_IN_A_ROW = 5
+_DOUBTED_FOR_MS = 120_000  # wall time, for which trades may be of an order that is not found
 _REJECT_BACKOFF_MS = 5_000
 
 LATE_FILL = "late fill"
@@ -373,9 +374,10 @@ def _explain(turn: Turn, order: Order, foreign: list[ev.Trade]) -> None:
     """The position moved while an order that was never found was outstanding: somebody else may have traded.
 
     If so, the account is compared again, and then says whether the order is dead; else the order is looked up
-    from the beginning.
+    from the beginning. So it is for a while where the trades may be its own: they do not name its client id.
     """
-    if foreign:
+    doubted = turn.wall_ms <= order.expires_wall_ms + _DOUBTED_FOR_MS
+    if foreign and not (doubted and any(order.could_fill(trade.quantity, trade.price) for trade in foreign)):
         _book_foreign(turn, foreign)
     else:
         _look_up_again(turn, order)

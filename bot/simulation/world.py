@@ -31,6 +31,7 @@ from bot.simulation.venue import Venue, VenueOrder, VenueTrade
 from bot.venue.profile import MarkFrame
 
 START_PRICE = 60_000.0
+_DUST = Decimal("0.01")
 _OPERATOR_EVERY_S = 120.0
 _LOOK_EVERY_S = 10.0
 _CALM_LOOKS = 7
@@ -244,7 +245,7 @@ class World:
         book = runner.state.book
         if book.control is not Control.RUNNING or book.breaches:
             self.process.control(Control.RUNNING, "looked into it")
-        if self._owner_to_come and book.unallocated < 0:
+        if self._owner_to_come and book.unallocated < -_DUST:
             self._owner_to_come = False
             self.venue.now_ms = world_ms(self._loop)
             self.venue.transfer(-book.unallocated)
@@ -344,7 +345,7 @@ class World:
             and book.dealing is None
             and (book.protection.resting is None or book.protection.resting.state is OrderState.LIVE)
             and not book.breaches
-            and book.unallocated >= 0
+            and book.unallocated >= -_DUST
             and book.control is Control.RUNNING
         )
 

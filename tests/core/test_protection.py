@@ -255,7 +255,7 @@ def test_trades_of_others_beside_an_order_that_never_arrived_are_told_from_it() 
     lab.mark("44500")
     lab.settle(at_most_s=60)
     (lost,) = [intent.cid for intent in lab.of(rec.OrderIntended) if intent.cid not in lab.venue.orders]
-    lab.venue.trade(Decimal("-0.1"), lab.time_ms, lab.price)
+    lab.venue.trade(Decimal("0.1"), lab.time_ms, lab.price)
     lab.mark("44500")
     steps = iter(range(100))
     lab.deliver = lambda _: next(steps, None) is not None

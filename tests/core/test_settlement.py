@@ -397,6 +397,40 @@ def test_a_lost_order_and_a_foreign_trade_at_once_are_told_apart() -> None:
     assert set(lab.state.book.incidents) >= {"external trade"}
 
 
+def lost_and_traded(minutes: int = 0) -> tuple[Lab, Order]:
+    """Killed as it sent: the venue lists a trade, and does not find the order for so long."""
+    lab = opening("lose", deliver=(SubmitOrder,))
+    order = outstanding(lab)
+    lab.venue.trade(order.quantity, lab.time_ms, lab.price)
+    lab.mark(lab.price, after_s=10 + 60 * minutes)
+    steps = iter(range(40))
+    lab.deliver = lambda _: next(steps, None) is not None
+    lab.restart()
+    return lab, order
+
+
+def test_a_trade_that_may_be_that_of_an_order_which_is_not_found_is_nobody_elses_yet() -> None:
+    """Booked as a stranger's, it would be missing when the order is found after all, for ever."""
+    lab, order = lost_and_traded()
+    assert not lab.of(rec.ExternalChange)
+    assert lab.state.book.breaches == ("unexplained position",)
+    assert outstanding(lab).state is not OrderState.DEAD
+    trade = lab.venue.trades[-1]
+    size = abs(order.quantity)
+    lab.send(ev.OrderReport(*lab.now, order.cid, trade.venue_order_id, size, closed=True))
+    lab.send(ev.TradesSeen(*lab.now, (trade,)))
+    fill, settled = lab.of(rec.Filled)[-1], lab.of(rec.SliceSettled)[-1]
+    assert (fill.cid, fill.quantity) == (order.cid, order.quantity)
+    assert (settled.cid, settled.filled) == (order.cid, size)
+
+
+def test_after_some_minutes_it_is_a_strangers() -> None:
+    """No venue needs so long: the order never arrived, and somebody else traded."""
+    lab, order = lost_and_traded(minutes=3)
+    assert [change.kind for change in lab.of(rec.ExternalChange)] == [rec.Kind.EXTERNAL]
+    assert [dead.cid for dead in lab.of(rec.OrderDead)] == [order.cid]
+
+
 def test_an_unexplained_position_is_looked_into_until_it_is_explained() -> None:
     """Neither order nor trade is listed, yet the position differs: an incident, and another look."""
     lab = opening("lose", deliver=(SubmitOrder, cmd.QueryOrder))
