@@ -4,8 +4,9 @@ An outcome that nobody knows is looked up by client id; it is never sent again. 
 when the venue can no longer accept it, has twice said that it knows nothing of it, and the position agrees.
 """
 
-from bot.core import cash, draws, fees, guarding, listing, plan, protection, publication, resting, upkeep
+from bot.core import cash, fees, guarding, listing, pausing, protection, publication, resting, upkeep
 from bot.core import events as ev
+from bot.core import records as rec
 from bot.core.breaches import KEY_REFUSED, REJECTED
 from bot.core.commands import (
     CancelOrder,
@@ -23,28 +24,20 @@ from bot.core.commands import (
 from bot.core.episode import OpenRebalance
 from bot.core.ledger import real_leverage
 from bot.core.orders import News, Order, OrderState
-from bot.core.records import (
-    ExternalChange,
-    Filled,
-    OrderAdvanced,
-    OrderCancelAsked,
-    OrderDead,
-    OrderLost,
-    OrderRejected,
-    SliceSettled,
-)
 from bot.core.turn import Turn
-from bot.core.units import Urgency
+from bot.core.units import ZERO, Contracts, Urgency
 
 _NOT_FOUNDS_NEEDED = 2
 _NOT_FOUNDS_OF_A_LIVE_ORDER = 5
+_TRADES_MISSED = 24
+"""After so many looks in two minutes the trades of an order are more than late."""
 _FAILURES_IN_A_ROW = 5
 _DOUBTED_FOR_MS = 120_000  # wall time, for which trades may be of an order that is not found
-_REJECT_BACKOFF_MS = 5_000
 
 LATE_FILL = "late fill"
 VANISHED = "order vanished"
 EXTERNAL = "external trade"
+TRADES_MISSING = "trades missing"
 
 
 def resolve_outstanding(turn: Turn) -> bool:
@@ -72,7 +65,7 @@ def attend(turn: Turn) -> None:
     if not resting.is_over(turn, open_, order):
         turn.wake_at(order.rests_until_ms)
     elif order.state is OrderState.LIVE:
-        turn.record(OrderCancelAsked(turn.now_ms, order.cid))
+        turn.record(rec.OrderCancelAsked(turn.now_ms, order.cid))
         turn.commands.append(CancelOrder(order.cid))
 
 
@@ -86,7 +79,8 @@ def reported(turn: Turn, event: ev.OrderReport) -> None:
     if order.told(news, event.filled, event.venue_id) == order:
         _watch(turn, order, delay_s=1.0)
         return
-    turn.record(OrderAdvanced(turn.now_ms, event.cid, event.venue_id, event.filled, event.closed))
+    turn.live = turn.live._replace(proving=None, missing=0)  # it is found
+    turn.record(rec.OrderAdvanced(turn.now_ms, event.cid, event.venue_id, event.filled, event.closed))
     order = order.told(news, event.filled, event.venue_id)
     if order.settled:
         _conclude(turn, order)
@@ -127,7 +121,7 @@ def refused(turn: Turn, event: ev.OrderRefused) -> None:
     if order is None or order.told(News.REFUSED) == order:
         return
     would_take = event.would_take and order.rests_until_ms is not None
-    turn.record(OrderRejected(turn.now_ms, event.cid, event.code, event.reason, would_take))
+    turn.record(rec.OrderRejected(turn.now_ms, event.cid, event.code, event.reason, would_take))
     if event.by_rules:
         listing.look(turn)
     _count_failures(turn, f"the last was refused: {event.code} {event.reason}")
@@ -145,7 +139,7 @@ def lost(turn: Turn, event: ev.OrderUnknown) -> None:
     if order is None or order.state in (OrderState.CLOSED, OrderState.REJECTED):
         return
     if order.state is not OrderState.UNKNOWN:
-        turn.record(OrderLost(turn.now_ms, event.cid, event.reason))
+        turn.record(rec.OrderLost(turn.now_ms, event.cid, event.reason))
     turn.commands.append(QueryOrder(event.cid, delay_s=0.2))
 
 
@@ -186,7 +180,7 @@ def _vanished(turn: Turn, order: Order) -> None:
 def buried(turn: Turn, order: Order) -> None:
     """The position confirms that the order never arrived."""
     evidence = f"expired, {turn.live.missing} times not found, position unchanged"
-    turn.record(OrderDead(turn.now_ms, order.cid, evidence))
+    turn.record(rec.OrderDead(turn.now_ms, order.cid, evidence))
     _count_failures(turn, "the last never arrived")
     settle(turn, _outstanding(turn))
 
@@ -195,10 +189,13 @@ def traded(turn: Turn, event: ev.TradesSeen) -> None:
     """Book trades that are not booked yet: our order's, and, with no order under way, anybody else's."""
     order = _outstanding(turn)
     foreign: list[ev.Trade] = []
+    listed = ZERO
     for trade in event.trades:
+        ours = order is not None and trade.venue_order_id == order.venue_id
+        listed += abs(trade.quantity) if ours else ZERO
         if trade.trade_id in turn.book.recent_trades:
             continue
-        if order is not None and trade.venue_order_id == order.venue_id:
+        if order is not None and ours:
             _book(turn, trade, order.cid)
         else:
             foreign.append(trade)
@@ -217,8 +214,26 @@ def traded(turn: Turn, event: ev.TradesSeen) -> None:
     if order is not None and order.settled:
         _conclude(turn, order)
     elif order is not None and order.state is OrderState.CLOSED and event.complete:
-        turn.live = turn.live._replace(trade_tries=turn.live.trade_tries + 1)
-        _fetch_trades(turn, order)
+        _await_trades(turn, order, listed)
+
+
+def _await_trades(turn: Turn, order: Order, listed: Contracts) -> None:
+    """The order is over, and not all of it is booked as its own; `listed`: what the venue lists of it.
+
+    Trades of one that was not found were taken for a stranger's: they are in the ledger, and all there is.
+    """
+    if listed >= order.filled and turn.mark is not None:
+        settle(turn, order)
+        return
+    turn.live = turn.live._replace(trade_tries=turn.live.trade_tries + 1)
+    if turn.live.trade_tries > _TRADES_MISSED:
+        turn.open_incident(
+            TRADES_MISSING,
+            f"order {order.cid} filled {order.filled}, and the venue lists trades of {listed} of it",
+            "look at the account's trades; they are read until all are there, and nothing is sent before",
+            stops_increases=True,
+        )
+    _fetch_trades(turn, order)
 
 
 def settle(turn: Turn, order: Order | None, *, not_before_ms: int = 0) -> None:
@@ -229,8 +244,9 @@ def settle(turn: Turn, order: Order | None, *, not_before_ms: int = 0) -> None:
     if order is None:
         return
     open_ = _open(turn)
-    next_ms = max(turn.now_ms + _pause_ms(turn, open_, order), not_before_ms)
-    turn.record(SliceSettled(turn.now_ms, order.cid, order.filled, next_ms, _out_of_band(turn)))
+    next_ms = max(turn.now_ms + pausing.pause_ms(turn, open_, order), not_before_ms)
+    turn.record(rec.SliceSettled(turn.now_ms, order.cid, order.filled, next_ms, _out_of_band(turn)))
+    turn.close_incident(TRADES_MISSING, "all of its trades are booked")
     live = turn.live
     others, due = live.strangers - {order.venue_id}, live.compare_due
     agreed = live.reconciled and not others and not (due and open_.increasing)
@@ -316,28 +332,6 @@ def _open(turn: Turn) -> OpenRebalance:
     return open_
 
 
-def _pause_ms(turn: Turn, open_: OpenRebalance, order: Order) -> int:
-    """Market time until the next slice.
-
-    Drawn by urgency, longer after refusals; none after an order that died, or that is to be posted anew.
-    """
-    if order.state is OrderState.DEAD or (order.rests_until_ms is not None and _repriced(open_, order)):
-        return 0
-    if order.state is OrderState.REJECTED and open_.urgency is Urgency.EMERGENCY:
-        return int(plan.RETRY_GAP_S * 1000)
-    if order.state is OrderState.REJECTED:
-        return _REJECT_BACKOFF_MS << min(open_.rejects - 1, 5)
-    if open_.urgency is Urgency.EMERGENCY:
-        return 0 if order.filled else int(plan.RETRY_GAP_S * 1000)
-    low, high = plan.manner(open_.urgency, turn.now_ms - open_.started_ms).gap_s
-    return int(1000 * draws.between(low, high, turn.book.key, "gap", open_.number, open_.slices + 1))
-
-
-def _repriced(open_: OpenRebalance, order: Order) -> bool:
-    """A post-only order that did too little is followed at once by the next, or by one that crosses."""
-    return order.missed and (order.state is not OrderState.REJECTED or open_.rejects == 0)
-
-
 def _fetch_trades(turn: Turn, order: Order) -> None:
     tries = turn.live.trade_tries
     delay_s = 0.0 if tries == 0 else min(5.0, 0.1 * 2 ** min(tries, 6))
@@ -346,7 +340,7 @@ def _fetch_trades(turn: Turn, order: Order) -> None:
 
 def _book(turn: Turn, trade: ev.Trade, cid: str | None) -> None:
     turn.record(
-        Filled(turn.now_ms, cid, trade.trade_id, trade.time_ms, trade.quantity, trade.price, trade.fee)
+        rec.Filled(turn.now_ms, cid, trade.trade_id, trade.time_ms, trade.quantity, trade.price, trade.fee)
     )
 
 
@@ -359,7 +353,7 @@ def _book_foreign(turn: Turn, trades: list[ev.Trade]) -> None:
         _book(turn, trade, None)
     mark = turn.mark.price if turn.mark is not None else None
     number = turn.book.rebalances + 1
-    turn.record(ExternalChange(turn.now_ms, number, mark, before, turn.book.position))
+    turn.record(rec.ExternalChange(turn.now_ms, number, mark, before, turn.book.position))
     publication.schedule(turn, number)
     turn.open_incident(
         EXTERNAL,

@@ -431,6 +431,44 @@ def test_after_some_minutes_it_is_a_strangers() -> None:
     assert [dead.cid for dead in lab.of(rec.OrderDead)] == [order.cid]
 
 
+def test_an_order_that_is_found_after_its_trade_was_taken_for_a_strangers_is_over_all_the_same() -> None:
+    """The ledger has the trade; there will be no other, and the fund goes on."""
+    lab = opening("lose", deliver=(SubmitOrder,))
+    order = outstanding(lab)
+    size = abs(order.quantity)
+    lab.venue.trade(order.quantity, lab.time_ms, lab.price)
+    trade = lab.venue.trades[-1]
+    lab.mark(lab.price, after_s=200)
+    lab.send(ev.OrderMissing(*lab.now, order.cid))
+    lab.send(ev.OrderMissing(*lab.now, order.cid))
+    lab.send(ev.AccountSeen(*lab.now, D(0), lab.venue.ledger.position, ()))
+    lab.send(ev.TradesSeen(*lab.now, (trade,)))
+    assert lab.of(rec.ExternalChange)
+    before = len(lab.of(rec.Filled))
+    lab.send(ev.OrderReport(*lab.now, order.cid, trade.venue_order_id, size, closed=True))
+    lab.send(ev.TradesSeen(*lab.now, (trade,)))
+    settled = lab.of(rec.SliceSettled)[-1]
+    assert (settled.cid, settled.filled) == (order.cid, size)
+    assert len(lab.of(rec.Filled)) == before
+    assert lab.state.book.position == lab.venue.ledger.position
+
+
+def test_trades_that_do_not_come_are_an_incident_until_they_do() -> None:
+    """The venue says how much an order filled, and lists nothing of it: nothing is sent, people are told."""
+    lab = opening("lose", deliver=(SubmitOrder,))
+    order = outstanding(lab)
+    size = abs(order.quantity)
+    lab.send(ev.OrderReport(*lab.now, order.cid, "77", size, closed=True))
+    for _ in range(24):
+        lab.send(ev.TradesSeen(*lab.now, ()))
+    assert lab.state.book.incidents == {}
+    lab.send(ev.TradesSeen(*lab.now, ()))
+    assert lab.state.book.breaches == ("trades missing",)
+    lab.send(ev.TradesSeen(*lab.now, (ev.Trade("t9", "77", lab.time_ms, order.quantity, D(60_000), D(0)),)))
+    assert lab.state.book.breaches == ()
+    assert lab.of(rec.SliceSettled)[-1].cid == order.cid
+
+
 def test_an_unexplained_position_is_looked_into_until_it_is_explained() -> None:
     """Neither order nor trade is listed, yet the position differs: an incident, and another look."""
     lab = opening("lose", deliver=(SubmitOrder, cmd.QueryOrder))
