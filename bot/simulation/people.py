@@ -49,6 +49,7 @@ class People:
         self._asked = 0
         self._when_s: dict[str, float] = {}
         self._moved: set[str] = set()
+        self._owed: dict[str, Decimal] = {}
 
     @property
     def wait(self) -> bool:
@@ -66,6 +67,7 @@ class People:
             self._unanswered.append(self._wish())
         still = [asked for asked in self._unanswered if not process.ask_for_flow(*asked)]
         self._unanswered = still
+        self._see_twins()
         for reference, asked in tuple(self._holders.open.items()):
             if asked.kind is FlowKind.SUBSCRIBE and not asked.funded and self._by_hand:
                 self._bring(reference, now_s, asked.amount)
@@ -94,9 +96,19 @@ class People:
             self._moved.discard(once_more)
             self._when_s[once_more] = now_s + _MAKES_UP_AFTER_S
 
+    def _see_twins(self) -> None:
+        """Of two that are owed the same the elder counts as paid first: the other's is still to come."""
+        open_ = self._holders.open
+        for reference in [name for name in self._owed if name not in open_]:
+            amount = self._owed.pop(reference)
+            twins = (f"out {name}" for name, asked in open_.items() if asked.payable == amount)
+            if f"out {reference}" not in self._moved:
+                self._moved.difference_update([name for name in twins if name in self._moved][:1])
+
     def _pay(self, reference: str, now_s: float, amount: Decimal) -> None:
         """What is owed is fetched; where the account has less than that, its owner brings the rest first."""
         name, owner = f"out {reference}", f"owner {reference}"
+        self._owed[reference] = amount
         if self._venue.wallet < amount and self._due(owner, now_s):
             self._venue.transfer(amount - self._venue.wallet)
             self._moved.discard(owner)  # it may go to somebody else, or be taken
