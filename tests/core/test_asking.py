@@ -221,6 +221,21 @@ def test_a_flattened_fund_holds_nothing_until_it_is_resumed() -> None:
     assert lab.leverage > Decimal("1.7")
 
 
+def test_a_position_of_the_wrong_sign_is_flattened_by_one_rebalance_in_its_time() -> None:
+    """A stranger turned it around: to close that raises nothing, and what follows a refusal waits."""
+    lab = at_rest()
+    lab.venue.trade(lab.state.book.position * -2, lab.time_ms, lab.price)
+    lab.send(ev.TradesSeen(*lab.now, (lab.venue.trades[-1],)))
+    assert lab.state.book.position < 0
+    lab.venue.script.append("refuse")
+    lab.send(ev.FlattenAsked(*lab.now, *WHO))
+    lab.settle()
+    assert lab.state.book.position == 0
+    assert [started.kind for started in lab.of(rec.RebalanceStarted)] == [Kind.OPEN, Kind.FLATTEN]
+    refused, again = lab.of(rec.OrderRejected)[-1].time_ms, lab.of(rec.Filled)[-1].time_ms
+    assert again - refused >= 5_000
+
+
 def test_flattening_ends_what_is_under_way() -> None:
     """The order that rests is taken back first, and then everything is sold."""
     lab = Lab(a_fund(start_leverage="2"))
