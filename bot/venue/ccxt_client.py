@@ -1,6 +1,7 @@
 """Making ccxt clients, and what every one of them needs whatever the exchange.
 
-ccxt itself is left as it is; two of its seams are used: a session of ours, and the creation of its sockets.
+ccxt itself is left as it is; three of its seams are used: a session of ours, the creation of its sockets, and
+its rounding, which is kept from changing ours.
 """
 
 import asyncio

@@ -16,7 +16,7 @@ from tests.support.replay import write_replay
 TOKEN = "operators-token-of-the-page-tests"
 DESKTOP = {"width": 1280, "height": 860}
 PHONE = {"width": 390, "height": 844}
-LONG_MS = 60_000
+LONG_MS = 90_000
 """A rebalance and its reveal take this long at most, in the market of these tests."""
 
 expect.set_options(timeout=20_000)  # what is expected may take a busy machine a while: plotly seconds
@@ -45,7 +45,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     settings = {
         "PAPER__REPLAY": str(path),
         "PAPER__SEED": "5",
-        "PAPER__SPEED": "600",
+        "PAPER__SPEED": "300",
         "WEB__TOKEN": TOKEN,
     }
     with Inband(folder, **settings).start() as process:
