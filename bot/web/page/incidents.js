@@ -7,6 +7,7 @@ const MEANINGS = {
   "unexplained position": "The position at the venue is not the one that the known trades explain.",
   "late fill": "An order traded after it had been given up.",
   "order vanished": "The venue no longer finds an order that it had accepted.",
+  "trades missing": "The venue says that an order filled, and does not list its trades.",
   "external trade": "Somebody else traded on the account, or the venue liquidated a part.",
   "unfilled delever": "Reducing leverage takes longer than it should.",
   "overdue rebalance": "Raising leverage takes longer than it should.",
