@@ -128,7 +128,7 @@ def test_the_page_says_so_when_updates_stop(visit: Open) -> None:
 
 WATCH_FOR_RUNNING = """() => new MutationObserver(() => {
   const row = document.querySelector("tr[data-rebalance=BTCUP-2]");
-  if (row !== null && row.textContent.includes("running")) document.title = "seen running";
+  if (row !== null && row.textContent.includes("running")) document.documentElement.dataset.seen = "running";
 }).observe(document.body, { subtree: true, childList: true, characterData: true })"""
 
 
@@ -145,7 +145,7 @@ def test_a_rebalance_is_the_operators_at_once_and_the_publics_after_its_reveal(
     told.page.get_by_role("textbox", name="Leverage").fill("2.9")
     told.page.evaluate(WATCH_FOR_RUNNING)  # on a busy machine it may be over before we look
     confirm(told, "Rebalance BTCUP")
-    expect(told.page).to_have_title("seen running")
+    expect(told.page.locator("html")).to_have_attribute("data-seen", "running")
     expect(public.page.locator("tr[data-rebalance=BTCUP-2]")).to_have_count(0)
     shown = public.page.locator("tr[data-rebalance=BTCUP-2]")
     expect(shown).to_contain_text("operator", timeout=LONG_MS)
