@@ -25,7 +25,7 @@ from bot.core.episode import OpenRebalance
 from bot.core.ledger import real_leverage
 from bot.core.orders import News, Order, OrderState
 from bot.core.turn import Turn
-from bot.core.units import ZERO, Contracts, Urgency
+from bot.core.units import ZERO, Urgency
 
 _NOT_FOUNDS_NEEDED = 2
 _NOT_FOUNDS_OF_A_LIVE_ORDER = 5
@@ -189,13 +189,10 @@ def traded(turn: Turn, event: ev.TradesSeen) -> None:
     """Book trades that are not booked yet: our order's, and, with no order under way, anybody else's."""
     order = _outstanding(turn)
     foreign: list[ev.Trade] = []
-    listed = ZERO
     for trade in event.trades:
-        ours = order is not None and trade.venue_order_id == order.venue_id
-        listed += abs(trade.quantity) if ours else ZERO
         if trade.trade_id in turn.book.recent_trades:
             continue
-        if order is not None and ours:
+        if order is not None and trade.venue_order_id == order.venue_id:
             _book(turn, trade, order.cid)
         else:
             foreign.append(trade)
@@ -214,14 +211,16 @@ def traded(turn: Turn, event: ev.TradesSeen) -> None:
     if order is not None and order.settled:
         _conclude(turn, order)
     elif order is not None and order.state is OrderState.CLOSED and event.complete:
-        _await_trades(turn, order, listed)
+        _await_trades(turn, order, event)
 
 
-def _await_trades(turn: Turn, order: Order, listed: Contracts) -> None:
-    """The order is over, and not all of it is booked as its own; `listed`: what the venue lists of it.
+def _await_trades(turn: Turn, order: Order, event: ev.TradesSeen) -> None:
+    """The order is over, and not all of it is booked as its own: what does the venue list of it?
 
     Trades of one that was not found were taken for a stranger's: they are in the ledger, and all there is.
     """
+    own = (abs(trade.quantity) for trade in event.trades if trade.venue_order_id == order.venue_id)
+    listed = sum(own, start=ZERO)
     if listed >= order.filled and turn.mark is not None:
         settle(turn, order)
         return
