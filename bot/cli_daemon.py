@@ -6,7 +6,7 @@ from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.request import ProxyHandler, Request, build_opener
 
-from bot.daemon.token import given_or_kept
+from bot.daemon.token import FILE_NAME, given_or_kept
 from bot.errors import RefusedError
 from bot.journal.lock import holder
 from bot.settings import Settings
@@ -88,5 +88,5 @@ def _reason(error: HTTPError) -> str:
 def _remedy(error: HTTPError, settings: Settings) -> str:
     if error.code != HTTPStatus.UNAUTHORIZED or "Retry-After" in error.headers:  # it has no token yet itself
         return ""
-    kept = settings.data_dir / "operator.token"
+    kept = settings.data_dir / FILE_NAME
     return f"; set INBAND_WEB__TOKEN to the daemon's, or leave it unset for that in {kept}"

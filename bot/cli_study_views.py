@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from bot.cli_views import wide_console
+
 
 @contextmanager
 def step_by_step(what: str, steps: int) -> Iterator[Callable[[], None]]:
@@ -32,7 +34,7 @@ def counted(what: str) -> Iterator[Callable[[int, int], None]]:
 
 def print_comparison(found: Mapping[str, Any], report: str, console: Console | None = None) -> None:
     """Print the figures that matter most of `Comparison.to_json`, and where the report is."""
-    console = console or _console()
+    console = console or wide_console()
     for side, name in (("long", "UP"), ("short", "DOWN")):
         table = Table(box=box.SIMPLE_HEAD, title=name, title_justify="left")
         table.add_column("", justify="left")
@@ -56,12 +58,6 @@ _COLUMNS = (
     ("cost /y", "cost_per_year", "{:.2%}"),
     ("tracking error", "tracking_error", "{:.1%}"),
 )
-
-
-def _console() -> Console:
-    """Standard output; where it is no terminal, wide enough that nothing is cut off."""
-    console = Console(highlight=False, markup=False)
-    return console if console.is_terminal else Console(highlight=False, markup=False, width=200)
 
 
 def _written(value: float | None, form: str) -> str:

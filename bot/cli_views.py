@@ -18,12 +18,12 @@ def print_settings(values: Sequence[EffectiveValue], console: Console | None = N
     table = _table(("setting", "left"), ("value", "left"), ("set in", "left"))
     for entry in values:
         table.add_row(entry.name, _text(entry.value), entry.origin)
-    (console or _console()).print(table)
+    (console or wide_console()).print(table)
 
 
 def print_rebalances(rebalances: Sequence[Mapping[str, Any]], console: Console | None = None) -> None:
     """Print CONTRACT's rebalance objects, one row each."""
-    console = console or _console()
+    console = console or wide_console()
     if not rebalances:
         console.print("No rebalance yet.")
         return
@@ -58,7 +58,7 @@ def print_rebalances(rebalances: Sequence[Mapping[str, Any]], console: Console |
 
 def print_flows(flows: Sequence[Mapping[str, Any]], console: Console | None = None) -> None:
     """Print flow objects, one row each."""
-    console = console or _console()
+    console = console or wide_console()
     if not flows:
         console.print("No flow yet.")
         return
@@ -86,7 +86,7 @@ def print_flows(flows: Sequence[Mapping[str, Any]], console: Console | None = No
 
 def print_backtests(results: Mapping[str, Mapping[str, Any]], console: Console | None = None) -> None:
     """Print CONTRACT's backtest objects side by side, one column each, and their warnings."""
-    console = console or _console()
+    console = console or wide_console()
     table = _table(("", "left"), *((name or "fund", "right") for name in results))
     rows = {
         "final NAV": ("final_nav", 6),
@@ -117,7 +117,7 @@ def _day(time_ms: int | None) -> str:
 
 def print_funds(funds: Sequence[Mapping[str, Any]], console: Console | None = None) -> None:
     """Print CONTRACT's fund objects, one row each."""
-    console = console or _console()
+    console = console or wide_console()
     if not funds:
         console.print("No fund yet.")
         return
@@ -155,7 +155,7 @@ def print_funds(funds: Sequence[Mapping[str, Any]], console: Console | None = No
 
 def print_findings(findings: Sequence[Any], console: Console | None = None) -> None:
     """Print the preflight: one row each, with what to do where something is to be done."""
-    console = console or _console()
+    console = console or wide_console()
     table = _table(("", "left"), ("what", "left"), ("about", "left"), ("found", "left"), ("remedy", "left"))
     marks = {"ok": "ok", "warning": "!", "failed": "FAILED", "skipped": "-"}
     for each in findings:
@@ -185,7 +185,7 @@ def _minute(time: object) -> str:
     return str(time)[:16].replace("T", " ")
 
 
-def _console() -> Console:
+def wide_console() -> Console:
     """Standard output; where it is no terminal, wide enough that nothing is cut off."""
     console = Console(highlight=False, markup=False)
     return console if console.is_terminal else Console(highlight=False, markup=False, width=200)

@@ -41,8 +41,8 @@ from bot.venue.venue import Venue
 Verdict: TypeAlias = Literal["ok", "warning", "failed", "skipped"]
 
 REACH_WITHIN_S = 20.0
-LOW_DISK = 1_000_000_000
-NO_DISK = 100_000_000
+LOW_DISK_BYTES = 1_000_000_000
+NO_DISK_BYTES = 100_000_000
 SKEW_WARNING_MS = 500
 
 
@@ -93,7 +93,7 @@ def _disk(settings: Settings) -> Iterator[Finding]:
         text = f"{free // 1_000_000} MB free, less than INBAND_LEAST_FREE_MB={settings.least_free_mb}"
         yield Finding("disk space", "", "failed", text, "make room: until then no leverage is raised")
         return
-    verdict: Verdict = "ok" if free >= LOW_DISK else "warning" if free >= NO_DISK else "failed"
+    verdict: Verdict = "ok" if free >= LOW_DISK_BYTES else "warning" if free >= NO_DISK_BYTES else "failed"
     remedy = "" if verdict == "ok" else "make room: without a journal nothing is traded"
     yield Finding("disk space", "", verdict, f"{free / 1e9:.1f} GB free", remedy)
 

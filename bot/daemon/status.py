@@ -8,13 +8,14 @@ from bot.core.book import Book
 from bot.core.events import Mark
 from bot.core.fund import Fund
 from bot.core.history import decimal_text, time_text
-from bot.core.ledger import Ledger, real_leverage
+from bot.core.ledger import real_leverage
 from bot.core.life import condition
+from bot.core.margin import price_at
 from bot.core.performance import performance, true_side
 from bot.core.records import Control, FundState, IncidentOpened, Kind, OperatorAsked
 from bot.core.strategy import uses_band
 from bot.core.turn import Region
-from bot.core.units import ZERO, Leverage, Price
+from bot.core.units import ZERO, Price
 from bot.journal.outbox import Trouble
 
 FundStatus: TypeAlias = dict[str, Any]
@@ -169,22 +170,12 @@ def last_known_mark(book: Book) -> Price | None:
     return sample.mark
 
 
-def trigger_price(ledger: Ledger, leverage: Leverage) -> Price | None:
-    """The mark at which real leverage is `leverage`: abs(q) p = L (cash + q p); None if there is none."""
-    held = ledger.position
-    slope = abs(held) - leverage * held
-    if ZERO in (held, slope):
-        return None
-    price = leverage * ledger.cash / slope
-    return price if price > ZERO else None
-
-
 def triggers(fund: Fund, book: Book, region: Region | None) -> tuple[Price | None, Price | None]:
     """The prices between which nothing happens, lower first; None where no price would trigger."""
     if book.state is not FundState.ACTIVE or not book.opened:
         return None, None
     if uses_band(fund.strategy):
-        edges = [trigger_price(book.ledger, edge) for edge in fund.band]
+        edges = [price_at(book.ledger, edge) for edge in fund.band]
         if fund.side.sign > 0:
             edges.reverse()
         return edges[0], edges[1]

@@ -22,7 +22,6 @@ from bot.journal.journal import JournalReader, Keeper, StoredProjection
 WORTH_KEEPING = 2_000
 """So many records folded at a start make it worth while to keep what they folded to."""
 
-
 _BATCH = 500
 """So many records are read, and then folded: the less code is repeated, the faster it is."""
 

@@ -229,7 +229,8 @@ class BinanceUsdm:
         """DELETE /fapi/v1/algoOrder, and GET."""
         return await stops.cancel(requests, cid)
 
-    query_stop, resting_stops = staticmethod(stops.query), staticmethod(stops.resting)
+    query_stop = staticmethod(stops.query)
+    resting_stops = staticmethod(stops.resting)
 
     def stop_news(self, frame: Any, symbol: str) -> StopState | None:
         """An ALGO_UPDATE frame of this symbol."""

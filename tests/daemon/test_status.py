@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from bot.core import records as rec
 from bot.core.book import Book
 from bot.core.ledger import Ledger, real_leverage
-from bot.daemon.status import fund_state, fund_status, last_known_mark, trigger_price
+from bot.core.margin import price_at
+from bot.daemon.status import fund_state, fund_status, last_known_mark
 from bot.testing import Lab, a_fund
 from strategies.interval import Interval
 from strategies.strategic import Strategic
@@ -95,7 +96,7 @@ def test_at_the_trigger_price_leverage_is_exactly_at_the_edge(
 ) -> None:
     """Where there is such a price, real leverage there is the edge; where there is none, none is given."""
     ledger = Ledger(cash, held)
-    price = trigger_price(ledger, leverage)
+    price = price_at(ledger, leverage)
     if price is None:
         return
     found = real_leverage(ledger, price)

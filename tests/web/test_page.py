@@ -8,6 +8,7 @@ from pathlib import Path
 from bot.core import breaches, cash, engine, execution, listing, protection, reconcile, recovery, settlement
 from tests.support.site import Site
 
+DOCS = Path(__file__).resolve().parents[2] / "docs"
 BASE = re.compile(r"/page/[0-9a-f]{12}")
 
 
@@ -53,8 +54,8 @@ async def test_there_is_nothing_else_below_the_page(site: Site) -> None:
             assert answer.status == 404, name
 
 
-def test_every_incident_is_told_in_plain_words() -> None:
-    """Each code that the core opens an incident by has its sentence on the page; those of breaches too."""
+def incident_codes() -> set[str]:
+    """Each code that the core opens an incident by; those of breaches too."""
     modules = (breaches, cash, engine, execution, listing, protection, reconcile, recovery, settlement)
     opened = re.compile(r"(?:open_incident|breach)\(\s*([A-Z_]+)\b")
     codes = {
@@ -63,6 +64,20 @@ def test_every_incident_is_told_in_plain_words() -> None:
         for name in opened.findall(Path(str(module.__file__)).read_text())
     }
     assert {"stale mark", "unfilled delever", "external trade"} <= codes
+    return codes | set(breaches.REMEDIES)
+
+
+def test_every_incident_is_told_in_plain_words() -> None:
+    """It has its sentence on the page."""
     told = files("bot.web").joinpath("page", "incidents.js").read_text()
-    missing = [code for code in codes | set(breaches.REMEDIES) if f'"{code}": "' not in told]
+    assert [code for code in incident_codes() if f'"{code}": "' not in told] == []
+
+
+def test_every_incident_is_in_the_operators_pages() -> None:
+    """What it stops and how it ends: in the table for the night, or in that of breaches."""
+    operations, execution = (DOCS.joinpath(f"{page}.md").read_text() for page in ("operations", "execution"))
+    at_night = operations.split("## When a fund does not trade")[1].split("\n## ")[0]
+    missing = [
+        code for code in incident_codes() if f"`{code}`" not in at_night and f"\n| {code} |" not in execution
+    ]
     assert missing == []

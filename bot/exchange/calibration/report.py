@@ -68,7 +68,7 @@ class Calibration:
     def as_json(self) -> dict[str, Any]:
         """Return everything as JSON-able values."""
         rows = {
-            name: [{**asdict(row), **{name: getattr(row, name) for name in JUDGED_AS}} for row in found]
+            name: [{**asdict(row), **{figure: getattr(row, figure) for figure in JUDGED_AS}} for row in found]
             for name, found in (
                 ("costs", self.costs),
                 ("minutes", self.minutes),
