@@ -70,7 +70,7 @@ EVENTS = {
     "serving": "the HTTP port is open",
     "service_manager_unreachable": "systemd's socket takes nothing; it is not spoken to again",
     "setting_questionable": "a setting is allowed and yet unwise",
-    "settings_changed": "a fund runs by other settings from here on",
+    "settings_changed": "the settings that a fund runs by from here on; a warning where it had others",
     "settings_not_read": "how the account is set could not be read",
     "slice_deferred": "the limits refused a slice; it is tried again",
     "slice_settled": "a slice is over, and all its trades are booked",

@@ -82,6 +82,7 @@ class Narrator:
     def __init__(self, fund: str, book: Book) -> None:
         """Begin with the rebalances of `book` that are under way: one may wait for another."""
         self._fund = fund
+        self._has_settings = bool(book.settings_digest)
         self._open = [each.number for each in (book.suspended, book.rebalance) if each is not None]
 
     @property
@@ -96,9 +97,15 @@ class Narrator:
                 self._open.append(record.number)
             for line in lines((record,)):
                 line.fields.update(self.context)
-                yield line
+                yield line._replace(level="info") if self._is_given_its_first(record) else line
             if isinstance(record, rec.RebalanceFinished) and self._open:
                 self._open.pop()
+
+    def _is_given_its_first(self, record: rec.Record) -> bool:
+        """Whether the fund gets settings and had none: that is no change to be warned of."""
+        first = isinstance(record, Configured) and not self._has_settings
+        self._has_settings |= first
+        return first
 
 
 def lines(records: tuple[rec.Record, ...]) -> Iterator[Line]:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from bot.core import records as rec
 from bot.core.book import Book, fold
+from bot.core.process_records import Configured
 from bot.daemon.narration import Narrator, lines
 from bot.testing import Lab
 
@@ -84,3 +85,12 @@ def test_lines_within_a_rebalance_carry_its_id() -> None:
     assert ids["fund_created"] is None
     assert ids["rebalance_started"] == ids["order_sent"] == ids["rebalance_finished"] == "BTCUP-1"
     assert told[-1].fields.get("rebalance") is None
+
+
+def test_the_first_settings_of_a_fund_are_no_warning() -> None:
+    """Who starts one has just given them; that it runs by others later is for somebody's eye."""
+    narrator = Narrator("BTCUP", Book())
+    first, other = (Configured(0, digest, "start", "the settings of this start") for digest in ("a", "b"))
+    assert [line.level for line in narrator.lines((first, other))] == ["info", "warning"]
+    again = Narrator("BTCUP", fold([first]))
+    assert [line.level for line in again.lines((other,))] == ["warning"]
