@@ -84,7 +84,7 @@ def test_a_standby_takes_over_from_an_owner_that_was_killed(tmp_path: Path, post
         assert time.monotonic() - killed_s < WITHIN_S
         assert standby.lines("takeover")[0]["accounts"] == ["DOWN", "UP"]
         trading(standby)
-        assert history < minutes_of_nav(standby)
+        standby.until(lambda: history < minutes_of_nav(standby), what="the history went on")
         assert standby.signal(SIGTERM) == 0
         judge(site, site.host("b"))
         assert any(f":{owner.pid}:" in holder for holder in taken_over(site.host("b")))

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -32,6 +33,11 @@ class Inband:
     def with_settings(self, **changes: str) -> "Inband":
         """The same folder and data, other settings."""
         return Inband(self.folder, **{**self.settings, **changes})
+
+    def copied(self, folder: Path) -> "Inband":
+        """The same settings on a copy of the data: for who starts again what other tests read."""
+        shutil.copytree(self.data_dir, folder / "data")
+        return Inband(folder, **{**self.settings, "DATA_DIR": str(folder / "data")})
 
     def run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """Run a command to its end."""
