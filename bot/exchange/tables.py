@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     Write = tuple[str, list[list[Any]]]  # an SQL statement, and the rows it is executed with
 
 Row = TypeVar("Row", bound="tuple[Any, ...]")
-Fact = Order | Trade | Income | AlgoOrder | Amendment | MarginChange
 
 
 def _same(value: Any) -> Any:

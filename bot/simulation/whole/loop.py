@@ -155,7 +155,6 @@ class WholeLoop(VirtualLoop):
         self.servers: dict[int, Callable[[], asyncio.BaseProtocol]] = {}
         self.connections: list[Pipe] = []
         self.chance = chance
-        self.resets_per_hour = 0.0
         self.chunks = 0
         self._hash = blake2b(digest_size=16)
 

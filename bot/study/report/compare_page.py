@@ -18,7 +18,6 @@ FORMS: dict[str, _Form] = {
     "daily_exposure_change": lambda value: percent(value, 2),
     "leverage_deviation": lambda value: plain(value, 3),
 }
-OPPONENTS = ("both", "daily", "moves", MATCHED, "recenter", "corridor")
 
 
 def compare_page(found: Comparison) -> Page:

@@ -74,20 +74,6 @@ export function time(text) {
   return text.replace("T", " ").replace(/\.\d+Z$|Z$/, "");
 }
 
-/** Milliseconds as UTC text. */
-export function timeOf(ms) {
-  return time(new Date(ms).toISOString());
-}
-
-/** How long, in the largest fitting unit. */
-export function duration(seconds) {
-  const size = Math.abs(seconds);
-  if (size < 90) return `${Math.round(seconds)} s`;
-  if (size < 5400) return `${Math.round(seconds / 60)} min`;
-  if (size < 129600) return `${Math.round(seconds / 3600)} h`;
-  return `${Math.round(seconds / 86400)} days`;
-}
-
 /** A hash, short enough for a line; the whole is in its title. */
 export function short(hash) {
   return hash ? `${hash.slice(0, 10)}…` : NONE;
