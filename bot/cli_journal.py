@@ -61,6 +61,8 @@ def verify_record(file: str | None, heads: list[str], *, as_json: bool) -> int:
         body = {"verified": verified, "funds": funds, "problems": strange}
         sys.stdout.write(json.dumps(body, indent=2) + "\n")
         return 0 if verified else 1
+    if not verdicts:
+        sys.stdout.write("nothing is public yet, so nothing was verified\n")
     for verdict in verdicts:
         sys.stdout.write("\n".join(_lines(verdict)) + "\n")
     sys.stdout.write("".join(f"{problem}\n" for problem in strange))

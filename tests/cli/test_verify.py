@@ -114,3 +114,11 @@ def test_a_file_without_verify_is_a_wrong_use(inband: Invoke) -> None:
     """`--file` alone would silently show something else."""
     answer = inband("history", "--file", "record.json")
     assert (answer.code, "--verify" in answer.err) == (2, True)
+
+
+def test_that_there_is_nothing_to_verify_yet_is_said(inband: Invoke, tmp_path: Path) -> None:
+    """Silence could be taken for a record that holds together."""
+    file = tmp_path / "record.json"
+    file.write_text("[]")
+    answer = inband("history", "--verify", "--file", str(file))
+    assert (answer.code, answer.out) == (0, "nothing is public yet, so nothing was verified\n")
