@@ -235,7 +235,10 @@ class PaperSettings(Group):
         "prices.csv.gz",
     )
     funding: str | None = setting(
-        None, "file of funding rates", "funding.csv.gz", shown="0.0001 every 8 hours"
+        None,
+        "file of funding rates",
+        "funding.csv.gz",
+        shown="by the venue's formula: usually 0.0001 every 8 hours",
     )
     scenario: Annotated[
         Literal["calm", "crash", "squeeze", "whipsaw", "founding"], BeforeValidator(lower)
