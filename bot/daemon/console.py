@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from types import TracebackType
-from typing import Literal, Self
+from typing import IO, Literal, Self, cast
 
 from rich import box
 from rich import console as rich_console
@@ -17,6 +17,8 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
+
+from bot.daemon.log_sinks import Sink
 
 _UNKNOWN = "-"
 _NEEDLE_CELLS = 17
@@ -73,14 +75,19 @@ class ConsoleView:
     left_s: float | None = None
 
 
+def screen(sink: Sink) -> rich_console.Console:
+    """The terminal of this process, written to by way of `sink`."""
+    return rich_console.Console(file=cast("IO[str]", sink), force_terminal=True, highlight=False)
+
+
 class Console:
     """Shows a view on the terminal until it is closed. The caller decides how often: a few times a second."""
 
-    def __init__(self, header: str, terminal: rich_console.Console | None = None) -> None:
-        """`header`: the line at the top; `terminal` is standard output unless a test records it."""
+    def __init__(self, header: str, terminal: rich_console.Console) -> None:
+        """`header`: the line at the top."""
         self._header = header
         self._live = Live(
-            console=terminal or rich_console.Console(highlight=False),
+            console=terminal,
             auto_refresh=False,
             redirect_stderr=False,
         )

@@ -4,10 +4,11 @@ from decimal import Decimal
 
 from bot.core.history import EntryState, RebalanceEntry
 from bot.core.ledger import real_leverage
-from bot.daemon.console import Console, ConsoleView, FundRow, RebalanceRow
+from bot.daemon.console import Console, ConsoleView, FundRow, RebalanceRow, screen
 from bot.daemon.logs import Notices
 from bot.daemon.operations import Operations
 from bot.daemon.runner import Runner
+from bot.daemon.scribe import Scribe
 from bot.daemon.status import fund_state, triggers
 from bot.venue.clock import monotonic_s
 
@@ -18,20 +19,26 @@ _SHOWN_REBALANCES = 6
 class LiveTable:
     """Shows `operations` on the terminal; `refresh` is called a few times a second."""
 
-    def __init__(self, console: Console, operations: Operations, notices: Notices) -> None:
-        """Show nothing yet."""
-        self._console = console
+    def __init__(self, header: str, out: Scribe, operations: Operations, notices: Notices) -> None:
+        """Show how things stand now, on the terminal that `out` writes to.
+
+        From here on, what is printed on standard output goes the same way, and appears above the table.
+        """
+        self._out = out
+        self._console = Console(header, screen(out))
         self._operations = operations
         self._notices = notices
         self._began: tuple[float, int] | None = None
+        self._console.update(self._view())
 
     def refresh(self) -> None:
-        """Show how things stand now."""
-        self._console.update(self._view())
+        """Show how things stand now, unless the terminal has not taken yet what was shown before."""
+        if self._out.idle:
+            self._console.update(self._view())
 
     def close(self) -> None:
         """Leave the last state on the screen."""
-        self.refresh()
+        self._console.update(self._view())
         self._console.close()
 
     def _view(self) -> ConsoleView:

@@ -41,6 +41,7 @@ EVENTS = {
     "income_booked": "funding, or another change of the wallet",
     "key_not_judged": "what a key may do could not be read; what was known of it holds",
     "listener_failed": "metrics or alerts could not take a record in; trading goes on",
+    "log_lines_lost": "so many lines are missing here: the log could not be written, or its reader hung",
     "management_fee_charged": "the management fee of a day was booked",
     "management_fee_set": "the rate of the management fee is another",
     "mark_unreadable": "a mark could not be read by REST while the stream is lost",

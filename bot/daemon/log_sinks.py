@@ -1,7 +1,9 @@
 """Where lines of the log go. That they cannot be written must never reach who trades."""
 
+import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TextIO
 
 LARGEST_FILE = 64_000_000
 """Bytes after which a log file is put aside, in place of the one that was put aside before."""
@@ -47,27 +49,69 @@ class FileSink:
             self._path.replace(f"{self._path}.1")
 
 
-class LastingSink:
-    """Hands lines on, and drops what cannot be written: a full disk, a pipe that nobody reads any more.
+class StreamSink:
+    """A stream of the operating system, past the buffer that Python keeps for it.
 
-    A fund must not stop because nobody can hear of it. `lost`: how many lines are missing by now, at most,
-    for the next one to tell; what could be written ends that.
+    Python empties that buffer at the end of a process, which a reader that hangs would hold up for ever.
     """
 
-    def __init__(self, sink: Sink) -> None:
-        """Nothing is lost yet."""
-        self._sink = sink
-        self.lost = 0
+    def __init__(self, stream: TextIO) -> None:
+        """Write to what `stream` writes to, in its encoding."""
+        stream.flush()
+        self._descriptor = stream.fileno()
+        self._encoding = stream.encoding
 
     def write(self, text: str, /) -> None:
-        """Take a line, and hand it on at once; one that was broken off before is ended first."""
-        try:
-            self._sink.write(f"\n{text}" if self.lost else text)
-            self._sink.flush()
-        except (OSError, ValueError):  # a stream that was closed raises the latter
-            self.lost += 1
-        else:
-            self.lost = 0
+        """Write some text; returns when it is written. Raises `OSError`, possibly in the middle."""
+        rest = memoryview(text.encode(self._encoding, "backslashreplace"))
+        while rest:
+            rest = rest[os.write(self._descriptor, rest) :]
 
     def flush(self) -> None:
         """Nothing is held back."""
+
+
+class LastingSink:
+    """Hands lines on, and drops what cannot be written: a full disk, a pipe that nobody reads any more.
+
+    A fund must not stop because nobody can hear of it. As soon as something can be written again, it says how
+    many lines are missing, at most.
+    """
+
+    def __init__(self, sink: Sink, told: Callable[[int], str]) -> None:
+        """`told` makes the line, with its end, that says how many are missing."""
+        self._sink = sink
+        self._told = told
+        self._lost = 0
+        self._broken_off = False
+
+    def write(self, text: str, /) -> None:
+        """Take a line, and hand it on at once."""
+        try:
+            self._tell_lost()
+            self._hand_on(text)
+        except (OSError, ValueError):  # a stream that was closed raises the latter
+            self._lost += 1
+            self._broken_off = True
+
+    def lose(self, lines: int) -> None:
+        """Count lines that were dropped before they came here."""
+        self._lost += lines
+        try:
+            self._tell_lost()
+        except (OSError, ValueError):
+            self._broken_off = True
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+    def _tell_lost(self) -> None:
+        if self._lost:
+            told = self._told(self._lost)
+            self._hand_on(f"\n{told}" if self._broken_off else told)
+            self._lost = 0
+            self._broken_off = False
+
+    def _hand_on(self, text: str) -> None:
+        self._sink.write(text)
+        self._sink.flush()

@@ -1,9 +1,8 @@
 """The log: structlog, one event name per fact (`bot.daemon.log_events`), secrets masked (`redaction`)."""
 
 import logging
-import sys
 from collections import deque
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from typing import Any, TextIO, cast
 
 import orjson
@@ -13,6 +12,7 @@ from bot.daemon.log_sinks import LastingSink, Sink
 from bot.daemon.redaction import Redactor
 
 _KEPT_NOTICES = 4
+_TIMED = structlog.processors.TimeStamper(fmt="iso", utc=True, key="at")
 
 LEVELS = {
     "debug": logging.DEBUG,
@@ -44,21 +44,18 @@ class Notices:
 
 def configure(
     redactor: Redactor,
-    sink: Sink | None = None,
+    sink: Sink,
     *,
     level: int = logging.INFO,
     console: bool = False,
 ) -> Notices:
-    """Send the log to `sink` (default: standard output), one line each, without what must not be said.
+    """Send the log to `sink`, one line each, without what must not be said.
 
     As JSON, for programs, or in words, for people who read a `console`. Returns the collector of the latest
     warnings.
     """
     notices = Notices()
-    lasting = LastingSink(sys.stdout if sink is None else sink)
-
-    def tell_lost(_: Any, __: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-        return {**fields, "lines_lost": lasting.lost} if lasting.lost else fields
+    lasting = LastingSink(sink, lines_lost(console=console))
 
     def redact(_: Any, __: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
         return redactor.fields(fields)
@@ -67,25 +64,42 @@ def configure(
         notices.take(fields)
         return fields
 
-    written: Any = structlog.processors.JSONRenderer(serializer=_dump)
-    if console:
-        written = structlog.dev.ConsoleRenderer(colors=False, timestamp_key="at", sort_keys=False)
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
+            _TIMED,
             structlog.processors.format_exc_info,
             redact,
             collect,
-            tell_lost,
-            written,
+            _rendered(console=console),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.WriteLoggerFactory(cast("TextIO", lasting)),
         cache_logger_on_first_use=True,
     )
     return notices
+
+
+def lines_lost(*, console: bool) -> Callable[[int], str]:
+    """Makes the line that stands in the log for so many that are missing. Any thread may call it."""
+    log = structlog.wrap_logger(
+        structlog.testing.ReturnLogger(),
+        processors=[structlog.processors.add_log_level, _TIMED, _rendered(console=console)],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        cache_logger_on_first_use=False,
+    )
+
+    def tell(lines: int) -> str:
+        return f"{log.warning('log_lines_lost', lines=lines)}\n"
+
+    return tell
+
+
+def _rendered(*, console: bool) -> Any:
+    if console:
+        return structlog.dev.ConsoleRenderer(colors=False, timestamp_key="at", sort_keys=False)
+    return structlog.processors.JSONRenderer(serializer=_dump)
 
 
 def _dump(fields: dict[str, Any], **_: Any) -> str:

@@ -10,7 +10,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Coroutine
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, ExitStack
 from datetime import UTC, datetime
 from enum import Enum
 from typing import Any, TypeAlias
@@ -23,17 +23,17 @@ from bot.core.events import Park
 from bot.core.history import time_text
 from bot.daemon import logs, paper
 from bot.daemon.collector import settle_collector
-from bot.daemon.console import Console
 from bot.daemon.disk import DiskWatch
 from bot.daemon.fitting import measure, obey, speak
 from bot.daemon.keeping import ProjectionKeeper, keep_at_stop
 from bot.daemon.kill_switch import arm_kill_switch
 from bot.daemon.live_table import REFRESH_S, LiveTable
-from bot.daemon.log_sinks import FileSink
+from bot.daemon.log_sinks import FileSink, LastingSink, StreamSink
 from bot.daemon.nav import NavRecorder
 from bot.daemon.notify import ServiceManager
 from bot.daemon.operations import Operations
 from bot.daemon.redaction import Redactor
+from bot.daemon.scribe import Scribe
 from bot.daemon.supervision import Supervisor
 from bot.daemon.take_up import take_up_funds
 from bot.daemon.wiring import Embedded, World, judge, open_world
@@ -64,15 +64,21 @@ def run(settings: Settings, *, fresh: bool, adopt: bool, serve: Serve, drive: Dr
 
     `drive` runs a coroutine to its end.
     """
-    return drive(_run(settings, fresh=fresh, adopt=adopt, serve=serve))
+    told = logs.lines_lost(console=settings.log.format == "console")
+    with ExitStack() as said:  # what comes behind, be it an error's line, comes behind the log
+        out = said.enter_context(Scribe(LastingSink(StreamSink(sys.stdout), told)))
+        log = out
+        if sys.stdout.isatty():
+            log = said.enter_context(Scribe(LastingSink(FileSink(settings.data_dir / LOG_FILE), told)))
+        return drive(_run(settings, out, log, fresh=fresh, adopt=adopt, serve=serve))
 
 
-async def _run(settings: Settings, *, fresh: bool, adopt: bool, serve: Serve) -> int:
-    on_terminal = sys.stdout.isatty()
-    sink = FileSink(settings.data_dir / LOG_FILE) if on_terminal else None
+async def _run(
+    settings: Settings, out: Scribe, log: Scribe, *, fresh: bool, adopt: bool, serve: Serve
+) -> int:
     redactor = Redactor(_secrets(settings))
     notices = logs.configure(
-        redactor, sink, level=logs.LEVELS[settings.log.level], console=settings.log.format == "console"
+        redactor, log, level=logs.LEVELS[settings.log.level], console=settings.log.format == "console"
     )
     asyncio.get_running_loop().set_exception_handler(_loop_exception)
     embedded = judge(settings)
@@ -95,13 +101,13 @@ async def _run(settings: Settings, *, fresh: bool, adopt: bool, serve: Serve) ->
         if manager.watchdog_s is not None:
             pulse.every(manager.watchdog_s / 2, manager.alive)
         operations.service_manager = manager
-        if on_terminal:
+        if log is not out:
             watcher = Supervisor()
             stack.push_async_callback(watcher.stop)
-            table = LiveTable(Console(_header(settings, listener)), operations, notices)
+            table = LiveTable(_header(settings, listener), out, operations, notices)
             stack.callback(table.close)
             watcher.every(REFRESH_S, table.refresh)
-        while await _live(settings, embedded, operations, stop, adopt=adopt) is _Ending.LOST:
+        while await _live(settings, embedded, operations, stop, out, adopt=adopt) is _Ending.LOST:
             operations.forget()
     return 0
 
@@ -116,6 +122,7 @@ async def _live(
     embedded: "Embedded | None",
     operations: Operations,
     stop: asyncio.Event,
+    out: Scribe,
     *,
     adopt: bool,
 ) -> _Ending:
@@ -148,7 +155,7 @@ async def _live(
             await supervisor.stop()  # before the stack closes what the tasks would miss
         structlog.get_logger().info("stopping", parked=world is not None)
         if world is not None:
-            _say_goodbye(settings, operations, world)
+            out.last_words = _goodbye(settings, operations, world)
     return _Ending.STOPPED
 
 
@@ -257,16 +264,17 @@ async def _park(operations: Operations, world: World) -> None:
         runner.cancel()
 
 
-def _say_goodbye(settings: Settings, operations: Operations, world: World) -> None:
+def _goodbye(settings: Settings, operations: Operations, world: World) -> str:
     """With `EXIT_AT_END` standard output ends with one JSON line: funds, end of the replay, incidents."""
-    if settings.paper.exit_at_end and world.pacer is not None:
-        end_ms = world.pacer.end_ms
-        summary = {
-            "funds": operations.status(),
-            "replay_end": None if end_ms is None else time_text(end_ms),
-            "incidents": operations.incidents(),
-        }
-        sys.stdout.write(orjson.dumps(summary).decode() + "\n")
+    if not settings.paper.exit_at_end or world.pacer is None:
+        return ""
+    end_ms = world.pacer.end_ms
+    summary = {
+        "funds": operations.status(),
+        "replay_end": None if end_ms is None else time_text(end_ms),
+        "incidents": operations.incidents(),
+    }
+    return orjson.dumps(summary).decode() + "\n"
 
 
 def _header(settings: Settings, listener: socket.socket) -> str:

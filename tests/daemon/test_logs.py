@@ -97,7 +97,8 @@ def test_a_log_that_cannot_be_written_is_no_error_of_who_writes_it(error: Except
     log.info("third")
     log.info("fourth")
     told = [json.loads(line) for line in sink.getvalue().removeprefix("\n").splitlines()]
-    assert [(line["event"], line.get("lines_lost")) for line in told] == [("third", 2), ("fourth", None)]
+    assert [line["event"] for line in told] == ["log_lines_lost", "third", "fourth"]
+    assert (told[0]["lines"], told[0]["level"]) == (2, "warning")
 
 
 async def test_a_full_disk_of_the_log_stops_no_fund(desk: Desk) -> None:
