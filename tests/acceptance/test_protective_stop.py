@@ -10,6 +10,7 @@ import aiohttp
 from bot.core.stop_records import StopEnded, StopEnding, StopPlaced
 from tests.support.audit import differences
 from tests.support.inband import PATIENCE_S, Inband
+from tests.support.market_leash import Leash
 from tests.support.replay import write_replay
 
 
@@ -32,7 +33,9 @@ async def test_a_fund_whose_daemon_died_is_reduced_by_its_stop(
         url = exchange.lines()[0]["url"]
         run = inband(PAPER__URL=url, FUNDS__BTCUP__PROTECTIVE_STOP="true", FUNDS__BTCDOWN__ENABLED="false")
         del run.settings["PAPER__REPLAY"]
-        with run.start() as daemon:
+        with Leash(url) as leash, run.start() as daemon:
+            daemon.until_said("running")
+            leash.let(3_600)  # not into the fall, however long the start took
             daemon.until_said("stop_placed")
             daemon.signal(SIGKILL)
         give_up_s = time.monotonic() + PATIENCE_S
