@@ -149,7 +149,7 @@ def _opened(turn: Turn, event: ev.Opened) -> None:
 def _resumed(turn: Turn, event: ev.Resumed) -> None:
     """A restart is recovery: first resolve what may have been sent, then compare with the venue."""
     turn.record(TakenUp(turn.now_ms, event.wall_ms))
-    if turn.book.starts > _MOST_STARTS:
+    if turn.book.starts > MOST_STARTS:
         turn.breach(CRASH_LOOP, f"taken up {turn.book.starts} times in a row, and never for long")
     if event.adopt:
         _rearm(turn, "adopted by the operator")
@@ -275,7 +275,7 @@ SETTINGS = "account settings changed"
 _LASTING = frozenset({recovery.LOW_DISK, listing.CLOSED})
 """No word of an operator makes room on a disk, or has the venue trade a contract."""
 
-_MOST_STARTS = 10
+MOST_STARTS = 10
 """More starts in a row than this, none of which led to anything, are a crash loop."""
 
 _TAKE: dict[type, Callable[[Turn, Any], None]] = {

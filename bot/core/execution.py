@@ -128,9 +128,8 @@ def _ending(turn: Turn, mark: Mark, open_: OpenRebalance, left: Contracts) -> En
         ledger, mark.price, turn.fund.band, increasing=open_.increasing
     ):
         return Ending.SUPERSEDED
-    wrong_sign = (
-        ledger.position * turn.fund.sign < ZERO
-    )  # to close what a stranger's trade left is no increase
+    # To close what a stranger's trade left on the other side of zero is no increase.
+    wrong_sign = ledger.position * turn.fund.sign < ZERO
     if left == ZERO or ((left * turn.fund.sign > ZERO) != open_.increasing and not wrong_sign):
         return Ending.DONE  # there, or carried past it by the price: that is not traded back
     if plan.slice_quantity(left, ledger, mark.price, turn.contract) == ZERO:

@@ -10,7 +10,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Coroutine
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, ExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, ExitStack, closing
 from datetime import UTC, datetime
 from enum import Enum
 from typing import Any, TypeAlias
@@ -66,10 +66,11 @@ def run(settings: Settings, *, fresh: bool, adopt: bool, serve: Serve, drive: Dr
     """
     told = logs.lines_lost(console=settings.log.format == "console")
     with ExitStack() as said:  # what comes behind, be it an error's line, comes behind the log
-        out = said.enter_context(Scribe(LastingSink(StreamSink(sys.stdout), told)))
+        out = said.enter_context(closing(Scribe(LastingSink(StreamSink(sys.stdout), told))))
         log = out
         if sys.stdout.isatty():
-            log = said.enter_context(Scribe(LastingSink(FileSink(settings.data_dir / LOG_FILE), told)))
+            file = FileSink(settings.data_dir / LOG_FILE)
+            log = said.enter_context(closing(Scribe(LastingSink(file, told))))
         return drive(_run(settings, out, log, fresh=fresh, adopt=adopt, serve=serve))
 
 

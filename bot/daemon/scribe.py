@@ -2,8 +2,6 @@
 
 import threading
 from queue import SimpleQueue
-from types import TracebackType
-from typing import Self
 
 from bot.daemon.log_sinks import LastingSink
 
@@ -62,14 +60,6 @@ class Scribe:
         self._closing = True
         self._waiting.put(None)
         self._thread.join(within_s)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _write_all(self) -> None:
         while not (self._closing and self._waiting.empty()):

@@ -10,13 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from bot.core.engine import MOST_STARTS
 from bot.daemon.notify import ServiceManager
 from tests.daemon.conftest import Logged
 from tests.support.inband import Inband
 
 UNIT = Path(__file__).resolve().parents[2] / "config" / "inband.service"
-STARTS_OF_A_CRASH_LOOP = 11
-"""As `tests/core/test_engine.py` holds it."""
 
 
 class Listener:
@@ -162,7 +161,7 @@ def test_systemd_finds_no_fault_with_the_unit(tmp_path: Path) -> None:
 def test_systemd_does_not_give_up_before_the_daemon_has_stopped_increases() -> None:
     """A crash loop is a breach at the eleventh start; systemd refuses starts beyond its burst."""
     burst = next(line for line in UNIT.read_text().splitlines() if line.startswith("StartLimitBurst="))
-    assert int(burst.removeprefix("StartLimitBurst=")) > STARTS_OF_A_CRASH_LOOP
+    assert int(burst.removeprefix("StartLimitBurst=")) > MOST_STARTS + 1
 
 
 def test_the_unit_waits_for_the_daemon_and_watches_it() -> None:
