@@ -1,7 +1,8 @@
 """A venue as small as it can be, for timing our own side of the wire.
 
-It speaks just enough of the Binance protocol over real sockets for ccxt to load markets, watch mark prices
-and place an order, which expires unfilled. Symbols and filters are those of the paper exchange.
+It speaks just enough of the Binance protocol over real sockets for ccxt to load markets, watch mark prices,
+ask what is traded a minute and place an order, which expires unfilled. Symbols and filters are those of the
+paper exchange.
 """
 
 import json
@@ -20,6 +21,11 @@ def mark_frame(symbol: str, price: str, time_ms: int) -> str:
         f'{{"e":"markPriceUpdate","E":{time_ms},"s":"{symbol}","p":"{price}","ap":"{price}","P":"{price}",'
         f'"i":"{price}","r":"0.00010000","T":{time_ms // 28_800_000 * 28_800_000 + 28_800_000}}}'
     )
+
+
+def candles() -> list[list[int | str]]:
+    """The last minutes as `GET /fapi/v1/klines` gives them, in each of which 500 were traded."""
+    return [[minute * 60_000, *["44000"] * 4, "500", minute * 60_000 + 59_999] for minute in range(16)]
 
 
 class LoopbackVenue:
@@ -44,6 +50,7 @@ class LoopbackVenue:
     async def __aenter__(self) -> Self:
         app = web.Application()
         app.router.add_get("/fapi/v1/exchangeInfo", self._exchange_info)
+        app.router.add_get("/fapi/v1/klines", self._klines)
         app.router.add_post("/fapi/v1/order", self._order)
         app.router.add_get("/{stream:.*}", self._stream)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
@@ -61,6 +68,9 @@ class LoopbackVenue:
     async def _exchange_info(self, _: web.Request) -> web.Response:
         symbols = [symbol_info(symbol) for symbol in CATALOG.values()]
         return web.json_response({"timezone": "UTC", "rateLimits": [], "assets": [], "symbols": symbols})
+
+    async def _klines(self, _: web.Request) -> web.Response:
+        return web.json_response(candles())
 
     async def _order(self, request: web.Request) -> web.Response:
         asked = {name: values[0] for name, values in parse_qs(await request.text()).items()}
