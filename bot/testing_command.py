@@ -12,7 +12,8 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 def run(arguments: list[str]) -> NoReturn:
     """Become pytest, with `arguments` passed on, in the root of the checkout.
 
-    The whole suite is spread over processes, one more than there are cores, for many tests wait.
+    The whole suite is spread over processes, two more than there are cores, for many tests wait; files go to
+    them in the order of tests/conftest.py, which has the slow ones first.
 
     Exits 2 with one line where there is no checkout (an installed package carries no tests) or no pytest.
     """
@@ -21,7 +22,8 @@ def run(arguments: list[str]) -> NoReturn:
     if importlib.util.find_spec("pytest") is None:
         _refuse(f"pytest is missing in {sys.prefix}: run `python3 -m bot test` with a Python outside it")
     os.chdir(REPOSITORY)
-    spread = [] if arguments else ["-n", str((os.cpu_count() or 1) + 1), "--dist", "loadscope"]
+    processes = str((os.cpu_count() or 1) + 2)
+    spread = [] if arguments else ["-n", processes, "--dist", "loadscope", "--no-loadscope-reorder"]
     os.execv(sys.executable, [sys.executable, "-m", "pytest", *spread, *arguments])  # noqa: S606 - no shell is wanted
 
 

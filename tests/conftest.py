@@ -54,6 +54,17 @@ def arithmetic() -> None:
     setcontext(Context())
 
 
+SLOW_FIRST = ("soak", "acceptance", "mutants", "house", "page", "faults", "benchmarks", "conformance")
+"""Rooms whose tests start processes, and wait: begun last they would run alone at the end."""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Slow rooms first, each in the order that chance gave it."""
+    rooms = {room: place for place, room in enumerate(SLOW_FIRST)}
+    items.sort(key=lambda item: rooms.get(item.path.parent.name, len(rooms)))
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
     """Hand the wishes that came by the environment on to a worker of pytest-xdist."""

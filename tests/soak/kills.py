@@ -33,9 +33,10 @@ VICTIMS = ("embedded", "daemon", "exchange")
 KILLS_A_SESSION = 10
 RECOVERED_WITHIN_S = 3.0
 _ACCOUNTS = {"BTCUP": "UP", "BTCDOWN": "DOWN"}
-_SPEED = "2000"
-_SPEED_ALONE = "400"
-"""Of an exchange that waits for no daemon: its nine hours, 81 s so, are to outlast ten kills."""
+_HOURS = 9.0
+_SPEED = 2_000.0
+_ALONE_S = 8.1
+"""Of an exchange that waits for no daemon, the market is to outlast the kills: it takes so long for each."""
 _PATIENCE_S = 600.0
 """A run takes seconds of CPU time, of which a busy machine may give it little."""
 _AT_LEAST = 3
@@ -99,7 +100,7 @@ class Session:
             run = daemon(self._folder, self._prices)
             problems = self._kill_daemon(run, kills)
             return problems + self._finish(run) + self._compare(run, store=None)
-        speed = _SPEED if victim == "exchange" else _SPEED_ALONE
+        speed = _SPEED if victim == "exchange" else min(_SPEED, _HOURS * 3_600 / (_ALONE_S * kills))
         with self._exchange(0, speed) as exchange:
             url = exchange.lines()[0]["url"]
             run = daemon(self._folder, None, PAPER__URL=url)
@@ -176,8 +177,8 @@ class Session:
             problems.append(f"{counts}; first differences {wrong[:2]}")
         return problems
 
-    def _exchange(self, port: int, speed: str) -> Process:
-        options = {"--port": str(port), "--replay": str(self._prices), "--seed": "7", "--speed": speed}
+    def _exchange(self, port: int, speed: float) -> Process:
+        options = {"--port": str(port), "--replay": str(self._prices), "--seed": "7", "--speed": f"{speed:g}"}
         options["--data-dir"] = str(self._folder / "elsewhere")
         words = [word for option in options.items() for word in option]
         process = _patient(Inband(self._folder)).start("exchange", "--json", *words)
@@ -187,7 +188,7 @@ class Session:
 
 def daemon(folder: Path, prices: Path | None, **settings: str) -> Inband:
     """A daemon whose runs repeat exactly."""
-    replay = {} if prices is None else {"PAPER__REPLAY": str(prices), "PAPER__SPEED": _SPEED}
+    replay = {} if prices is None else {"PAPER__REPLAY": str(prices), "PAPER__SPEED": f"{_SPEED:g}"}
     return _patient(
         Inband(folder, **{"PAPER__SEED": "7", "PAPER__EXIT_AT_END": "true", **replay, **settings})
     )
@@ -208,7 +209,7 @@ def sessions(
     cycles: int, seed: int, folder: Path, known: Tally, each: int = KILLS_A_SESSION
 ) -> Iterator[dict[str, Any]]:
     """Run sessions, of `each` kills, until so many have been counted; each is one line of the log."""
-    prices = write_replay(folder / "prices.csv", 60_000, 41_000, 80_000, 66_000, hours=9)
+    prices = write_replay(folder / "prices.csv", 60_000, 41_000, 80_000, 66_000, hours=_HOURS)
     untouched = daemon(folder / "untouched", prices, PAPER__SPEED="max")
     untouched.folder.mkdir()
     with untouched.start() as process:
