@@ -31,7 +31,8 @@ class Hosts:
         words = ["--port", "0", "--json", "--data-dir", str(folder / "elsewhere"), "--replay", str(replay)]
         self._exchange = Inband(folder).start("exchange", *words, "--seed", "7", "--speed", speed)
         self._exchange.until(lambda: self._exchange.stdout.endswith("\n"), what="it said where it listens")
-        self._settings["PAPER__URL"] = json.loads(self._exchange.stdout.splitlines()[0])["url"]
+        self.venue = str(json.loads(self._exchange.stdout.splitlines()[0])["url"])
+        self._settings["PAPER__URL"] = self.venue
 
     def host(self, name: str, **changes: str) -> Inband:
         """A host's settings on a folder of its own."""
