@@ -54,8 +54,11 @@ def arithmetic() -> None:
     setcontext(Context())
 
 
-SLOW_FIRST = ("soak", "acceptance", "mutants", "house", "page", "faults", "benchmarks", "conformance")
-"""Rooms whose tests start processes, and wait: begun last they would run alone at the end."""
+SLOW_FIRST = (
+    *("soak", "acceptance", "mutants", "house", "page", "faults", "benchmarks", "conformance"),
+    *("cli", "simulation", "exchange"),
+)
+"""Rooms whose tests take long or start processes, and wait: begun last they would run alone at the end."""
 
 
 @pytest.hookimpl(trylast=True)

@@ -36,14 +36,18 @@ def measure(settings: Settings, world: World, operations: Operations, supervisor
 
 
 def speak(
-    stack: AsyncExitStack, settings: Settings, world: World, operations: Operations, supervisor: Supervisor
+    stack: AsyncExitStack,
+    settings: Settings,
+    world: World,
+    operations: Operations,
+    supervisor: Supervisor,
+    began: dict[str, int],
 ) -> None:
     """Once the funds are at work: tell people, from what the last process may not have told on.
 
-    The store of alerts is opened beside the trading: one that cannot be is tried again, and holds nobody up.
+    A fund that nobody has been told of yet is told of from its place in `began` on. The store of alerts is
+    opened beside the trading: one that cannot be is tried again, and holds nobody up.
     """
-    journal = world.ownership.open()
-    began = {runner.name: journal.position(runner.name) for runner in operations.runners}
 
     async def alerts() -> None:
         if operations.office is None:

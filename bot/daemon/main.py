@@ -179,14 +179,14 @@ async def _open(
     measure(settings, world, operations, supervisor)
     if world.pacer is not None:
         supervisor.keep("pacing", world.pacer.run)
-    await take_up_funds(settings, world, operations, supervisor, adopt=adopt)
+    places = await take_up_funds(settings, world, operations, supervisor, adopt=adopt)
     if operations.runners:
         await _record_nav(stack, world, operations, supervisor)
         keeper = ProjectionKeeper(settings)
         operations.listeners.append(keeper.heard)
         supervisor.keep("projections", keeper.run)
     supervisor.every(_RECONCILE_EVERY_S, operations.reconcile)
-    speak(stack, settings, world, operations, supervisor)
+    speak(stack, settings, world, operations, supervisor, places)
     DiskWatch(settings.data_dir, settings.least_free_mb, operations).watch(supervisor)
     obey(settings, operations)
     settle_collector()

@@ -40,11 +40,16 @@ _RECENT_MS = 300_000
 
 async def take_up_funds(
     settings: Settings, world: World, operations: Operations, supervisor: Supervisor, *, adopt: bool
-) -> None:
-    """Bring every fund to work. Nothing is written before every account has proved fit for its fund."""
+) -> dict[str, int]:
+    """Bring every fund to work. Nothing is written before every account has proved fit for its fund.
+
+    Returns how far each fund's journal went before: what this process makes of it comes after that place.
+    """
     desks = [await _prepare(fund, settings.accounts[fund.account], world) for fund in settings.funds]
     if not desks:
-        return
+        return {}
+    journal = world.ownership.open()
+    places = {desk.fund.name: journal.position(desk.fund.name) for desk in desks}
     for desk in desks:
         runner = _start(desk, world, operations, supervisor, adopt=adopt)
         digest = settings.digest(desk.fund.name)
@@ -54,6 +59,7 @@ async def take_up_funds(
     supervisor.every(LOOK_AT_CONTRACTS_EVERY_S, operations.contracts_due)
     supervisor.keep("mark feed", feed.run)
     supervisor.keep("mark fallback", MarkFallback(operations, world.venue.mark).run)
+    return places
 
 
 class _Desk(NamedTuple):

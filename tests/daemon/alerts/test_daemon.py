@@ -6,6 +6,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+from bot.daemon.kill_switch import HALT_FILE
 from bot.journal.outbox import OUTBOX_FILE
 from tests.support.inband import Inband
 from tests.support.receiver import Receiver
@@ -58,6 +59,17 @@ def test_a_kill_loses_no_alert_and_doubles_none(tmp_path: Path) -> None:
     for title in ("BTCUP: rebalance 1 began", "BTCUP: rebalance over", "BTCUP: rebalance 1 revealed"):
         assert receiver.titles.count(title) == 1
     assert "BTCUP: taken up" in receiver.titles
+
+
+def test_what_happens_as_a_new_fund_is_taken_up_is_told(tmp_path: Path) -> None:
+    """It is halted before there is anybody who could tell: people hear of it all the same."""
+    with Receiver() as receiver:
+        run = alerting(tmp_path, receiver)
+        run.data_dir.mkdir()
+        (run.data_dir / HALT_FILE).touch()
+        with run.start() as process:
+            process.until(lambda: "BTCUP: halted" in receiver.titles, what="the halt was told")
+            assert process.signal(signal.SIGTERM) == 0
 
 
 def test_a_store_of_alerts_that_is_not_to_be_had_holds_no_trading_up(tmp_path: Path) -> None:
