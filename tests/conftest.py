@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from tests.support.examples import SOAK, USUAL
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 SHARED_DATA = REPOSITORY.parent / "shared" / "data"
 
@@ -33,8 +35,8 @@ _SOAK = pytest.StashKey[bool]()
 _ABSENT = pytest.StashKey[Counter[str]]()
 
 # The machine is shared: how long one example takes says nothing.
-settings.register_profile("house", deadline=None)
-settings.load_profile("house")
+settings.register_profile("usual", deadline=None, max_examples=USUAL)
+settings.register_profile("soak", deadline=None, max_examples=SOAK)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -44,6 +46,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[_SKIPS_ALLOWED] = wishes.get("INBAND_TEST_ALLOW_SKIPS", "1") != "0"
     config.stash[_SOAK] = wishes.get("INBAND_TEST_SOAK", "0") == "1"
     config.stash[_ABSENT] = Counter()
+    settings.load_profile("soak" if config.stash[_SOAK] else "usual")
     for name in [name for name in os.environ if name.upper().startswith("INBAND_")]:
         del os.environ[name]
 

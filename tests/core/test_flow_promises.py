@@ -26,6 +26,7 @@ from bot.core.records import Control, Filled, IncidentOpened, IncomeBooked, Kind
 from bot.core.terms import FlowTerms
 from bot.testing import Lab, a_fund
 from strategies.strategic import Strategic
+from tests.support.examples import examples
 
 D = Decimal
 NOTHING = D("1e-15")
@@ -181,7 +182,7 @@ def act(lab: Auditor, what: str, how: Any) -> None:
             lab.send(ev.Controlled(*lab.now, control, "ann", "because"))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(actions, st.sampled_from(["long", "short"]), st.sampled_from([0, 3, -2]))
 @example([("subscribe", "30000"), ("wait", 600), ("redeem", "5000"), ("wait", 600)], "long", 0)
 def test_units_times_nav_is_fund_value_and_nobody_pays_for_others(

@@ -9,6 +9,7 @@ from bot.core import draws, plan
 from bot.core.ledger import Ledger, real_leverage, target_position
 from bot.core.units import Urgency
 from bot.testing import a_contract
+from tests.support.examples import examples
 
 D = Decimal
 KEY = "5a" * 32
@@ -26,7 +27,7 @@ def a_ledger(mark: Decimal, leverage: Decimal, side: int, lot: Decimal, value: i
     return Ledger(value - position * mark, position)
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(
     mark=marks,
     start=leverages,

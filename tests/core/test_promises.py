@@ -18,6 +18,7 @@ from bot.testing import Lab, a_fund
 from bot.testing_venue import Outcome
 from strategies.interval import Interval
 from strategies.strategic import Strategic
+from tests.support.examples import examples
 
 HARDLY = Decimal("1e-15")
 
@@ -189,7 +190,7 @@ strategies = st.sampled_from(
 )
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(st.sampled_from(["long", "short"]), strategies, st.lists(actions, max_size=40))
 @example("long", Strategic(0), [("venue", ["half", "nothing", "half", "would take"]), ("mark", 0, 1)])
 def test_the_promises_hold_on_any_walk(
@@ -212,7 +213,7 @@ def test_the_promises_hold_on_any_walk(
     assert lab.state.book.rebalance is None
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(st.sampled_from(["long", "short"]), st.lists(st.one_of(actions, external), max_size=30))
 def test_trades_of_others_never_unhinge_the_ledger(
     side: Literal["long", "short"], walk: list[tuple[Any, ...]]

@@ -14,6 +14,7 @@ from bot.core.history import canonical
 from bot.core.public_records import Revealed
 from bot.core.verify import verify_journal, verify_published
 from bot.testing import Lab
+from tests.support.examples import examples
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "verification.md"
 
@@ -60,7 +61,7 @@ def test_an_honest_journal_is_verified() -> None:
 
 
 @given(place=st.sampled_from(DIGITS), digit=st.sampled_from("0123456789"))
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 def test_one_digit_changed_anywhere_fails(place: int, digit: str) -> None:
     """Whatever the digit stands for: a price, a time, a salt, a hash, a number in an id."""
     changed = TEXT[:place] + digit + TEXT[place + 1 :]

@@ -30,6 +30,7 @@ from bot.exchange.entities import (
 )
 from bot.exchange.errors import RequestError
 from tests.exchange.venues import Reopened, open_market, traded
+from tests.support.examples import examples
 
 if TYPE_CHECKING:
     from bot.exchange.ledger import Changes
@@ -337,5 +338,5 @@ def _forget_the_empty(account: Account) -> None:
 
 TestAccounts = Accounts.TestCase
 TestAccounts.settings = settings(
-    max_examples=40, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=examples(40), stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
 )

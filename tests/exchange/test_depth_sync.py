@@ -16,6 +16,7 @@ from bot.exchange.market import Market, TradedSymbol
 from bot.exchange.prices import open_path
 from bot.exchange.prices.funding import ConstantFunding
 from bot.exchange.streams.books import DepthFeed
+from tests.support.examples import examples
 
 if TYPE_CHECKING:
     from bot.exchange.book import Book
@@ -55,7 +56,7 @@ class LocalBook:
         return left == {"b": dict(book.bids), "a": dict(book.asks)}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(steps, st.integers(0, 5))
 def test_a_local_book_is_the_venues_after_each_event(steps: list[tuple[int, str]], seed: int) -> None:
     """Whenever the snapshot was taken between two events, the next ones leave nothing of it behind."""

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from bot.exchange import ExchangeConfig, start_exchange
 from bot.exchange.endpoints import PRIVATE_ROUTES, PUBLIC_ROUTES
 from tests.exchange.builders import DOWN, ORDER, UP, flat, signed
+from tests.support.examples import examples
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -106,7 +107,7 @@ NAMES = (
     ),
 )
 SETTINGS = settings(
-    max_examples=200,
+    max_examples=examples(200),
     deadline=None,
     database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],

@@ -19,6 +19,7 @@ from bot.exchange.market import Market, TradedSymbol
 from bot.exchange.prices import PricePath, open_path
 from bot.exchange.prices.funding import ConstantFunding
 from tests.exchange.builders import START_MS, StepPath, flat
+from tests.support.examples import examples
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -291,7 +292,7 @@ def test_an_account_does_not_meet_its_own_orders() -> None:
     assert all(fill.maker_order_id is None for fill in market.take(NAME, "A", Side.BUY, None, Decimal(2)))
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=examples(30))
 @given(
     stops=st.lists(st.integers(1, 119_999), max_size=15, unique=True),
     quantity=st.integers(1, 30_000).map(lambda lots: lots * LOT),

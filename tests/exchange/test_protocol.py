@@ -18,6 +18,7 @@ from bot.exchange import PortInUseError, RateLimits, listener
 from bot.exchange.errors import RequestError
 from bot.exchange.params import Params
 from tests.exchange.builders import DOWN, ORDER, UP, Bench, Start, signed
+from tests.support.examples import examples
 
 
 async def raw(bench: Bench, method: str, target: str, **options: Any) -> tuple[int, Any]:
@@ -194,7 +195,7 @@ def test_a_sender_that_has_gone_is_not_logged_and_a_fault_of_ours_is(
 
 
 @given(query=st.text(max_size=60), body=st.text(max_size=60))
-@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(200), suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_parameters_of_any_text_are_read_or_refused(query: str, body: str) -> None:
     """No text makes reading parameters fail in any way but a refusal."""
     try:

@@ -17,6 +17,7 @@ from bot.exchange import RateLimits
 from bot.exchange.streams.commands import CommandError, read_command
 from bot.exchange.streams.connection import text_frame
 from tests.exchange.builders import START_MS, Bench, Start, flat
+from tests.support.examples import examples
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -120,7 +121,9 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(
+    max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+)
 @given(messages=st.lists(st.text() | st.binary() | JSON.map(json.dumps), min_size=1, max_size=5))
 def test_nothing_said_on_a_socket_breaks_it(start: Start, messages: Sequence[str | bytes]) -> None:
     """Whatever is said, text or binary, each message has one answer, and the socket goes on."""

@@ -19,6 +19,7 @@ from bot.exchange.market import Market, TradedSymbol
 from bot.exchange.prices.funding import ConstantFunding
 from bot.exchange.venue import Venue
 from tests.exchange.builders import START_MS, StepPath
+from tests.support.examples import examples
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -99,7 +100,7 @@ def play(venue: Venue, account: Account, steps: Sequence[tuple[str, Side, int, i
 
 
 @given(steps=moves, walk=walks)
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 def test_wallet_is_the_sum_of_its_income(steps: list[tuple[str, Side, int, int]], walk: list[int]) -> None:
     """Wallet = deposits + realised + funding - fees + insurance; equity adds unrealised; to 1e-8."""
     prices, price = [], Decimal(60_000)
@@ -128,7 +129,7 @@ def test_wallet_is_the_sum_of_its_income(steps: list[tuple[str, Side, int, int]]
 
 
 @given(steps=moves, walk=walks)
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 def test_orders_are_the_sum_of_their_trades(steps: list[tuple[str, Side, int, int]], walk: list[int]) -> None:
     """What an order says was filled is what its trades say, never more than it asked for."""
     venue, account = open_venue([60_000 + bps for bps in walk])

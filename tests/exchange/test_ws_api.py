@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from bot.exchange import RateLimits
 from tests.exchange.builders import DOWN, ORDER, UP, Bench, Start
 from tests.exchange.test_stream_commands import JSON
+from tests.support.examples import examples
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -187,7 +188,9 @@ async def test_malformed_requests_are_answered(start: Start, text: str, request_
 METHOD = st.sampled_from(["order.place", "order.cancel", "depth", "ticker.book", "session.status", "time"])
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(
+    max_examples=examples(40), suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+)
 @given(
     requests=st.lists(
         JSON | st.fixed_dictionaries({"id": st.integers() | st.text(), "method": METHOD, "params": JSON}),

@@ -18,6 +18,7 @@ from strategies.corridor import Corridor
 from strategies.interval import Interval
 from strategies.recenter import Recenter
 from strategies.strategic import Strategic
+from tests.support.examples import examples
 
 DAY_S = 86_400
 schedules = st.lists(
@@ -70,7 +71,7 @@ def funds(draw: st.DrawFn) -> tuple[FundView, Ledger]:
     return view, ledger
 
 
-@settings(max_examples=1_000)
+@settings(max_examples=examples(1_000))
 @given(strategies, funds(), st.floats(0, 1), st.floats(0, 1))
 def test_a_hold_stays_true_throughout_its_region(
     strategy: Strategy, fund: tuple[FundView, Ledger], where: float, when: float
@@ -94,7 +95,7 @@ def test_a_hold_stays_true_throughout_its_region(
             assert view.band[0] <= leverage <= view.band[1]
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(
     strategies,
     st.sampled_from(["long", "short"]),
@@ -158,7 +159,7 @@ def walk(lab: Lab, steps: list[tuple[str, int, int]]) -> Lab:
     return lab
 
 
-@settings(max_examples=250)
+@settings(max_examples=examples(250))
 @given(strategies, st.sampled_from(["long", "short"]), moves, st.sampled_from(["100000", "2400", "1200"]))
 def test_the_two_comparisons_change_nothing(
     strategy: Strategy, side: Literal["long", "short"], steps: list[tuple[str, int, int]], capital: str

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from bot.core.strategy import Decision, FundView, Hold, Strategy, own_limit, uses_band
 from bot.study import Costs, FundSpec, backtest, choose_strategy, from_arrays
 from tests.study.builders import DAY_MS, MIDNIGHT_MS, payments, random_walk
+from tests.support.examples import examples
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ def runs(draw: st.DrawFn) -> dict[str, Any]:
     }
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(runs())
 def test_jumping_changes_nothing(run: dict[str, Any]) -> None:
     """The same rebalances, the same totals, to the last digit."""

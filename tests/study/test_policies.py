@@ -15,6 +15,7 @@ from strategies.corridor import Corridor
 from strategies.interval import Interval
 from strategies.recenter import Recenter
 from strategies.strategic import Strategic
+from tests.support.examples import examples
 
 HOUR_MS = 3_600_000
 TARGETS = (1.8, 2.6)
@@ -56,7 +57,7 @@ def outcomes(market: Series, fund: FundSpec, strategy: Strategy, costs: Costs) -
     return follow(market, fund, strategy, costs, 5), by_engine(market, fund, strategy, costs, 5)
 
 
-@settings(max_examples=120)
+@settings(max_examples=examples(120))
 @given(
     markets(),
     strategies,

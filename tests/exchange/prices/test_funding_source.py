@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.exchange.prices import FundingSource, open_funding
+from tests.support.examples import examples
 
 HOUR_MS = 3_600_000
 MIDNIGHT_MS = 1_704_067_200_000
@@ -77,7 +78,7 @@ def test_one_payment_alone_is_taken_for_one_of_eight_hours(tmp_path: Path) -> No
     assert recorded(tmp_path, *rows).interval_ms == 8 * HOUR_MS
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(
     hours=st.lists(st.integers(min_value=1, max_value=200), min_size=1, max_size=20, unique=True),
     time_h=st.integers(min_value=-20, max_value=230),

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from bot.exchange.prices import KnotPath, open_path
 from bot.exchange.prices.replay import ReplayPath, load_replay
+from tests.support.examples import examples
 
 MINUTE_MS = 60_000
 START_MS = 1_700_000_040_000
@@ -81,7 +82,7 @@ def bar_lists(draw: st.DrawFn) -> list[Bar]:
     return [*bars, *(Bar(time_ms + i * MINUTE_MS, *texts) for i in range(len(bars) + 1))]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(bars=bar_lists())
 def test_marks_step_by_at_most_a_thousandth(
     bars: list[Bar], tmp_path_factory: pytest.TempPathFactory
@@ -93,7 +94,7 @@ def test_marks_step_by_at_most_a_thousandth(
         assert abs(next_price - price) <= LIMIT * price
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(bars=bar_lists())
 def test_path_touches_the_corners_of_each_bar(
     bars: list[Bar], tmp_path_factory: pytest.TempPathFactory
@@ -111,7 +112,7 @@ def test_path_touches_the_corners_of_each_bar(
         assert path.price_at(bar.time_ms + MINUTE_MS) == Decimal(bar.close)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(bars=bar_lists(), data=st.data())
 def test_queries_in_any_order_agree(
     bars: list[Bar], data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
@@ -127,7 +128,7 @@ def test_queries_in_any_order_agree(
         assert fresh.next_knot_after(walked[index + 1][0] - 1) == walked[index + 1][0]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(bars=bar_lists(), share=st.floats(min_value=0, max_value=1))
 def test_price_between_knots_lies_between_theirs(
     bars: list[Bar], share: float, tmp_path_factory: pytest.TempPathFactory

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.exchange.prices import SCENARIO_START_MS, SCENARIOS, KnotPath, ScenarioError, open_path
+from tests.support.examples import examples
 
 MINUTE_MS = 60_000
 HOUR_MS = 3_600_000
@@ -60,7 +61,7 @@ def test_days_join_without_a_break(scenario: str) -> None:
         assert abs(after - before) / before < Decimal("0.000001")
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 @given(
     scenario=st.sampled_from(ENDLESS),
     minutes=st.lists(st.integers(min_value=0, max_value=60 * 24 * 60), min_size=1, max_size=6),
