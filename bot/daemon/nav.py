@@ -18,8 +18,7 @@ from bot.core.basket import Basket
 from bot.core.book import Book
 from bot.core.events import Mark
 from bot.daemon.runner import Runner
-from bot.journal.errors import JournalUnavailable
-from bot.journal.nav_store import Part, Row
+from bot.journal.nav_store import NAV_ERRORS, Part, Row
 
 STORE_EVERY_S = 5.0
 
@@ -139,10 +138,13 @@ class NavRecorder:
         await asyncio.get_running_loop().run_in_executor(self._thread, self._write, *self._taken())
 
     def close(self) -> None:
-        """Store what there is, and let the thread go; where the store is lost, the successor keeps it."""
+        """Store what there is, and let the thread go.
+
+        Where the store is lost, the successor keeps it; where it takes no more, the last moments are missing.
+        """
         try:
             self._thread.submit(self._write, *self._taken()).result()
-        except JournalUnavailable as error:
+        except NAV_ERRORS as error:
             structlog.get_logger().warning("nav_not_stored", reason=str(error))
         self._thread.shutdown()
 

@@ -15,9 +15,13 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, Literal, NamedTuple, TypeAlias
 
+from bot.journal.errors import JournalUnavailable
 from bot.journal.files import create_private
 
 NAV_FILE = "nav.sqlite"
+
+NAV_ERRORS = (JournalUnavailable, sqlite3.Error, OSError)
+"""What every call raises where the store cannot be had, read or written."""
 
 ROWS_OF_A_CHUNK = 1_440
 _LEVEL = 6

@@ -15,6 +15,7 @@ from bot.journal.errors import JournalUnavailable
 from bot.journal.nav_store import NAV_FILE, NavStore, Part, Row
 from bot.testing import a_fund
 from strategies.interval import Interval
+from tests.daemon.conftest import Logged
 from tests.support.desk import Desk
 
 ALL = 10**14
@@ -173,6 +174,20 @@ async def test_what_the_store_refused_is_stored_later(recorded: Recorded) -> Non
     store.ill = True
     recorded.recorder.close()  # and an end without the store is told, and no error
     store.close()
+    recorded.begin()
+
+
+async def test_a_full_disk_does_not_fail_the_stop(recorded: Recorded, logged: Logged) -> None:
+    """The last moments cannot be stored: that is told, and everything after it is closed as ever."""
+    await recorded.mark(60_000, "60000")
+    pages = recorded.store._connection.execute("PRAGMA page_count").fetchone()[0]
+    recorded.store._connection.execute(f"PRAGMA max_page_count = {pages}")
+    for minute in range(2, 400):
+        await recorded.mark(minute * 60_000, "60000")
+    recorded.end()
+    assert [line["reason"] for line in logged() if line["event"] == "nav_not_stored"] == [
+        "database or disk is full"
+    ]
     recorded.begin()
 
 
