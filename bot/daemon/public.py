@@ -57,6 +57,10 @@ class PublicSide:
             return None
         return history.public_records(after, limit)
 
+    def revealed(self, name: str) -> int:
+        """How many public records a fund that runs has."""
+        return sum(entry.public is not None for entry in self._histories[name].entries())
+
     def performance(self, name: str) -> dict[str, Any] | None:
         """A fund against what it promises, as far as that is public; None if there is no such fund."""
         runner = next((runner for runner in self._runners if runner.name == name), None)

@@ -74,12 +74,12 @@ class PublicFeed:
             listener(news)
 
     def _news(self, name: str) -> list[News]:
-        news = []
         known = self._revealed.get(name)
-        records = self._side.rebalances(name, known or 0, 1_000) or []
-        self._revealed[name] = (known or 0) + len(records)
-        if known is not None:
-            news += [News("rebalance", name, record) for record in records]
+        if known is None:  # what was public when we began is no news, however much it is
+            known = self._side.revealed(name)
+        records = self._side.rebalances(name, known, 1_000) or []
+        self._revealed[name] = known + len(records)
+        news = [News("rebalance", name, record) for record in records]
         news += self._incident_news(name)
         body = self._body(name)
         if body != self._told.get(name):

@@ -117,6 +117,23 @@ async def test_a_reveal_is_told_as_it_is_published(shown: Shown) -> None:
         assert fund["position"] == record["position_after"] != "0"
 
 
+async def test_what_was_public_before_is_no_news(shown: Shown) -> None:
+    """A process begins with more public records than one look takes in: none of them is told as new."""
+    await shown.desk.until_flat_out(shown.runner)
+    await shown.mark(shown.desk.clock.market_ms() + 3_600_000)
+    history = shown.site.figures.public._histories["BTCUP"]
+    history._entries *= 2_500
+    told: list[Any] = []
+    feed = PublicFeed(shown.site.figures.public, lambda: 0)
+    feed.listen(told.extend)
+    for _ in range(4):
+        await feed.look()
+    assert {news.event for news in told} == {"fund"}
+    history._entries += history._entries[:1]
+    await feed.look()
+    assert [news.event for news in told if news.event != "fund"] == ["rebalance"]
+
+
 async def test_an_incident_is_told_when_it_opens_and_when_it_closes(shown: Shown) -> None:
     """Its code, never its detail."""
     await shown.desk.until_flat_out(shown.runner)
