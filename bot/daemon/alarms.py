@@ -15,6 +15,10 @@ class Alarms(Protocol):
         """The fund's wake time, or whether it is quiet, may have changed."""
         ...
 
+    def hold(self) -> None:
+        """Wake nobody any more."""
+        ...
+
 
 class WallAlarms:
     """Testnet and live: one timer per fund in the event loop."""
@@ -22,6 +26,7 @@ class WallAlarms:
     def __init__(self) -> None:
         """No fund wants to be woken yet."""
         self._timers: dict[str, tuple[int, asyncio.TimerHandle]] = {}
+        self._held = False
 
     def changed(self, runner: Runner) -> None:
         """Set the fund's timer anew if its wake time changed; one that stopped is never woken again."""
@@ -32,10 +37,17 @@ class WallAlarms:
                 return
             timer[1].cancel()
             del self._timers[runner.name]
-        if wake_ms is not None:
+        if wake_ms is not None and not self._held:
             delay_s = max(0.0, (wake_ms - runner.now()[0]) / 1000)
             handle = asyncio.get_running_loop().call_later(delay_s, self._ring, runner)
             self._timers[runner.name] = (wake_ms, handle)
+
+    def hold(self) -> None:
+        """Wake nobody any more: a fund of ours that woke later would act on what others have moved since."""
+        self._held = True
+        for _, handle in self._timers.values():
+            handle.cancel()
+        self._timers.clear()
 
     def _ring(self, runner: Runner) -> None:
         self._timers.pop(runner.name, None)

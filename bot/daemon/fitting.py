@@ -14,12 +14,12 @@ from bot.daemon.alerts.sender import send
 from bot.daemon.alerts.watch import LOOK_EVERY_S, Heartbeat, Lookout
 from bot.daemon.metrics import Metrics
 from bot.daemon.operations import Operations
-from bot.daemon.reload import Reloader, reload_on_hangup
+from bot.daemon.reload import Reloader
 from bot.daemon.supervision import Supervisor
 from bot.daemon.token import operator_token
 from bot.daemon.wiring import World
 from bot.journal.outbox import OUTBOX_FILE, open_outbox
-from bot.settings import Settings, load_settings
+from bot.settings import Alerting, Settings, load_settings
 
 
 def measure(settings: Settings, world: World, operations: Operations, supervisor: Supervisor) -> None:
@@ -57,14 +57,15 @@ def speak(
             await office.run()
 
     supervisor.keep("alerts", alerts)
-    if settings.alerts.heartbeat_url is not None:
-        heartbeat = Heartbeat(
-            settings.alerts.heartbeat_url,
-            settings.alerts.heartbeat_every_s,
-            lambda: not operations.unready(),
-            operations.metrics,
-        )
-        supervisor.keep("heartbeat", heartbeat.run)
+    heartbeat = Heartbeat(
+        lambda: _alerting(settings, operations), lambda: not operations.unready(), operations.metrics
+    )
+    supervisor.keep("heartbeat", heartbeat.run)
+
+
+def _alerting(settings: Settings, operations: Operations) -> Alerting:
+    """What applies by now: a reload may have changed it."""
+    return settings.alerts if operations.reloader is None else operations.reloader.settings.alerts
 
 
 async def _open_office(
@@ -80,7 +81,7 @@ async def _open_office(
     outbox, damaged = await asyncio.to_thread(open_outbox, settings.data_dir / OUTBOX_FILE, now_ms)
     office = PostOffice(
         outbox,
-        settings.alerts if operations.reloader is None else operations.reloader.settings.alerts,
+        _alerting(settings, operations),
         send,
         wall_ms=world.clock.wall_ms,
         redactor=operations.redactor,
@@ -109,11 +110,10 @@ async def _open_office(
 
 
 def obey(settings: Settings, operations: Operations) -> None:
-    """Once the funds are at work: listen to operators, by token and signal."""
+    """Once the funds are at work: listen to operators."""
     if operations.runners:
         operations.operator_token = operator_token(settings.data_dir, settings.web.token)
     operations.reloader = Reloader(settings, load_settings, operations, _taker(operations))
-    reload_on_hangup(operations)
 
 
 def _taker(operations: Operations) -> Callable[[Settings], None]:

@@ -10,7 +10,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Coroutine
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, ExitStack, closing
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, ExitStack, closing, suppress
 from datetime import UTC, datetime
 from enum import Enum
 from typing import Any, TypeAlias
@@ -33,9 +33,10 @@ from bot.daemon.nav import NavRecorder
 from bot.daemon.notify import ServiceManager
 from bot.daemon.operations import Operations
 from bot.daemon.redaction import Redactor
+from bot.daemon.reload import reload_on_hangup
 from bot.daemon.scribe import Scribe
 from bot.daemon.supervision import Supervisor
-from bot.daemon.take_up import take_up_funds
+from bot.daemon.take_up import prepare_funds, take_up_funds
 from bot.daemon.wiring import Embedded, World, judge, open_world
 from bot.errors import UserError
 from bot.journal.archive import archive
@@ -57,6 +58,7 @@ LOG_FILE = "inband.log"
 
 _RECONCILE_EVERY_S = 180.0
 _PARK_WITHIN_S = 20.0
+_AGAIN_S = 1.0
 
 
 def run(settings: Settings, *, fresh: bool, adopt: bool, serve: Serve, drive: Drive = uvloop.run) -> int:
@@ -93,6 +95,9 @@ async def _run(
         operations = Operations(settings.mode)
         operations.redactor = redactor
         redactor.watch(operations.unpublished)
+        reload_on_hangup(
+            operations
+        )  # from the start on: unheard, the signal would end a process that stands by
         await stack.enter_async_context(serve(operations, listener))
         structlog.get_logger().info("serving", url=_url(listener))
         manager = ServiceManager()
@@ -109,6 +114,10 @@ async def _run(
             stack.callback(table.close)
             watcher.every(REFRESH_S, table.refresh)
         while await _live(settings, embedded, operations, stop, out, adopt=adopt) is _Ending.LOST:
+            if (
+                operations.reloader is not None
+            ):  # the next life is by what was reloaded, and adopts nothing anew
+                settings, adopt = operations.reloader.settings, False
             operations.forget()
     return 0
 
@@ -141,23 +150,31 @@ async def _live(
             world = await _unless_stopped(opening, stop)
             ours = world is None or await _until_done(world, stop, at_end=settings.paper.exit_at_end)
             if not ours:
-                for runner in operations.runners:
-                    runner.cancel()
+                operations.give_up()
                 return _Ending.LOST
             if world is not None:
                 await _park(operations, world)
                 if world.ownership.journal is not None:
                     keep_at_stop(world.ownership.journal, [runner.name for runner in operations.runners])
-        except JournalUnavailable:
+        except JournalUnavailable as error:  # while it was read
             if settings.database_url is None:
                 raise
-            return _Ending.LOST  # while it was read
+            await _pause(error, stop)
+            return _Ending.LOST
         finally:
             await supervisor.stop()  # before the stack closes what the tasks would miss
         structlog.get_logger().info("stopping", parked=world is not None)
         if world is not None:
             out.last_words = _goodbye(settings, operations, world)
     return _Ending.STOPPED
+
+
+async def _pause(error: JournalUnavailable, stop: asyncio.Event) -> None:
+    """Say why the next life begins, and wait a little: one that fails at once would flood log and venue."""
+    structlog.get_logger().warning("database_unreachable", reason=str(error), retry_in_s=_AGAIN_S)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_AGAIN_S):
+            await stop.wait()
 
 
 async def _open(
@@ -179,12 +196,15 @@ async def _open(
     measure(settings, world, operations, supervisor)
     if world.pacer is not None:
         supervisor.keep("pacing", world.pacer.run)
-    places = await take_up_funds(settings, world, operations, supervisor, adopt=adopt)
-    if operations.runners:
-        await _record_nav(stack, world, operations, supervisor)
+    desks = await prepare_funds(settings, world)
+    if desks:
+        await _record_nav(stack, world, operations, supervisor, [fund.name for fund in settings.funds])
         keeper = ProjectionKeeper(settings)
         operations.listeners.append(keeper.heard)
         supervisor.keep("projections", keeper.run)
+    # From its first step to the end of this function nothing is awaited: no mark passes a fund by, and nobody
+    # stops us, while something is not there yet.
+    places = take_up_funds(desks, settings, world, operations, supervisor, adopt=adopt)
     supervisor.every(_RECONCILE_EVERY_S, operations.reconcile)
     speak(stack, settings, world, operations, supervisor, places)
     DiskWatch(settings.data_dir, settings.least_free_mb, operations).watch(supervisor)
@@ -195,8 +215,9 @@ async def _open(
 
 
 async def _record_nav(
-    stack: AsyncExitStack, world: World, operations: Operations, supervisor: Supervisor
+    stack: AsyncExitStack, world: World, operations: Operations, supervisor: Supervisor, funds: list[str]
 ) -> None:
+    world.ownership.open()  # the folder comes into being with the journal
     store = world.ownership.nav_store()
     recorder = NavRecorder(store)
 
@@ -208,7 +229,7 @@ async def _record_nav(
             store.close()
 
     stack.callback(leave)
-    await recorder.resume([runner.name for runner in operations.runners])
+    await recorder.resume(funds)
     operations.public.recorder = recorder
     stack.callback(setattr, operations.public, "recorder", None)
     supervisor.keep("nav history", recorder.run)
@@ -261,8 +282,7 @@ async def _park(operations: Operations, world: World) -> None:
             )
         for wait in late:
             wait.cancel()
-    for runner in operations.runners:
-        runner.cancel()
+    operations.give_up()
 
 
 def _goodbye(settings: Settings, operations: Operations, world: World) -> str:
@@ -350,5 +370,4 @@ def _secrets(settings: Settings) -> list[str]:
     if settings.mode != "paper":
         for account in settings.accounts.values():
             found += [account.api_key, account.secret, account.password]
-    found += [settings.alerts.heartbeat_url, *(route.url for route in settings.alerts.routes)]
-    return [secret for secret in found if secret]
+    return [secret for secret in found if secret] + settings.alerts.addresses

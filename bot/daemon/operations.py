@@ -95,6 +95,13 @@ class Operations:
         self.feed = PublicFeed(self.public, WallClock().wall_ms)
         self._standby: str | None = None
 
+    def give_up(self) -> None:
+        """Wake no fund any more, and leave what is under way to the next start, here or elsewhere."""
+        if self._alarms is not None:
+            self._alarms.hold()
+        for runner in self.runners:
+            runner.cancel()
+
     def forget(self) -> None:
         """Nothing runs here any more: the accounts belong to another process, or to nobody yet."""
         self.public.forget()
@@ -193,8 +200,10 @@ class Operations:
         return self.metrics.text(), self.metrics.content_type
 
     def unpublished(self) -> list[str]:
-        """What must not be said of any fund yet, and the token."""
+        """What must not be said of any fund yet, the token, and where alerts go by a reload."""
         found = [secret for runner in self.runners for secret in unpublished(runner.state.book)]
+        if self.reloader is not None:
+            found += self.reloader.settings.alerts.addresses
         return found if self.operator_token is None else [self.operator_token, *found]
 
     def lost_symbols(self) -> list[str]:
@@ -265,6 +274,8 @@ class Operations:
         if refused is not None:
             raise RefusedError(f"{runner.name}: {refused}")
         runner.handle(event)
+        if runner.failure is not None:
+            raise RefusedError(f"{runner.name} stopped at it; repair the cause, restart, and ask again")
         if resumes and self.reloader is not None:  # every fund has begun: what is still halted is on record
             self._pulled = None
         return Asked(self._status(runner), repeated=False)
@@ -284,9 +295,11 @@ class Operations:
         return told
 
     def _at_work(self) -> Reloader:
-        if self.reloader is None:
-            raise RefusedError("the daemon is still starting; try again in a moment")
-        return self.reloader
+        if self.reloader is not None:
+            return self.reloader
+        if self._standby is not None:
+            raise RefusedError(f"{self._standby}; restart this process, and it reads its settings again")
+        raise RefusedError("the daemon is still starting; try again in a moment")
 
     def configuration(self) -> list[dict[str, str | None]]:
         """Every setting as it applies, secrets masked; empty while the daemon starts."""

@@ -18,7 +18,7 @@ from bot.settings import Settings
 from bot.venue.preparation import smallest_leverage
 
 _OF_FUNDS = frozenset({"BAND", "TARGET", "EMERGENCY", "START_LEVERAGE", "STRATEGY", "PARAMETERS"})
-_GROUPS = ("INBAND_ALERTS__",)
+_GROUPS = ("INBAND_ALERTS__", "INBAND_ROUTES__")
 
 
 class Reloader:

@@ -38,14 +38,24 @@ _RECENT_MS = 300_000
 """Income that is older than this, in market time, is not read again."""
 
 
-async def take_up_funds(
-    settings: Settings, world: World, operations: Operations, supervisor: Supervisor, *, adopt: bool
+async def prepare_funds(settings: Settings, world: World) -> "list[Desk]":
+    """Have every account ready. Nothing is written before each has proved fit for its fund."""
+    return [await _prepare(fund, settings.accounts[fund.account], world) for fund in settings.funds]
+
+
+def take_up_funds(
+    desks: "list[Desk]",
+    settings: Settings,
+    world: World,
+    operations: Operations,
+    supervisor: Supervisor,
+    *,
+    adopt: bool,
 ) -> dict[str, int]:
-    """Bring every fund to work. Nothing is written before every account has proved fit for its fund.
+    """Bring every fund to work.
 
     Returns how far each fund's journal went before: what this process makes of it comes after that place.
     """
-    desks = [await _prepare(fund, settings.accounts[fund.account], world) for fund in settings.funds]
     if not desks:
         return {}
     journal = world.ownership.open()
@@ -62,7 +72,7 @@ async def take_up_funds(
     return places
 
 
-class _Desk(NamedTuple):
+class Desk(NamedTuple):
     """A fund and what is ready for it; `account` is what a new fund begins on.
 
     `key_problem`: what is wrong with the key of a fund that is under way, and not with that of a new one.
@@ -77,7 +87,7 @@ class _Desk(NamedTuple):
     key_problem: str | None
 
 
-async def _prepare(fund: Fund, account: Account, world: World) -> _Desk:
+async def _prepare(fund: Fund, account: Account, world: World) -> Desk:
     venue = world.venue
     client = venue.client(Credentials(account.api_key, account.secret, account.password or ""))
     leverage, brackets = await _when_reached(
@@ -91,11 +101,11 @@ async def _prepare(fund: Fund, account: Account, world: World) -> _Desk:
     if problem is not None and book.created is None:
         raise UserError(problem)
     found = await _account_of_new_fund(fund, contract, gateway) if book.created is None else None
-    return _Desk(fund, contract, client, gateway, found, key, problem)
+    return Desk(fund, contract, client, gateway, found, key, problem)
 
 
 def _start(
-    desk: _Desk, world: World, operations: Operations, supervisor: Supervisor, *, adopt: bool
+    desk: Desk, world: World, operations: Operations, supervisor: Supervisor, *, adopt: bool
 ) -> Runner:
     book, history = world.loaded[desk.fund.name]
     state = start(desk.fund, desk.contract, book)
@@ -125,7 +135,7 @@ def _start(
     return runner
 
 
-async def _settings_problem(desk: _Desk) -> str | None:
+async def _settings_problem(desk: Desk) -> str | None:
     """How the account is set that it should not be, and what its key may that it should not."""
     account = await desk.gateway.settings_problem(desk.contract.venue_leverage)
     found = [each for each in (account, await desk.key.problem()) if each is not None]

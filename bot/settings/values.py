@@ -63,6 +63,12 @@ class Alerting:
     heartbeat_url: str | None = field(default=None, repr=False)
     heartbeat_every_s: float = 60.0
 
+    @property
+    def addresses(self) -> list[str]:
+        """Where things are sent: addresses hold keys, and are secret."""
+        beat = [] if self.heartbeat_url is None else [self.heartbeat_url]
+        return [*beat, *(route.url for route in self.routes)]
+
 
 @dataclass(frozen=True, slots=True)
 class Paper:

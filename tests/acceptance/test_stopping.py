@@ -36,6 +36,17 @@ def test_a_signal_parks_the_rebalances(inband: Callable[..., Inband], number: si
     assert [entry["target"] for entry in stopped] == [None, None]
 
 
+def test_a_reload_ends_no_start(inband: Callable[..., Inband]) -> None:
+    """The venue is not reached yet: `systemctl reload` is refused in the log, and the daemon tries on."""
+    with inband(PAPER__URL="http://127.0.0.1:9").start() as process:
+        process.until_said("venue_unreachable")
+        os.kill(process.pid, signal.SIGHUP)
+        assert "still starting" in process.until_said("reload_refused")["reason"]
+        tried = len(process.lines("venue_unreachable"))
+        process.until_said("venue_unreachable", times=tried + 1)
+        assert process.signal(SIGTERM) == 0
+
+
 def test_a_restart_finishes_what_was_parked(wide: Inband, inband: Callable[..., Inband]) -> None:
     """Stopped in the middle of rebalances, the record comes out as if nothing had happened."""
     run = inband()

@@ -8,15 +8,17 @@ from typing import Any
 import pytest
 
 from bot.core.asking import RequestIdReusedError, Wanted
-from bot.core.events import Mark
+from bot.core.events import Mark, Wake
 from bot.core.history import RebalanceHistory, decimal_text
 from bot.core.records import Control, ControlChanged, IncidentOpened
+from bot.daemon.alarms import WallAlarms
 from bot.daemon.alerts.office import PostOffice
 from bot.daemon.kill_switch import HALT_FILE, arm_kill_switch
 from bot.daemon.operations import Operations
 from bot.daemon.runner import Runner
 from bot.daemon.supervision import Supervisor
 from bot.errors import RefusedError
+from bot.journal.errors import JournalUnavailable
 from bot.journal.outbox import OUTBOX_FILE, Outbox, Trouble
 from bot.settings import Alerting, load_settings
 from tests.support.desk import Desk
@@ -213,6 +215,39 @@ async def test_a_fund_that_stopped_cannot_be_told(desk: Desk) -> None:
     operations = at_work(desk.runner())
     with pytest.raises(RefusedError, match="BTCUP is not running"):
         operations.ask("BTCUP", Wanted("resume", "ann", "go on"))
+
+
+async def test_what_is_not_on_record_was_not_taken(desk: Desk) -> None:
+    """The journal cannot take it, and a restart would not know of it: the caller hears that."""
+    runner = await desk.opened()
+    operations = at_work(runner)
+
+    def refuse(what: str, _: object) -> None:
+        if what == "append":
+            raise JournalUnavailable("the disk is full")
+
+    desk.hurdle = refuse
+    with pytest.raises(RefusedError, match="BTCUP stopped at it; repair the cause, restart, and ask again"):
+        operations.ask("BTCUP", Wanted("pause", "ann", "why", "k", "digest"))
+
+
+async def test_who_gave_up_wakes_no_fund_any_more(desk: Desk) -> None:
+    """The accounts are lost: a slice that is due is none of ours, whatever changes until all is forgotten."""
+    runner = await desk.opened()
+    operations = at_work(runner)
+    operations.attach(WallAlarms(), None)
+    desk.mark(runner, (runner.state.wake_ms or 0) - 20)
+    await runner.wait_quiet()
+    operations.changed(runner, ())
+    operations.give_up()
+    operations.changed(runner, ())
+    desk.clock.market += 20
+    known = len(desk.records)
+    await asyncio.sleep(0.1)
+    assert len(desk.records) == known
+    runner.handle(Wake(*runner.now()))
+    await runner.wait_quiet()
+    assert len(desk.records) > known  # it was due indeed
 
 
 async def test_the_kill_switch_halts_every_fund_once(desk: Desk, tmp_path: Path) -> None:

@@ -64,6 +64,21 @@ async def test_a_changed_band_is_taken_over_and_on_record(desk: Desk, files: Fil
     assert operations.reload("ann", "again") == {"changed": [], "waiting": []}
 
 
+async def test_routes_and_the_heartbeat_are_taken_over(desk: Desk, files: Files) -> None:
+    """A new route is told from then on, and its address is a secret like those of the start."""
+    runner = await desk.opened()
+    await desk.until_flat_out(runner)
+    operations = reloader(runner, files, lambda _: None)
+    files.variables |= {
+        "INBAND_ROUTES__PHONE__URL": "json://127.0.0.1:9/a-new-address",
+        "INBAND_ALERTS__HEARTBEAT_URL": "http://127.0.0.1:9/a-new-heart",
+    }
+    told = operations.reload("ann", "a new phone")
+    assert {"INBAND_ROUTES__PHONE__URL", "INBAND_ALERTS__HEARTBEAT_URL"} <= set(told["changed"])
+    secrets = operations.unpublished()
+    assert {"json://127.0.0.1:9/a-new-address", "http://127.0.0.1:9/a-new-heart"} <= set(secrets)
+
+
 async def test_a_fund_that_rebalances_takes_it_over_later(desk: Desk, files: Files) -> None:
     """The answer names it."""
     runner = await desk.opened()
@@ -119,6 +134,9 @@ def test_a_daemon_that_starts_cannot_reload(logged: Logged) -> None:
     assert operations.configuration() == []
     (line,) = logged()
     assert (line["event"], line["author"], line["why"]) == ("reload_refused", "ann", "why")
+    operations.stand_by("standby: host:7 (UP) sends for the accounts")
+    with pytest.raises(RefusedError, match=r"standby: host:7 .*; restart this process, and it reads"):
+        operations.reload("ann", "why")
 
 
 async def test_a_hangup_reloads(desk: Desk, files: Files, logged: Logged) -> None:

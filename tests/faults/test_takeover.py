@@ -6,17 +6,20 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from signal import SIGCONT, SIGKILL, SIGSTOP, SIGTERM
+from signal import SIGCONT, SIGHUP, SIGKILL, SIGSTOP, SIGTERM
 from urllib.request import urlopen
 
+import psycopg
 import pytest
 
+from bot.core.book import fold
+from bot.core.records import IncidentClosed
 from bot.core.recovery_records import TakenOver
 from tests.faults.test_storage_faults import trading, unready
 from tests.support.audit import differences
 from tests.support.cut_wire import CutWire, Severed
 from tests.support.hosts import FUNDS, Hosts, at_rest, intents
-from tests.support.inband import Inband, Process
+from tests.support.inband import REPOSITORY, Inband, Process
 from tests.support.postgres import PostgresServer
 
 pytestmark = pytest.mark.needs("postgresql")
@@ -71,6 +74,69 @@ def test_a_standby_waits_and_says_for_whom(tmp_path: Path, postgres: PostgresSer
         trading(standby)
         assert standby.signal(SIGTERM) == 0
         judge(site, site.host("a"))
+
+
+def test_a_standby_outlives_a_reload(tmp_path: Path, postgres: PostgresServer) -> None:
+    """`systemctl reload` on every host: the one that waits says why it does not, and waits on."""
+    with Hosts(tmp_path, postgres.url()) as site, two(site) as (owner, standby):
+        os.kill(standby.pid, SIGHUP)
+        refused = standby.until_said("reload_refused")
+        assert refused["reason"].startswith("standby: ")
+        assert owner.signal(SIGTERM) == 0
+        standby.until_said("running")
+        assert standby.signal(SIGTERM) == 0
+
+
+def band_shown(process: Process) -> list[str]:
+    """The band that BTCUP has by now."""
+    url = process.lines("serving")[0]["url"]
+    with urlopen(f"{url}/api/v1/funds/BTCUP") as answer:  # noqa: S310 - our own daemon
+        return list(json.load(answer)["band"])
+
+
+def test_what_an_operator_said_is_good_for_a_life_that_begins_again(
+    tmp_path: Path, postgres: PostgresServer
+) -> None:
+    """The database is lost and back: the fund is by the reloaded settings, and `--adopt` is used up."""
+    file = tmp_path / "settings.toml"
+    shipped = (REPOSITORY / "config" / "paper.toml").read_text()
+    file.write_text(shipped)
+    with Hosts(tmp_path, postgres.url()) as site:
+        host = site.host("a", CONFIG=str(file), FUNDS__BTCDOWN__LIMITS__DAILY_COSTS="0.000001")
+        with host.start("run", "--adopt") as daemon:
+            daemon.until(lambda: stopped_increases(host), what="a limit was broken")
+            file.write_text(shipped.replace("band = [1.5, 3] ", "band = [1.4, 3.1] "))
+            os.kill(daemon.pid, SIGHUP)
+            assert daemon.until_said("reloaded")["changed"] == ["INBAND_FUNDS__BTCUP__BAND"]
+            sessions = "FROM pg_stat_activity WHERE application_name LIKE 'inband %'"
+            postgres.execute(f"SELECT pg_terminate_backend(pid) {sessions}")
+            daemon.until_said("running", times=2)
+            assert band_shown(daemon) == ["1.4", "3.1"]
+            assert daemon.signal(SIGTERM) == 0
+            assert {r.how for r in host.records("BTCDOWN") if isinstance(r, IncidentClosed)} <= {""}
+
+
+def stopped_increases(host: Inband) -> set[str]:
+    """What is open of BTCDOWN and stops its increases."""
+    return set(fold(host.records("BTCDOWN")).breaches)
+
+
+def test_no_fund_takes_a_step_before_everybody_listens(tmp_path: Path, postgres: PostgresServer) -> None:
+    """The history of NAV is not to be had: nothing is traded that it would miss, and the log says why."""
+    with Hosts(tmp_path, postgres.url()) as site:
+        with site.start("a") as daemon:
+            daemon.until_said("running")
+            assert daemon.signal(SIGTERM) == 0
+        with psycopg.connect(postgres.url()) as other, site.start("a") as daemon:
+            other.execute("LOCK TABLE bar IN ACCESS EXCLUSIVE MODE")
+            told = daemon.until_said("database_unreachable")
+            assert "lock timeout" in told["reason"]
+            daemon.until_said("starting", times=2)
+            assert daemon.lines("order_sent") + daemon.lines("fund_stopped") == []
+            other.rollback()
+            daemon.until_said("running")
+            trading(daemon)
+            assert daemon.signal(SIGTERM) == 0
 
 
 def test_a_standby_takes_over_from_an_owner_that_was_killed(tmp_path: Path, postgres: PostgresServer) -> None:

@@ -11,6 +11,7 @@ import structlog
 
 from bot.core.units import ZERO
 from bot.daemon.alerts.messages import Alert, alert, summary
+from bot.settings import Alerting
 
 if TYPE_CHECKING:
     from bot.daemon.alerts.office import PostOffice
@@ -94,11 +95,13 @@ class Heartbeat:
     """Tells a dead-man service that the daemon is well; when it is not, or is gone, that service alerts."""
 
     def __init__(
-        self, url: str, every_s: float, well: Callable[[], bool], metrics: "Metrics | None" = None
+        self,
+        settings: Callable[[], Alerting],
+        well: Callable[[], bool],
+        metrics: "Metrics | None" = None,
     ) -> None:
-        """Ask for `url` every so often, as long as `well` says so."""
-        self._url = url
-        self._every_s = every_s
+        """Ask for the address of the settings that apply, where they have one, as long as `well` says so."""
+        self._settings = settings
         self._well = well
         self._metrics = metrics
         self._log = structlog.get_logger()
@@ -108,13 +111,14 @@ class Heartbeat:
         limit = aiohttp.ClientTimeout(total=_PING_WITHIN_S)
         async with aiohttp.ClientSession(timeout=limit) as session:
             while True:
-                if self._well():
-                    await self._beat(session)
-                await asyncio.sleep(self._every_s)
+                url = self._settings().heartbeat_url
+                if url is not None and self._well():
+                    await self._beat(session, url)
+                await asyncio.sleep(self._settings().heartbeat_every_s)
 
-    async def _beat(self, session: aiohttp.ClientSession) -> None:
+    async def _beat(self, session: aiohttp.ClientSession, url: str) -> None:
         try:
-            async with session.get(self._url) as answer:
+            async with session.get(url) as answer:
                 problem = None if answer.status < 400 else f"HTTP {answer.status}"
         except (aiohttp.ClientError, TimeoutError) as error:
             problem = type(error).__name__  # its text would hold the address, which is a secret

@@ -388,7 +388,8 @@ async def test_the_heart_beats_while_the_daemon_is_well(receiver: Receiver, logg
     well = True
     metrics = Metrics(Operations("paper"))
     url = f"http://{receiver.address}/ping/{CANARY}"
-    task = asyncio.create_task(Heartbeat(url, 0.02, lambda: well, metrics).run())
+    settings = Alerting(heartbeat_url=url, heartbeat_every_s=0.02)
+    task = asyncio.create_task(Heartbeat(lambda: settings, lambda: well, metrics).run())
     await until(lambda: len(receiver.pings) >= 2)
     receiver.fail = True
     failed = metrics.alerts_failed.labels("heartbeat")._value
@@ -398,13 +399,13 @@ async def test_the_heart_beats_while_the_daemon_is_well(receiver: Receiver, logg
     count = len(receiver.pings)
     await asyncio.sleep(0.1)
     assert len(receiver.pings) == count
-    task.cancel()
     assert set(receiver.pings) == {f"/ping/{CANARY}"}
     assert CANARY not in str(logged())
-    dead = asyncio.create_task(Heartbeat("http://127.0.0.1:1/", 0.02, lambda: True, metrics).run())
     before = failed.get()
+    settings = replace(settings, heartbeat_url="http://127.0.0.1:1/")  # as a reload does
+    well = True
     await until(lambda: failed.get() > before)
-    dead.cancel()
+    task.cancel()
 
 
 @pytest.mark.parametrize("url", ["nonsense", "json://127.0.0.1:1/"])
