@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from bot.study import Costs, Funding, FundSpec, Prices, Result, backtest, from_arrays
 from bot.study.kernels import FixedBand, final_nav, final_navs, nav_series, stretches_of
 from tests.study.naive import Case, Naive, fixed_band
-from tests.support.examples import examples
 
 ROOT = Path(__file__).resolve().parents[2]
 EDGE = 1e-12
@@ -89,7 +88,7 @@ def by_engine(case: Case) -> Result:
     return backtest(prices, fund, funding=funding, costs=Costs(fee_bps=case.fee * 1e4))
 
 
-@settings(max_examples=examples(300))
+@settings(max_examples=300)
 @given(cases())
 def test_engine_kernel_and_naive_loop_agree(case: Case) -> None:
     """NAV, trades, totals and death agree to 1e-9; what is within 1e-12 of an edge is left out."""
