@@ -342,7 +342,7 @@ def _sampled(book: Book, samples: Sequence[rec.Sampled]) -> None:
     book.sample = samples[-1]
     day = book.day
     for time_ms, mark, variance in samples:
-        if time_ms // DAY_MS != day.number:
+        if time_ms // DAY_MS > day.number:
             day = Day(time_ms // DAY_MS)
         if day.nav is None and book.units:
             day = day._replace(nav=book.ledger.value(mark) / book.units)

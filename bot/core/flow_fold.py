@@ -203,6 +203,8 @@ def _rescaled(book: "Book", record: rec.UnitsRescaled) -> None:
         return down(units * record.numerator / record.denominator)
 
     book.units = rescaled(book.units)
+    if book.day.nav is not None:
+        book.day = book.day._replace(nav=book.day.nav * record.denominator / record.numerator)
     book.flows = tuple(
         flow if flow.kind is FlowKind.SUBSCRIBE else flow._replace(amount=rescaled(flow.amount))
         for flow in book.flows

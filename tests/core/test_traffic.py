@@ -209,3 +209,29 @@ def test_a_fund_that_sends_the_same_order_again_and_again_is_stopped() -> None:
     lab.state.book.apply(rec.IncidentOpened(lab.time_ms, REPEATED, "a test", "none", stops_increases=True))
     lab.send(ev.Controlled(*lab.now, Control.RUNNING, "ann", "a test"))
     assert lab.state.book.traffic == Traffic()
+
+
+@pytest.mark.parametrize(("numerator", "denominator"), [(10, 1), (1, 10)])
+def test_other_units_are_neither_a_loss_nor_a_gain(numerator: int, denominator: int) -> None:
+    """The NAV by which the day's loss is judged is that of units of the same size."""
+    lab = Lab()
+    lab.settle()
+    before = lab.state.book.day.nav
+    lab.send(ev.RescaleAsked(*lab.now, numerator, denominator, "ann", "rounder"))
+    after = lab.state.book.day.nav
+    assert before is not None
+    assert after == before * denominator / numerator
+    lab.mark("91000")
+    lab.settle()
+    assert lab.of(rec.RebalanceStarted)[-1].kind is rec.Kind.BAND
+    assert lab.state.book.incidents == {}
+
+
+def test_an_hour_that_began_before_midnight_does_not_bring_the_day_back() -> None:
+    """The first mark of a new process may be older than what it booked: the new day stays."""
+    book = fold(Lab().records)
+    midnight_ms = 86_400_000
+    book.day = Day(1, turnover=D(3), costs=D("0.01"))
+    book.apply(rec.Sampled(midnight_ms - 1, D(60_000), None))
+    assert (book.day.number, book.day.turnover, book.day.costs) == (1, D(3), D("0.01"))
+    assert book.day.nav == book.ledger.value(D(60_000)) / book.units
