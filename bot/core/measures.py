@@ -85,7 +85,7 @@ class Measures(NamedTuple):
         match record:
             case rec.OrderIntended():
                 return self._sent(record)
-            case rec.Filled() if self.order is not None:
+            case rec.Filled() if self.order is not None and record.cid is not None:
                 return self._filled(record, self.order)
             case rec.OrderDead() if self.order is not None:
                 return self._unsent(self.order.market)

@@ -281,3 +281,10 @@ def test_an_order_that_never_arrived_counts_for_nothing() -> None:
     unknown = intended("b", "2", "101")._replace(market_per_s=None)
     assert taken(unknown, rec.OrderDead(0, "b", "never seen")).seen == 0
     assert taken(rec.OrderDead(0, "b", "never seen")).order is None
+
+
+def test_a_strangers_trade_while_an_order_is_out_is_none_of_its_cost() -> None:
+    """It is booked at that moment, and no part of what the rebalance traded."""
+    alone = (intended("a", "1", "100"), filled("a", "1", "101", "0.1"), settled("a", "1"))
+    strange = rec.Filled(0, None, "x", 0, D(5), D(150), D(3))
+    assert taken(alone[0], strange, *alone[1:]) == taken(*alone)
