@@ -231,7 +231,9 @@ def _increase_problem(
     ) or conditions.day.problem(conditions.now_ms, notional, value, _nav(ledger, conditions), caps)
     if too_much is not None:
         return Refusal(too_much[1], too_much[0])
-    costs = notional * (contract.taker_fee + _OPEN_LOSS)
+    price = proposal.limit_price
+    beyond = price - mark if proposal.quantity > ZERO else mark - price
+    costs = notional * contract.taker_fee + max(notional * _OPEN_LOSS, abs(proposal.quantity) * beyond)
     if exposure > (value - conditions.withheld - costs) * contract.venue_leverage:
         return Refusal("margin would not cover the order")
     return None
@@ -259,4 +261,4 @@ def _cap_problem(notional: Usd, exposure: Usd, value: Usd, conditions: Condition
 
 
 _OPEN_LOSS = Decimal(100) / BPS
-"""Loss between mark and fill that the margin of an increase must bear."""
+"""Loss between mark and fill that the margin of an increase must bear at least, however near its limit is."""

@@ -201,6 +201,13 @@ def test_margin_that_the_venue_withholds_is_not_counted_on() -> None:
     assert verdict(sell(), FINE._replace(withheld=D(78_938))) == "approved"
 
 
+def test_an_increase_that_may_fill_far_from_the_mark_needs_the_margin_for_it() -> None:
+    """At its limit, 4 % above the mark, it begins with a loss of 240: 21,000 and 243 are needed."""
+    far = buy(limit_price="62400")
+    assert verdict(far, FINE._replace(withheld=D(78_757))) == "approved"
+    assert verdict(far, FINE._replace(withheld=D(78_758))) == "margin would not cover the order"
+
+
 def test_a_fund_without_value_may_not_increase() -> None:
     """Its reductions go through."""
     broke = Ledger(D(-130_000), D(2))
