@@ -41,7 +41,7 @@ from bot.core.units import ZERO, Contracts, Price, not_above, not_below
 UNPROTECTED = "no protective stop"
 
 _CLOSE = 200
-"""A trigger price that moves by less than a 200th is left where it is."""
+"""A trigger price that moves by less than a 200th is left where it is; so is a size, which settings move."""
 
 _NOT_FOUNDS_NEEDED = 2
 _NOT_FOUNDS_OF_A_RESTING_STOP = 5
@@ -102,7 +102,11 @@ def _still_good(turn: Turn, stop: Stop, wish: Wanted | None) -> bool:
     """A stop that is about to trigger stays, although it could not be placed any more."""
     if stop.position != turn.book.position:
         return False
-    return wish is None or abs(wish.trigger_price - stop.trigger_price) * _CLOSE <= stop.trigger_price
+    if wish is None:
+        return True
+    size, off = abs(stop.quantity), abs(wish.quantity - stop.quantity)
+    near = abs(wish.trigger_price - stop.trigger_price) * _CLOSE <= stop.trigger_price
+    return near and (off * _CLOSE <= size or off <= turn.contract.lot)
 
 
 def _place(turn: Turn, wish: Wanted) -> None:

@@ -10,7 +10,7 @@ from bot.core import commands as cmd
 from bot.core import records as rec
 from bot.core.book import fold
 from bot.core.breaches import STOPPED_OUT
-from bot.core.events import Controlled, FlattenAsked, ReadFailed, ReconcileDue, TradesSeen
+from bot.core.events import Controlled, FlattenAsked, ReadFailed, ReconcileDue, Reconfigured, TradesSeen
 from bot.core.ledger import Ledger, real_leverage
 from bot.core.limits import PlaceStop, Refusal, SubmitOrder, approve_stop
 from bot.core.margin import liquidation_price, price_at
@@ -501,3 +501,18 @@ def test_a_regular_look_at_a_stop_that_rests_changes_nothing() -> None:
     lab.send(ReconcileDue(*lab.now))
     assert isinstance(lab.commands[-2], cmd.QueryStop)
     assert len(lab.records) == count
+
+
+def test_another_target_range_sizes_it_anew() -> None:
+    """It leads to the top of the range that the operator has set since, not to that of before."""
+    lab = opened()
+    first = resting(lab)
+    lower = replace(lab.fund, target_range=(Decimal("1.7"), Decimal("2.1")))
+    lab.send(Reconfigured(*lab.now, lower, "other", "ann", "less"))
+    lab.mark("60000")
+    stop, ledger = resting(lab), lab.state.book.ledger
+    assert stop.cid != first.cid
+    fee = abs(stop.quantity) * stop.trigger_price * lab.contract.taker_fee
+    after = real_leverage(ledger.after_trade(stop.quantity, stop.trigger_price, fee), stop.trigger_price)
+    assert after is not None
+    assert abs(after - Decimal("2.1")) < Decimal("0.002")
