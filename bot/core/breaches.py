@@ -22,6 +22,9 @@ CRASH_LOOP = "crash loop"
 KEY_REFUSED = "key refused"
 STOPPED_OUT = "protective stop filled"
 
+ADOPTED = "adopted by the operator"
+"""How an incident is closed by a start with `--adopt`."""
+
 REMEDIES = {
     TOO_MUCH: "find out why it trades so much before `resume` rearms it: the journal has every order",
     REPEATED: "find out why it sends the same order before `resume` rearms it: the journal has every order",

@@ -28,7 +28,7 @@ from bot.core import (
 )
 from bot.core import events as ev
 from bot.core.book import Book
-from bot.core.breaches import CRASH_LOOP
+from bot.core.breaches import ADOPTED, CRASH_LOOP
 from bot.core.commands import Command
 from bot.core.decision import consider
 from bot.core.execution import begin, park, progress
@@ -152,7 +152,7 @@ def _resumed(turn: Turn, event: ev.Resumed) -> None:
     if turn.book.starts > MOST_STARTS:
         turn.breach(CRASH_LOOP, f"taken up {turn.book.starts} times in a row, and never for long")
     if event.adopt:
-        _rearm(turn, "adopted by the operator")
+        _rearm(turn, ADOPTED)
     protection.resolve(turn)
     if not settlement.resolve_outstanding(turn):
         turn.reconcile()

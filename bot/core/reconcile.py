@@ -6,10 +6,11 @@ Wallet balance and position (DESIGN, Ledger and venue).
 from decimal import Decimal
 
 from bot.core.book import Book
+from bot.core.breaches import ADOPTED
 from bot.core.commands import FetchTrades
 from bot.core.events import AccountSeen
 from bot.core.records import Reconciled
-from bot.core.settlement import buried
+from bot.core.settlement import EXTERNAL, buried
 from bot.core.turn import Turn
 from bot.core.units import ZERO, Usd
 from bot.core.upkeep import book_income
@@ -47,6 +48,8 @@ def account_seen(turn: Turn, event: AccountSeen) -> None:
 
 
 def _agreed(turn: Turn, event: AccountSeen) -> None:
+    if turn.live.adopting and not turn.live.compared:
+        turn.close_incident(EXTERNAL, ADOPTED)  # others traded before this start, which was told to accept it
     turn.live = turn.live._replace(
         reconciled=True, compared=True, reconcile_tries=0, withheld=_withheld(turn, event)
     )

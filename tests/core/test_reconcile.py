@@ -133,6 +133,25 @@ def test_a_trade_of_somebody_else_is_booked_named_and_stops_increases() -> None:
     assert lab.state.book.incidents == {}
 
 
+def test_who_starts_with_adopt_accepts_what_others_traded_meanwhile() -> None:
+    """What this start finds is booked and told, and stops nothing; what comes later stops increases."""
+    lab = quiet()
+    lab.venue.trade(D("-1"), lab.time_ms, lab.price)
+    lab.restart(adopt=True)
+    assert len(lab.of(rec.ExternalChange)) == 1
+    assert lab.state.book.position == lab.venue.ledger.position
+    (opened,) = lab.of(rec.IncidentOpened)
+    (closed,) = lab.of(rec.IncidentClosed)
+    assert (opened.code, closed.code, closed.how) == (
+        "external trade",
+        "external trade",
+        "adopted by the operator",
+    )
+    lab.venue.trade(D("-0.1"), lab.time_ms, lab.price)
+    compare(lab)
+    assert lab.state.book.breaches == ("external trade",)
+
+
 def test_a_trade_of_somebody_else_between_two_slices_is_found() -> None:
     """Although our own later trade is known already."""
     lab = Lab()
