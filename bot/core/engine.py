@@ -31,7 +31,7 @@ from bot.core.book import Book
 from bot.core.breaches import ADOPTED, CRASH_LOOP
 from bot.core.commands import Command
 from bot.core.decision import consider
-from bot.core.execution import begin, park, progress
+from bot.core.execution import begin, park, progress, watch_age
 from bot.core.fund import Contract, Fund
 from bot.core.process_records import PutDown, TakenUp
 from bot.core.records import (
@@ -90,6 +90,8 @@ def _drive(turn: Turn) -> None:
     upkeep.keep_draws_queued(turn)
     settlement.attend(turn)
     cash.attend(turn)
+    if turn.book.control is not Control.HALTED:
+        watch_age(turn)
     mark = turn.mark
     if mark is None or not turn.live.reconciled or not turn.live.scanned or turn.book.restored:
         return

@@ -52,7 +52,6 @@ def begin(turn: Turn, mark: Mark, first: NextSlice) -> None:
 def progress(turn: Turn, mark: Mark) -> None:
     """Carry the open rebalance one move further: end it, wait, or propose its next slice."""
     open_ = _now(turn)
-    _watch_age(turn, open_)
     if open_.order is not None:
         return  # the venue has the word
     if not open_.increasing and open_.urgency is not _EMERGENCY and emergency(turn, mark):
@@ -73,8 +72,11 @@ def progress(turn: Turn, mark: Mark) -> None:
     _propose(turn, mark, open_, goal, left, next_slice(turn.book, open_))
 
 
-def _watch_age(turn: Turn, open_: OpenRebalance) -> None:
-    """A rebalance that is not done in time is an incident; it goes on."""
+def watch_age(turn: Turn) -> None:
+    """A rebalance that is not done in time is an incident, whatever it waits for; it goes on."""
+    open_ = turn.book.rebalance
+    if open_ is None or open_.kind is Kind.FLOW:
+        return
     age_ms = turn.now_ms - open_.started_ms
     if not open_.increasing and age_ms > UNFILLED_LIMIT_MS:
         turn.open_incident(

@@ -430,6 +430,18 @@ def test_a_delever_whose_order_stays_unknown_is_overdue_as_well() -> None:
     assert "unfilled delever" in lab.state.book.incidents
 
 
+def test_a_delever_that_waits_for_the_account_is_overdue_as_well() -> None:
+    """A stranger traded, and the account cannot be read: nothing is sent meanwhile, and somebody is told."""
+    lab = Lab()
+    lab.settle()
+    lab.mark("44900")
+    assert not under_way(lab).increasing
+    lab.state = lab.state._replace(live=lab.state.live._replace(reconciled=False))
+    lab.deliver = lambda _: False
+    lab.mark("44900", after_s=901)
+    assert "unfilled delever" in lab.state.book.incidents
+
+
 def test_a_touch_that_a_rebalance_no_longer_needs_keeps_no_later_one_waiting() -> None:
     """The book could not be read, and by then the rebalance was over: the next one asks anew."""
     lab = Lab(a_fund())
