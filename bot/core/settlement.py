@@ -27,10 +27,10 @@ from bot.core.orders import News, Order, OrderState
 from bot.core.turn import Turn
 from bot.core.units import ZERO, Urgency
 
+_ACCEPTED = (OrderState.LIVE, OrderState.CANCELLING)
 _NOT_FOUNDS_NEEDED = 2
 _NOT_FOUNDS_OF_A_LIVE_ORDER = 5
-_TRADES_MISSED = 24
-"""After so many looks in two minutes the trades of an order are more than late."""
+_TRADES_MISSED = 24  # looks, in two minutes, after which the trades of an order are more than late
 _FAILURES_IN_A_ROW = 5
 _DOUBTED_FOR_MS = 120_000  # wall time, for which trades may be of an order that is not found
 
@@ -76,10 +76,10 @@ def reported(turn: Turn, event: ev.OrderReport) -> None:
         _late(turn, event)
         return
     news = News.COMPLETED if event.closed else News.ACCEPTED
+    turn.live = turn.live._replace(proving=None, missing=0)  # it is found
     if order.told(news, event.filled, event.venue_id) == order:
         _watch(turn, order, delay_s=1.0)
         return
-    turn.live = turn.live._replace(proving=None, missing=0)  # it is found
     turn.record(rec.OrderAdvanced(turn.now_ms, event.cid, event.venue_id, event.filled, event.closed))
     order = order.told(news, event.filled, event.venue_id)
     if order.settled:
@@ -148,7 +148,7 @@ def missing(turn: Turn, event: ev.OrderMissing) -> None:
     order = _named(turn, event.cid)
     if order is None or order.state in (OrderState.CLOSED, OrderState.REJECTED):
         return
-    if order.state in (OrderState.LIVE, OrderState.CANCELLING):
+    if order.state in _ACCEPTED:
         _vanished(turn, order)
         return
     if event.wall_ms <= order.expires_wall_ms:
@@ -158,7 +158,7 @@ def missing(turn: Turn, event: ev.OrderMissing) -> None:
     count = turn.live.missing + 1
     turn.live = turn.live._replace(missing=count)
     if count < _NOT_FOUNDS_NEEDED:
-        turn.commands.append(QueryOrder(event.cid, delay_s=0.5))
+        turn.commands.append(resting.last_look(order, delay_s=0.5))
     else:
         turn.live = turn.live._replace(proving=event.cid)
         turn.reconcile()
@@ -167,6 +167,10 @@ def missing(turn: Turn, event: ev.OrderMissing) -> None:
 def _vanished(turn: Turn, order: Order) -> None:
     """The venue had accepted the order, and now knows nothing of it: a person must say what became of it."""
     turn.live = turn.live._replace(missing=turn.live.missing + 1)
+    if turn.live.missing >= _NOT_FOUNDS_OF_A_LIVE_ORDER and resting.forgotten(turn, order):
+        turn.live = turn.live._replace(proving=order.cid)
+        turn.reconcile()
+        return
     if turn.live.missing >= _NOT_FOUNDS_OF_A_LIVE_ORDER:
         turn.open_incident(
             VANISHED,
@@ -178,10 +182,13 @@ def _vanished(turn: Turn, order: Order) -> None:
 
 
 def buried(turn: Turn, order: Order) -> None:
-    """The position confirms that the order never arrived."""
-    evidence = f"expired, {turn.live.missing} times not found, position unchanged"
-    turn.record(rec.OrderDead(turn.now_ms, order.cid, evidence))
-    _count_failures(turn, "the last never arrived")
+    """The position confirms that the order never arrived, or that it ended long ago with what is booked."""
+    if order.state in _ACCEPTED:
+        turn.record(resting.ended_as_booked(turn, order))
+    else:
+        evidence = f"expired, {turn.live.missing} times not found, position unchanged"
+        turn.record(rec.OrderDead(turn.now_ms, order.cid, evidence))
+        _count_failures(turn, "the last never arrived")
     settle(turn, _outstanding(turn))
 
 

@@ -130,7 +130,7 @@ class Venue:
         lag_ms = 0
         if self.faults.strikes(Fault.NOT_FOUND_YET):
             lag_ms = self._chance.whole(1, _LONGEST_LAG_MS)
-        if not request.rests and self.faults.strikes(Fault.UNSEEN):
+        if self.faults.strikes(Fault.UNSEEN):
             # Longer than the daemon believes to be possible: only the position tells.
             lag_ms = self._chance.whole(8_000, 60_000)
         order = VenueOrder(self.number(), request, now_ms, now_ms + lag_ms)

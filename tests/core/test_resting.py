@@ -15,7 +15,7 @@ from bot.core.orders import OrderState
 from bot.core.plan import ALARM_MS, DEADLINE_MS, MANNERS
 from bot.core.units import Urgency
 from bot.testing import Lab, a_fund
-from bot.testing_venue import Outcome
+from bot.testing_venue import InstantVenue, Outcome
 from tests.core.test_settlement import outstanding, sent, under_way
 
 D = Decimal
@@ -440,6 +440,47 @@ def test_a_delever_that_waits_for_the_account_is_overdue_as_well() -> None:
     lab.deliver = lambda _: False
     lab.mark("44900", after_s=901)
     assert "unfilled delever" in lab.state.book.incidents
+
+
+def test_a_posted_order_that_is_not_found_is_cancelled_before_it_counts_as_dead() -> None:
+    """What answers questions may lag behind the venue's book; what cancels is the book itself."""
+    lab = posting("lose")
+    (dead,) = lab.of(rec.OrderDead)
+    asked = [c for c in lab.commands if isinstance(c, cmd.QueryOrder | cmd.CancelOrder) and c.cid == dead.cid]
+    assert [type(command) for command in asked[-2:]] == [cmd.QueryOrder, cmd.CancelOrder]
+
+
+class Denying(InstantVenue):
+    """Nobody hears that an order rests, and whoever asks is told that there is none."""
+
+    denied = ""
+
+    def submit(self, order: SubmitOrder, now: tuple[int, int], mark: Decimal) -> ev.Event:
+        """The answer is lost where it would say that the order rests."""
+        answer = super().submit(order, now, mark)
+        return ev.OrderUnknown(*now, order.cid, "timeout") if order.cid in self.resting else answer
+
+    def look_up(self, cid: str, now: tuple[int, int]) -> ev.Event:
+        """Deny what rests."""
+        if cid in self.resting:
+            self.denied = cid
+            return ev.OrderMissing(*now, cid)
+        return super().look_up(cid, now)
+
+
+def test_a_posted_order_that_rests_unseen_is_over_before_the_next_one() -> None:
+    """It is denied until long after its window, and no position tells of it; yet it does not rest on."""
+    lab = Lab(a_fund(start_leverage="0.5"))
+    venue = Denying(lab.contract, lab.fund.capital)
+    vars(venue).update(vars(lab.venue))
+    venue.script.append("rest")
+    lab.venue = venue
+    lab.mark("60000", after_s=300)
+    assert venue.denied
+    assert venue.resting == set()
+    assert lab.of(rec.OrderDead) == []
+    assert [r.filled for r in lab.of(rec.OrderAdvanced) if r.cid == venue.denied and r.closed] == [0]
+    assert len(sent(lab)) > [order.cid for order in sent(lab)].index(venue.denied) + 1
 
 
 def test_a_touch_that_a_rebalance_no_longer_needs_keeps_no_later_one_waiting() -> None:

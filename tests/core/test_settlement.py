@@ -138,6 +138,22 @@ def test_a_live_order_that_stays_lost_is_an_incident() -> None:
     assert queries(lab)[-1].delay_s == 16.0
 
 
+def test_a_live_order_that_the_venue_has_long_forgotten_is_over() -> None:
+    """Venues forget orders that ended unfilled after days: the position says that nothing came of it."""
+    lab = opening("lose", deliver=(SubmitOrder,))
+    cid = outstanding(lab).cid
+    lab.send(ev.OrderReport(*lab.now, cid, "77", D(0), closed=False))
+    steps = iter(range(40))
+    lab.deliver = lambda command: not isinstance(command, SubmitOrder) and next(steps, None) is not None
+    lab.wall_ms += 4 * 86_400_000
+    lab.time_ms += 4 * 86_400_000
+    lab.restart()
+    (closed,) = [r for r in lab.of(rec.OrderAdvanced) if r.cid == cid and r.closed]
+    assert closed.filled == 0
+    assert under_way(lab).order is None or outstanding(lab).cid != cid
+    assert settlement.VANISHED not in lab.state.book.incidents
+
+
 def test_a_live_order_is_looked_up_until_it_ends() -> None:
     """Also when the answer is no news: a lost stream must not leave it unwatched."""
     lab = opening("lose", deliver=(SubmitOrder,))

@@ -13,6 +13,12 @@ from bot.simulation.run import simulate
 
 SECONDS = 3_600.0
 ALWAYS = range(100_000)
+NEVER_FOUND: Script = {
+    (Fault.UNSEEN, ""): ALWAYS,
+    (Fault.NEWS_LOST, ""): ALWAYS,
+    (Fault.AMBIGUOUS, "order"): ALWAYS,
+}
+"""No order is heard of before it is believed that it cannot arrive any more."""
 
 
 class Hunt(NamedTuple):
@@ -36,18 +42,12 @@ HUNTS = {
     "halt-ignored": Hunt("I9", strikes={Fault.HALTED: every(150)}),
     "id-used-again": Hunt("I4"),
     "not-found-is-failed": Hunt("I2", seeds=range(60)),
-    "position-check-removed": Hunt(
-        "I2",
-        script={
-            (Fault.UNSEEN, ""): ALWAYS,
-            (Fault.NEWS_LOST, ""): ALWAYS,
-            (Fault.AMBIGUOUS, "order"): ALWAYS,
-        },
-    ),
+    "position-check-removed": Hunt("I2", script=NEVER_FOUND),
     "redrawn-after-restart": Hunt("I14"),
     "reduce-only-dropped": Hunt("I1"),
     "replaced-before-cancelled": Hunt("I13"),
     "resend-on-unknown": Hunt("I4"),
+    "rests-unseen": Hunt("I2", script=NEVER_FOUND),
     "rounded-past-the-target": Hunt("I1"),
     "send-before-journal": Hunt("I5", script={(Fault.COMMIT_FAILED, ""): range(7, 60, 9)}),
     "silent-feed-gate-removed": Hunt("I9", strikes={Fault.FEED_GAP: every(7)}),
