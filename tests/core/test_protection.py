@@ -28,6 +28,7 @@ from bot.core.stop_records import (
     StopRejected,
 )
 from bot.core.units import ZERO
+from bot.core.watch_events import ContractDue
 from bot.testing import Lab, a_contract, a_fund
 from bot.testing_venue import Outcome
 
@@ -516,3 +517,14 @@ def test_another_target_range_sizes_it_anew() -> None:
     after = real_leverage(ledger.after_trade(stop.quantity, stop.trigger_price, fee), stop.trigger_price)
     assert after is not None
     assert abs(after - Decimal("2.1")) < Decimal("0.002")
+
+
+def test_one_that_rests_stays_where_none_could_be_worked_out_any_more() -> None:
+    """The venue no longer says at which margin it liquidates: an old stop is better than none."""
+    lab = opened()
+    first = resting(lab)
+    lab.venue.contract = replace(lab.contract, maintenance=())
+    lab.send(ContractDue(*lab.now))
+    lab.mark("60000")
+    assert lab.state.contract.maintenance == ()
+    assert resting(lab) == first
