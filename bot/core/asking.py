@@ -7,8 +7,9 @@ idempotency key, it changes nothing, after a restart as before it.
 from collections.abc import Iterator
 from typing import NamedTuple, TypeAlias
 
-from bot.core import draws, plan
+from bot.core import draws
 from bot.core import events as ev
+from bot.core.decision import near_enough
 from bot.core.events import Mark
 from bot.core.fund import Fund
 from bot.core.ledger import real_leverage
@@ -111,7 +112,7 @@ def rebalance_asked(turn: Turn, event: ev.RebalanceAsked) -> None:
             Urgency.PROMPT if reducing else Urgency.PATIENT,
             None,
             target,
-            _tolerance(turn, mark, target),
+            near_enough(turn, mark, target),
             mark.price,
             turn.book.ledger.position,
             leverage,
@@ -204,7 +205,7 @@ def _objections(turn: Turn, event: ev.RebalanceAsked, mark: Mark, leverage: Leve
     refused = turn.increases_refused(mark) if target > leverage else None
     if refused is not None:
         yield f"leverage cannot be raised now: {refused.reason}"
-    if abs(leverage - target) <= _tolerance(turn, mark, target):
+    if abs(leverage - target) <= near_enough(turn, mark, target):
         yield "real leverage is so near to the target that nothing can be traded"
 
 
@@ -221,7 +222,3 @@ def _target(turn: Turn, event: ev.RebalanceAsked) -> Leverage:
         return event.leverage
     drawn = draws.digits(turn.book.key, "operator", turn.book.rebalances + 1)
     return draws.target(drawn, *turn.fund.target_range)
-
-
-def _tolerance(turn: Turn, mark: Mark, target: Leverage) -> Leverage:
-    return plan.tolerance(turn.book.ledger, mark.price, target, turn.fund.sign, turn.contract)

@@ -91,7 +91,7 @@ def _rest_or_flatten(turn: Turn, mark: Mark, leverage: Leverage | None) -> NextS
         _close(turn, mark)
         turn.region = Region(ZERO, _HIGHEST, next_grid_ms(turn.now_ms))
         return None
-    tolerance = _tolerance(turn, mark, ZERO)
+    tolerance = near_enough(turn, mark, ZERO)
     urgency = Urgency.EMERGENCY if emergency(turn, mark) else _PROMPT
     return _start(
         turn, mark, leverage, _Choice(Kind.FLATTEN, ZERO, urgency, turn.book.state.value, None, tolerance)
@@ -112,7 +112,7 @@ def _open(turn: Turn, mark: Mark, leverage: Leverage) -> NextSlice | None:
     if turn.increases_refused(mark):
         return None
     target = turn.fund.start_leverage
-    tolerance = _tolerance(turn, mark, target)
+    tolerance = near_enough(turn, mark, target)
     return _start(turn, mark, leverage, _Choice(Kind.OPEN, target, _PATIENT, "opening", None, tolerance))
 
 
@@ -160,7 +160,7 @@ def _ask(turn: Turn, mark: Mark, leverage: Leverage, wish: Wish) -> NextSlice | 
     urgency = _PATIENT  # leveraging up never is urgent, delevering always is
     if target < leverage:
         urgency = Urgency.EMERGENCY if wish.urgency == "emergency" else _PROMPT
-    tolerance = _tolerance(turn, mark, target)
+    tolerance = near_enough(turn, mark, target)
     if abs(leverage - target) <= tolerance:
         _skip(turn, mark, f"{wish.reason}: nothing tradable")
         return None
@@ -200,7 +200,7 @@ def _skip(turn: Turn, mark: Mark, reason: str) -> None:
         turn.record(RebalanceSkipped(turn.now_ms, mark.price, reason))
 
 
-def _tolerance(turn: Turn, mark: Mark, target: Leverage) -> Leverage:
+def near_enough(turn: Turn, mark: Mark, target: Leverage) -> Leverage:
     """How near is near enough; a trade to a target further away is never below the minimum order."""
     return plan.tolerance(turn.book.ledger, mark.price, target, turn.fund.sign, turn.contract)
 

@@ -3,9 +3,10 @@
 from typing import TypeAlias
 
 from bot.core.flow_records import FlowSettled
-from bot.core.history import RebalanceEntry, decimal_text
+from bot.core.history import RebalanceEntry
 from bot.core.measures import Shortfall, maker_ratio, out_of_band_ms, participation, shortfall
 from bot.core.records import Kind
+from bot.core.texts import decimal_or_null, decimal_text
 
 EXECUTION = "execution"
 """The name under which it is told; it is no part of the public record."""
@@ -38,7 +39,7 @@ def execution(entry: RebalanceEntry) -> Report | None:
         "leverage_error": error,
     }
     return {
-        **{name: None if value is None else decimal_text(value) for name, value in decimals.items()},
+        **{name: decimal_or_null(value) for name, value in decimals.items()},
         "out_of_band_s": None if out_ms is None else out_ms // 1000,
         "orders": taken.orders,
         "rejected": taken.rejected,

@@ -7,7 +7,6 @@ Nothing here holds a target or a draw before its rebalance is over.
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from decimal import Context, Decimal
 from enum import StrEnum
 from typing import Any, NamedTuple, TypeAlias
@@ -16,6 +15,7 @@ from bot.core import records as rec
 from bot.core.flow_records import DealingClosed, FlowSettled
 from bot.core.measures import MEASURED, Measures, completion
 from bot.core.public_records import Revealed
+from bot.core.texts import decimal_or_null, decimal_text, time_or_null, time_text
 from bot.core.units import BPS, ZERO, Contracts, Leverage, Price, Urgency, Usd
 
 Json: TypeAlias = dict[str, str | int | list[str] | None]
@@ -86,21 +86,21 @@ class RebalanceEntry:
             "sequence": self.sequence,
             "commitment": self.commitment,
             "started_at": time_text(self.started_ms),
-            "finished_at": None if self.finished_ms is None else time_text(self.finished_ms),
-            "revealed_at": None if self.revealed_ms is None else time_text(self.revealed_ms),
+            "finished_at": time_or_null(self.finished_ms),
+            "revealed_at": time_or_null(self.revealed_ms),
             "state": self.state.value,
             "position_before": decimal_text(self.position_before),
-            "position_after": _text(self.position_after),
+            "position_after": decimal_or_null(self.position_after),
             "position_change": decimal_text(self.position_change),
-            "leverage_before": _text(self.leverage_before),
-            "leverage_after": _text(self.leverage_after),
-            "tolerance": _text(self.tolerance),
-            "mark_at_decision": _text(self.mark_at_decision),
-            "average_price": _text(self.average_price),
-            "shortfall_bps": _text(self.shortfall_bps),
+            "leverage_before": decimal_or_null(self.leverage_before),
+            "leverage_after": decimal_or_null(self.leverage_after),
+            "tolerance": decimal_or_null(self.tolerance),
+            "mark_at_decision": decimal_or_null(self.mark_at_decision),
+            "average_price": decimal_or_null(self.average_price),
+            "shortfall_bps": decimal_or_null(self.shortfall_bps),
             "fees": decimal_text(self.fees),
             "slices": self.slices,
-            "target": _text(self.target),
+            "target": decimal_or_null(self.target),
             "target_range": None
             if self.target_range is None
             else [decimal_text(x) for x in self.target_range],
@@ -125,24 +125,6 @@ def with_hash(text: str, digest: str) -> str:
 def canonical(body: Json) -> str:
     """JSON with sorted keys, no spaces, and all characters as they are."""
     return json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-
-
-def decimal_text(value: Decimal) -> str:
-    """A decimal in plain notation: no exponent, no zeros that say nothing, no negative zero."""
-    text = f"{value:f}"
-    if "." in text:
-        text = text.rstrip("0").rstrip(".")
-    return "0" if value == ZERO else text
-
-
-def time_text(time_ms: int) -> str:
-    """Milliseconds UTC as ISO 8601, to the millisecond."""
-    seconds, millis = divmod(time_ms, 1000)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{millis:03d}Z"
-
-
-def _text(value: Decimal | None) -> str | None:
-    return None if value is None else decimal_text(value)
 
 
 def _range(started: rec.RebalanceStarted) -> tuple[Leverage, Leverage] | None:

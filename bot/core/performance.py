@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 from bot.core.basket import Basket
 from bot.core.book import Book
 from bot.core.fund import Fund
-from bot.core.history import EntryState, RebalanceEntry, decimal_text, time_text
+from bot.core.history import EntryState, RebalanceEntry
 from bot.core.measures import out_of_band_ms, shortfall
 from bot.core.records import Kind
+from bot.core.texts import decimal_or_null, decimal_text, time_or_null, time_text
 from bot.core.tracking import Tracking, daily_fit
 from bot.core.units import BPS, ZERO, Price, Usd
 
@@ -126,8 +127,8 @@ def _shadow(book: Book, mark: Price | None) -> dict[str, Any] | None:
     leverage = None if mark is None else basket.leverage(mark)
     return {
         "since": time_text(shadow.started_ms),
-        "nav": None if nav is None else decimal_text(nav.quantize(_GRID)),
-        "real_leverage": None if leverage is None else decimal_text(leverage.quantize(_GRID)),
+        "nav": decimal_or_null(nav, _GRID),
+        "real_leverage": decimal_or_null(leverage, _GRID),
         "rebalances": shadow.rebalances,
         "fees": decimal_text(shadow.fees.quantize(_CENTS)),
         "funding": decimal_text(shadow.funding.quantize(_CENTS)),
@@ -182,7 +183,7 @@ def _cost(entry: RebalanceEntry, until: Price | None) -> dict[str, Any]:
         out_ms = out_of_band_ms(entry.measures, entry.finished_ms)
     return {
         "id": f"{entry.fund}-{entry.number}",
-        "finished_at": None if entry.finished_ms is None else time_text(entry.finished_ms),
+        "finished_at": time_or_null(entry.finished_ms),
         "kind": entry.kind.value,
         "notional": notional,
         "fees": entry.fees,

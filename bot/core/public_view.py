@@ -10,9 +10,9 @@ from bot.core.basket import Basket
 from bot.core.book import Book
 from bot.core.events import Mark
 from bot.core.fund import Fund
-from bot.core.history import decimal_text, time_text
 from bot.core.publication import overdue
 from bot.core.records import Control, FundState, IncidentOpened
+from bot.core.texts import decimal_or_null, time_or_null, time_text
 from bot.core.units import ZERO, Leverage, Price
 
 PublicFund: TypeAlias = dict[str, Any]
@@ -46,21 +46,21 @@ def public_fund(fund: Fund, book: Book, mark: Mark | None, mode: str) -> PublicF
         "side": fund.side.value,
         "mode": mode,
         "state": public_state(book),
-        "mark": _text(None if mark is None else mark.price),
-        "nav": _text(None if price is None else basket.nav(price), _nav_grid(basket.units)),
-        "units": _text(basket.units),
-        "fund_value": _text(value, _AMOUNT_GRID),
-        "position": _text(basket.position),
-        "notional": _text(None if price is None else abs(basket.position) * price, _AMOUNT_GRID),
-        "real_leverage": _text(None if price is None else basket.leverage(price), _LEVERAGE_GRID),
-        "band": [_text(edge) for edge in fund.band],
-        "trigger_prices": [_text(lower, _AMOUNT_GRID), _text(higher, _AMOUNT_GRID)],
-        "target_range": [_text(edge) for edge in fund.target_range],
+        "mark": decimal_or_null(None if mark is None else mark.price),
+        "nav": decimal_or_null(None if price is None else basket.nav(price), _nav_grid(basket.units)),
+        "units": decimal_or_null(basket.units),
+        "fund_value": decimal_or_null(value, _AMOUNT_GRID),
+        "position": decimal_or_null(basket.position),
+        "notional": decimal_or_null(None if price is None else abs(basket.position) * price, _AMOUNT_GRID),
+        "real_leverage": decimal_or_null(None if price is None else basket.leverage(price), _LEVERAGE_GRID),
+        "band": [decimal_or_null(edge) for edge in fund.band],
+        "trigger_prices": [decimal_or_null(lower, _AMOUNT_GRID), decimal_or_null(higher, _AMOUNT_GRID)],
+        "target_range": [decimal_or_null(edge) for edge in fund.target_range],
         "commitments": [c._asdict() for c in book.public.commitments],
         "chain_head": book.public.head or None,
-        "funding_rate": _text(None if mark is None else mark.funding_rate),
-        "basket_as_of": _time(basket.as_of_ms) if book.created is not None else None,
-        "updated_at": _time(updated_ms),
+        "funding_rate": decimal_or_null(None if mark is None else mark.funding_rate),
+        "basket_as_of": time_or_null(basket.as_of_ms) if book.created is not None else None,
+        "updated_at": time_or_null(updated_ms),
         "condition": condition(book, updated_ms),
     }
 
@@ -114,12 +114,13 @@ def condition(book: Book, now_ms: int | None) -> dict[str, Any]:
     elif why is not None and book.changed is not None:
         since_ms = book.changed.time_ms
     return {
-        "since": _time(since_ms),
+        "since": time_or_null(since_ms),
         "why": why,
         "redemptions_open": state not in {"new", "halted", "dead"},
         "overdue_reveals": 0 if now_ms is None else overdue(book, now_ms),
         "incidents": [
-            {"code": i.code, "since": _time(i.time_ms), "stops_increases": i.stops_increases} for i in found
+            {"code": i.code, "since": time_text(i.time_ms), "stops_increases": i.stops_increases}
+            for i in found
         ],
     }
 
@@ -147,12 +148,6 @@ def edge_price(basket: Basket, leverage: Leverage) -> Price | None:
     return price if price > ZERO else None
 
 
-def _text(amount: Decimal | None, grid: Decimal | None = None) -> str | None:
-    if amount is None:
-        return None
-    return decimal_text(amount if grid is None or abs(amount) >= _UNBOUNDED else amount.quantize(grid))
-
-
 def _nav_grid(units: Decimal) -> Decimal:
     """So fine that NAV x units is fund value to the cent, however many units there are, and no finer.
 
@@ -162,10 +157,5 @@ def _nav_grid(units: Decimal) -> Decimal:
     return Decimal(1).scaleb(-max(0, 5 + units.adjusted()))
 
 
-def _time(time_ms: int | None) -> str | None:
-    return None if time_ms is None else time_text(time_ms)
-
-
 _AMOUNT_GRID = Decimal("0.0001")
 _LEVERAGE_GRID = Decimal("0.000000001")
-_UNBOUNDED = Decimal("1e18")

@@ -14,8 +14,8 @@ from bot.core.book import Book
 from bot.core.events import FlowAsked, RescaleAsked
 from bot.core.flow_records import FlowKind
 from bot.core.flows import Flow, Receipt
-from bot.core.history import decimal_text, time_text
 from bot.core.statement import statement_ms, statement_open
+from bot.core.texts import decimal_or_null, decimal_text, time_or_null, time_text
 from bot.core.units import ZERO
 from bot.daemon.runner import Runner
 from bot.errors import AmountRefusedError, RefusedError
@@ -126,18 +126,14 @@ def _flow_json(fund: str, flow: Flow) -> dict[str, Any]:
         "amount": asked if subscribes else known,
         "units": known if subscribes else asked,
         "requested_at": time_text(flow.requested_ms),
-        "nav": None if flow.nav is None else decimal_text(flow.nav),
+        "nav": decimal_or_null(flow.nav),
         "fee": None if flow.nav is None else decimal_text(flow.fee),
         "trading_fee": None if flow.settled_ms is None else decimal_text(flow.trading_fee),
         "fill_cost": None if flow.settled_ms is None else decimal_text(flow.fill_cost),
         "returned": decimal_text(flow.returned),
-        "dealt_at": _time(flow.dealing_ms),
-        "settled_at": _time(flow.settled_ms),
-        "finished_at": _time(flow.over_ms),
+        "dealt_at": time_or_null(flow.dealing_ms),
+        "settled_at": time_or_null(flow.settled_ms),
+        "finished_at": time_or_null(flow.over_ms),
         "reason": flow.reason,
-        "statement_at": _time(statement_ms(flow)),
+        "statement_at": time_or_null(statement_ms(flow)),
     }
-
-
-def _time(time_ms: int | None) -> str | None:
-    return None if time_ms is None else time_text(time_ms)

@@ -20,7 +20,7 @@ import structlog
 import uvloop
 
 from bot.core.events import Park
-from bot.core.history import time_text
+from bot.core.texts import time_or_null
 from bot.daemon import logs, paper
 from bot.daemon.collector import settle_collector
 from bot.daemon.disk import DiskWatch
@@ -292,7 +292,7 @@ def _goodbye(settings: Settings, operations: Operations, world: World) -> str:
     end_ms = world.pacer.end_ms
     summary = {
         "funds": operations.status(),
-        "replay_end": None if end_ms is None else time_text(end_ms),
+        "replay_end": time_or_null(end_ms),
         "incidents": operations.incidents(),
     }
     return orjson.dumps(summary).decode() + "\n"

@@ -13,8 +13,9 @@ import structlog
 from bot.core import asking
 from bot.core.asking import RequestIdReusedError, Wanted
 from bot.core.events import Controlled, FeedLost, Mark, ReconcileDue
-from bot.core.history import RebalanceEntry, RebalanceHistory, time_text
+from bot.core.history import RebalanceEntry, RebalanceHistory
 from bot.core.records import Control, Record
+from bot.core.texts import time_or_null, time_text
 from bot.core.watch_events import ContractDue
 from bot.daemon.alarms import Alarms
 from bot.daemon.flow_desk import FlowDesk
@@ -180,8 +181,8 @@ class Operations:
         pacer = self.pacer
         if pacer is None:
             return {"speed": None, "start": None, "end": None}
-        end = None if pacer.end_ms is None else time_text(pacer.end_ms)
-        return {"speed": str(pacer.speed), "start": time_text(pacer.start_ms), "end": end}
+        start, end = time_text(pacer.start_ms), time_or_null(pacer.end_ms)
+        return {"speed": str(pacer.speed), "start": start, "end": end}
 
     def rebalances(self, fund: str, limit: int) -> list[dict[str, Any]] | None:
         """A fund's newest rebalances, oldest first; None if there is no such fund.

@@ -10,9 +10,10 @@ from typing import Any, Literal
 
 from bot.core.book import Book
 from bot.core.events import Mark
-from bot.core.history import RebalanceHistory, decimal_text
+from bot.core.history import RebalanceHistory
 from bot.core.performance import costs, performance, public_side
 from bot.core.public_view import PublicFund, public_fund
+from bot.core.texts import decimal_text
 from bot.daemon.nav import NavRecorder, Stretch, number_text
 from bot.daemon.runner import Runner
 from bot.journal.nav_store import Part

@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeAlias
 import orjson
 
 from bot.core import public_view
-from bot.core.history import time_text
+from bot.core.texts import time_text
 from bot.daemon.public import PublicSide
 
 TELL_EVERY_S = 1.0

@@ -7,13 +7,13 @@ from typing import Any, TypeAlias
 from bot.core.book import Book
 from bot.core.events import Mark
 from bot.core.fund import Fund
-from bot.core.history import decimal_text, time_text
 from bot.core.ledger import real_leverage
 from bot.core.life import condition
 from bot.core.margin import price_at
 from bot.core.performance import performance, true_side
 from bot.core.records import Control, FundState, IncidentOpened, Kind, OperatorAsked
 from bot.core.strategy import uses_band
+from bot.core.texts import UNBOUNDED, decimal_or_null, time_or_null, time_text
 from bot.core.turn import Region
 from bot.core.units import ZERO, Price
 from bot.journal.outbox import Trouble
@@ -46,30 +46,30 @@ def fund_status(
         "side": fund.side.value,
         "mode": mode,
         "state": fund_state(book),
-        "mark": _text(mark),
-        "nav": _text(nav, _NAV_GRID),
-        "units": _text(book.units),
-        "fund_value": _text(value, _CENT_GRID),
-        "position": _text(ledger.position),
-        "notional": _text(None if mark is None else abs(ledger.position) * mark, _CENT_GRID),
-        "real_leverage": _text(leverage, _LEVERAGE_GRID),
-        "band": [_text(fund.band[0]), _text(fund.band[1])],
-        "trigger_prices": [_text(lower, _PRICE_GRID), _text(higher, _PRICE_GRID)],
-        "target_range": [_text(fund.target_range[0]), _text(fund.target_range[1])],
+        "mark": decimal_or_null(mark),
+        "nav": decimal_or_null(nav, _NAV_GRID),
+        "units": decimal_or_null(book.units),
+        "fund_value": decimal_or_null(value, _CENT_GRID),
+        "position": decimal_or_null(ledger.position),
+        "notional": decimal_or_null(None if mark is None else abs(ledger.position) * mark, _CENT_GRID),
+        "real_leverage": decimal_or_null(leverage, _LEVERAGE_GRID),
+        "band": [decimal_or_null(fund.band[0]), decimal_or_null(fund.band[1])],
+        "trigger_prices": [decimal_or_null(lower, _PRICE_GRID), decimal_or_null(higher, _PRICE_GRID)],
+        "target_range": [decimal_or_null(fund.target_range[0]), decimal_or_null(fund.target_range[1])],
         "commitments": [c._asdict() for c in book.public.commitments],
         "chain_head": book.public.head or None,
-        "funding_rate": _text(seen.funding_rate if seen is not None else None),
-        "basket_as_of": _time(book.public.basket.as_of_ms if book.created is not None else None),
-        "updated_at": _time(updated_ms),
-        "wallet_balance": _text(book.wallet, _CENT_GRID),
-        "unallocated": _text(book.unallocated, _CENT_GRID),
-        "escrow": _text(book.escrow, _CENT_GRID),
-        "redemptions_payable": _text(book.payable, _CENT_GRID),
-        "fees_payable": _text(book.fees_payable, _CENT_GRID),
-        "management_fees": _text(book.fees_charged, _CENT_GRID),
+        "funding_rate": decimal_or_null(seen.funding_rate if seen is not None else None),
+        "basket_as_of": time_or_null(book.public.basket.as_of_ms if book.created is not None else None),
+        "updated_at": time_or_null(updated_ms),
+        "wallet_balance": decimal_or_null(book.wallet, _CENT_GRID),
+        "unallocated": decimal_or_null(book.unallocated, _CENT_GRID),
+        "escrow": decimal_or_null(book.escrow, _CENT_GRID),
+        "redemptions_payable": decimal_or_null(book.payable, _CENT_GRID),
+        "fees_payable": decimal_or_null(book.fees_payable, _CENT_GRID),
+        "management_fees": decimal_or_null(book.fees_charged, _CENT_GRID),
         "life": _life(fund, book, seen),
-        "fees": _text(ledger.fees, _CENT_GRID),
-        "funding": _text(ledger.funding, _CENT_GRID),
+        "fees": decimal_or_null(ledger.fees, _CENT_GRID),
+        "funding": decimal_or_null(ledger.funding, _CENT_GRID),
         "rebalances": book.rebalances,
         "performance": performance(fund, book, mark, true_side(book)),
         "control": _control(book),
@@ -83,7 +83,7 @@ def _incident(book: Book, incident: IncidentOpened) -> dict[str, Any]:
     seen = book.acknowledged.get(incident.code)
     return {
         "code": incident.code,
-        "since": _time(incident.time_ms),
+        "since": time_or_null(incident.time_ms),
         "detail": incident.detail,
         "remedy": incident.remedy,
         "stops_increases": incident.stops_increases,
@@ -139,12 +139,12 @@ def _life(fund: Fund, book: Book, seen: Mark | None) -> dict[str, Any]:
     now_ms = seen.time_ms if seen is not None else book.last_time_ms
     return {
         "state": book.state.value,
-        "since": _time(created_ms if changed is None else changed.time_ms),
+        "since": time_or_null(created_ms if changed is None else changed.time_ms),
         "why": told.why,
         "subscriptions_open": told.subscriptions_open,
         "redemptions_open": told.redemptions_open,
         "remedy": told.remedy,
-        "final_nav": _text(None if book.final is None else book.final.nav, _NAV_GRID),
+        "final_nav": decimal_or_null(None if book.final is None else book.final.nav, _NAV_GRID),
         "next_dealing_at": time_text(fund.terms.dealing_after(now_ms)),
     }
 
@@ -182,7 +182,7 @@ def triggers(fund: Fund, book: Book, region: Region | None) -> tuple[Price | Non
     if region is None:
         return None, None
     low, high = region.own or (region.low, region.high)
-    return (low if low > ZERO else None), (high if high < _UNBOUNDED else None)
+    return (low if low > ZERO else None), (high if high < UNBOUNDED else None)
 
 
 def fund_state(book: Book) -> str:
@@ -205,19 +205,8 @@ def _state(book: Book) -> str:
     return "confirming" if book.confirmation is not None else "active"
 
 
-def _text(amount: Decimal | None, grid: Decimal | None = None) -> str | None:
-    if amount is None:
-        return None
-    return decimal_text(amount if grid is None or abs(amount) >= _UNBOUNDED else amount.quantize(grid))
-
-
-def _time(time_ms: int | None) -> str | None:
-    return None if time_ms is None else time_text(time_ms)
-
-
 _SHOWN_REQUESTS = 10
 _CENT_GRID = Decimal("0.00000001")
 _NAV_GRID = Decimal("0.0000000001")
 _LEVERAGE_GRID = Decimal("0.000000001")
 _PRICE_GRID = Decimal("0.00000001")
-_UNBOUNDED = Decimal("1e18")

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.core import records as rec
-from bot.core.history import EntryState, RebalanceEntry, RebalanceHistory, decimal_text, time_text
+from bot.core.history import EntryState, RebalanceEntry, RebalanceHistory
 from bot.core.units import ZERO, Urgency
 from bot.testing import Lab, a_fund
 
@@ -268,28 +268,3 @@ def test_history_and_ledger_are_the_same_facts(prices: list[int], script: list[s
     for entry in entries:
         if entry.position_after is not None:
             assert entry.position_after - entry.position_before == entry.position_change
-
-
-@given(st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**30), max_value=10**30))
-@settings(deadline=None)
-def test_a_decimal_as_text_is_the_same_number(value: Decimal) -> None:
-    """Plain notation: no exponent, no trailing zeros after the point, no negative zero, and no digit lost."""
-    text = decimal_text(value)
-
-    assert Decimal(text) == value
-    assert "E" not in text
-    assert text != "-0"
-    assert not ("." in text and text.endswith(("0", ".")))
-
-
-@pytest.mark.parametrize(
-    ("time_ms", "text"),
-    [
-        (0, "1970-01-01T00:00:00.000Z"),
-        (1_741_257_000_007, "2025-03-06T10:30:00.007Z"),
-        (1_741_257_000_999, "2025-03-06T10:30:00.999Z"),
-    ],
-)
-def test_times_keep_their_milliseconds(time_ms: int, text: str) -> None:
-    """ISO 8601 in UTC, exact to the millisecond."""
-    assert time_text(time_ms) == text

@@ -7,7 +7,7 @@ import pytest
 
 from bot.core.asking import RequestIdReusedError, Wanted
 from bot.core.flow_records import FlowKind
-from bot.core.history import time_text
+from bot.core.texts import time_text
 from bot.daemon.flow_desk import FlowDesk
 from bot.daemon.runner import Runner
 from bot.errors import AmountRefusedError, RefusedError

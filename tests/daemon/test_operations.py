@@ -9,8 +9,9 @@ import pytest
 
 from bot.core.asking import RequestIdReusedError, Wanted
 from bot.core.events import Mark, Wake
-from bot.core.history import RebalanceHistory, decimal_text
+from bot.core.history import RebalanceHistory
 from bot.core.records import Control, ControlChanged, IncidentOpened
+from bot.core.texts import decimal_text
 from bot.daemon.alarms import WallAlarms
 from bot.daemon.alerts.office import PostOffice
 from bot.daemon.kill_switch import HALT_FILE, arm_kill_switch
