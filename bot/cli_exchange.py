@@ -5,7 +5,9 @@ import json
 import math
 import re
 import signal
+import sys
 import tomllib
+from contextlib import closing
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -13,6 +15,9 @@ from pathlib import Path
 import uvloop
 
 from bot.daemon.collector import settle_collector
+from bot.daemon.library_log import libraries_heard, lines_lost
+from bot.daemon.log_sinks import LastingSink, StreamSink
+from bot.daemon.scribe import Scribe
 from bot.errors import UserError
 from bot.exchange import (
     CATALOG,
@@ -69,8 +74,14 @@ def run_fit(file: Path, *, as_json: bool) -> int:
 
 
 def run_exchange(options: ExchangeOptions) -> int:
-    """Serve until SIGINT or SIGTERM; give the exit code. Raises UserError, which names the option."""
-    return uvloop.run(_serve(_configured(options), options))
+    """Serve until SIGINT or SIGTERM; give the exit code. Raises UserError, which names the option.
+
+    Threads of their own write to standard output and error, so that a reader who hangs holds up no market.
+    """
+    config = _configured(options)
+    answer = LastingSink(StreamSink(sys.stdout), lines_lost)
+    with libraries_heard(sys.stderr), closing(Scribe(answer)) as out:
+        return uvloop.run(_serve(config, options, out))
 
 
 def _configured(options: ExchangeOptions) -> ExchangeConfig:
@@ -205,7 +216,7 @@ def _factor(text: str) -> float:
     return factor
 
 
-async def _serve(config: ExchangeConfig, options: ExchangeOptions) -> int:
+async def _serve(config: ExchangeConfig, options: ExchangeOptions, out: Scribe) -> int:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -221,7 +232,7 @@ async def _serve(config: ExchangeConfig, options: ExchangeOptions) -> int:
         raise UserError(f"--data-dir {options.data_dir}: {error}") from error
     settle_collector()
     try:
-        print(_announcement(exchange, config, as_json=options.as_json), flush=True)  # noqa: T201 - the answer
+        out.write(f"{_announcement(exchange, config, as_json=options.as_json)}\n")
         failed = asyncio.ensure_future(exchange.failed())
         stopped = asyncio.ensure_future(stop.wait())
         await asyncio.wait((failed, stopped), return_when=asyncio.FIRST_COMPLETED)

@@ -27,6 +27,7 @@ from bot.daemon.disk import DiskWatch
 from bot.daemon.fitting import measure, obey, speak
 from bot.daemon.keeping import ProjectionKeeper, keep_at_stop
 from bot.daemon.kill_switch import arm_kill_switch
+from bot.daemon.library_log import libraries_heard
 from bot.daemon.live_table import REFRESH_S, LiveTable
 from bot.daemon.log_sinks import FileSink, LastingSink, StreamSink
 from bot.daemon.nav import NavRecorder
@@ -68,6 +69,7 @@ def run(settings: Settings, *, fresh: bool, adopt: bool, serve: Serve, drive: Dr
     """
     told = logs.lines_lost(console=settings.log.format == "console")
     with ExitStack() as said:  # what comes behind, be it an error's line, comes behind the log
+        said.enter_context(libraries_heard(sys.stderr))
         out = said.enter_context(closing(Scribe(LastingSink(StreamSink(sys.stdout), told))))
         log = out
         if sys.stdout.isatty():
