@@ -423,6 +423,29 @@ async def test_the_clocks_are_compared(stub: VenueStub, account: Account) -> Non
         await account.gateway.skew_ms()
 
 
+async def test_a_slow_answer_says_nothing_of_the_clocks(
+    stub: VenueStub, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would be taken for a clock that is ahead, and orders would be signed by a time that is over."""
+    monkeypatch.setattr("bot.venue.requests._QUICK_S", 0.15)
+    account.client.timeout = 10_000
+    waits_s = [0.4, 0.3]
+
+    async def slow(_request: web.Request, _params: dict[str, str]) -> web.StreamResponse:
+        now_ms = WallClock().wall_ms()
+        if waits_s:
+            await asyncio.sleep(waits_s.pop(0))
+        return web.json_response({"serverTime": now_ms})
+
+    stub.answers["GET /fapi/v1/time"] = slow
+    assert 300 <= await account.gateway.skew_ms() < 350  # nothing better was to be had
+    waits_s.append(0.35)
+    assert -200 < await account.gateway.skew_ms() < 200
+    stub.answers[ORDER] = json_answer(FOUND)
+    await account.gateway.perform(QueryOrder(CID))
+    assert abs(WallClock().wall_ms() - int(stub.asked(ORDER)[0]["timestamp"])) < 200
+
+
 async def test_a_command_may_ask_to_wait_first(stub: VenueStub, account: Account) -> None:
     """`delay_s` passes before the venue is asked, and a cancellation in that time asks nothing."""
     stub.answers[ORDER] = json_answer(FOUND)
