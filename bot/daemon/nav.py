@@ -18,7 +18,8 @@ from bot.core.basket import Basket
 from bot.core.book import Book
 from bot.core.events import Mark
 from bot.daemon.runner import Runner
-from bot.journal.nav_store import NAV_ERRORS, Part, Row
+from bot.journal.errors import JournalUnavailable
+from bot.journal.nav_store import Part, Row
 
 STORE_EVERY_S = 5.0
 
@@ -144,7 +145,7 @@ class NavRecorder:
         """
         try:
             self._thread.submit(self._write, *self._taken()).result()
-        except NAV_ERRORS as error:
+        except JournalUnavailable as error:
             structlog.get_logger().warning("nav_not_stored", reason=str(error))
         self._thread.shutdown()
 

@@ -20,9 +20,6 @@ from bot.journal.files import create_private
 
 NAV_FILE = "nav.sqlite"
 
-NAV_ERRORS = (JournalUnavailable, sqlite3.Error, OSError)
-"""What every call raises where the store cannot be had, read or written."""
-
 ROWS_OF_A_CHUNK = 1_440
 _LEVEL = 6
 TABLES = (
@@ -169,34 +166,50 @@ class NavStore(Bars):
     """The file `nav.sqlite` beside an SQLite journal."""
 
     def __init__(self, path: Path) -> None:
-        """Open the file, or make it."""
+        """Open the file, or make it. It and every call raise `JournalUnavailable` if it cannot be used."""
         super().__init__()
-        create_private(path)
-        self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        self._connection.execute("PRAGMA journal_mode = WAL")
-        self._connection.execute("PRAGMA synchronous = NORMAL")
-        for table in TABLES:
-            self._connection.execute(table)
+        self._path = path
+        with _translated(path):
+            create_private(path)
+            self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            self._connection.execute("PRAGMA journal_mode = WAL")
+            self._connection.execute("PRAGMA synchronous = NORMAL")
+            for table in TABLES:
+                self._connection.execute(table)
 
     def close(self) -> None:
         """Let go of the file; may be called twice."""
         self._connection.close()
 
     def _ask(self, query: str, values: Values) -> list[Values]:
-        return self._connection.execute(query, values).fetchall()
+        with _translated(self._path):
+            return self._connection.execute(query, values).fetchall()
 
     def _put(self, statement: str, rows: Sequence[Values]) -> None:
         self._connection.executemany(statement, rows)
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:
-        self._connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            self._connection.execute("COMMIT")
-        finally:
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
+        with _translated(self._path):
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._connection.execute("COMMIT")
+            finally:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+
+
+@contextlib.contextmanager
+def _translated(path: Path) -> Iterator[None]:
+    """SQLite's errors become the journal's, as those of PostgreSQL do."""
+    try:
+        yield
+    except (sqlite3.Error, OSError) as error:
+        raise JournalUnavailable(
+            f"{path}, the history of NAV, cannot be used ({error}): check the disk and its free space; "
+            "if the file is damaged, move it away: a start begins another history"
+        ) from error
 
 
 def _within(rows: bytes, start_ms: int, end_ms: int) -> bytes:

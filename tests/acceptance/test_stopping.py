@@ -47,6 +47,25 @@ def test_a_reload_ends_no_start(inband: Callable[..., Inband]) -> None:
         assert process.signal(SIGTERM) == 0
 
 
+def test_a_damaged_history_of_nav_is_named_before_anything_is_traded(inband: Callable[..., Inband]) -> None:
+    """One line with the file and what helps; with the file moved away the funds go on."""
+    run = inband()
+    with run.start() as process:
+        process.until_said("order_sent")
+        assert process.signal(SIGTERM) == 0
+    file = run.data_dir / "nav.sqlite"
+    file.write_bytes(b"no database" * 1_000)
+    refused = run.run("run")
+    assert refused.returncode == 1
+    assert f"{file}, the history of NAV, cannot be used (file is not a database)" in refused.stderr
+    assert refused.stderr.count("\n") == 1
+    assert "order_sent" not in refused.stdout
+    file.rename(run.folder / "aside")
+    with run.start() as process:
+        process.until_said("order_sent")
+        assert process.signal(SIGTERM) == 0
+
+
 def test_a_restart_finishes_what_was_parked(wide: Inband, inband: Callable[..., Inband]) -> None:
     """Stopped in the middle of rebalances, the record comes out as if nothing had happened."""
     run = inband()
