@@ -106,7 +106,7 @@ def run(
         typer.Option("--fresh", help="Archive the journal and the paper exchange first, then start anew."),
     ] = False,
     adopt: Annotated[
-        bool, typer.Option("--adopt", help="Take over positions that the accounts already hold.")
+        bool, typer.Option("--adopt", help="Accept what others did on the accounts, and end what it stopped.")
     ] = False,
 ) -> int:
     """Run the funds until SIGINT or SIGTERM; a rebalance under way is parked."""
@@ -138,14 +138,14 @@ def status(*, as_json: Json = False) -> int:
 def check(*, as_json: Json = False) -> int:
     """Look at everything before a start: settings, venue, keys, accounts, journal, disk. Changes nothing."""
     settings = _settings()
-    from bot.cli_daemon import ask
+    from bot.cli_daemon import ask, starts
     from bot.cli_views import print_findings
     from bot.daemon.check import Running
     from bot.daemon.check import check as look
 
     venue, funds = ask(settings, "/api/v1/operator/venue"), ask(settings, "/api/v1/operator/funds")
     running = Running(venue["paper_url"], funds or ()) if isinstance(venue, dict) else None
-    findings = look(settings, running)
+    findings = look(settings, running, starts=running is None and starts(settings))
     failed = any(finding.verdict == "failed" for finding in findings)
     if as_json:
         told = {"passed": not failed, "findings": [finding._asdict() for finding in findings]}

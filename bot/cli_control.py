@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from bot.errors import RefusedError
+
 Funds = Annotated[list[str] | None, typer.Argument(help="Funds by name; without one, all enabled funds.")]
 Fund = Annotated[str, typer.Argument(help="The fund, by its name.")]
 Reason = Annotated[str, typer.Option(help="Why; it goes on record with your user name.")]
@@ -104,16 +106,24 @@ def reload(*, reason: Reason = "by hand", as_json: Json = False) -> int:
 def _tell_all(
     word: str, funds: list[str] | None, body: dict[str, str], key: str | None, *, as_json: bool
 ) -> int:
+    from bot.cli_daemon import FundRefusedError
     from bot.settings import load_settings
 
     names = funds or [fund.name for fund in load_settings().funds]
-    told = [_tell(f"/api/v1/funds/{name.upper()}/{word}", body, key) for name in names]
-    if as_json:
+    told, refusals = [], []
+    for name in names:  # one that has stopped refuses; the others are to be halted all the same
+        try:
+            told.append(_tell(f"/api/v1/funds/{name.upper()}/{word}", body, key))
+        except FundRefusedError as error:
+            named = name.upper() in str(error)
+            refusals.append(str(error) if named else f"{name.upper()}: {error}")
+    if as_json and told:
         typer.echo(json.dumps(told, indent=2))
-        return 0
-    for fund in told:
+    for fund in () if as_json else told:
         said = fund["control"]["state"] if word in {"pause", "resume", "halt"} else fund["state"]
         typer.echo(f"{fund['fund']}: {said}")
+    if refusals:
+        raise RefusedError("; ".join(refusals))
     return 0
 
 

@@ -12,7 +12,12 @@ from bot.journal.lock import holder
 from bot.settings import Settings
 
 _TIMEOUT_S = 2.0
+_OF_A_FUND = {HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY}
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - an address to ask at, not to listen on
+
+
+class FundRefusedError(RefusedError):
+    """The daemon does not do it for this fund; it may do it for others."""
 
 
 def ask(settings: Settings, path: str) -> Any | None:
@@ -27,10 +32,25 @@ def ask(settings: Settings, path: str) -> Any | None:
         return None  # nobody, or somebody else: the journal knows
 
 
+def starts(settings: Settings) -> bool:
+    """Whether a daemon answers that takes no word yet: it starts, or stands by."""
+    request = _request(settings, "/api/v1/operator/venue")
+    if request is None:
+        return False
+    try:
+        with build_opener(ProxyHandler({})).open(request, timeout=_TIMEOUT_S):
+            return False
+    except HTTPError as error:
+        return error.code == HTTPStatus.UNAUTHORIZED and "Retry-After" in error.headers
+    except (URLError, TimeoutError, ConnectionError):
+        return False
+
+
 def tell(settings: Settings, path: str, body: dict[str, str], *, key: str | None = None) -> Any:
     """POST `body` to `path` of the running daemon and give its JSON answer; `key`: an idempotency key.
 
-    Raises `RefusedError` where no daemon answers, or where it refuses.
+    Raises `RefusedError` where no daemon answers, or where it refuses; `FundRefusedError` where it may yet do
+    the same for other funds than that of `path`.
     """
     request = _request(settings, path, json.dumps(body).encode())
     if request is None:
@@ -41,7 +61,8 @@ def tell(settings: Settings, path: str, body: dict[str, str], *, key: str | None
         with build_opener(ProxyHandler({})).open(request, timeout=_TIMEOUT_S) as answer:
             return json.load(answer)
     except HTTPError as error:
-        raise RefusedError(f"the daemon refuses: {_reason(error)}{_remedy(error, settings)}") from None
+        kind = FundRefusedError if error.code in _OF_A_FUND else RefusedError
+        raise kind(f"the daemon refuses: {_reason(error)}{_remedy(error, settings)}") from None
     except (URLError, TimeoutError, ConnectionError, ValueError):
         raise RefusedError(_silence(settings)) from None
 

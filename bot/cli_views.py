@@ -145,6 +145,11 @@ def print_funds(funds: Sequence[Mapping[str, Any]], console: Console | None = No
             _pair(fund["trigger_prices"], "{:,.2f}"),
         )
     console.print(table)
+    if "owner" in funds[0]:  # who sends is told where the journal was read
+        as_of = max(str(fund["updated_at"] or "") for fund in funds)
+        console.print(
+            f"No daemon answers here: this is what the journal says, as of {_minute(as_of) or _UNDEFINED}."
+        )
     for fund in funds:
         for line in _troubles(fund):
             console.print(f"{fund['fund']}: {line}", soft_wrap=True)

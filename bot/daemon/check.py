@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from enum import Enum
 from pathlib import Path
 from shutil import disk_usage
 from typing import Any, Literal, NamedTuple, TypeAlias
@@ -56,6 +57,12 @@ class Finding(NamedTuple):
     remedy: str = ""
 
 
+class Unreadable(Enum):
+    """In place of a book: there is a journal that cannot be read, or is not of these funds."""
+
+    JOURNAL = "journal"
+
+
 class Running(NamedTuple):
     """What the daemon that runs on these settings says: its paper exchange, and the status of its funds."""
 
@@ -63,11 +70,14 @@ class Running(NamedTuple):
     funds: Sequence[Mapping[str, Any]]
 
 
-def check(settings: Settings, running: Running | None) -> list[Finding]:
-    """Look at everything. `running`: what a running daemon answers, None where none does."""
+def check(settings: Settings, running: Running | None, *, starts: bool = False) -> list[Finding]:
+    """Look at everything. `running`: what a running daemon answers, None where none does.
+
+    `starts`: one answers that has not taken the funds up yet.
+    """
     findings = [Finding("configuration", "", "ok", f"mode {settings.mode}, {len(settings.funds)} funds")]
     findings += [_questionable(text) for text in settings.warnings]
-    findings += [*_disk(settings), *_token(settings), *_daemon(settings, running)]
+    findings += [*_disk(settings), *_token(settings), *_daemon(settings, running, starts=starts)]
     books, found = _journal(settings)
     findings += found
     findings += _alerts(settings)
@@ -110,15 +120,16 @@ def _token(settings: Settings) -> Iterator[Finding]:
         yield Finding("operator's token", "", "ok", f"in {path}")
 
 
-def _daemon(settings: Settings, running: Running | None) -> Iterator[Finding]:
+def _daemon(settings: Settings, running: Running | None, *, starts: bool = False) -> Iterator[Finding]:
     """Whether one runs; a fund that it stopped for good is in no journal."""
     if running is None:
         process = holder(settings.data_dir)
         if process is None:
             yield Finding("daemon", "", "ok", "none answers on this machine")
             return
-        if given_or_kept(settings.data_dir, settings.web.token) is None:
-            yield Finding("daemon", "", "ok", f"process {process or '?'} starts, or stands by")
+        if starts or given_or_kept(settings.data_dir, settings.web.token) is None:
+            found = f"process {process or '?'} starts, or stands by: its /readyz says why"
+            yield Finding("daemon", "", "ok", found)
             return
         remedy = "it hangs, or has another INBAND_WEB__PORT: see its log; killing it loses nothing"
         yield Finding("daemon", "", "failed", f"process {process or '?'} does not answer", remedy)
@@ -132,8 +143,11 @@ def _daemon(settings: Settings, running: Running | None) -> Iterator[Finding]:
     yield from stopped or [Finding("daemon", "", "ok", "it runs")]
 
 
-def _journal(settings: Settings) -> tuple[dict[str, Book], list[Finding]]:
-    """Every record of every fund is read, against its checksum, and folded; open incidents are told."""
+def _journal(settings: Settings) -> tuple[dict[str, Book] | None, list[Finding]]:
+    """Every record of every fund is read, against its checksum, and folded; open incidents are told.
+
+    The books are None where there is a journal, and none that tells what these funds hold.
+    """
     try:
         with open_reader(settings.data_dir, settings.database_url, settings.journal_key) as journal:
             books = {fund.name: fold(journal.read(fund.name)) for fund in settings.funds}
@@ -142,10 +156,10 @@ def _journal(settings: Settings) -> tuple[dict[str, Book], list[Finding]]:
         return {}, [Finding("journal", "", "ok", "none yet: the first start makes it")]
     except JournalError as error:
         problem, _, remedy = str(error).partition(": ")
-        return {}, [Finding("journal", "", "failed", problem, remedy)]
+        return None, [Finding("journal", "", "failed", problem, remedy)]
     if mode != settings.mode:
         text = f"it belongs to mode {mode}"
-        return books, [Finding("journal", "", "failed", text, "set another INBAND_DATA_DIR")]
+        return None, [Finding("journal", "", "failed", text, "set another INBAND_DATA_DIR")]
     findings = [Finding("journal", "", "ok", "every record is as it was written")]
     for name, book in books.items():
         findings += incidents(name, book)
@@ -171,7 +185,7 @@ def _alerts(settings: Settings) -> Iterator[Finding]:
     yield Finding("alerts", "", "ok", "routes: " + ", ".join(route.name for route in settings.alerts.routes))
 
 
-async def _venue(settings: Settings, books: dict[str, Book], running_url: str | None) -> list[Finding]:
+async def _venue(settings: Settings, books: dict[str, Book] | None, running_url: str | None) -> list[Finding]:
     """Reach the venue once, and look at each fund's account."""
     async with AsyncExitStack() as stack:
         embedded = judge(settings)
@@ -201,11 +215,14 @@ async def _venue(settings: Settings, books: dict[str, Book], running_url: str | 
             ]
         findings = [Finding("venue", "", "ok", f"{hosts}{where}")]
         for fund in settings.funds:
-            findings += await _account(settings, venue, fund, books.get(fund.name))
+            book = Unreadable.JOURNAL if books is None else books.get(fund.name)
+            findings += await _account(settings, venue, fund, book)
         return findings
 
 
-async def _account(settings: Settings, venue: Venue, fund: Fund, book: Book | None) -> list[Finding]:
+async def _account(
+    settings: Settings, venue: Venue, fund: Fund, book: Book | Unreadable | None
+) -> list[Finding]:
     account = settings.accounts[fund.account]
     about = _about(fund)
     client = venue.client(Credentials(account.api_key, account.secret, account.password or ""))
@@ -225,8 +242,10 @@ def _about(fund: Fund) -> str:
     return f"{fund.name} on {fund.account}"
 
 
-def judge_account(fund: Fund, about: str, report: AccountReport, book: Book | None) -> Iterator[Finding]:
-    """What an account's report means for its fund, whose journal folds to `book`."""
+def judge_account(
+    fund: Fund, about: str, report: AccountReport, book: Book | Unreadable | None
+) -> Iterator[Finding]:
+    """What an account's report means for its fund, whose journal folds to `book`; None: there is none yet."""
     skew = abs(report.skew_ms)
     verdict: Verdict = "ok" if skew < SKEW_WARNING_MS else "warning" if skew < MAX_SKEW_MS else "failed"
     remedy = "" if verdict == "ok" else "synchronise this machine's clock (chrony, systemd-timesyncd)"
@@ -268,8 +287,13 @@ def _key(fund: Fund, about: str, report: AccountReport) -> Iterator[Finding]:
         yield Finding("key", about, "ok", "trades futures, cannot withdraw, bound to addresses")
 
 
-def _holding(fund: Fund, about: str, report: AccountReport, book: Book | None) -> Iterator[Finding]:
+def _holding(
+    fund: Fund, about: str, report: AccountReport, book: Book | Unreadable | None
+) -> Iterator[Finding]:
     """A new fund starts flat, on its capital; one that runs must find what its journal says."""
+    if isinstance(book, Unreadable):  # it may well be the fund's own position: nobody shall close it
+        yield Finding("position", about, "skipped", "not compared: the journal does not tell what is held")
+        return
     if book is not None and book.created is not None:
         if report.position == book.position:
             yield Finding("position", about, "ok", "as the journal has it")

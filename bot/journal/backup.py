@@ -15,12 +15,12 @@ from bot.core.book import Book, fold
 from bot.core.recovery_records import JournalRestored
 from bot.journal import nav_copy, sqlite
 from bot.journal.archive import archive
-from bot.journal.errors import JournalBusy, JournalMismatch, JournalSettingError
+from bot.journal.errors import JournalBusy, JournalCorrupt, JournalMismatch, JournalSettingError
 from bot.journal.files import PRIVATE, create_private, sync_folder
 from bot.journal.journal import Identity, Journal
 from bot.journal.lock import DataDirLock
 from bot.journal.nav_store import NAV_FILE
-from bot.journal.rows import Row
+from bot.journal.rows import Row, Wording
 from bot.journal.sqlite_file import (
     connect,
     connect_writer,
@@ -28,6 +28,7 @@ from bot.journal.sqlite_file import (
     new_meta,
     refuse_damaged,
     transaction,
+    wording,
 )
 
 _INSERT = "INSERT INTO record (fund, kind, time_ms, wall_ms, body, sealed, crc) VALUES (?, ?, ?, ?, ?, ?, ?)"
@@ -60,7 +61,7 @@ def back_up(data_dir: Path, url: str | None, key: str | None, target: Path) -> C
             _copy_file(data_dir, key, draft)
         else:
             _copy_database(url, key, draft)
-        with _sound(draft, key, data_dir) as copy:
+        with _sound(draft, key, data_dir, _wording(data_dir, url)) as copy:
             read = {fund: _read(copy, fund) for fund in copy.funds()}
         if history is not None:
             hidden_since = {fund: book.public.hidden_since_ms for fund, (book, _) in read.items()}
@@ -73,6 +74,14 @@ def back_up(data_dir: Path, url: str | None, key: str | None, target: Path) -> C
         for left_over in ("", "-wal", "-shm"):
             draft.with_name(draft.name + left_over).unlink(missing_ok=True)
     return Copied(str(target), {fund: count for fund, (_, count) in read.items()})
+
+
+def _wording(data_dir: Path, url: str | None) -> Wording:
+    if url is None:
+        return wording(data_dir / sqlite.JOURNAL_FILE)
+    from bot.journal import pg_database  # noqa: PLC0415 - the driver is imported where it is used
+
+    return pg_database.wording(url)
 
 
 def _read(copy: sqlite.SqliteReader, fund: str) -> tuple[Book, int]:
@@ -208,11 +217,25 @@ def _values(fund: str, row: Row) -> tuple[object, ...]:
 
 
 @contextlib.contextmanager
-def _sound(file: Path, key: str | None, key_dir: Path) -> Iterator[sqlite.SqliteReader]:
-    """A copy, once SQLite has found no damage in it; its records are checked as they are read."""
-    with sqlite.open_file(file, key, key_dir) as copy:
-        refuse_damaged(file, copy.connection)
-        yield copy
+def _sound(
+    file: Path, key: str | None, key_dir: Path, whose: Wording | None = None
+) -> Iterator[sqlite.SqliteReader]:
+    """A copy, once SQLite has found no damage in it; its records are checked as they are read.
+
+    `whose`: the journal that it was made of just now, and whose damage it shows; without one somebody names
+    the copy, and may name another one.
+    """
+    mine = wording(file)
+    told = whose or Wording(mine.name, "name another copy; the journal was left as it is")
+    try:
+        with sqlite.open_file(file, key, key_dir) as copy:
+            refuse_damaged(file, copy.connection)
+            yield copy
+    except JournalCorrupt as error:
+        if not str(error).startswith(mine.name):
+            raise
+        found = str(error).removeprefix(mine.name).removesuffix(mine.corrupt_remedy)
+        raise JournalCorrupt(f"{told.name}{found}{told.corrupt_remedy}") from error
 
 
 def _refuse_other(source: Path, owner: Identity, asked: Identity) -> None:

@@ -164,7 +164,9 @@ def test_status_reads_the_journal_without_a_daemon(inband: Invoke, tmp_path: Pat
     up, down = json.loads(inband("status", "--json", DATA_DIR="d").out)
     assert (up["fund"], up["position"], up["units"]) == ("BTCUP", "0.04", "1000")
     assert (down["fund"], down["state"], down["real_leverage"]) == ("BTCDOWN", "new", None)
-    assert "BTCDOWN" in inband("status", DATA_DIR="d").out
+    shown = inband("status", DATA_DIR="d").out
+    assert "BTCDOWN" in shown
+    assert "No daemon answers here: this is what the journal says, as of 1970-01-01 00:0" in shown
 
 
 def test_every_error_with_an_exit_code_exists() -> None:

@@ -58,7 +58,9 @@ def test_a_pause_is_durable_and_a_resume_ends_it(tmp_path: Path) -> None:
         assert done.returncode == 0, done.stderr
         (fund,) = json.loads(done.stdout)
         assert (fund["control"]["state"], fund["control"]["why"]) == ("paused", "maintenance")
-        assert run.run("pause", "NOSUCH").returncode == 1
+        both = run.run("pause", "NOSUCH", "btcup")
+        assert (both.returncode, both.stdout) == (1, "BTCUP: paused\n")
+        assert both.stderr == "error: NOSUCH: the daemon refuses: no such fund runs here\n"
         stranger = run.with_settings(WEB__TOKEN="another-token-than-the-daemons").run("halt")
         assert stranger.returncode == 1
         assert "this is not the operator's token; set INBAND_WEB__TOKEN to the daemon's" in stranger.stderr

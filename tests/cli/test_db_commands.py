@@ -70,6 +70,9 @@ def test_a_damaged_record_is_named(inband: Invoke, tmp_path: Path) -> None:
     assert answer.code == 1
     assert "WRONG    records" in answer.out
     assert "record 4 fails its checksum" in answer.out
+    copy = inband("db", "backup", "copy.sqlite")
+    assert copy.code == 1
+    assert f"error: {file} is corrupt (record 4" in copy.err
 
 
 def test_backup_and_restore_say_what_they_did(inband: Invoke, tmp_path: Path) -> None:
@@ -94,6 +97,7 @@ def test_a_file_that_is_no_copy_is_refused(inband: Invoke, tmp_path: Path) -> No
     answer = inband("db", "restore", "letter.txt")
     assert answer.code == 1
     assert answer.err.count("\n") == 1
+    assert "letter.txt is corrupt (file is not a database): name another copy" in answer.err
     assert inband("db", "verify", "--no-venue").code == 0
 
 

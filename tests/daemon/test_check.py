@@ -15,7 +15,7 @@ import pytest
 
 from bot.core import events as ev
 from bot.daemon import check as preflight
-from bot.daemon.check import Finding, Running, judge_account
+from bot.daemon.check import Finding, Running, Unreadable, judge_account
 from bot.daemon.status import stopped_json
 from bot.journal.lock import DataDirLock
 from bot.settings import load_settings
@@ -199,6 +199,13 @@ def test_a_damaged_journal_fails_with_the_steps_to_restore(tmp_path: Path) -> No
     assert "backup" in found["journal"][0]["remedy"]
 
 
+def test_nobody_is_told_to_close_a_position_whose_journal_cannot_be_read() -> None:
+    """It may well be the fund's own: it is not compared, and neither is the wallet."""
+    held = report(position=Decimal(3), wallet=Decimal(1))
+    (found,) = [e for e in judge_account(a_fund(), "X", held, Unreadable.JOURNAL) if e.verdict != "ok"]
+    assert (found.what, found.verdict, found.remedy) == ("position", "skipped", "")
+
+
 def test_a_venue_that_cannot_be_reached_leaves_accounts_unjudged(tmp_path: Path) -> None:
     """It fails, and the table says what was not looked at for it."""
     with socket.create_server(("127.0.0.1", 0)) as free:
@@ -262,10 +269,13 @@ def test_a_daemon_that_hangs_or_has_stopped_a_fund_fails(tmp_path: Path) -> None
     assert [each.verdict for each in found(None)] == ["ok"]
     with DataDirLock(tmp_path):
         (hangs,) = found(None)
+        (waits,) = preflight._daemon(settings, None, starts=True)
         (tmp_path / "operator.token").unlink()
         (starts,) = found(None)
     assert (hangs.verdict, hangs.found) == ("failed", f"process {os.getpid()} does not answer")
-    assert (starts.verdict, starts.found) == ("ok", f"process {os.getpid()} starts, or stands by")
+    assert starts == waits
+    assert starts.verdict == "ok"
+    assert starts.found == f"process {os.getpid()} starts, or stands by: its /readyz says why"
     funds: list[dict[str, Any]] = [
         {"fund": "UP", "incidents": [stopped_json("disk full", 0)]},
         {"fund": "DOWN", "incidents": []},
