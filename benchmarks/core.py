@@ -27,6 +27,7 @@ def measure(*, tiny: bool = False) -> None:
     lab.settle()
     lab.mark("60000")
     inside = [f"{60_000 + i * 0.37:.8f}" for i in range(1_000)]
+    _see_that_it_holds(lab, inside)
     _measure_marks("mark inside the hold region", lab, inside, calls, samples, HOLD_LIMIT_US)
     calls //= 40
     low = [f"{44_000 + i * 0.37:.8f}" for i in range(1_000)]
@@ -79,6 +80,12 @@ def _measure_posting(lab: Lab, price: str, calls: int, samples: int) -> None:
 
 def _nothing(state: State, _: Event) -> tuple[State, tuple[Record, ...], tuple[Command, ...]]:
     return state, (), ()
+
+
+def _see_that_it_holds(lab: Lab, prices: list[str]) -> None:
+    for price in prices[0], prices[-1]:
+        _, records, commands = step(lab.state, Mark(lab.time_ms + 1, lab.wall_ms, Decimal(price)))
+        assert (records, commands) == ((), ())
 
 
 def _see_that_it_trades(lab: Lab, price: str) -> None:

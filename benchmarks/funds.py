@@ -17,6 +17,7 @@ from bot.exchange.catalog import CATALOG
 
 CORE_LIMIT_PERCENT = 15.0
 _CAPITAL = 100_000
+_LEAST_MARKS_PER_S = 0.5
 
 
 def measure(*, tiny: bool = False) -> None:
@@ -36,19 +37,14 @@ def measure(*, tiny: bool = False) -> None:
                 # Steady is what comes after the funds have opened; a tiny run does not wait for that.
                 daemon.event("rebalance_finished" if not tiny else "rebalance_started", times=funds)
                 begun, market_ms = time.perf_counter(), daemon.market_ms()
-                found = [_share_of_a_core(daemon, seconds) for _ in range(samples)]
+                found = [daemon.share_of_a_core(seconds) for _ in range(samples)]
                 minutes = (daemon.market_ms() - market_ms) / 60_000
                 marks_per_s = round(minutes / (time.perf_counter() - begun), 2)
                 memory = daemon.resident_mb()
+    assert tiny or marks_per_s > _LEAST_MARKS_PER_S, f"the market stood still: {marks_per_s} marks a second"
     figure = f"{funds} funds on {symbols} symbols, one mark a second each"
     report("funds", figure, found, "% of a core", limit=CORE_LIMIT_PERCENT, marks_per_s=marks_per_s)
     report("funds", f"memory of {figure}", [memory], "MB")
-
-
-def _share_of_a_core(daemon: Daemon, seconds: float) -> float:
-    wall, spent = time.perf_counter(), daemon.cpu_s()
-    time.sleep(seconds)
-    return (daemon.cpu_s() - spent) / (time.perf_counter() - wall) * 100
 
 
 def _write_config(path: Path, names: list[str], symbols: list[str], url: str) -> Path:

@@ -205,7 +205,9 @@ def _read(journal: Journal, year: int) -> None:
 def _open(folder: Path) -> None:
     """What a daemon does with its journal at a start: check the file, load book and history."""
     with open_journal(folder, _IDENTITY, None, 0) as journal:
-        assert projections.load(journal, _FUND).values[0].created is not None
+        loaded = projections.load(journal, _FUND)
+    assert loaded.values[0].created is not None
+    assert loaded.tail < projections.WORTH_KEEPING, "what is kept was not taken up"
 
 
 def _endless(records: list[Record], count: int) -> Iterator[Record]:

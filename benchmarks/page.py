@@ -36,6 +36,9 @@ from bot.journal.nav_store import NavStore, Row
 FIRST_LIMIT_S, AGAIN_LIMIT_S, CORE_LIMIT_PERCENT = 1.5, 0.7, 5.0
 _VISIT_MS = 3_000
 """For how long somebody looks at what is there."""
+_GRANTED = b"HTTP/1.1 200"
+_NEWS_WITHIN_S = 10.0
+"""Marks come once a second, and what they change is told once a second."""
 _TOKEN = "operators-token-of-the-benchmark"  # noqa: S105 - of this daemon alone
 _CAPITAL = 100_000
 _DAY_MS = 86_400_000
@@ -134,9 +137,9 @@ def _stay_open(daemon: Daemon, url: str, seconds: float, samples: int) -> None:
     for figure, more_path in crowds.items():
         alone, crowded = [], []
         for _ in range(samples):
-            alone.append(_share_of_a_core(daemon, seconds))
+            alone.append(daemon.share_of_a_core(seconds))
             with _readers(url, "/api/v1/stream", 20), _readers(url, more_path, 20):
-                crowded.append(_share_of_a_core(daemon, seconds))
+                crowded.append(daemon.share_of_a_core(seconds))
         # Readers cost no less than nothing: what is below it is the noise of either share.
         more = [max(0.0, with_it - without) for with_it, without in zip(crowded, alone, strict=True)]
         report("page", figure, more, "% of a core", limit=CORE_LIMIT_PERCENT)
@@ -145,30 +148,34 @@ def _stay_open(daemon: Daemon, url: str, seconds: float, samples: int) -> None:
 
 @contextmanager
 def _readers(url: str, path: str, count: int) -> Iterator[None]:
-    """So many streams of a path, read as fast as they come; none without a path."""
+    """So many streams of a path, read as fast as they come; none without a path.
+
+    One that is refused, cut off or told nothing costs nothing: that is an error.
+    """
     place = urlsplit(url)
     count = count if path else 0
     streams = [socket.create_connection((place.hostname or "", place.port or 80)) for _ in range(count)]
-    for stream in streams:
+    heard = [0] * count
+    for number, stream in enumerate(streams):
         stream.sendall(
             f"GET {path} HTTP/1.1\r\nHost: {place.netloc}\r\nAuthorization: Bearer {_TOKEN}\r\n\r\n".encode()
         )
-        threading.Thread(target=_drain, args=(stream,), daemon=True).start()
+        answer = stream.recv(len(_GRANTED), socket.MSG_WAITALL)
+        assert answer == _GRANTED, (path, answer)
+        threading.Thread(target=_drain, args=(stream, number, heard), daemon=True).start()
     yield
+    before, deadline = heard.copy(), time.monotonic() + _NEWS_WITHIN_S
+    while not all(now > then for now, then in zip(heard, before, strict=True)):
+        assert time.monotonic() < deadline, f"nothing new on {path}"
+        time.sleep(0.05)
     for stream in streams:
         stream.shutdown(socket.SHUT_RDWR)
 
 
-def _drain(stream: socket.socket) -> None:
-    while stream.recv(65_536):
-        pass
+def _drain(stream: socket.socket, number: int, heard: list[int]) -> None:
+    while piece := stream.recv(65_536):
+        heard[number] += len(piece)
     stream.close()
-
-
-def _share_of_a_core(daemon: Daemon, seconds: float) -> float:
-    wall, spent = time.perf_counter(), daemon.cpu_s()
-    time.sleep(seconds)
-    return (daemon.cpu_s() - spent) / (time.perf_counter() - wall) * 100
 
 
 def _fill(folder: Path, names: list[str], days: int) -> None:

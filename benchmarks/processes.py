@@ -35,11 +35,25 @@ class Line(NamedTuple):
     fields: dict[str, Any]
 
 
-class Daemon:
-    """`python -m bot ...` while it runs. Everything it says on standard output is JSON lines."""
+_TROUBLE = frozenset({"warning", "error", "critical"})
+_ORDINARY = frozenset({"urgency_raised", "stopped_with_unknown_outcome"})
+"""Warnings that markets and stops bring along."""
+AFTER_A_KILL = frozenset({"order_outcome_unknown", "order_never_arrived"})
+"""Warnings of a daemon that is started after a `kill -9`: the kill may have caught an order on its way."""
 
-    def __init__(self, arguments: Sequence[str], environment: dict[str, str]) -> None:
-        """Start it."""
+
+class Daemon:
+    """`python -m bot ...` while it runs. Everything it says on standard output is JSON lines.
+
+    What goes wrong in it (a question that is asked again and again, say) is measured with everything else. So
+    warnings that are not expected, and whatever is said on standard error, are an error of the benchmark.
+    """
+
+    def __init__(
+        self, arguments: Sequence[str], environment: dict[str, str], expected: frozenset[str] = frozenset()
+    ) -> None:
+        """Start it. `expected`: events that it may warn of."""
+        self._expected = _ORDINARY | expected
         self._errors = tempfile.TemporaryFile(mode="w+")  # noqa: SIM115 - closed with the process
         self._lines: queue.SimpleQueue[Line | None] = queue.SimpleQueue()
         self._begun = time.perf_counter()
@@ -51,7 +65,9 @@ class Daemon:
             stderr=self._errors,
         )
         self._host = ""
-        threading.Thread(target=self._listen, daemon=True).start()
+        self._trouble: list[bytes] = []
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
 
     def next_line(self) -> Line:
         """The next line it says; raises with its last words when it has ended instead."""
@@ -108,6 +124,12 @@ class Daemon:
         fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
+    def share_of_a_core(self, seconds: float) -> float:
+        """What it uses while so many seconds pass, %."""
+        wall, spent = time.perf_counter(), self.cpu_s()
+        time.sleep(seconds)
+        return (self.cpu_s() - spent) / (time.perf_counter() - wall) * 100
+
     def kill(self) -> None:
         """`kill -9`, and wait until it is dead."""
         self._process.kill()
@@ -116,22 +138,30 @@ class Daemon:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        """Stop it, and wait until it has."""
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
+        """Stop it, and wait until it has. Raises RuntimeError if it warned of something."""
         self._process.terminate()
         try:
             self._process.wait(timeout=30)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        self._errors.close()
+        self._listener.join()
+        with self._errors as errors:
+            errors.seek(0)
+            said = errors.read()
+        if error is None and (self._trouble or said):
+            raise RuntimeError(f"what was measured went wrong: {self._trouble[:3]} {said[-500:]}")
 
     def _listen(self) -> None:
         """Take every line at once, so that a full pipe never holds the process up."""
         assert self._process.stdout is not None
         with self._process.stdout as stdout:
             for text in stdout:
-                self._lines.put(Line(time.perf_counter() - self._begun, orjson.loads(text)))
+                line = Line(time.perf_counter() - self._begun, orjson.loads(text))
+                if line.fields.get("level") in _TROUBLE and line.fields["event"] not in self._expected:
+                    self._trouble.append(text)
+                self._lines.put(line)
         self._lines.put(None)
 
 

@@ -100,7 +100,13 @@ async def _delays(readers: int, seconds: float) -> list[float]:
                 if crowd is not None:
                     await asyncio.to_thread(_wait_for, crowd)
                 settle_collector()
-                return await _decide(labs, seconds)
+                told: list[str] = []
+                operations.feed.listen(lambda news: told.extend(each.event for each in news))
+                delays = await _decide(labs, seconds)
+                assert told.count("fund") >= seconds / 2, f"readers were told {told}"
+                assert not feed.done(), feed.exception()
+                assert crowd is None or crowd.poll() is None, "readers were cut off"
+                return delays
             finally:
                 feed.cancel()
                 if crowd is not None:
@@ -161,8 +167,10 @@ async def _read(port: int, readers: int) -> None:
 
 
 async def _drain(reader: asyncio.StreamReader) -> None:
+    """Read until we are killed: a reader that is cut off costs nothing, and ends them all."""
     while await reader.read(65_536):
         pass
+    raise EOFError("the stream ended")
 
 
 def _percentile(values: Sequence[float], share: int) -> float:

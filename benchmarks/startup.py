@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.market import end_ms, write_replay
 from benchmarks.measure import REPOSITORY, main, report
-from benchmarks.processes import Daemon, settings, stand_alone_exchange
+from benchmarks.processes import AFTER_A_KILL, Daemon, settings, stand_alone_exchange
 
 FIRST_MARK_LIMIT_S = 2.0
 RECOVERY_LIMIT_S = 3.0
@@ -92,7 +92,7 @@ def _measure_recovery(folder: Path, samples: int) -> None:
             daemon.event("order_sent", _ORDERS_BETWEEN_KILLS)
             daemon.kill()
         for _ in range(samples):
-            with Daemon(["run"], environment) as daemon:
+            with Daemon(["run"], environment, AFTER_A_KILL) as daemon:
                 running.append(daemon.event("running").after_s)
                 sent.append(daemon.event("order_sent").after_s)
                 worked.append(daemon.cpu_s())

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from benchmarks.processes import Daemon, settings
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 FIGURES = {
@@ -83,6 +85,18 @@ def test_every_script_is_run_by_the_runner() -> None:
     scripts = [file.stem for file in folder.glob("*.py") if "main(measure)" in file.read_text()]
     assert set(scripts) - {"__main__"} == set(FIGURES)
     assert all(name in runner for name in FIGURES)
+
+
+def test_what_goes_wrong_is_not_measured_in_silence(tmp_path: Path) -> None:
+    """A daemon that warns of something fails the benchmark, unless that is expected of it."""
+    environment = settings(tmp_path, paper__speed="max", funds__btcup__target="[1.6, 2.6]")
+    with (
+        pytest.raises(RuntimeError, match=r"went wrong: .*setting_questionable"),
+        Daemon(["run"], environment) as daemon,
+    ):
+        daemon.event("running")
+    with Daemon(["run"], environment, frozenset({"setting_questionable"})) as daemon:
+        daemon.event("running")
 
 
 def test_help_does_not_import_ccxt() -> None:
