@@ -157,5 +157,6 @@ class InstantVenue:
             size = min(abs(stop.quantity), abs(self.ledger.position))  # it only reduces
             if size and stop.quantity * self.ledger.position < ZERO:
                 self.trade(sign * size, now[0], mark, f"of {cid}")
+            self.listed.append(ListedOrder(cid, now[0], is_open=False))  # what it became has its id
             told.append(self.look_up_stop(cid, now))
         return told

@@ -19,7 +19,10 @@ _REMEMBERED = 1_000
 """Orders that never arrived and are recognised should they turn up."""
 
 _RECENT = 100
-"""Orders by whose ids those of the last minutes are recognised in the venue's list; no fund sends more."""
+"""Orders by whose ids those of the last minutes are recognised in the venue's list; no fund sends more.
+
+Protective stops are among them: the order that one becomes has its id.
+"""
 
 
 def now(book: "Book") -> OpenRebalance:
@@ -27,6 +30,11 @@ def now(book: "Book") -> OpenRebalance:
     if book.rebalance is None:
         raise ValueError("the journal holds a record of a rebalance where none is open")
     return book.rebalance
+
+
+def remember(book: "Book", cid: str) -> None:
+    """An order of this client id is ours, should the venue list it."""
+    book.recent_orders = (*book.recent_orders, cid)[-_RECENT:]
 
 
 def _order(book: "Book", cid: str) -> Order | None:
@@ -50,7 +58,7 @@ def _order_intended(book: "Book", record: rec.OrderIntended) -> None:
         content = (record.quantity, record.limit_price, book.ledger.position)
         sent = in_values(abs(record.quantity) * record.mark, book.backed.value(record.mark))
         book.traffic = book.traffic.after(record.time_ms, sent, content)
-    book.recent_orders = (*book.recent_orders, record.cid)[-_RECENT:]
+    remember(book, record.cid)
     book.last_order_ms = record.time_ms
     counts = (open_.orders + 1, open_.slices, open_.misses, open_.rejects)
     book.rebalance = OpenRebalance(*open_[:12], *counts, order, open_.parked)

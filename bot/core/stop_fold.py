@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bot.core import stop_records as rec
+from bot.core.order_fold import remember
 from bot.core.orders import TRANSITIONS, News, OrderState
 from bot.core.units import Contracts, Price
 
@@ -46,6 +47,7 @@ class Stops(NamedTuple):
 def _intended(book: "Book", record: rec.StopIntended) -> None:
     resting = Stop(*record[1:])
     book.protection = book.protection._replace(resting=resting, made=book.protection.made + 1)
+    remember(book, record.cid)
 
 
 def _told(news: News) -> "Callable[[Book, Any], None]":

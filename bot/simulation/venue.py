@@ -8,6 +8,7 @@ against a whole market, is what the daemon as a whole is simulated with; this on
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import chain
 from typing import NamedTuple
 
 from bot.core.fund import Contract
@@ -98,6 +99,7 @@ class Venue:
         self._chance = chance
         self._depth = depth
         self._resting: list[VenueOrder] = []
+        self._made: list[VenueOrder] = []
         self._trades_of: dict[str, list[VenueTrade]] = {}
         self._numbers = 0
         self.stops = ConditionalOrders(self)
@@ -164,7 +166,7 @@ class Venue:
 
     def listed(self, now_ms: int) -> list[VenueOrder]:
         """The latest thousand orders that show."""
-        known = (order for orders in self.orders.values() for order in orders)
+        known = chain(self._made, *self.orders.values())
         showing = [order for order in known if now_ms >= order.visible_ms]
         return sorted(showing, key=lambda order: order.arrived_ms)[-1_000:]
 
@@ -204,6 +206,7 @@ class Venue:
         """An order of the venue's own making trades as far as the book goes: what a stop becomes."""
         request = OrderRequest(cid, quantity, ZERO, reduce_only=True, rests=False, signed_ms=self.now_ms)
         made = VenueOrder(order, request, self.now_ms, self.now_ms)
+        self._made.append(made)
         self._cross(made, at_any_price=True)
         if made.is_open:
             self._end(made)

@@ -7,6 +7,9 @@ from signal import SIGKILL, SIGTERM
 
 import aiohttp
 
+from bot.core.breaches import STOPPED_OUT
+from bot.core.records import ControlChanged, IncidentOpened
+from bot.core.recovery import LOST_RECORDS
 from bot.core.stop_records import StopEnded, StopEnding, StopPlaced
 from tests.support.audit import differences
 from tests.support.inband import PATIENCE_S, Inband
@@ -53,3 +56,7 @@ async def test_a_fund_whose_daemon_died_is_reduced_by_its_stop(
     assert len([r for r in run.records("BTCUP") if isinstance(r, StopPlaced)]) > len(endings) - 1
     assert [entry["kind"] for entry in run.history() if entry["kind"] == "external"] == []
     assert differences(run, {"BTCUP": "UP"}, store=store) == []
+    told = [r.code for r in run.records("BTCUP") if isinstance(r, IncidentOpened)]
+    assert STOPPED_OUT in told
+    assert LOST_RECORDS not in told
+    assert [r for r in run.records("BTCUP") if isinstance(r, ControlChanged)] == []

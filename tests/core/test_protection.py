@@ -16,6 +16,7 @@ from bot.core.limits import PlaceStop, Refusal, SubmitOrder, approve_stop
 from bot.core.margin import liquidation_price, price_at
 from bot.core.protection import UNPROTECTED
 from bot.core.records import Control, Kind
+from bot.core.recovery_records import Reincarnated
 from bot.core.settlement import EXTERNAL
 from bot.core.stop_events import StopMissing, StopRefused, StopReport, StopStatus, StopUnknown
 from bot.core.stop_records import (
@@ -194,6 +195,16 @@ def test_what_it_filled_while_the_daemon_was_away_is_booked_as_stop(side: Litera
     (change,) = lab.of(rec.ExternalChange)
     assert change.kind is Kind.STOP
     assert EXTERNAL not in lab.state.book.incidents
+
+
+def test_the_order_that_it_became_is_none_that_the_journal_lacks() -> None:
+    """The venue lists it under the stop's id: the fund goes on, after that start and after the next."""
+    lab = opened()
+    crash(lab)
+    lab.restart()
+    assert list(lab.state.book.incidents) == [STOPPED_OUT]
+    assert lab.state.book.control is Control.RUNNING
+    assert lab.of(Reincarnated) == []
     assert lab.state.book.ledger.wallet == lab.venue.ledger.wallet
     assert lab.state.book.position == lab.venue.ledger.position
     assert lab.leverage is not None
