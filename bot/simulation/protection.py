@@ -135,6 +135,10 @@ class ProtectionJudge:
         self._expect(not booked or all_ours, "I3", "trades of others are booked as a stop's")
         self._expect(booked or not any(ours), "I3", "a stop's trades are booked as a stranger's")
 
+    def told(self, record: rec.IncidentOpened) -> None:
+        """No journal here loses anything: an order that it is said to lack is what a stop became."""
+        self._expect(record.code != "records lost", "I8", record.detail)
+
     # When all is quiet.
 
     def at_rest(self, incidents: set[str]) -> None:
@@ -204,4 +208,5 @@ _TAKE: dict[type, Callable[[ProtectionJudge, Any], None]] = {
     stops.StopRejected: ProtectionJudge.rejected,
     rec.Filled: ProtectionJudge.filled,
     rec.ExternalChange: ProtectionJudge.changed,
+    rec.IncidentOpened: ProtectionJudge.told,
 }
