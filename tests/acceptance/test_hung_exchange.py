@@ -1,5 +1,6 @@
-"""The paper exchange by itself, and nobody reads what it says: `exchange 2>&1 | less`, a stuck journald."""
+"""The paper exchange, and nobody reads what it says: `exchange 2>&1 | less`, a stuck journald."""
 
+import asyncio
 import fcntl
 import hmac
 import json
@@ -8,9 +9,10 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from hashlib import sha256
+from itertools import islice
 from pathlib import Path
 from typing import Any, Self
 
@@ -144,3 +146,34 @@ async def test_nobody_has_to_read_for_a_stop(exchange: Exchange) -> None:
     code, took_s = exchange.stop()
     assert code == 0
     assert took_s < 20
+
+
+async def _talk(url: str) -> None:
+    timeout = aiohttp.ClientTimeout(total=ANSWER_WITHIN_S)
+    async with aiohttp.ClientSession(url, timeout=timeout) as session:
+        await make_it_talk(session, LINES_A_MESSAGE)
+
+
+def test_a_daemon_goes_on_whatever_its_own_exchange_has_to_say(inband: Callable[..., Inband]) -> None:
+    """Standard error, which only libraries and the embedded exchange write to, may hang as the log may."""
+    run = inband(PAPER__EXIT_AT_END="false")
+    read, write = os.pipe()
+    fcntl.fcntl(write, fcntl.F_SETPIPE_SZ, 4096)
+    with subprocess.Popen(
+        run._command(("run",)), env=run._environment(), cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=write
+    ) as daemon:
+        try:
+            assert daemon.stdout is not None
+            lines = map(json.loads, daemon.stdout)
+            (host,) = next(line["hosts"] for line in lines if line["event"] == "starting")
+            asyncio.run(_talk(f"http://{host}"))
+            sent = [line for line in islice(lines, 500) if line["event"] == "order_sent"]
+            daemon.send_signal(signal.SIGTERM)
+            for _ in lines:
+                pass
+            assert daemon.wait(PATIENCE_S) == 0
+        finally:
+            daemon.kill()
+            os.close(write)
+            os.close(read)
+    assert len(sent) > 10
