@@ -147,9 +147,8 @@ def print_funds(funds: Sequence[Mapping[str, Any]], console: Console | None = No
     console.print(table)
     if "owner" in funds[0]:  # who sends is told where the journal was read
         as_of = max(str(fund["updated_at"] or "") for fund in funds)
-        console.print(
-            f"No daemon answers here: this is what the journal says, as of {_minute(as_of) or _UNDEFINED}."
-        )
+        said = _minute(as_of) or _UNDEFINED
+        console.print(f"No daemon that drives the funds answers here: so the journal says at {said}.")
     for fund in funds:
         for line in _troubles(fund):
             console.print(f"{fund['fund']}: {line}", soft_wrap=True)

@@ -21,6 +21,7 @@ from bot.core.fund import Fund
 from bot.core.trust import MAX_SKEW_MS
 from bot.core.units import ZERO
 from bot.daemon import paper
+from bot.daemon.alerts import sender
 from bot.daemon.capital import refuse_small_capital
 from bot.daemon.status import STOPPED
 from bot.daemon.token import FILE_NAME, given_or_kept
@@ -155,8 +156,9 @@ def _journal(settings: Settings) -> tuple[dict[str, Book] | None, list[Finding]]
     except NoJournal:
         return {}, [Finding("journal", "", "ok", "none yet: the first start makes it")]
     except JournalError as error:
-        problem, _, remedy = str(error).partition(": ")
-        return None, [Finding("journal", "", "failed", problem, remedy)]
+        text = str(error)
+        cut = text.find(": ", text.find("): ") + 1)  # behind the details, which may hold a colon themselves
+        return None, [Finding("journal", "", "failed", text[:cut], text[cut + 2 :])]
     if mode != settings.mode:
         text = f"it belongs to mode {mode}"
         return None, [Finding("journal", "", "failed", text, "set another INBAND_DATA_DIR")]
@@ -180,6 +182,10 @@ def _alerts(settings: Settings) -> Iterator[Finding]:
         verdict: Verdict = "warning" if settings.mode == "live" else "ok"
         yield Finding("alerts", "", verdict, "nobody is told of anything", "" if verdict == "ok" else remedy)
         return
+    for route in settings.alerts.routes:
+        wrong = sender.problem(route.url)
+        if wrong is not None:
+            yield Finding("alerts", route.name, "failed", wrong, f"correct INBAND_ROUTES__{route.name}__URL")
     for trouble in kept_troubles(settings.data_dir):
         yield Finding("alerts", "", "warning", f"{trouble.code}: {trouble.detail}", trouble.remedy)
     yield Finding("alerts", "", "ok", "routes: " + ", ".join(route.name for route in settings.alerts.routes))

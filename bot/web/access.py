@@ -19,7 +19,9 @@ CSRF_HEADER = "X-CSRF-Token"
 SESSION_S = 12 * 3600
 """A session ends this long after its login."""
 
-_STARTING = "the daemon has not finished starting; try again in a moment"
+_STARTING = (
+    "the daemon has not finished starting, or stands by (its /readyz says for what); try again in a moment"
+)
 _MOST_SESSIONS = 100
 _WINDOW_S = 60.0
 _FAILURES_PER_ADDRESS = 20

@@ -166,7 +166,7 @@ def test_status_reads_the_journal_without_a_daemon(inband: Invoke, tmp_path: Pat
     assert (down["fund"], down["state"], down["real_leverage"]) == ("BTCDOWN", "new", None)
     shown = inband("status", DATA_DIR="d").out
     assert "BTCDOWN" in shown
-    assert "No daemon answers here: this is what the journal says, as of 1970-01-01 00:0" in shown
+    assert "No daemon that drives the funds answers here: so the journal says at 1970-01-01 00:0" in shown
 
 
 def test_every_error_with_an_exit_code_exists() -> None:

@@ -17,7 +17,9 @@ from bot.core import events as ev
 from bot.daemon import check as preflight
 from bot.daemon.check import Finding, Running, Unreadable, judge_account
 from bot.daemon.status import stopped_json
+from bot.journal.errors import JournalUnavailable
 from bot.journal.lock import DataDirLock
+from bot.journal.pg_session import unavailable
 from bot.settings import load_settings
 from bot.testing import Lab, a_fund
 from bot.venue.inspection import AccountReport
@@ -309,6 +311,30 @@ def test_a_questionable_setting_is_told_with_its_remedy(tmp_path: Path) -> None:
     (short,) = [each for each in found["configuration"] if each["verdict"] == "warning"]
     assert short["found"].endswith("can be guessed")
     assert "openssl" in short["remedy"]
+
+
+def test_a_route_that_no_alert_can_take_fails(tmp_path: Path) -> None:
+    """By the form of its address; nothing is sent anywhere."""
+    routes = {"INBAND_ROUTES__BAD__URL": "zzz", "INBAND_ROUTES__GOOD__URL": "json://127.0.0.1/hook"}
+    bad, rest = preflight._alerts(replace(load_settings(routes, tmp_path), data_dir=tmp_path))
+    assert (bad.about, bad.verdict, bad.remedy) == ("BAD", "failed", "correct INBAND_ROUTES__BAD__URL")
+    assert rest.verdict == "ok"
+
+
+def test_a_database_that_does_not_answer_fails_with_what_helps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the driver says of it holds colons, too."""
+    url = "postgresql://inband@127.0.0.1:5432/inband"
+    text = unavailable(url, OSError("connection failed: connection to server: refused"))
+
+    def refuse(*_: object) -> None:
+        raise JournalUnavailable(text)
+
+    monkeypatch.setattr(preflight, "open_reader", refuse)
+    _, (found,) = preflight._journal(load_settings({}, tmp_path))
+    assert found.found.endswith("(connection failed: connection to server: refused)")
+    assert found.remedy == "check the server and INBAND_DATABASE_URL"
 
 
 def test_open_incidents_are_told_with_their_remedies() -> None:
