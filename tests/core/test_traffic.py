@@ -235,3 +235,16 @@ def test_an_hour_that_began_before_midnight_does_not_bring_the_day_back() -> Non
     book.apply(rec.Sampled(midnight_ms - 1, D(60_000), None))
     assert (book.day.number, book.day.turnover, book.day.costs) == (1, D(3), D("0.01"))
     assert book.day.nav == book.ledger.value(D(60_000)) / book.units
+
+
+def test_other_units_give_a_day_without_a_first_nav_none() -> None:
+    """As after a loss was rearmed: the next sample begins it, in the units of then."""
+    lab = Lab()
+    lab.settle()
+    lab.state.book.day = Day(0)
+    lab.send(ev.RescaleAsked(*lab.now, 10, 1, "ann", "rounder"))
+    assert lab.state.book.day.nav is None
+    lab.mark("60000", after_s=3_600)
+    nav = lab.state.book.day.nav
+    assert nav is not None
+    assert round(nav, 2) == D("0.1")
