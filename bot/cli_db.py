@@ -105,6 +105,23 @@ def export(
     ] = False,
 ) -> int:
     """Write every record as a line of JSON. What is not public yet stays sealed."""
+    from bot.errors import RefusedError
+
+    made: list[Path] = []
+    try:
+        _export(funds or [], out, made, nav=nav)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        for file in made:
+            file.unlink()
+        where = "standard output" if out is None else f"--out {out}"
+        raise RefusedError(f"{where}: cannot be written ({error.strerror}); make room there") from None
+    return 0
+
+
+def _export(funds: list[str], out: Path | None, made: list[Path], *, nav: bool) -> None:
+    """Write it; `made` gets the file once there is one that is ours."""
     from bot.cli_journal import reader
     from bot.errors import RefusedError, UserError, did_you_mean
     from bot.journal import nav_copy
@@ -117,20 +134,20 @@ def export(
         history = nav_copy.of_store(settings.data_dir, settings.database_url) if nav else None
         journal = stack.enter_context(reader(settings))
         known = journal.funds()
-        for name in funds or ():
+        for name in funds:
             if name.upper() not in known:
                 raise RefusedError(f"{name}: the journal knows no such fund; {did_you_mean(name, known)}")
         try:
             sink = sys.stdout.buffer if out is None else stack.enter_context(out.open("xb"))
         except OSError as error:
             raise UserError(f"--out {out}: cannot be written ({error.strerror}); name a new file") from None
-        for fund in [name.upper() for name in funds or ()] or known:
+        made += [] if out is None else [out]
+        for fund in [name.upper() for name in funds] or known:
             sink.writelines(lines(journal, fund))
             if history is not None:
                 hidden_since = load(journal, fund, (BOOK,)).values[0].public.hidden_since_ms
                 sink.writelines(nav_copy.lines(nav_copy.public(history, {fund: hidden_since}), fund))
         sink.flush()
-    return 0
 
 
 def _told(copied: "Copied", done: str, *, as_json: bool) -> int:

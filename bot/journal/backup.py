@@ -15,7 +15,13 @@ from bot.core.book import Book, fold
 from bot.core.recovery_records import JournalRestored
 from bot.journal import nav_copy, sqlite
 from bot.journal.archive import archive
-from bot.journal.errors import JournalBusy, JournalCorrupt, JournalMismatch, JournalSettingError
+from bot.journal.errors import (
+    JournalBusy,
+    JournalCorrupt,
+    JournalMismatch,
+    JournalSettingError,
+    JournalUnavailable,
+)
 from bot.journal.files import PRIVATE, create_private, sync_folder
 from bot.journal.journal import Identity, Journal
 from bot.journal.lock import DataDirLock
@@ -32,6 +38,9 @@ from bot.journal.sqlite_file import (
 )
 
 _INSERT = "INSERT INTO record (fund, kind, time_ms, wall_ms, body, sealed, crc) VALUES (?, ?, ?, ?, ?, ?, ?)"
+
+_DRAFT = ".restored"
+"""Ends the name of what is to be put back, until it is whole."""
 
 
 class Copied(NamedTuple):
@@ -68,8 +77,11 @@ def back_up(data_dir: Path, url: str | None, key: str | None, target: Path) -> C
             nav_copy.put(draft, nav_copy.public(history, hidden_since))
         draft.rename(target)
         sync_folder(target.absolute().parent)
-    except OSError as error:
-        raise JournalSettingError(f"{target}: cannot be written ({error.strerror})") from error
+    except (OSError, sqlite3.Error) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise JournalSettingError(
+            f"{target}: cannot be written ({why}); make room there, or name another place"
+        ) from error
     finally:
         for left_over in ("", "-wal", "-shm"):
             draft.with_name(draft.name + left_over).unlink(missing_ok=True)
@@ -99,19 +111,28 @@ def restore_file(data_dir: Path, key: str | None, source: Path, identity: Identi
     Raises:
         JournalBusy: a daemon runs on it.
         JournalMismatch: the copy is of another mode or venue.
+        JournalUnavailable: there is no room for it.
         JournalError: the copy is not sound.
     """
     with _sound(source, key, data_dir) as copy:
         _refuse_other(source, copy.identity, identity)
         records = {fund: sum(1 for _ in copy.read(fund)) for fund in copy.funds()}
     DataDirLock(data_dir).release()  # who runs on it is told before anything is copied
-    draft = data_dir / (sqlite.JOURNAL_FILE + ".restored")
-    clone(source, draft)
-    drafts = {sqlite.JOURNAL_FILE: draft, **_draft_of_nav(data_dir, draft)}
-    folder = archive(data_dir, tuple(drafts), now)
-    for name, made in drafts.items():
-        made.rename(data_dir / name)
-    sync_folder(data_dir)
+    draft = data_dir / (sqlite.JOURNAL_FILE + _DRAFT)
+    try:
+        clone(source, draft)
+        drafts = {sqlite.JOURNAL_FILE: draft, **_draft_of_nav(data_dir, draft)}
+        folder = archive(data_dir, tuple(drafts), now)
+        for name, made in drafts.items():
+            made.rename(data_dir / name)
+        sync_folder(data_dir)
+    except (OSError, sqlite3.Error) as error:
+        raise JournalUnavailable(
+            f"{data_dir} cannot be written to ({error}): make room there, and restore again; nothing is lost"
+        ) from error
+    finally:  # on a disk that is full they are in the way
+        for name in (sqlite.JOURNAL_FILE, NAV_FILE):
+            (data_dir / (name + _DRAFT)).unlink(missing_ok=True)
     with sqlite.open_journal(data_dir, identity, key, _wall_ms(now)) as journal:
         _mark_restored(journal, source, now)
     return Copied(str(source), records, None if folder is None else str(folder))
@@ -122,7 +143,7 @@ def _draft_of_nav(data_dir: Path, copy: Path) -> dict[str, Path]:
     history = nav_copy.take_out(copy)
     if history is None:
         return {}
-    draft = data_dir / (NAV_FILE + ".restored")
+    draft = data_dir / (NAV_FILE + _DRAFT)
     draft.unlink(missing_ok=True)
     create_private(draft)
     nav_copy.put(draft, history)

@@ -1,11 +1,18 @@
 """`db` as its user runs it."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from decimal import Decimal
 from pathlib import Path
+from resource import RLIMIT_FSIZE, getrlimit, setrlimit
 
 import pytest
 
+from bot.core.records import Sampled
+from bot.journal.journal import Identity
 from bot.journal.nav_store import NAV_FILE, NavStore, Row
+from bot.journal.sqlite import open_journal
 from tests.cli.conftest import Invoke
 from tests.cli.test_commands import journal_with_one_rebalance
 
@@ -88,6 +95,53 @@ def test_backup_and_restore_say_what_they_did(inband: Invoke, tmp_path: Path) ->
     assert put_back.code == 0
     assert "BTCUP: 6 records" in put_back.out
     assert "archive" in put_back.out
+
+
+def large_journal(folder: Path) -> None:
+    """One that takes up more than `no_room` leaves."""
+    journal_with_one_rebalance(folder)
+    with open_journal(folder, Identity("paper", "binanceusdm@paper"), None, 1) as journal:
+        journal.append("BTCUP", [Sampled(time_ms, Decimal(1), None) for time_ms in range(10_000, 11_000)], 1)
+
+
+@contextmanager
+def no_room() -> Iterator[None]:
+    """No file of this process grows beyond what SQLite needs to read, as on a disk that is full."""
+    soft, hard = getrlimit(RLIMIT_FSIZE)
+    setrlimit(RLIMIT_FSIZE, (32_768, hard))
+    try:
+        yield
+    finally:
+        setrlimit(RLIMIT_FSIZE, (soft, hard))
+
+
+def test_without_room_each_says_so_and_leaves_nothing_half_done(inband: Invoke, tmp_path: Path) -> None:
+    """One line with the remedy; the journal is as it was, and nothing takes up room."""
+    folder = tmp_path / "data" / "paper"
+    large_journal(folder)
+    assert inband("db", "backup", "copy.sqlite").code == 0
+    before = sorted(file.name for file in folder.iterdir())
+    with no_room():
+        copied = inband("db", "backup", "other.sqlite")
+        put_back = inband("db", "restore", "copy.sqlite")
+    assert (copied.code, copied.err.count("\n")) == (2, 1)
+    assert "other.sqlite: cannot be written" in copied.err
+    assert "make room there, or name another place" in copied.err
+    assert (put_back.code, put_back.err.count("\n")) == (1, 1)
+    assert "make room there, and restore again" in put_back.err
+    assert sorted(file.name for file in folder.iterdir()) == before
+    assert not (tmp_path / "other.sqlite").exists()
+    assert inband("db", "verify", "--no-venue").code == 0
+
+
+def test_an_export_without_room_leaves_no_file(inband: Invoke, tmp_path: Path) -> None:
+    """It can be tried again under the same name."""
+    large_journal(tmp_path / "data" / "paper")
+    with no_room():
+        answer = inband("db", "export", "--out", "all.jsonl")
+    assert (answer.code, answer.err.count("\n")) == (1, 1)
+    assert "--out all.jsonl: cannot be written (File too large); make room there" in answer.err
+    assert not (tmp_path / "all.jsonl").exists()
 
 
 def test_a_file_that_is_no_copy_is_refused(inband: Invoke, tmp_path: Path) -> None:
