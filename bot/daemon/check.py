@@ -28,7 +28,9 @@ from bot.daemon.token import FILE_NAME, given_or_kept
 from bot.daemon.wiring import DEFAULT_EXCHANGE, judge
 from bot.errors import UserError
 from bot.journal.errors import JournalError, NoJournal
+from bot.journal.journal import JournalReader
 from bot.journal.lock import holder
+from bot.journal.mark import Marks, read_marks, refuse_rolled_back
 from bot.journal.outbox import kept_troubles
 from bot.journal.stores import open_reader
 from bot.settings import Settings
@@ -149,8 +151,10 @@ def _journal(settings: Settings) -> tuple[dict[str, Book] | None, list[Finding]]
 
     The books are None where there is a journal, and none that tells what these funds hold.
     """
+    known = read_marks(settings.data_dir)
     try:
-        with open_reader(settings.data_dir, settings.database_url, settings.journal_key) as journal:
+        with _reader(settings, known) as journal:
+            refuse_rolled_back(known, journal.crc_at, "the journal")
             books = {fund.name: fold(journal.read(fund.name)) for fund in settings.funds}
             mode = journal.identity.mode
     except NoJournal:
@@ -166,6 +170,15 @@ def _journal(settings: Settings) -> tuple[dict[str, Book] | None, list[Finding]]
     for name, book in books.items():
         findings += incidents(name, book)
     return books, findings
+
+
+def _reader(settings: Settings, known: Marks) -> JournalReader:
+    """The journal to read. Raises JournalError; one that is gone is not one that nobody has made yet."""
+    try:
+        return open_reader(settings.data_dir, settings.database_url, settings.journal_key)
+    except NoJournal:
+        refuse_rolled_back(known, lambda _fund, _position: None, "the journal")
+        raise
 
 
 def incidents(fund: str, book: Book) -> list[Finding]:

@@ -14,12 +14,15 @@ from typing import Any
 import pytest
 
 from bot.core import events as ev
+from bot.core.records import Sampled
 from bot.daemon import check as preflight
 from bot.daemon.check import Finding, Running, Unreadable, judge_account
 from bot.daemon.status import stopped_json
 from bot.journal.errors import JournalUnavailable
+from bot.journal.journal import Identity
 from bot.journal.lock import DataDirLock
 from bot.journal.pg_session import unavailable
+from bot.journal.sqlite import open_journal
 from bot.settings import load_settings
 from bot.testing import Lab, a_fund
 from bot.venue.inspection import AccountReport
@@ -199,6 +202,22 @@ def test_a_damaged_journal_fails_with_the_steps_to_restore(tmp_path: Path) -> No
     assert code == 1
     assert found["journal"][0]["verdict"] == "failed"
     assert "backup" in found["journal"][0]["remedy"]
+
+
+@pytest.mark.parametrize("there", [True, False], ids=["rolled back", "gone"])
+def test_a_journal_that_lost_its_end_fails_as_a_start_would(tmp_path: Path, *, there: bool) -> None:
+    """Each record that is left is sound: what is missing shows by the mark beside it."""
+    settings = replace(load_settings({}, tmp_path), data_dir=tmp_path)
+    with open_journal(tmp_path, Identity("paper", "binanceusdm@paper"), None, 1) as journal:
+        journal.append("BTCUP", [Sampled(60_000, Decimal(1), None)], 1)
+    assert [each.verdict for each in preflight._journal(settings)[1]] == ["ok"]
+    (tmp_path / "journal.mark").write_bytes(b"%-33b %15d %13d\n" % (b"BTCUP", 5, 7))
+    if not there:
+        (tmp_path / "journal.sqlite").unlink()
+    books, (found,) = preflight._journal(settings)
+    assert books is None
+    assert (found.verdict, "lacks records of BTCUP" in found.found) == ("failed", True)
+    assert "db restore FILE" in found.remedy
 
 
 def test_nobody_is_told_to_close_a_position_whose_journal_cannot_be_read() -> None:
