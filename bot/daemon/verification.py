@@ -1,7 +1,7 @@
 """`db verify`: the store is sound, what the records say is what is kept of them, and the venue agrees."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from bot.core.book import Book, fold
@@ -16,13 +16,16 @@ from bot.daemon.wiring import one_exchange
 from bot.journal import projections
 from bot.journal.checking import store_problem
 from bot.journal.errors import JournalCorrupt, JournalNewer
-from bot.journal.journal import JournalReader
+from bot.journal.journal import JournalReader, Owner
 from bot.settings import Settings
 from bot.venue.clock import WallClock
 from bot.venue.errors import VenueError
 from bot.venue.profile import Credentials, Environment
 from bot.venue.profiles import profile_named
 from bot.venue.venue import Venue
+
+_ALIVE_S = 10.0
+"""Whoever showed within so many seconds that it lives may be sending."""
 
 Ask = Callable[[str], Any | None]
 """The running daemon's answer to a path; None where none runs."""
@@ -56,8 +59,18 @@ def verify(settings: Settings, journal: JournalReader, ask: Ask, *, venue: bool)
         wrong = projections.differences(journal, fund)
         found.append(Check("projections", fund, not wrong, "; ".join(wrong) or "as the records say"))
     if venue:
-        found += _with_venue(settings, books, ask)
+        found += [
+            while_another_trades(check, journal.owners()) for check in _with_venue(settings, books, ask)
+        ]
     return found
+
+
+def while_another_trades(check: Check, owners: Sequence[Owner]) -> Check:
+    """What differs while another host sends may have changed between the looks at journal and account."""
+    alive = sorted({owner.holder for owner in owners if owner.silent_s < _ALIVE_S})
+    if check.ok is not False or not alive:
+        return check
+    return check._replace(ok=None, seen=f"{check.seen}; {', '.join(alive)} trades meanwhile: verify there")
 
 
 def _with_venue(settings: Settings, books: dict[str, Book], ask: Ask) -> list[Check]:

@@ -6,7 +6,8 @@ import pytest
 
 from bot.core.events import Income
 from bot.daemon.paper import Held
-from bot.daemon.verification import compare
+from bot.daemon.verification import Check, compare, while_another_trades
+from bot.journal.journal import Owner
 from bot.testing import Lab
 
 D = Decimal
@@ -50,3 +51,13 @@ def test_an_unknown_account_and_an_order_under_way_decide_nothing() -> None:
     lab = Lab()
     lab.settle()
     assert compare("BTCUP", lab.state.book, None, "BTCUSDT").ok is None
+
+
+@pytest.mark.parametrize(("silent_s", "ok"), [(0.5, None), (60.0, False)])
+def test_a_difference_is_none_yet_while_another_host_trades(silent_s: float, *, ok: bool | None) -> None:
+    """Journal and account are read moments apart; the host that trades compares them itself."""
+    differs = Check("venue", "BTCUP", ok=False, seen="position 2, ledger 1")
+    owner = Owner("UP", "host:7", 0, silent_s)
+    assert while_another_trades(differs, [owner]).ok is ok
+    same = differs._replace(ok=True)
+    assert while_another_trades(same, [owner]) == same
