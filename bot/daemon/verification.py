@@ -59,9 +59,7 @@ def verify(settings: Settings, journal: JournalReader, ask: Ask, *, venue: bool)
         wrong = projections.differences(journal, fund)
         found.append(Check("projections", fund, not wrong, "; ".join(wrong) or "as the records say"))
     if venue:
-        found += [
-            while_another_trades(check, journal.owners()) for check in _with_venue(settings, books, ask)
-        ]
+        found += _with_venue(settings, books, journal.owners(), ask)
     return found
 
 
@@ -73,7 +71,7 @@ def while_another_trades(check: Check, owners: Sequence[Owner]) -> Check:
     return check._replace(ok=None, seen=f"{check.seen}; {', '.join(alive)} trades meanwhile: verify there")
 
 
-def _with_venue(settings: Settings, books: dict[str, Book], ask: Ask) -> list[Check]:
+def _with_venue(settings: Settings, books: dict[str, Book], owners: Sequence[Owner], ask: Ask) -> list[Check]:
     live = ask("/api/v1/operator/funds")
     if live:
         return [_with_daemon(status) for status in live]
@@ -83,7 +81,7 @@ def _with_venue(settings: Settings, books: dict[str, Book], ask: Ask) -> list[Ch
         return [
             compare(fund.name, books[fund.name], held.get(fund.account), fund.underlying) for fund in ours
         ]
-    return asyncio.run(_ask_venue(settings, books))
+    return [while_another_trades(check, owners) for check in asyncio.run(_ask_venue(settings, books))]
 
 
 def _with_daemon(status: dict[str, Any]) -> Check:
