@@ -97,9 +97,8 @@ async def _run(
         operations = Operations(settings.mode)
         operations.redactor = redactor
         redactor.watch(operations.unpublished)
-        reload_on_hangup(
-            operations
-        )  # from the start on: unheard, the signal would end a process that stands by
+        # From the start on: unheard, the signal would end a process that stands by.
+        reload_on_hangup(operations)
         await stack.enter_async_context(serve(operations, listener))
         structlog.get_logger().info("serving", url=_url(listener))
         manager = ServiceManager()
@@ -116,9 +115,8 @@ async def _run(
             stack.callback(table.close)
             watcher.every(REFRESH_S, table.refresh)
         while await _live(settings, embedded, operations, stop, out, adopt=adopt) is _Ending.LOST:
-            if (
-                operations.reloader is not None
-            ):  # the next life is by what was reloaded, and adopts nothing anew
+            # The next life is by what was reloaded, and adopts nothing anew.
+            if operations.reloader is not None:
                 settings, adopt = operations.reloader.settings, False
             operations.forget()
     return 0
