@@ -1,6 +1,7 @@
 """Looking at how an account is set, again and again: a mode or a leverage that is changed is noticed.
 
-At once where the venue tells of it (Binance: of leverage, margin type and asset mode), else within minutes.
+At once where the venue tells of it (Binance: of leverage, margin type and asset mode), or where an operator
+says that it is over, else within minutes.
 
 So is a key that comes to be allowed what it must not be.
 """
@@ -12,6 +13,7 @@ from contextlib import suppress
 import structlog
 
 from bot.core.engine import SETTINGS
+from bot.core.records import IncidentClosed, Record
 from bot.core.watch_events import SettingsSeen
 from bot.daemon.runner import Runner
 from bot.venue.errors import RequestFailed
@@ -57,6 +59,12 @@ class SettingsWatch:
     def due(self) -> None:
         """The venue says that the account was set anew: look at once, and not only when it is time to."""
         self._due.set()
+
+    def heard(self, runner: Runner, records: tuple[Record, ...]) -> None:
+        """See `Operations.listeners`: a word that ends the incident does not set the account right."""
+        over = (record.code for record in records if isinstance(record, IncidentClosed))
+        if runner is self._runner and SETTINGS in over:
+            self.due()
 
     async def run(self) -> None:
         """Watch until cancelled; at once if a start has put right what the process before us found."""

@@ -131,6 +131,7 @@ def _start(
         runner.handle(SettingsSeen(*runner.now(), desk.key_problem))
     watch = SettingsWatch(runner, partial(_settings_problem, desk))
     stream.on_settings = watch.due
+    operations.listeners.append(watch.heard)
     supervisor.keep(f"settings watch of {desk.fund.name}", watch.run)
     return runner
 

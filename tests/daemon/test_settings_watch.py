@@ -6,11 +6,21 @@ from contextlib import suppress
 import pytest
 
 from bot.core.engine import SETTINGS
+from bot.core.events import Controlled
+from bot.core.records import Control
 from bot.core.watch_events import SettingsSeen
 from bot.daemon import settings_watch
+from bot.daemon.runner import Runner
 from bot.daemon.settings_watch import KeyJudge, SettingsWatch
 from bot.venue.errors import RequestFailed
 from tests.support.desk import Desk
+
+
+async def until_it_differs(runner: Runner) -> None:
+    """Wait until the fund has heard of it."""
+    async with asyncio.timeout(10):
+        while SETTINGS not in runner.state.book.incidents:  # noqa: ASYNC110 - it has no event of its own
+            await asyncio.sleep(0)
 
 
 async def test_what_differs_is_an_incident_of_the_fund(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -68,15 +78,35 @@ async def test_what_the_venue_tells_of_is_looked_at_at_once() -> None:
     assert looks == 0
     watch.due()
     watch.due()
-    async with asyncio.timeout(10):
-        while SETTINGS not in runner.state.book.incidents:  # noqa: ASYNC110 - it has no event of its own
-            await asyncio.sleep(0)
+    await until_it_differs(runner)
     for _ in range(5):
         await asyncio.sleep(0)
     watching.cancel()
     with suppress(asyncio.CancelledError):
         await watching
     assert looks == 1
+
+
+async def test_an_incident_that_a_word_ended_is_looked_at_at_once(desk: Desk) -> None:
+    """Nobody raises leverage for three minutes on an account that is still set otherwise."""
+    runner, looks = await desk.opened(), 0
+
+    async def look() -> str | None:
+        nonlocal looks
+        looks += 1
+        return "hedge mode"
+
+    watch = SettingsWatch(runner, look)
+    desk.listen = watch.heard
+    watching = asyncio.create_task(watch.run())
+    await asyncio.sleep(0)
+    watch.due()
+    await until_it_differs(runner)
+    runner.handle(Controlled(*runner.now(), Control.RUNNING, "ann", "it is fine"))
+    assert SETTINGS not in runner.state.book.incidents
+    await until_it_differs(runner)
+    watching.cancel()
+    assert looks == 2
 
 
 async def test_what_was_known_of_a_key_holds_while_it_cannot_be_read(monkeypatch: pytest.MonkeyPatch) -> None:

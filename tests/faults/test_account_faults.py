@@ -12,9 +12,11 @@ import pytest
 from bot.core import records as rec
 from bot.core.breaches import KEY_REFUSED, REJECTED
 from bot.core.engine import SETTINGS
+from bot.core.events import Controlled
 from bot.core.listing import CLOSED
 from bot.core.process_records import ContractChanged
 from bot.core.reconcile import DIFFERENCE
+from bot.core.records import Control
 from bot.core.settlement import EXTERNAL
 from bot.daemon import settings_watch
 from bot.errors import UserError
@@ -142,6 +144,22 @@ async def test_row_33_settings_changed_by_hand(
         assert opened.stops_increases
         assert problem in opened.detail
         await goes_on(ordeal)
+
+
+async def test_row_33_a_word_alone_puts_no_setting_right(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An operator resumes with the leverage still changed: it is looked at at once, and an incident again."""
+    monkeypatch.setattr(settings_watch, "LOOK_EVERY_S", 3_600.0)
+    async with Ordeal(tmp_path) as ordeal:
+        await trading(ordeal)
+        ordeal.script("leverage_changed", **BTC, leverage=4)
+        await ordeal.until(lambda: SETTINGS in ordeal.incidents(), "it was noticed")
+        assert ordeal.operations is not None
+        (runner,) = ordeal.operations.runners
+        runner.handle(Controlled(*runner.now(), Control.RUNNING, "ann", "it is fine"))
+        assert SETTINGS not in runner.state.book.incidents
+        await ordeal.until(lambda: SETTINGS in runner.state.book.incidents, "it was noticed again")
 
 
 async def test_row_34_the_key_is_revoked(tmp_path: Path) -> None:
