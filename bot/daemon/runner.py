@@ -222,7 +222,7 @@ class Runner:
             self._log.error(
                 "fund_stopped",
                 reason=self.failure,
-                remedy="the fund trades no more; repair the cause and restart: a restart recovers exactly",
+                remedy=_BEGINS_AGAIN if isinstance(error, JournalLost) else _RESTART,
                 exc_info=error,
                 **self._narrator.context,
             )
@@ -231,5 +231,8 @@ class Runner:
 
 _ORDERS_FIRST_S = 0.001
 """Where a step sends an order, telling of it waits this long, so that the bytes of the order leave first."""
+
+_RESTART = "the fund trades no more; repair the cause and restart: a restart recovers exactly"
+_BEGINS_AGAIN = "this process stands by, and begins again by itself once database and accounts are to be had"
 
 _LEVELS = {"info": 20, "warning": 30, "error": 40}
