@@ -106,6 +106,8 @@ class InstantVenue:
 
     def cancel(self, cid: str, now: tuple[int, int]) -> ev.Event:
         """Take a resting order off the book; what it filled stays."""
+        if cid not in self.orders:
+            return ev.OrderMissing(*now, cid, off_book=True)
         self.resting.discard(cid)
         return self.look_up(cid, now)
 

@@ -114,11 +114,15 @@ class OrderUnknown(NamedTuple):
 
 
 class OrderMissing(NamedTuple):
-    """The venue answered authoritatively that it knows no order with this client id."""
+    """The venue answered authoritatively that it knows no order with this client id.
+
+    `off_book`: it was asked to cancel it, and its book has none; what answers questions may lag behind that.
+    """
 
     time_ms: int
     wall_ms: int
     cid: str
+    off_book: bool = False
 
 
 class Trade(NamedTuple):

@@ -7,6 +7,7 @@ the news of a fill reaches us (nor, in paper mode, on which of two sockets speak
 from bot.core import plan
 from bot.core.commands import CancelOrder, QueryOrder
 from bot.core.episode import OpenRebalance
+from bot.core.events import OrderMissing
 from bot.core.orders import FINAL, Order, OrderState
 from bot.core.records import OrderAdvanced
 from bot.core.turn import Turn
@@ -50,6 +51,11 @@ def last_look(order: Order, delay_s: float) -> QueryOrder | CancelOrder:
     """
     look = QueryOrder if order.rests_until_ms is None else CancelOrder
     return look(order.cid, delay_s)
+
+
+def may_rest(order: Order, answer: OrderMissing) -> bool:
+    """Whether it could rest unseen for all that this answer says."""
+    return order.rests_until_ms is not None and not answer.off_book
 
 
 _FORGOTTEN_AFTER_MS = 2 * 86_400_000

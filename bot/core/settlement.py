@@ -157,7 +157,7 @@ def missing(turn: Turn, event: ev.OrderMissing) -> None:
         return
     count = turn.live.missing + 1
     turn.live = turn.live._replace(missing=count)
-    if count < _NOT_FOUNDS_NEEDED:
+    if count < _NOT_FOUNDS_NEEDED or resting.may_rest(order, event):
         turn.commands.append(resting.last_look(order, delay_s=0.5))
     else:
         turn.live = turn.live._replace(proving=event.cid)

@@ -262,6 +262,7 @@ class Process:
             frame.next_funding_ms,
             frame.funding_rate,
             frame.index_price,
+            self._clock.market_ms() - frame.time_ms,
         )
 
     def _changed(self, runner: Runner, records: tuple[Record, ...]) -> None:

@@ -10,7 +10,7 @@ from bot.core.fund import Contract, Fund
 from bot.simulation.claims import Claims
 from bot.simulation.holders import Holders
 from bot.simulation.stops import StopRequest
-from bot.simulation.venue import Venue
+from bot.simulation.venue import RECEIVE_WINDOW_MS, Venue
 
 ZERO = Decimal(0)
 
@@ -68,7 +68,9 @@ class ProtectionJudge:
 
     def _at_large(self, cid: str) -> bool:
         if self._under_way(cid):
-            return cid not in self.over
+            sent = self.sent_requests.get(cid)  # what comes after its window is refused
+            late = sent is not None and self._venue.now_ms > sent.signed_ms + RECEIVE_WINDOW_MS
+            return not late and cid not in self.over
         stop = self._venue.stops.by_cid.get(cid)
         return stop is not None and stop in self._venue.stops.resting
 

@@ -155,16 +155,20 @@ class AccountGateway:
                 bid, ask = await profile.touch(requests, symbol)
                 return TouchSeen(*self._now(), bid, ask)
             case FetchDayMark(day_ms=day_ms):
-                return DayMarkSeen(*self._now(), day_ms, await profile.mark_at(requests, symbol, day_ms))
+                price = await profile.mark_at(requests, symbol, day_ms)
+                return DayMarkSeen(*self._now(), day_ms, price)
             case MoveCash(amount=amount):
-                return CashMoved(*self._now(), amount, await self._cash.move(requests, amount))
+                reference = await self._cash.move(requests, amount)
+                return CashMoved(*self._now(), amount, reference)
             case FetchOrders():
-                return OrdersSeen(*self._now(), await profile.orders(requests, symbol))
+                orders = await profile.orders(requests, symbol)
+                return OrdersSeen(*self._now(), orders)
             case FetchVolume():
                 volume = await profile.volume(requests, symbol)
                 return VolumeSeen(*self._now(), volume.quantity, volume.span_ms)
             case FetchContract():
-                return ContractSeen(*self._now(), await self._contract())
+                contract = await self._contract()
+                return ContractSeen(*self._now(), contract)
             case GuardOrders(after_ms=after_ms):
                 await profile.guard(requests, symbol, after_ms)
                 return Guarded(*self._now())
@@ -175,8 +179,11 @@ class AccountGateway:
         """What a cancel says counts only if it worked; whatever else it says, the order is looked up."""
         try:
             return self._report(await self._profile.cancel(self._requests, self._symbol, cid))
-        except RequestFailed:
-            return await self._query(cid)
+        except RequestFailed as error:
+            found = await self._query(cid)
+            if isinstance(found, OrderMissing):
+                return found._replace(off_book=error.code in self._profile.nothing_to_cancel)
+            return found
 
     async def _query(self, cid: str) -> "Event":
         try:

@@ -80,6 +80,7 @@ class BinanceUsdm:
     would_take: frozenset[str] = frozenset({"-5022"})
     by_rules: frozenset[str] = _BY_RULES
     missing_order: frozenset[str] = frozenset({"-2013"})
+    nothing_to_cancel: frozenset[str] = frozenset({"-2011"})
     bad_key: frozenset[str] = frozenset({"-1022", "-2014", "-2015"})
     clock_skew: frozenset[str] = frozenset({"-1021"})
     weight_per_s: float = 2400 / 60

@@ -159,6 +159,11 @@ class Profile(Protocol):
         ...
 
     @property
+    def nothing_to_cancel(self) -> frozenset[str]:
+        """Codes by which the venue says that its book has no such order to cancel."""
+        ...
+
+    @property
     def bad_key(self) -> frozenset[str]:
         """Codes by which the venue refuses key, signature or permissions."""
         ...

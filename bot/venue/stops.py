@@ -38,7 +38,8 @@ async def look(
 ) -> "Event":
     """Look stops up, or take one back; whatever a cancel that failed says, it is looked up then."""
     if isinstance(command, FetchStops):
-        return StopsSeen(*now(), await profile.resting_stops(requests, symbol))
+        found = await profile.resting_stops(requests, symbol)
+        return StopsSeen(*now(), found)
     if isinstance(command, CancelStop):
         try:
             return report(await profile.cancel_stop(requests, command.cid), now)
