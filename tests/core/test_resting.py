@@ -483,6 +483,31 @@ def test_a_posted_order_that_rests_unseen_is_over_before_the_next_one() -> None:
     assert len(sent(lab)) > [order.cid for order in sent(lab)].index(venue.denied) + 1
 
 
+class Unreached(Denying):
+    """The first cancels do not reach the book, so that only the lagging answer to the question is left."""
+
+    failures = 3
+
+    def cancel(self, cid: str, now: tuple[int, int]) -> ev.Event:
+        """Fail some times."""
+        self.failures -= 1
+        return self.look_up(cid, now) if self.failures >= 0 else super().cancel(cid, now)
+
+
+def test_a_cancel_that_failed_does_not_prove_that_nothing_rests() -> None:
+    """It is tried again until the book itself has answered."""
+    lab = Lab(a_fund(start_leverage="0.5"))
+    venue = Unreached(lab.contract, lab.fund.capital)
+    vars(venue).update(vars(lab.venue))
+    venue.script.append("rest")
+    lab.venue = venue
+    lab.mark("60000", after_s=300)
+    assert venue.denied
+    assert venue.failures < 0
+    assert venue.resting == set()
+    assert lab.of(rec.OrderDead) == []
+
+
 def test_a_touch_that_a_rebalance_no_longer_needs_keeps_no_later_one_waiting() -> None:
     """The book could not be read, and by then the rebalance was over: the next one asks anew."""
     lab = Lab(a_fund())

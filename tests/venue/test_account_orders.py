@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 
 from bot.core.commands import CancelOrder
-from bot.core.events import OrderRefused, OrderReport, OrderUnknown, ReadFailed
+from bot.core.events import OrderMissing, OrderRefused, OrderReport, OrderUnknown, ReadFailed
 from bot.testing import a_contract
 from bot.venue.clock import ExchangeClock
 from bot.venue.errors import RequestFailed, Unreachable
@@ -410,6 +410,20 @@ async def test_a_cancel_that_does_not_say_how_it_ended_is_looked_up(
     assert isinstance(event, OrderReport)
     assert (event.filled, event.closed) == (Decimal("0.010"), True)
     assert stub.count(QUERY) == 1
+
+
+@pytest.mark.parametrize(("code", "off_book"), [(-2011, True), (-1001, False)])
+async def test_only_the_book_itself_says_that_nothing_rests(
+    stub: VenueStub, account: Account, code: int, *, off_book: bool
+) -> None:
+    """What answers questions may lag behind it: a cancel that failed otherwise proves nothing."""
+    stub.answers[CANCEL] = error_answer(code, "It says no.")
+    stub.answers[QUERY] = error_answer(-2013, "Order does not exist.")
+
+    event = await account.gateway.perform(CancelOrder(CID))
+
+    assert isinstance(event, OrderMissing)
+    assert event.off_book is off_book
 
 
 async def test_a_cancel_of_which_nothing_can_be_learnt_says_so(stub: VenueStub, account: Account) -> None:
