@@ -189,6 +189,23 @@ def test_a_record_that_was_changed_on_the_way_is_found_out(
     expect(seen.page.get_by_text(said)).to_be_visible()
 
 
+def test_a_verdict_stays_when_the_next_rebalance_is_published(visit: Open, site: Site) -> None:
+    """The table is drawn anew, and what was asked of a record is still answered there."""
+    seen = visit("#/fund/BTCDOWN")
+    first = seen.page.get_by_role("button", name=re.compile("^Verify BTCDOWN-")).first
+    first.wait_for(timeout=LONG_MS)
+    answer = seen.page.request.get(f"{site.url}/api/v1/funds/BTCDOWN/rebalances").json()
+    told = [one for one in answer if one["u"] is not None][:1]
+    seen.page.route("**/BTCDOWN/rebalances", lambda route: route.fulfill(json=told))
+    seen.page.reload()
+    seen.page.get_by_role("button", name=f"Verify {told[0]['id']}").click()
+    verdict = seen.page.get_by_text("fixed beforehand, target follows")
+    expect(verdict).to_have_count(1)
+    told.append({**told[0], "id": "BTCDOWN-999"})
+    expect(seen.page.get_by_role("button", name="Verify BTCDOWN-999")).to_be_visible(timeout=LONG_MS)
+    expect(verdict).to_have_count(1)
+
+
 def test_charts_are_drawn(visit: Open) -> None:
     """NAV beside the underlying, and leverage with its band: plotly comes from the daemon itself."""
     seen = visit("#/fund/BTCDOWN")

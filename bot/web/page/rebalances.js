@@ -7,24 +7,26 @@ import { commitmentOf, faultOfRecord, faultsOf } from "./verify.js";
 
 const FIRST = 50;
 
-function verifyCell(rebalance) {
+function verifyCell(rebalance, checked) {
   if (rebalance.commitment === null) return h("span", { class: "note" }, "no secret draw");
   const code = h("code", { class: "mono", title: rebalance.commitment }, short(rebalance.commitment));
   if (rebalance.u === null) return [code, " ", h("span", { class: "badge" }, "not revealed")];
   const said = h("span", { role: "status" });
   const check = () => {
+    checked.add(rebalance.id);
     const faults = faultsOf(rebalance);
     said.className = "badge";
     said.dataset.tone = faults.length ? "bad" : "good";
     said.textContent = faults.length ? `✗ ${faults.join("; ")}` : "✓ fixed beforehand, target follows";
     said.title = `SHA-256 of inband-1|${rebalance.fund}|${rebalance.sequence}|u|salt is ${commitmentOf(rebalance)}`;
   };
+  if (checked.has(rebalance.id)) check();
   return [code, " ", h("button", { type: "button", class: "quiet", onclick: check, "aria-label": `Verify ${rebalance.id}` }, "Verify"), " ", said];
 }
 
 const COLUMNS = ["Began (UTC)", "Kind", "Leverage", "Target", "Position", "Change", "Average price", "Shortfall bps", "Fees USDT", "Slices", "Commitment"];
 
-function rowOf(rebalance) {
+function rowOf(rebalance, checked) {
   const cells = [
     [words(rebalance.kind), " ", rebalance.state === "done" ? null : h("span", { class: "badge" }, words(rebalance.state))],
     `${leverage(rebalance.leverage_before, 2)} → ${leverage(rebalance.leverage_after, 2)}`,
@@ -35,7 +37,7 @@ function rowOf(rebalance) {
     number(rebalance.shortfall_bps, 1),
     money(rebalance.fees),
     String(rebalance.slices),
-    verifyCell(rebalance),
+    verifyCell(rebalance, checked),
   ];
   return h(
     "tr",
@@ -65,6 +67,7 @@ export function makeAllRebalances(name) {
 function makeTable(name, path, secret) {
   let known = [];
   let all = false;
+  const checked = new Set(); // whose proof was asked for: it stays when the table is drawn anew
   const body = h("tbody");
   const verdict = h("span", { role: "status" });
   const checkAll = () => {
@@ -84,7 +87,7 @@ function makeTable(name, path, secret) {
   );
   const draw = () => {
     const newest = [...known].reverse();
-    replace(body, (all ? newest : newest.slice(0, FIRST)).map(rowOf));
+    replace(body, (all ? newest : newest.slice(0, FIRST)).map((one) => rowOf(one, checked)));
     more.hidden = all || known.length <= FIRST;
     table.hidden = !known.length;
     whole.hidden = !known.length || secret;
