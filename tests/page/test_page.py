@@ -394,6 +394,7 @@ def test_a_page_that_nobody_sees_reads_no_stream(visit: Open) -> None:
     show += " document.dispatchEvent(new Event('visibilitychange')); }"
     seen.page.evaluate(show, arg=True)
     expect(connection).to_have_text("connecting")
+    seen.page.wait_for_timeout(1_000)  # what had come by then is drawn
     mark = row(seen, "BTCUP").locator("td").first
     before = mark.inner_text()
     seen.page.wait_for_timeout(2_500)
