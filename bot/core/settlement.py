@@ -4,7 +4,7 @@ An outcome that nobody knows is looked up by client id; it is never sent again. 
 when the venue can no longer accept it, has twice said that it knows nothing of it, and the position agrees.
 """
 
-from bot.core import cash, fees, guarding, listing, pausing, protection, publication, resting, upkeep
+from bot.core import cash, fees, guarding, listing, pausing, protection, publication, resting, unfound, upkeep
 from bot.core import events as ev
 from bot.core import records as rec
 from bot.core.breaches import KEY_REFUSED, REJECTED
@@ -157,8 +157,8 @@ def missing(turn: Turn, event: ev.OrderMissing) -> None:
         return
     count = turn.live.missing + 1
     turn.live = turn.live._replace(missing=count)
-    if count < _NOT_FOUNDS_NEEDED or resting.may_rest(order, event):
-        turn.commands.append(resting.last_look(order, delay_s=0.5))
+    if count < _NOT_FOUNDS_NEEDED or unfound.may_rest(order, event):
+        turn.commands.append(unfound.last_look(order, delay_s=0.5))
     else:
         turn.live = turn.live._replace(proving=event.cid)
         turn.reconcile()
@@ -167,7 +167,7 @@ def missing(turn: Turn, event: ev.OrderMissing) -> None:
 def _vanished(turn: Turn, order: Order) -> None:
     """The venue had accepted the order, and now knows nothing of it: a person must say what became of it."""
     turn.live = turn.live._replace(missing=turn.live.missing + 1)
-    if turn.live.missing >= _NOT_FOUNDS_OF_A_LIVE_ORDER and resting.forgotten(turn, order):
+    if turn.live.missing >= _NOT_FOUNDS_OF_A_LIVE_ORDER and unfound.forgotten(turn, order):
         turn.live = turn.live._replace(proving=order.cid)
         turn.reconcile()
         return
@@ -184,7 +184,7 @@ def _vanished(turn: Turn, order: Order) -> None:
 def buried(turn: Turn, order: Order) -> None:
     """The position confirms that the order never arrived, or that it ended long ago with what is booked."""
     if order.state in _ACCEPTED:
-        turn.record(resting.ended_as_booked(turn, order))
+        turn.record(unfound.ended_as_booked(turn, order))
     else:
         evidence = f"expired, {turn.live.missing} times not found, position unchanged"
         turn.record(rec.OrderDead(turn.now_ms, order.cid, evidence))

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from decimal import Decimal
+from typing import TypeVar
 
 import pytest
 
@@ -468,14 +469,23 @@ class Denying(InstantVenue):
         return super().look_up(cid, now)
 
 
-def test_a_posted_order_that_rests_unseen_is_over_before_the_next_one() -> None:
-    """It is denied until long after its window, and no position tells of it; yet it does not rest on."""
+_Denying = TypeVar("_Denying", bound=Denying)
+
+
+def posting_at(kind: type[_Denying]) -> tuple[Lab, _Denying]:
+    """A fund that has posted an order at such a venue."""
     lab = Lab(a_fund(start_leverage="0.5"))
-    venue = Denying(lab.contract, lab.fund.capital)
+    venue = kind(lab.contract, lab.fund.capital)
     vars(venue).update(vars(lab.venue))
     venue.script.append("rest")
     lab.venue = venue
     lab.mark("60000", after_s=300)
+    return lab, venue
+
+
+def test_a_posted_order_that_rests_unseen_is_over_before_the_next_one() -> None:
+    """It is denied until long after its window, and no position tells of it; yet it does not rest on."""
+    lab, venue = posting_at(Denying)
     assert venue.denied
     assert venue.resting == set()
     assert lab.of(rec.OrderDead) == []
@@ -496,12 +506,7 @@ class Unreached(Denying):
 
 def test_a_cancel_that_failed_does_not_prove_that_nothing_rests() -> None:
     """It is tried again until the book itself has answered."""
-    lab = Lab(a_fund(start_leverage="0.5"))
-    venue = Unreached(lab.contract, lab.fund.capital)
-    vars(venue).update(vars(lab.venue))
-    venue.script.append("rest")
-    lab.venue = venue
-    lab.mark("60000", after_s=300)
+    lab, venue = posting_at(Unreached)
     assert venue.denied
     assert venue.failures < 0
     assert venue.resting == set()
