@@ -49,7 +49,9 @@ def crc_at(session: Session, fund: str, position: int) -> int | None:
 
 def revision(session: Session) -> str | None:
     """The revision of the stored tables; None for a database without them."""
-    if session.row("SELECT to_regclass('alembic_version')") == (None,):
+    # Not to_regclass: within a transaction that may tell what was so before others committed.
+    named_so = "SELECT count(*) FROM pg_class WHERE relname = 'alembic_version' AND pg_table_is_visible(oid)"
+    if session.row(named_so) == (0,):
         return None
     found = session.row("SELECT version_num FROM alembic_version")
     return str(found[0]) if found else None
@@ -104,11 +106,6 @@ def read_meta(url: str, session: Session) -> Meta:
         raise wording(url).corrupt("it does not say what it belongs to") from error
 
 
-def sqlalchemy_url(url: str) -> str:
-    """The address as SQLAlchemy spells it."""
-    return "postgresql+psycopg://" + url.partition("://")[2]
-
-
 def make_tables(url: str, session: Session, sealer: Sealer, identity: Identity, wall_ms: int) -> None:
     """Today's tables in an empty database."""
     from bot.journal.upgrade import upgrade_tables  # noqa: PLC0415 - alembic takes long to import
@@ -117,7 +114,7 @@ def make_tables(url: str, session: Session, sealer: Sealer, identity: Identity, 
     with session.unhurried(), session.transaction():
         session.row("SELECT pg_advisory_xact_lock(hashtextextended('inband: making tables', 0))")
         if revision(session) is None:
-            upgrade_tables(sqlalchemy_url(url), None, new_meta(sealer, identity, wall_ms))
+            upgrade_tables(url, None, new_meta(sealer, identity, wall_ms))
 
 
 def mismatch(url: str, owner: Identity, asked: Identity) -> JournalError:

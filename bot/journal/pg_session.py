@@ -18,6 +18,11 @@ from bot.journal.errors import JournalSettingError, JournalUnavailable
 ANSWER_WITHIN_S = 2.0
 _CONNECT_WITHIN_S = 3
 _LONG_READ_S = 120.0
+_OPTIONS = (
+    "-c synchronous_commit=on -c lock_timeout=1500 -c client_encoding=UTF8"
+    " -c idle_in_transaction_session_timeout=10000"
+)
+"""Behind those of the address, and stronger."""
 
 Params: TypeAlias = tuple[Any, ...]
 
@@ -44,9 +49,16 @@ class Session(psycopg.Connection[tuple[Any, ...]]):
                 keepalives_idle=2,
                 keepalives_interval=1,
                 keepalives_count=2,
-                options="-c synchronous_commit=on -c lock_timeout=1500 -c client_encoding=UTF8"
-                " -c idle_in_transaction_session_timeout=10000",
+                options=f"{conninfo.conninfo_to_dict(url).get('options', '')} {_OPTIONS}",
             )
+
+    @classmethod
+    def for_tables(cls, url: str) -> Self:
+        """A session in which alembic works: it begins and ends transactions, and may take its time."""
+        session = cls.open(url, "inband tables")
+        session.autocommit = False
+        session.answer_within_s = _LONG_READ_S
+        return session
 
     def wait(self, gen: PQGen[Any], interval: float = 0.1, timeout: float | None = None) -> Any:
         """Wait for an answer no longer than the deadline; after that the session is of no more use."""

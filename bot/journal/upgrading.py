@@ -1,13 +1,14 @@
 """`db upgrade`: the tables of an older journal become today's; a copy is kept, and no daemon may run."""
 
 import contextlib
+import sqlite3
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
 from bot.journal import schema
 from bot.journal.backup import clone
-from bot.journal.errors import JournalBusy
+from bot.journal.errors import JournalBusy, JournalUnavailable
 from bot.journal.lock import DataDirLock
 from bot.journal.sqlite import JOURNAL_FILE
 from bot.journal.sqlite_file import connect_writer, none_yet, refuse_damaged, refuse_newer, revision
@@ -27,6 +28,7 @@ def upgrade_file(data_dir: Path, now: datetime) -> Upgraded:
     Raises:
         NoJournal, JournalNewer, JournalCorrupt: there is nothing that this program could bring up to date.
         JournalBusy: a daemon runs on it.
+        JournalUnavailable: there is no room for the copy, or for what is new.
     """
     path = data_dir / JOURNAL_FILE
     if not path.exists():
@@ -40,11 +42,18 @@ def upgrade_file(data_dir: Path, now: datetime) -> Upgraded:
             raise none_yet(path)
         if stored == schema.HEAD:
             return Upgraded(stored, stored, None)
-        folder = data_dir / "archive"
-        folder.mkdir(mode=0o700, exist_ok=True)
-        copy = folder / f"journal-{stored}-{now:%Y%m%dT%H%M%S}.sqlite"
-        clone(path, copy)
-        _run(f"sqlite:///{path.absolute()}", stored)
+        copy = data_dir / "archive" / f"journal-{stored}-{now:%Y%m%dT%H%M%S}.sqlite"
+        try:
+            copy.parent.mkdir(mode=0o700, exist_ok=True)
+            clone(path, copy)
+            _run(path, stored)
+        except (OSError, sqlite3.Error) as error:
+            with contextlib.suppress(OSError):
+                copy.unlink()  # on a disk that is full it is in the way
+            raise JournalUnavailable(
+                f"{data_dir} cannot be written to ({error}): make room there, and upgrade again; nothing "
+                "was changed"
+            ) from error
         with contextlib.closing(connect_writer(path)) as connection:
             refuse_damaged(path, connection)
     return Upgraded(stored, schema.HEAD, str(copy))
@@ -66,11 +75,11 @@ def upgrade_database(url: str) -> Upgraded:
             for owner in pg_owner.owners(session):
                 if owner.silent_s < pg_owner.SILENT_S:
                     raise JournalBusy(f"{owner.holder} runs on the journal: stop it first", None)
-        _run(pg_database.sqlalchemy_url(url), stored)
+        _run(url, stored)
     return Upgraded(stored, schema.HEAD, None)
 
 
-def _run(url: str, stored: str) -> None:
+def _run(address: Path | str, stored: str) -> None:
     from bot.journal.upgrade import upgrade_tables  # noqa: PLC0415 - alembic takes long to import
 
-    upgrade_tables(url, stored)
+    upgrade_tables(address, stored)

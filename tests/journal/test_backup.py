@@ -22,6 +22,7 @@ from bot.journal.errors import (
     JournalKeyError,
     JournalMismatch,
     JournalSettingError,
+    JournalUnavailable,
     NoJournal,
 )
 from bot.journal.journal import Identity, Journal
@@ -233,6 +234,14 @@ def test_an_upgrade_of_todays_journal_changes_nothing(data_dir: Path) -> None:
     open_journal(data_dir, PAPER, KEY, 1).close()
     assert upgrading.upgrade_file(data_dir, NOW) == (HEAD, HEAD, None)
     assert not (data_dir / "archive").exists()
+
+
+def test_an_upgrade_without_room_for_the_copy_says_so(data_dir: Path) -> None:
+    """In one line, with the remedy."""
+    first_version(data_dir, ())
+    (data_dir / "archive").write_text("in the way")
+    with pytest.raises(JournalUnavailable, match="upgrade again; nothing was changed"):
+        upgrading.upgrade_file(data_dir, NOW)
 
 
 def test_a_running_journal_is_not_upgraded(opened: Callable[..., SqliteJournal], data_dir: Path) -> None:
