@@ -17,12 +17,11 @@ from bot.core import records as rec
 from bot.core.basket import Basket
 from bot.core.disclosure import AFTERWARDS, DISCLOSURE, FUNDING, TRANSFER
 from bot.core.draws import Draw
-from bot.core.episode import Confirmation, OpenRebalance
+from bot.core.episode import Confirmation, OpenRebalance, open_rebalance
 from bot.core.flow_records import FinalNav
 from bot.core.flows import Dealing, Flow, Receipt
 from bot.core.ledger import Basis, Ledger
 from bot.core.midnight import DAY_MS, MOVING, Movement, funding_imputed, watched
-from bot.core.order_fold import now
 from bot.core.oversight import OVERSIGHT
 from bot.core.promise import PROMISE, Shadow, follow
 from bot.core.public import Public
@@ -273,26 +272,26 @@ def _rebalance_started(book: Book, record: rec.RebalanceStarted) -> None:
 
 
 def _urgency_raised(book: Book, record: rec.UrgencyRaised) -> None:
-    book.rebalance = now(book)._replace(
+    book.rebalance = open_rebalance(book)._replace(
         urgency=record.urgency, urgency_since_ms=record.time_ms, next_slice_ms=record.time_ms
     )
 
 
 def _slice_deferred(book: Book, record: rec.SliceDeferred) -> None:
-    book.rebalance = now(book)._replace(next_slice_ms=record.next_slice_ms, deferred=record.reason)
+    book.rebalance = open_rebalance(book)._replace(next_slice_ms=record.next_slice_ms, deferred=record.reason)
 
 
 def _parked(book: Book, _: rec.RebalanceParked) -> None:
-    book.rebalance = now(book)._replace(parked=True)
+    book.rebalance = open_rebalance(book)._replace(parked=True)
 
 
 def _resumed(book: Book, _: rec.RebalanceResumed) -> None:
-    book.rebalance = now(book)._replace(parked=False)
+    book.rebalance = open_rebalance(book)._replace(parked=False)
 
 
 def _rebalance_finished(book: Book, record: rec.RebalanceFinished) -> None:
     """A flow's trade, which moves no leverage, gives way to what it interrupted."""
-    kind = now(book).kind
+    kind = open_rebalance(book).kind
     book.rebalance, book.suspended = book.suspended, None
     if kind is rec.Kind.FLOW:
         if record.ending is rec.Ending.SUPERSEDED:

@@ -161,7 +161,7 @@ def _priced(turn: Turn, mark: Mark, dealing: Dealing) -> bool:
     for flow in batch:
         fee = shares.up(flow.amount * rate) if flow.kind is FlowKind.SUBSCRIBE else ZERO
         turn.record(FlowPriced(turn.now_ms, flow.reference, nav, fee))
-    units, paid, received = shares.cross(flow_fold.now(turn.book).pot, nav)
+    units, paid, received = shares.cross(flow_fold.open_dealing(turn.book).pot, nav)
     if units > ZERO:
         turn.record(FlowsCrossed(turn.now_ms, units, paid, received))
     return True
@@ -182,7 +182,7 @@ def _trade(turn: Turn, mark: Mark) -> None:
             turn.now_ms,
             book.rebalances + 1,
             Kind.FLOW,
-            "redemptions" if flow_fold.now(turn.book).pot.units else "subscriptions",
+            "redemptions" if flow_fold.open_dealing(turn.book).pot.units else "subscriptions",
             Urgency.PROMPT,
             None,
             leverage if leverage is not None else ZERO,
@@ -197,7 +197,7 @@ def _trade(turn: Turn, mark: Mark) -> None:
 def _left(turn: Turn, mark: Mark) -> Contracts:
     """The signed quantity that the pot still has to trade at this mark."""
     books = shares.Shares(turn.book.ledger, turn.book.units)
-    return shares.quantity_to_trade(books, flow_fold.now(turn.book).pot, mark.price, turn.contract)
+    return shares.quantity_to_trade(books, flow_fold.open_dealing(turn.book).pot, mark.price, turn.contract)
 
 
 def _stopped(turn: Turn, mark: Mark) -> bool:
@@ -205,7 +205,7 @@ def _stopped(turn: Turn, mark: Mark) -> bool:
 
     The fund is no longer active; or positions may not be increased, and others wait for the next dealing.
     """
-    dealing = flow_fold.now(turn.book)
+    dealing = flow_fold.open_dealing(turn.book)
     if dealing.pot.units or dealing.pot.cash <= ZERO:
         return False
     late = mark.time_ms >= turn.fund.terms.dealing_after(dealing.dealing_ms)
@@ -215,7 +215,7 @@ def _stopped(turn: Turn, mark: Mark) -> bool:
 
 def _blocked(turn: Turn, mark: Mark) -> bool:
     """Whether the trade may not be made now: delevering goes first, and increases may be stopped."""
-    redeems = flow_fold.now(turn.book).pot.units > ZERO
+    redeems = flow_fold.open_dealing(turn.book).pot.units > ZERO
     return _must_delever(turn, mark) or (not redeems and turn.increases_refused(mark) is not None)
 
 
@@ -233,14 +233,14 @@ def _must_delever(turn: Turn, mark: Mark) -> bool:
 
 def _settle(turn: Turn, mark: Mark) -> None:
     """What could not be traded goes in or out as cash, at this mark; then every flow gets its portion."""
-    book, pot = turn.book, flow_fold.now(turn.book).pot
+    book, pot = turn.book, flow_fold.open_dealing(turn.book).pot
     if (pot.units or pot.cash) and not _stopped(turn, mark) and book.ledger.value(mark.price) > ZERO:
         kind = FlowKind.REDEEM if pot.units else FlowKind.SUBSCRIBE
         books = shares.Shares(book.ledger, book.units)
         rate = turn.contract.taker_fee
         units, amount = shares.in_cash(books, pot, mark.price, rate)
         turn.record(FlowsInCash(turn.now_ms, kind, mark.price, units, amount, rate))
-    _settle_flows(turn, flow_fold.now(turn.book))
+    _settle_flows(turn, flow_fold.open_dealing(turn.book))
     turn.record(DealingClosed(turn.now_ms))
 
 

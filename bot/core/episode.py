@@ -1,10 +1,13 @@
 """What a fund is in the middle of: a confirmation, or a rebalance."""
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from bot.core.orders import Order
 from bot.core.records import Kind
 from bot.core.units import ZERO, Leverage, Urgency, Usd
+
+if TYPE_CHECKING:
+    from bot.core.book import Book
 
 
 class Confirmation(NamedTuple):
@@ -42,3 +45,10 @@ class OpenRebalance(NamedTuple):
     order: Order | None = None
     parked: bool = False
     deferred: str | None = None
+
+
+def open_rebalance(book: "Book") -> OpenRebalance:
+    """The rebalance under way, where there must be one; ValueError if there is none."""
+    if book.rebalance is None:
+        raise ValueError("a record or an order speaks of a rebalance, and none is open")
+    return book.rebalance

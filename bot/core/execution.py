@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from bot.core import draws, guarding, limits, plan, publication, resting
 from bot.core.commands import FetchTouch, FetchVolume
-from bot.core.episode import OpenRebalance
+from bot.core.episode import OpenRebalance, open_rebalance
 from bot.core.events import Mark
 from bot.core.ledger import real_leverage, target_position
 from bot.core.orders import ORDER_LIFETIME_MS
@@ -44,19 +44,19 @@ _TOUCH_AGE_MS = 2_000
 
 def begin(turn: Turn, mark: Mark, first: NextSlice) -> None:
     """Propose the first slice of a rebalance that was decided at this very mark: it cannot be over yet."""
-    open_, contract = _now(turn), turn.contract
+    open_, contract = open_rebalance(turn.book), turn.contract
     goal = target_position(turn.book.ledger, mark.price, open_.target, turn.fund.sign, contract.taker_fee)
     _propose(turn, mark, open_, goal, plan.lots_to(goal, turn.book.ledger, contract), first)
 
 
 def progress(turn: Turn, mark: Mark) -> None:
     """Carry the open rebalance one move further: end it, wait, or propose its next slice."""
-    open_ = _now(turn)
+    open_ = open_rebalance(turn.book)
     if open_.order is not None:
         return  # the venue has the word
     if not open_.increasing and open_.urgency is not _EMERGENCY and emergency(turn, mark):
         turn.record(UrgencyRaised(turn.now_ms, Urgency.EMERGENCY, mark.price))
-        open_ = _now(turn)
+        open_ = open_rebalance(turn.book)
     ledger, contract = turn.book.ledger, turn.contract
     goal = target_position(ledger, mark.price, open_.target, turn.fund.sign, contract.taker_fee)
     left = plan.lots_to(goal, ledger, contract)
@@ -96,7 +96,7 @@ def watch_age(turn: Turn) -> None:
 
 def carry_on(turn: Turn, mark: Mark, left: Contracts) -> None:
     """Propose the next slice of a rebalance that trades a quantity, of which `left` is left, in its time."""
-    open_ = _now(turn)
+    open_ = open_rebalance(turn.book)
     if turn.now_ms < open_.next_slice_ms:
         turn.wake_at(open_.next_slice_ms)
         return
@@ -113,13 +113,6 @@ def park(turn: Turn) -> None:
         return
     if open_.order is None or resting.stays(turn, open_.order):
         turn.record(RebalanceParked(turn.now_ms))
-
-
-def _now(turn: Turn) -> OpenRebalance:
-    open_ = turn.book.rebalance
-    if open_ is None:
-        raise ValueError("no rebalance is open")
-    return open_
 
 
 def _ending(turn: Turn, mark: Mark, open_: OpenRebalance, left: Contracts) -> Ending | None:
@@ -144,7 +137,7 @@ def _ending(turn: Turn, mark: Mark, open_: OpenRebalance, left: Contracts) -> En
 
 def finish(turn: Turn, mark: Mark, ending: Ending) -> None:
     """The rebalance under way is over: ledger and venue are compared, and its reveal is scheduled."""
-    ledger, number = turn.book.ledger, _now(turn).number
+    ledger, number = turn.book.ledger, open_rebalance(turn.book).number
     turn.record(
         RebalanceFinished(turn.now_ms, ending, mark.price, ledger.position, real_leverage(ledger, mark.price))
     )

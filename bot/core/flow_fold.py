@@ -24,7 +24,7 @@ RETRY_MS = 60_000
 
 def filled(book: "Book", fill: "Filled") -> None:
     """A fill of a flow's trade: the fund's basket is scaled, the flow's pot bears what it cost."""
-    dealing = now(book)
+    dealing = open_dealing(book)
     shares, pot = after_fill(
         Shares(book.ledger, book.units), dealing.pot, fill.quantity, fill.price, fill.fee
     )
@@ -37,13 +37,13 @@ def filled(book: "Book", fill: "Filled") -> None:
 
 def made_way(book: "Book", time_ms: int) -> None:
     """A flow's trade ended before its pot was empty: the rest waits."""
-    book.dealing = now(book)._replace(retry_ms=time_ms + RETRY_MS)
+    book.dealing = open_dealing(book)._replace(retry_ms=time_ms + RETRY_MS)
 
 
-def now(book: "Book") -> Dealing:
-    """The dealing under way."""
+def open_dealing(book: "Book") -> Dealing:
+    """The dealing under way, where there must be one; ValueError if there is none."""
     if book.dealing is None:
-        raise ValueError("the journal holds a record of a dealing where none is open")
+        raise ValueError("a record speaks of a dealing, and none is open")
     return book.dealing
 
 
@@ -88,7 +88,7 @@ def _struck(book: "Book", record: rec.DealingStruck) -> None:
 
 
 def _priced(book: "Book", record: rec.FlowPriced) -> None:
-    dealing, flow = now(book), find(book.flows, record.reference)
+    dealing, flow = open_dealing(book), find(book.flows, record.reference)
     pot = dealing.pot
     if flow.kind is FlowKind.SUBSCRIBE:
         book.escrow -= record.fee
@@ -102,7 +102,7 @@ def _priced(book: "Book", record: rec.FlowPriced) -> None:
 
 
 def _crossed(book: "Book", record: rec.FlowsCrossed) -> None:
-    dealing = now(book)
+    dealing = open_dealing(book)
     cash, units, issued, received = dealing.pot
     book.escrow -= record.paid
     book.payable += record.received
@@ -113,7 +113,7 @@ def _crossed(book: "Book", record: rec.FlowsCrossed) -> None:
 
 
 def _in_cash(book: "Book", record: rec.FlowsInCash) -> None:
-    dealing = now(book)
+    dealing = open_dealing(book)
     cash, units, issued, received = dealing.pot
     worth = record.units * book.ledger.value(record.mark) / book.units
     levy = record.amount - worth if record.kind is FlowKind.SUBSCRIBE else worth - record.amount
@@ -136,7 +136,7 @@ def _shown(book: "Book", record: rec.FlowsShown) -> None:
 
 
 def _settled(book: "Book", record: rec.FlowSettled) -> None:
-    dealing, flow = now(book), find(book.flows, record.reference)
+    dealing, flow = open_dealing(book), find(book.flows, record.reference)
     pot = dealing.pot
     borne = {"trading_fee": record.trading_fee, "fill_cost": record.fill_cost}
     _change(book, record.reference, settled_ms=record.time_ms, **borne)
@@ -161,7 +161,7 @@ def _closed(book: "Book", _: rec.DealingClosed) -> None:
 
     So are units that were to be redeemed when the fund's value was gone.
     """
-    pot = now(book).pot
+    pot = open_dealing(book).pot
     book.units -= pot.issued + pot.units
     book.escrow -= pot.cash
     book.payable -= pot.received

@@ -292,46 +292,46 @@ class RebalanceHistory:
         if record.kind is rec.Kind.FLOW:
             self._dealt = self._open.place
 
-    def _now(self) -> _Open:
+    def _under_way(self) -> _Open:
         if self._open is None:
             raise ValueError("the journal holds a record of a rebalance where none is open")
         return self._open
 
     def _change(self, **changes: Any) -> None:
-        place = self._now().place
+        place = self._under_way().place
         self._entries[place] = replace(self._entries[place], **changes)
 
     def _filled(self, record: rec.Filled) -> None:
         if record.cid is None:
             self._foreign = self._foreign.plus(record)
             return
-        now = self._now()
-        fills = now.fills.plus(record)
-        self._open = now._replace(fills=fills)
+        open_ = self._under_way()
+        fills = open_.fills.plus(record)
+        self._open = open_._replace(fills=fills)
         self._change(
             position_change=fills.bought,
             average_price=fills.average_price,
-            shortfall_bps=fills.shortfall_bps(now.started.mark),
+            shortfall_bps=fills.shortfall_bps(open_.started.mark),
             fees=fills.fees,
             slices=len(fills.orders),
         )
 
     def _finished(self, record: rec.RebalanceFinished) -> None:
-        now = self._now()
-        taken = self._entries[now.place].measures
+        open_ = self._under_way()
+        taken = self._entries[open_.place].measures
         done = None
-        if taken is not None and now.started.kind is not rec.Kind.FLOW:
-            done = completion(taken, record, now.started.target)
+        if taken is not None and open_.started.kind is not rec.Kind.FLOW:
+            done = completion(taken, record, open_.started.target)
         self._change(
             completion=done,
             state=EntryState.DONE if record.ending is rec.Ending.DONE else EntryState.SUPERSEDED,
             finished_ms=record.time_ms,
             position_after=record.position,
             leverage_after=record.leverage,
-            target=now.started.target,
-            target_range=_range(now.started),
-            u=None if now.draw is None else now.draw.u,
-            salt=None if now.draw is None else now.draw.salt,
+            target=open_.started.target,
+            target_range=_range(open_.started),
+            u=None if open_.draw is None else open_.draw.u,
+            salt=None if open_.draw is None else open_.draw.salt,
         )
         self._open, self._suspended = self._suspended, None
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from bot.core import flow_fold
 from bot.core import records as rec
-from bot.core.episode import OpenRebalance
+from bot.core.episode import OpenRebalance, open_rebalance
 from bot.core.ledger import venue_fill
 from bot.core.orders import News, Order, OrderState
 from bot.core.traffic import in_values
@@ -25,13 +25,6 @@ Protective stops are among them: the order that one becomes has its id.
 """
 
 
-def now(book: "Book") -> OpenRebalance:
-    """The rebalance under way."""
-    if book.rebalance is None:
-        raise ValueError("the journal holds a record of a rebalance where none is open")
-    return book.rebalance
-
-
 def remember(book: "Book", cid: str) -> None:
     """An order of this client id is ours, should the venue list it."""
     book.recent_orders = (*book.recent_orders, cid)[-_RECENT:]
@@ -43,7 +36,7 @@ def _order(book: "Book", cid: str) -> Order | None:
 
 
 def _order_intended(book: "Book", record: rec.OrderIntended) -> None:
-    open_ = now(book)
+    open_ = open_rebalance(book)
     order = Order(
         record.cid,
         record.quantity,
@@ -67,7 +60,7 @@ def _order_intended(book: "Book", record: rec.OrderIntended) -> None:
 def _told(book: "Book", cid: str, news: News, filled: Contracts = ZERO, venue_id: str | None = None) -> None:
     order = _order(book, cid)
     if order is not None:
-        open_ = now(book)
+        open_ = open_rebalance(book)
         book.rebalance = OpenRebalance(*open_[:16], order.told(news, filled, venue_id), *open_[17:])
 
 
@@ -83,7 +76,7 @@ def _order_cancel_asked(book: "Book", record: rec.OrderCancelAsked) -> None:
 def _order_rejected(book: "Book", record: rec.OrderRejected) -> None:
     _told(book, record.cid, News.REFUSED)
     if not record.would_take:
-        open_ = now(book)
+        open_ = open_rebalance(book)
         book.rebalance = open_._replace(rejects=open_.rejects + 1)
         book.failures += 1
 
@@ -101,7 +94,7 @@ def _order_dead(book: "Book", record: rec.OrderDead) -> None:
 def _filled(book: "Book", record: rec.Filled) -> None:
     order = _order(book, record.cid) if record.cid else None
     value = ZERO if order is None else book.backed.value(order.mark)
-    if order is not None and now(book).kind is rec.Kind.FLOW:
+    if order is not None and open_rebalance(book).kind is rec.Kind.FLOW:
         flow_fold.filled(book, record)
     else:
         book.ledger = book.ledger.after_trade(record.quantity, record.price, record.fee)
@@ -110,7 +103,7 @@ def _filled(book: "Book", record: rec.Filled) -> None:
     book.basis, book.ledger = book.basis.with_trade(fill, book.ledger)
     if order is not None:
         size = abs(record.quantity)
-        open_, notional = now(book), size * record.price
+        open_, notional = open_rebalance(book), size * record.price
         order_booked = order._replace(booked=order.booked + size)
         traded = open_.traded + notional
         book.rebalance = OpenRebalance(*open_[:11], traded, *open_[12:16], order_booked, *open_[17:])
@@ -123,7 +116,7 @@ def _filled(book: "Book", record: rec.Filled) -> None:
 
 
 def _slice_settled(book: "Book", record: rec.SliceSettled) -> None:
-    open_ = now(book)
+    open_ = open_rebalance(book)
     order = open_.order
     book.starts = 0  # a process that settles a slice does not crash in vain
     settled = open_._replace(order=None, next_slice_ms=record.next_slice_ms)

@@ -21,7 +21,7 @@ from bot.core.commands import (
     MoveCash,
     QueryOrder,
 )
-from bot.core.episode import OpenRebalance
+from bot.core.episode import open_rebalance
 from bot.core.ledger import real_leverage
 from bot.core.orders import News, Order, OrderState
 from bot.core.turn import Turn
@@ -106,7 +106,7 @@ def _conclude(turn: Turn, order: Order) -> bool:
 
     Without a mark nobody can say whether the slice brought leverage back into its band.
     """
-    if turn.mark is None or not resting.is_over(turn, _open(turn), order):
+    if turn.mark is None or not resting.is_over(turn, open_rebalance(turn.book), order):
         return False
     settle(turn, order)
     return True
@@ -249,7 +249,7 @@ def settle(turn: Turn, order: Order | None, *, not_before_ms: int = 0) -> None:
     """
     if order is None:
         return
-    open_ = _open(turn)
+    open_ = open_rebalance(turn.book)
     next_ms = max(turn.now_ms + pausing.pause_ms(turn, open_, order), not_before_ms)
     turn.record(rec.SliceSettled(turn.now_ms, order.cid, order.filled, next_ms, _out_of_band(turn)))
     turn.close_incident(TRADES_MISSING, "all of its trades are booked")
@@ -329,13 +329,6 @@ def _outstanding(turn: Turn) -> Order | None:
 def _named(turn: Turn, cid: str) -> Order | None:
     order = _outstanding(turn)
     return order if order is not None and order.cid == cid else None
-
-
-def _open(turn: Turn) -> OpenRebalance:
-    open_ = turn.book.rebalance
-    if open_ is None:
-        raise ValueError("an order is outstanding without a rebalance")
-    return open_
 
 
 def _fetch_trades(turn: Turn, order: Order) -> None:

@@ -265,7 +265,7 @@ def test_time_never_runs_backwards_in_the_records() -> None:
 def test_a_record_of_a_rebalance_that_is_not_open_is_a_broken_journal() -> None:
     """Folding it raises; it is never guessed around."""
     lab = opened(Lab())
-    with pytest.raises(ValueError, match="where none is open"):
+    with pytest.raises(ValueError, match="a rebalance, and none is open"):
         lab.state.book.copy().apply(rec.RebalanceParked(lab.time_ms))
 
 
@@ -274,10 +274,10 @@ def test_the_leaves_refuse_to_work_without_a_rebalance() -> None:
     lab = opened(Lab())
     turn = Turn(lab.state, ev.Wake(*lab.now))
     assert turn.mark is not None
-    with pytest.raises(ValueError, match="no rebalance is open"):
+    with pytest.raises(ValueError, match="a rebalance, and none is open"):
         progress(turn, turn.mark)
     settle(turn, None)
-    with pytest.raises(ValueError, match="without a rebalance"):
+    with pytest.raises(ValueError, match="a rebalance, and none is open"):
         settle(turn, Order("ib1", D(1), D(1), reduce_only=False, expires_wall_ms=0))
     refused(turn, ev.OrderRefused(*lab.now, "ib0", "-1", "no"))
     assert (turn.records, turn.commands) == ([], [])

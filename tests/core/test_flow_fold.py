@@ -21,7 +21,7 @@ D = Decimal
 
 def test_a_record_of_a_dealing_where_none_is_open_is_refused() -> None:
     """The journal is not ours, or broken."""
-    with pytest.raises(ValueError, match="dealing where none is open"):
+    with pytest.raises(ValueError, match="a dealing, and none is open"):
         Book().apply(rec.DealingClosed(0))
 
 
