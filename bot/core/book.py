@@ -21,7 +21,7 @@ from bot.core.episode import Confirmation, OpenRebalance, open_rebalance
 from bot.core.flow_records import FinalNav
 from bot.core.flows import Dealing, Flow, Receipt
 from bot.core.ledger import Basis, Ledger
-from bot.core.midnight import DAY_MS, MOVING, Movement, funding_imputed, watched
+from bot.core.midnight import MOVING, Movement, funding_imputed, watched
 from bot.core.oversight import OVERSIGHT
 from bot.core.promise import PROMISE, Shadow, follow
 from bot.core.public import Public
@@ -31,7 +31,7 @@ from bot.core.recovery_records import Reincarnated
 from bot.core.stop_fold import Stops
 from bot.core.tracking import Tracking
 from bot.core.traffic import Day, Traffic
-from bot.core.units import ZERO, Contracts, Price, Usd
+from bot.core.units import DAY_MS, ZERO, Contracts, Price, Usd
 
 _TIME_MS = attrgetter("time_ms")
 _FLOW = rec.Kind.FLOW
@@ -227,7 +227,7 @@ def _created(book: Book, record: rec.FundCreated) -> None:
     book.trades_cursor_ms = record.time_ms
     book.income_cursor_ms = record.time_ms + 1  # what came before is in the wallet that it began with
     if record.known_income is not None:
-        book.income_cursor_ms = record.time_ms - _CLOCKS_APART_MS
+        book.income_cursor_ms = record.time_ms - CLOCKS_APART_MS
         book.recent_income = RecentIds(tuple(filter(None, record.known_income.split(","))))
 
 
@@ -325,7 +325,7 @@ def _income_booked(book: Book, record: rec.IncomeBooked) -> None:
 def _reconciled(book: Book, record: rec.Reconciled) -> None:
     """All trades up to here are known: only later ones are ever looked for."""
     book.reconciled = record
-    book.trades_cursor_ms = max(book.trades_cursor_ms, record.time_ms - _CLOCKS_APART_MS)
+    book.trades_cursor_ms = max(book.trades_cursor_ms, record.time_ms - CLOCKS_APART_MS)
     book.recent_trades = book.recent_trades[-_REMEMBERED:]
     book.basis = Basis(book.ledger.position, book.ledger.cost)
 
@@ -355,8 +355,8 @@ _REMEMBERED = 1_000
 """Ids kept at least, to recognise repeats. Income is read back from its latest item on, trades from the last
 time at which ledger and venue agreed (until the next such time their ids are all kept)."""
 
-_CLOCKS_APART_MS = 60_000
-"""How far a venue's trade times may lie behind our market time."""
+CLOCKS_APART_MS = 60_000
+"""How far a venue's times of trades and orders may lie behind our market time."""
 
 _APPLY: dict[type, Callable[[Book, Any], None]] = {
     rec.FundCreated: _created,

@@ -11,9 +11,9 @@ from bot.core.flows import Flow, FlowState
 from bot.core.orders import ORDER_LIFETIME_MS
 from bot.core.records import FundState
 from bot.core.turn import Turn
-from bot.core.units import ZERO, Usd
+from bot.core.units import DAY_MS, ZERO, Usd
 
-EXPIRY_MS = 3 * 86_400_000
+EXPIRY_MS = 3 * DAY_MS
 """A subscription whose money has not come after this market time is over."""
 
 OVERDRAWN = "unmatched withdrawal"

@@ -23,11 +23,10 @@ from bot.core.records import (
 )
 from bot.core.rules import Denied, Wish, confirmation_deadline_ms, judge
 from bot.core.strategy import FundView, Hold
-from bot.core.turn import Region, Turn
+from bot.core.turn import HIGHEST, Region, Turn
 from bot.core.units import ZERO, Leverage, Price, Urgency, Usd
 from bot.core.upkeep import emergency, next_grid_ms
 
-_HIGHEST = Decimal("1e30")
 _SKIP_REPEAT_MS = 60_000
 
 # Python 3.11 takes as long to look a member up in its class as to divide; each decision needs these.
@@ -89,7 +88,7 @@ def _rest_or_flatten(turn: Turn, mark: Mark, leverage: Leverage | None) -> NextS
     left = plan.remaining(turn.book.ledger, mark.price, ZERO, turn.fund.sign, turn.contract)
     if plan.slice_quantity(left, turn.book.ledger, mark.price, turn.contract) == ZERO:
         _close(turn, mark)
-        turn.region = Region(ZERO, _HIGHEST, next_grid_ms(turn.now_ms))
+        turn.region = Region(ZERO, HIGHEST, next_grid_ms(turn.now_ms))
         return None
     tolerance = near_enough(turn, mark, ZERO)
     urgency = Urgency.EMERGENCY if emergency(turn, mark) else _PROMPT
@@ -126,7 +125,7 @@ def _hold(turn: Turn, mark: Mark, leverage: Leverage, hold: Hold) -> None:
     if mark.next_funding_ms is not None and mark.next_funding_ms > turn.now_ms:
         until_ms = min(until_ms, mark.next_funding_ms)
     turn.region = _large_enough(
-        turn, mark, Decimal(hold.low), _HIGHEST if hold.high == inf else Decimal(hold.high), until_ms
+        turn, mark, Decimal(hold.low), HIGHEST if hold.high == inf else Decimal(hold.high), until_ms
     )
 
 

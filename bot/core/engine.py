@@ -24,6 +24,7 @@ from bot.core import (
     recovery,
     settlement,
     shadow,
+    unread,
     upkeep,
 )
 from bot.core import events as ev
@@ -320,5 +321,5 @@ _TAKE: dict[type, Callable[[Turn, Any], None]] = {
     ev.CashMoved: cash.moved,
     ev.DayMarkSeen: fees.day_mark_seen,
     ev.AccountSeen: reconcile.account_seen,
-    ev.ReadFailed: settlement.read_failed,
+    ev.ReadFailed: unread.read_failed,
 }

@@ -8,10 +8,10 @@ mark that the venue keeps of it, or else at the first mark that is known, on wha
 from bot.core.commands import FetchDayMark
 from bot.core.events import DayMarkSeen, Mark
 from bot.core.flow_records import FeeCharged, FeeRateSet
-from bot.core.midnight import DAY_MS, management_fee, next_day, value_at
+from bot.core.midnight import management_fee, next_day, value_at
 from bot.core.shares import down
 from bot.core.turn import Turn
-from bot.core.units import ZERO, Price
+from bot.core.units import DAY_MS, ZERO, Price
 
 _FIRST_MARK_WITHIN_MS = 60_000
 """A mark that comes this soon after 00:00 is that day's: the venue need not be asked."""

@@ -22,13 +22,12 @@ from bot.core.public_view import shown_state
 from bot.core.records import Control, FundState
 from bot.core.shares import GRID, Shares
 from bot.core.turn import State, Turn
-from bot.core.units import ZERO, Price
+from bot.core.units import DAY_MS, ZERO, Price
 
 ABSURD = Decimal("1e15")
 LARGEST_RATIO = 1_000_000_000
 UNNAMED = "§"
 """Begins the id of a request without one; no idempotency key that comes over HTTP can."""
-_DAY_MS = 86_400_000
 
 
 class Objection(NamedTuple):
@@ -152,7 +151,7 @@ def _against_redemption(turn: Turn, units: Decimal, nav: Decimal) -> Iterator[Ob
 
 def _today(turn: Turn, kind: FlowKind) -> Decimal:
     """What was asked for since 00:00 UTC."""
-    since_ms = turn.now_ms // _DAY_MS * _DAY_MS
+    since_ms = turn.now_ms // DAY_MS * DAY_MS
     total = ZERO
     for receipt in reversed(turn.book.receipts.values()):
         if receipt.requested_ms < since_ms:

@@ -13,14 +13,12 @@ from bot.core import records as rec
 from bot.core.basket import FINEST, Basket
 from bot.core.ledger import Ledger
 from bot.core.public_records import FundingImputed
-from bot.core.units import ZERO, Contracts, Price, Usd
+from bot.core.units import DAY_MS, ZERO, Contracts, Price, Usd
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bot.core.book import Book
-
-DAY_MS = 86_400_000
 
 _OF_THAT_INSTANT_MS = 60_000
 """Income that the venue stamps this soon after 00:00 is the funding of 00:00: it was there before the fee."""

@@ -14,8 +14,8 @@ from bot.core.basket import FINEST, Basket
 from bot.core.disclosure import FUNDING
 from bot.core.midnight import basket_fee
 from bot.core.public_records import FundingImputed, ShadowTraded
-from bot.core.tracking import DAY_MS, Tracking
-from bot.core.units import ZERO, Contracts, Price, Usd
+from bot.core.tracking import Tracking
+from bot.core.units import DAY_MS, ZERO, Contracts, Price, Usd
 
 if TYPE_CHECKING:
     from bot.core.book import Book

@@ -244,17 +244,16 @@ def missing(turn: Turn, event: StopMissing) -> None:
     turn.reconcile()
 
 
-READS = frozenset({QueryStop.__name__, CancelStop.__name__, FetchStops.__name__})
-"""What `read_failed` takes."""
-
-
-def read_failed(turn: Turn, what: str) -> None:
-    """A look at stops gave nothing: it is evidence of nothing, and is repeated."""
+def unread(turn: Turn) -> None:
+    """A look at a stop, or its cancel, gave nothing: it is looked for again while it may rest."""
     stop = turn.book.protection.resting
-    if what == FetchStops.__name__:
-        turn.commands.append(FetchStops(delay_s=2.0))
-    elif stop is not None:
+    if stop is not None:
         turn.commands.append(QueryStop(stop.cid, delay_s=2.0))
+
+
+def list_unread(turn: Turn) -> None:
+    """The stops that rest could not be listed: again."""
+    turn.commands.append(FetchStops(delay_s=2.0))
 
 
 def take_trades(turn: Turn, trades: list[ev.Trade], *, complete: bool) -> list[ev.Trade]:

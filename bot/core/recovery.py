@@ -6,6 +6,7 @@ that it does not know. If there are any, the fund halts, and goes on with a new 
 says so; if it only came from a backup, it takes the new identity and goes on.
 """
 
+from bot.core.book import CLOCKS_APART_MS
 from bot.core.commands import CancelOrder, DrawIdentity, FetchOrders
 from bot.core.draws import ID_PREFIX
 from bot.core.events import Resumed
@@ -17,8 +18,6 @@ from bot.core.turn import Turn
 LOST_RECORDS = "records lost"
 LOW_DISK = "disk almost full"
 
-_CLOCKS_APART_MS = 60_000
-"""How far a venue's order times may lie behind our market time."""
 _NAMED = 5
 
 _REMEDY = (
@@ -59,7 +58,7 @@ def unknown_orders(turn: Turn, orders: tuple[ListedOrder, ...]) -> list[ListedOr
     """
     book = turn.book
     begun_ms = book.created.time_ms if book.created is not None else 0
-    since_ms = book.last_order_ms - _CLOCKS_APART_MS if book.last_order_ms else begun_ms
+    since_ms = book.last_order_ms - CLOCKS_APART_MS if book.last_order_ms else begun_ms
     if book.life is not None:
         since_ms = max(since_ms, book.life.time_ms)  # what was lost before was told then
     return [

@@ -4,28 +4,16 @@ An outcome that nobody knows is looked up by client id; it is never sent again. 
 when the venue can no longer accept it, has twice said that it knows nothing of it, and the position agrees.
 """
 
-from bot.core import cash, fees, guarding, listing, pausing, protection, publication, resting, unfound, upkeep
 from bot.core import events as ev
+from bot.core import guarding, listing, pausing, protection, publication, resting, unfound
 from bot.core import records as rec
-from bot.core.breaches import KEY_REFUSED, REJECTED
-from bot.core.commands import (
-    CancelOrder,
-    FetchAccount,
-    FetchContract,
-    FetchDayMark,
-    FetchIncome,
-    FetchOrders,
-    FetchTouch,
-    FetchTrades,
-    FetchVolume,
-    MoveCash,
-    QueryOrder,
-)
+from bot.core.breaches import REJECTED
+from bot.core.commands import CancelOrder, FetchTrades, QueryOrder
 from bot.core.episode import open_rebalance
 from bot.core.ledger import real_leverage
 from bot.core.orders import News, Order, OrderState
 from bot.core.turn import Turn
-from bot.core.units import ZERO, Urgency
+from bot.core.units import ZERO
 
 _ACCEPTED = (OrderState.LIVE, OrderState.CANCELLING)
 _NOT_FOUNDS_NEEDED = 2
@@ -270,55 +258,30 @@ def _out_of_band(turn: Turn) -> bool | None:
     return leverage is None or not turn.fund.band[0] <= leverage <= turn.fund.band[1]
 
 
-def read_failed(turn: Turn, event: ev.ReadFailed) -> None:
-    """A read gave nothing: it is evidence of nothing, and is repeated."""
-    if event.refused:
-        turn.breach(KEY_REFUSED, event.reason)
-    if event.what in (QueryOrder.__name__, CancelOrder.__name__, FetchTrades.__name__):
-        _order_unread(turn, event.what)
-    elif event.what in protection.READS:
-        protection.read_failed(turn, event.what)
-    elif event.what == FetchIncome.__name__:
-        upkeep.await_funding(turn)
-        cash.unread(turn)
-    elif event.what == FetchOrders.__name__:
-        turn.commands.append(FetchOrders(delay_s=1.0))
-    elif event.what == FetchAccount.__name__:
-        turn.reconcile(delay_s=2.0)
-    elif event.what == FetchTouch.__name__:
-        _touch_unread(turn)
-    elif event.what == MoveCash.__name__:
-        cash.unmoved(turn)
-    elif event.what == FetchDayMark.__name__:
-        fees.day_mark_unread(turn)
-    elif event.what == FetchContract.__name__:
-        listing.unread(turn)
-    elif event.what == FetchVolume.__name__:
-        turn.live = turn.live._replace(volume=ev.VolumeSeen(turn.now_ms, turn.wall_ms, None))
-
-
-def _order_unread(turn: Turn, what: str) -> None:
+def query_unread(turn: Turn) -> None:
+    """An order could not be looked up: again, unless it is settled."""
     order = _outstanding(turn)
-    if order is None:
-        return
-    if what == FetchTrades.__name__ and order.state is OrderState.CLOSED:
-        turn.live = turn.live._replace(trade_tries=turn.live.trade_tries + 1)
-        _fetch_trades(turn, order)
-    elif what == FetchTrades.__name__ and turn.live.proving == order.cid:
-        _look_up_again(turn, order)
-    elif what == QueryOrder.__name__ and not order.settled:
+    if order is not None and not order.settled:
         turn.commands.append(QueryOrder(order.cid, delay_s=1.0))
-    elif what == CancelOrder.__name__ and not order.settled:
+
+
+def cancel_unread(turn: Turn) -> None:
+    """Nobody knows what became of a cancel: again, unless the order is settled."""
+    order = _outstanding(turn)
+    if order is not None and not order.settled:
         turn.commands.append(CancelOrder(order.cid, delay_s=1.0))
 
 
-def _touch_unread(turn: Turn) -> None:
-    """A patient slice waits for best bid and ask, an urgent one goes by the mark; later ones ask anew."""
-    open_ = turn.book.rebalance
-    if open_ is not None and open_.order is None and open_.urgency is Urgency.PATIENT:
-        turn.commands.append(FetchTouch(delay_s=2.0))
-    elif open_ is None:
-        turn.live = turn.live._replace(touch_asked=False)
+def trades_unread(turn: Turn) -> None:
+    """Trades could not be read: those of an order that is over are still wanted, and so is a lost order."""
+    order = _outstanding(turn)
+    if order is None:
+        return
+    if order.state is OrderState.CLOSED:
+        turn.live = turn.live._replace(trade_tries=turn.live.trade_tries + 1)
+        _fetch_trades(turn, order)
+    elif turn.live.proving == order.cid:
+        _look_up_again(turn, order)
 
 
 def _outstanding(turn: Turn) -> Order | None:

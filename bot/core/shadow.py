@@ -13,10 +13,8 @@ from bot.core.ledger import Ledger, target_position
 from bot.core.promise import Shadow
 from bot.core.public_records import ShadowTraded
 from bot.core.strategy import FundView, Hold, Strategy, own_target
-from bot.core.turn import ShadowHold, Turn
+from bot.core.turn import HIGHEST, ShadowHold, Turn
 from bot.core.units import ZERO, Price
-
-_HIGHEST = Decimal("1e30")
 
 
 def follow(turn: Turn) -> None:
@@ -52,7 +50,7 @@ def _ask(turn: Turn, strategy: Strategy, shadow: Shadow, mark: Price) -> None:
     if leverage is None:
         if basket.position != ZERO:
             _trade(turn, basket, mark, ZERO, "dead")
-        turn.live = turn.live._replace(shadow=ShadowHold(turn.book.shadow, ZERO, _HIGHEST, None))
+        turn.live = turn.live._replace(shadow=ShadowHold(turn.book.shadow, ZERO, HIGHEST, None))
         return
     view = FundView(
         turn.now_ms / 1000,
@@ -68,7 +66,7 @@ def _ask(turn: Turn, strategy: Strategy, shadow: Shadow, mark: Price) -> None:
     if not isinstance(decision, Hold):
         _trade(turn, basket, mark, Decimal(repr(float(decision.low))), decision.reason)
         return
-    high = _HIGHEST if decision.high == inf else Decimal(decision.high)
+    high = HIGHEST if decision.high == inf else Decimal(decision.high)
     until_ms = None if decision.until_s == inf else int(decision.until_s * 1000)
     turn.live = turn.live._replace(shadow=ShadowHold(shadow, Decimal(decision.low), high, until_ms))
 

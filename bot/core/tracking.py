@@ -9,7 +9,8 @@ from collections.abc import Iterable
 from math import log
 from typing import NamedTuple, TypeAlias
 
-DAY_MS = 86_400_000
+from bot.core.units import DAY_MS
+
 _KEPT_DAYS = 400
 
 Hour: TypeAlias = tuple[int, float, float, float]

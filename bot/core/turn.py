@@ -1,5 +1,6 @@
 """The state of one fund's engine, and the workspace of one step."""
 
+from decimal import Decimal
 from typing import NamedTuple
 
 from bot.core.book import Book
@@ -13,6 +14,9 @@ from bot.core.promise import Shadow
 from bot.core.records import Control, IncidentClosed, IncidentOpened, Record
 from bot.core.trust import blind, doubt
 from bot.core.units import ONE, ZERO, Price, Usd
+
+HIGHEST: Price = Decimal("1e30")
+"""The upper end of a region that has none."""
 
 
 class Region(NamedTuple):

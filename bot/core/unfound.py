@@ -5,8 +5,9 @@ from bot.core.events import OrderMissing
 from bot.core.orders import Order
 from bot.core.records import OrderAdvanced
 from bot.core.turn import Turn
+from bot.core.units import DAY_MS
 
-_FORGOTTEN_AFTER_MS = 2 * 86_400_000
+_FORGOTTEN_AFTER_MS = 2 * DAY_MS
 """A day before Binance drops orders that ended unfilled."""
 
 

@@ -21,6 +21,9 @@ ZERO = Decimal(0)
 ONE = Decimal(1)
 BPS = Decimal(10_000)
 
+DAY_MS = 86_400_000
+"""A day of market time; days begin at 00:00 UTC."""
+
 
 class Side(StrEnum):
     """The side of a fund: `long` is an UP token, `short` a DOWN token."""

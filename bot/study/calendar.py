@@ -4,11 +4,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from bot.core.units import DAY_MS
 from bot.study.funding import Funding
 from bot.study.points import Points
 from bot.study.prices import Prices
-
-DAY_MS = 86_400_000
 
 
 class Happening(NamedTuple):

@@ -8,14 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bot.core.units import DAY_MS
 from bot.study.contenders import STRATEGIC, Terms, run_all
 from bot.study.funding import Funding
 from bot.study.prices import Prices
 from bot.study.runs import Series, series
 from bot.study.simulate import START_PRICE, Blocks, paths
 from bot.study.spec import Side
-
-DAY_MS = 86_400_000
 
 Row = Mapping[str, Mapping[str, float | None]]
 """The figures of every contender on one path, by key."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from bot.core.units import DAY_MS
 from bot.study.backtest import backtest
 from bot.study.prices import Prices
 from bot.study.spec import FundSpec
@@ -17,7 +18,6 @@ from strategies.strategic import Strategic
 if TYPE_CHECKING:
     from bot.study.tables import Floats
 
-DAY_MS = 86_400_000
 RETURNS = (-0.05, 0.15, -0.10, 0.30, 0.30)
 CAPITAL = 100e6
 LEVERAGE = 2.0

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bot.study.calendar import DAY_MS
+from bot.core.units import DAY_MS
 from bot.study.errors import BadParameterError
 from bot.study.points import Points
 from bot.study.prices import Prices

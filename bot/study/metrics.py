@@ -14,10 +14,11 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from bot.core.units import DAY_MS
+
 Floats: TypeAlias = NDArray[np.float64]
 Times: TypeAlias = NDArray[np.int64]
 
-DAY_MS = 86_400_000
 DAYS_PER_YEAR = 365.0
 YEAR_MS = DAY_MS * DAYS_PER_YEAR
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from bot.core import draws
 from bot.core.strategy import FundView, Rebalance, Strategy
+from bot.core.units import DAY_MS
 from bot.study import policies
 from bot.study.backtest import backtest
 from bot.study.calendar import calendar_of
@@ -30,7 +31,6 @@ from strategies.strategic import Strategic
 if TYPE_CHECKING:
     from bot.study.metrics import Floats, Times
 
-DAY_MS = 86_400_000
 _DRAWS = 64
 
 

@@ -14,11 +14,11 @@ from typing import Any, Literal, NamedTuple, Protocol
 import orjson
 from aiohttp import WSMsgType, web
 
+from bot.core.bars import INTERVALS_MS
 from bot.web.access import public
 from bot.web.answers import public_json
 from bot.web.stream import BATCH, MOST_READERS, MOST_WAITING_BYTES, Feed, News
 
-INTERVALS_MS = {"1m": 60_000, "5m": 300_000, "1h": 3_600_000, "1d": 86_400_000}
 _MOST_KLINES = 1_000
 _MOST_STREAMS = 200
 

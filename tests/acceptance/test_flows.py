@@ -19,9 +19,9 @@ import pytest
 from bot.core import flow_records as flow
 from bot.core.book import Book, fold
 from bot.core.flows import FlowState
-from bot.core.midnight import DAY_MS
 from bot.core.public_records import Revealed
 from bot.core.records import IncidentOpened, IncomeBooked, Kind, RebalanceStarted, Record
+from bot.core.units import DAY_MS
 from bot.core.verify import verify_published
 from tests.acceptance.conftest import NARROW_BAND, REPEATABLE
 from tests.support.audit import differences

@@ -9,10 +9,10 @@ from bot.core import commands as cmd
 from bot.core import events as ev
 from bot.core.basket import Basket
 from bot.core.flow_records import DealingStruck, FeeCharged, FeeRateSet, FinalNav, FlowPriced
-from bot.core.midnight import DAY_MS, basket_fee, management_fee
+from bot.core.midnight import basket_fee, management_fee
 from bot.core.public_records import FundingImputed
 from bot.core.records import Control, IncomeBooked
-from bot.core.units import ZERO
+from bot.core.units import DAY_MS, ZERO
 from strategies.interval import Interval
 from tests.support.flows import FlowLab, a_flow_lab
 

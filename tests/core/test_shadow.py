@@ -10,11 +10,11 @@ from bot.core import flow_records as flow
 from bot.core import records as rec
 from bot.core.book import Book, fold
 from bot.core.history import RebalanceHistory
-from bot.core.midnight import DAY_MS
 from bot.core.performance import costs, performance, public_side, true_side
 from bot.core.promise import Shadow
 from bot.core.public_records import FundingImputed, ShadowTraded
 from bot.core.tracking import Tracking, daily_fit
+from bot.core.units import DAY_MS
 from bot.testing import Lab, a_fund
 from strategies.interval import Interval
 from strategies.strategic import Strategic

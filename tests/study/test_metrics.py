@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.core.units import DAY_MS
 from bot.study import Costs, Funding, FundSpec, Prices, backtest, metrics
-from bot.study.metrics import DAY_MS, Floats, Underlying
+from bot.study.metrics import Floats, Underlying
 from bot.study.spec import LARGEST
 from strategies.interval import Interval
 from tests.study.builders import closes
