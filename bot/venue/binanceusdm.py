@@ -1,6 +1,6 @@
 """Binance USDⓈ-M futures, as ccxt 4.5.90 speaks it (its implicit endpoints; raw answers keep every digit).
 
-Codes and fields: Binance's USDⓈ-M futures documentation, "Error Code" and the pages of each endpoint.
+Fields: Binance's USDⓈ-M futures documentation, the pages of each endpoint; codes: `binanceusdm_codes`.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -16,6 +16,7 @@ from bot.core.recovery_events import ListedOrder
 from bot.core.trust import contradicts
 from bot.core.units import Price
 from bot.venue import binanceusdm_cash as cash
+from bot.venue import binanceusdm_codes as codes
 from bot.venue import binanceusdm_stops as stops
 from bot.venue.answers import integer, number, rows_of, text
 from bot.venue.binanceusdm_optional import guard, hear_of_contracts, volume
@@ -51,24 +52,10 @@ if TYPE_CHECKING:
     from bot.venue.requests import Requests, Sending
 
 _OPEN = frozenset({"NEW", "PARTIALLY_FILLED"})
-_CLOSED = frozenset({"FILLED", "CANCELED", "EXPIRED", "EXPIRED_IN_MATCH", "REJECTED"})
+_FORCED = frozenset({"NEW_INSURANCE", "NEW_ADL"})  # no longer documented, and still seen
+_CLOSED = frozenset({"FILLED", "CANCELED", "EXPIRED", "EXPIRED_IN_MATCH", "REJECTED"}) | _FORCED
 _EXPLAINED_BY_TRADES = frozenset({"REALIZED_PNL", "COMMISSION"})
 _PAGE = 1000
-
-# Not in the list, on purpose: -4116 (duplicate id: our order may be the one that is there), -1000, -1001,
-# -1006, -1007 and every HTTP error without a code.
-_DEFINITE_REJECTS = frozenset(
-    {"429", "418", "-1003", "-1008", "-1015", "-1020", "-1021", "-1022", "-5028", "-5021", "-5022"}
-    | {str(code) for code in range(-1136, -1099)}
-    | {str(code) for code in range(-2028, -2009) if code not in {-2011, -2013}}
-    | {str(code) for code in range(-4200, -3999) if code != -4116}
-    | {"rate_limit"}
-)
-# Price and quantity out of range or off the grid, notional too small; symbol unknown, closed, or settling.
-_BY_RULES = frozenset(
-    f"-{code}"
-    for code in (1111, 1121, 1122, *range(4001, 4006), 4013, 4014, 4016, 4023, 4024, 4108, 4140, 4141, 4164)
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +63,13 @@ class BinanceUsdm:
     """The profile of `binanceusdm`."""
 
     name: str = "binanceusdm"
-    definite_rejects: frozenset[str] = _DEFINITE_REJECTS
-    would_take: frozenset[str] = frozenset({"-5022"})
-    by_rules: frozenset[str] = _BY_RULES
-    missing_order: frozenset[str] = frozenset({"-2013"})
-    nothing_to_cancel: frozenset[str] = frozenset({"-2011"})
-    bad_key: frozenset[str] = frozenset({"-1022", "-2014", "-2015"})
-    clock_skew: frozenset[str] = frozenset({"-1021"})
+    definite_rejects: frozenset[str] = codes.DEFINITE_REJECTS
+    would_take: frozenset[str] = codes.WOULD_TAKE
+    by_rules: frozenset[str] = codes.BY_RULES
+    missing_order: frozenset[str] = codes.MISSING_ORDER
+    nothing_to_cancel: frozenset[str] = codes.NOTHING_TO_CANCEL
+    bad_key: frozenset[str] = codes.BAD_KEY
+    clock_skew: frozenset[str] = codes.CLOCK_SKEW
     weight_per_s: float = 2400 / 60
 
     def client(self, door: Door, credentials: Credentials | None) -> CcxtClient:
@@ -170,7 +157,8 @@ class BinanceUsdm:
         if order.get("s") != symbol:
             return None
         state = _order_state(order, cid="c", venue_id="i", filled="z", status="X")
-        if order.get("x") not in {"TRADE", "CALCULATED"}:  # the latter: by liquidation or deleveraging
+        # CALCULATED is by liquidation or deleveraging, and begins with an order that has filled nothing.
+        if order.get("x") not in {"TRADE", "CALCULATED"} or number(order, "l") == 0:
             return OrderNews(state, None)
         trade = Trade(
             trade_id=text(order, "t"),

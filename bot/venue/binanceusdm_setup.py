@@ -27,7 +27,7 @@ async def modes(requests: "Requests", symbol: str) -> Modes:
 async def permissions(requests: "Requests") -> Permissions | None:
     """GET /sapi/v1/account/apiRestrictions, which Binance has for live keys only."""
     try:
-        answer = await requests.read("sapiGetAccountApiRestrictions", {}, weight=1)
+        answer = await requests.read("sapiGetAccountApiRestrictions", {}, weight=1, elsewhere=True)
     except RequestFailed as error:
         if error.transient:
             raise

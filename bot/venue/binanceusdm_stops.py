@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from bot.core.limits import PlaceStop
     from bot.venue.requests import Requests, Sending
 
-MISSING = frozenset({"-2013"})
-
 _STATUS = {
     "NEW": StopStatus.RESTING,
     "TRIGGERING": StopStatus.TRIGGERS,

@@ -41,7 +41,7 @@ async def prepare(
                 f"{account}API_KEY: the exchange refuses it ({error}); check it, {account}SECRET, "
                 "and the key's permissions and allowed addresses"
             ) from None
-        if error.transient or not error.code.lstrip("-").isdigit():
+        if error.transient or not error.code.startswith("-"):
             raise Unreachable(hosts, str(error)) from None
         raise AccountRefused(f"account {fund.account} cannot be set up for {fund.name}: {error}") from None
     return leverage

@@ -30,8 +30,13 @@ READ_PATIENCE_S = 10.0
 ORDER_PATIENCE_S = 1.0
 """An order that our own limiter cannot pass within this time is not sent: its intent has a deadline."""
 
-BACK_OFF_S = {"429": 10.0, "-1003": 10.0, "418": 120.0}
-"""How long a host is left alone after it said so, where it did not say for how long."""
+BACK_OFF_S = {"429": 10.0, "-1003": 10.0, "403": 15.0, "418": 120.0}
+"""How long a host is left alone after it said so, where it did not say for how long.
+
+403 is a firewall's word, and says no more; it lets us through again once we ask less.
+"""
+
+_LONGEST_BAN_S = 4 * 86_400.0
 
 
 class Requests:
@@ -43,8 +48,13 @@ class Requests:
         self._limiter = limiter
         self.secrets = tuple(s for s in (client.apiKey, client.secret, client.password) if s)
 
-    async def read(self, method: str, params: Mapping[str, Any], *, weight: float) -> Any:
-        """Repeat a read until it succeeds, at most `READ_ATTEMPTS` times; raise `RequestFailed`."""
+    async def read(
+        self, method: str, params: Mapping[str, Any], *, weight: float, elsewhere: bool = False
+    ) -> Any:
+        """Repeat a read until it succeeds, at most `READ_ATTEMPTS` times; raise `RequestFailed`.
+
+        `elsewhere`: it goes to another host than orders do, whose bans do not concern them.
+        """
         async for attempt in AsyncRetrying(
             retry=retry_if_exception(lambda error: isinstance(error, RequestFailed) and error.transient),
             stop=stop_after_attempt(READ_ATTEMPTS),
@@ -53,7 +63,7 @@ class Requests:
         ):
             with attempt:
                 await self._limiter.acquire(weight, patience_s=READ_PATIENCE_S)
-                return await self._call(getattr(self._client, method)(dict(params)))
+                return await self._call(getattr(self._client, method)(dict(params)), elsewhere=elsewhere)
         raise AssertionError("tenacity either returns or raises")
 
     def order(self, section: str, path: str, params: dict[str, Any]) -> Sending:
@@ -113,11 +123,11 @@ class Requests:
         client.options["timeDifference"] = skew_ms = min(answers)[1]
         return skew_ms
 
-    async def _call(self, request: Awaitable[Any]) -> Any:
+    async def _call(self, request: Awaitable[Any], *, elsewhere: bool = False) -> Any:
         try:
             return await self._once(request)
         except RequestFailed as error:
-            if error.code in BACK_OFF_S:
+            if error.code in BACK_OFF_S and not elsewhere:
                 hold(self._limiter, self._client, error)
             if error.code in self._profile.clock_skew:
                 await self._resynchronise(error)
@@ -143,16 +153,29 @@ class Requests:
 
 def hold(limiter: "Limiter", client: "CcxtClient", error: RequestFailed) -> None:
     """The host said that we ask too much: leave it alone for as long as it said, or is usual."""
-    limiter.hold(_retry_after_s(client) or BACK_OFF_S[error.code])
+    said_s = max(_retry_after_s(client), _banned_s(client, error.reason))
+    limiter.hold(said_s or BACK_OFF_S[error.code])
     error.wait_s = limiter.held_s
 
 
-def _retry_after_s(client: "CcxtClient") -> float | None:
+def _banned_s(client: "CcxtClient", reason: str) -> float:
+    """For how long we are banned, as the message says; the futures API promises no Retry-After."""
+    banned = _BANNED.search(reason)
+    if banned is None:
+        return 0.0
+    left_ms = int(banned.group(1)) - int(client.nonce())
+    return min(_LONGEST_BAN_S, max(0.0, left_ms / 1000))
+
+
+_BANNED = re.compile(r"\bbanned until (\d{13})\b")
+
+
+def _retry_after_s(client: "CcxtClient") -> float:
     headers = client.last_response_headers or {}
     for name, value in headers.items():
         if name.lower() == "retry-after" and str(value).isdigit():
             return float(value)
-    return None
+    return 0.0
 
 
 def translate(error: Exception, secrets: tuple[str, ...] = ()) -> RequestFailed:
@@ -178,22 +201,29 @@ def stream_trouble(error: Exception, secrets: tuple[str, ...] = ()) -> str:
 
 def _venue_words(text: str) -> tuple[str | None, str]:
     """The venue's code and message in ccxt's text, or the HTTP status that ccxt put in front."""
-    start = text.find("{")
-    if start >= 0:
-        try:
-            answer = json.loads(text[start:])
-        except ValueError:
-            answer = None
-        if isinstance(answer, dict) and isinstance(answer.get("code"), int | str):
-            status = _STATUS.match(text)
-            code = status.group(1) if status else str(answer["code"])
-            return code, str(answer.get("msg", ""))
     status = _STATUS.match(text)
-    return (status.group(1), "too many requests") if status else (None, "")
+    start = text.find("{")
+    answer = _object(text[start:]) if start >= 0 else {}
+    code, message = answer.get("code"), str(answer.get("msg", ""))
+    if status is not None and status["many"]:
+        return status["many"], message or "too many requests"
+    if code and isinstance(code, int | str):
+        return str(code), message
+    if status is not None:
+        return status["other"], message or "no usable answer"
+    return None, ""
 
 
-_STATUS = re.compile(r"^\w+ (418|429) ")
-"""ccxt's text for an HTTP status that means too many requests; the code inside says no more."""
+def _object(text: str) -> dict[str, Any]:
+    try:
+        answer = json.loads(text)
+    except ValueError:
+        return {}
+    return answer if isinstance(answer, dict) else {}
+
+
+_STATUS = re.compile(r"\w+ (?:(?P<many>418|429)|[A-Z]+ \S+ (?P<other>[1-5]\d\d)) ")
+"""ccxt's texts for an HTTP status: what means too many requests, whatever code is inside, and all others."""
 
 
 def _redacted(message: str, secrets: tuple[str, ...]) -> str:

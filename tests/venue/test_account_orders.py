@@ -66,17 +66,23 @@ UNKNOWN: dict[str, Answer] = {
     "-4116 (the order that is there may be ours)": error_answer(-4116, "ClientOrderId is duplicated."),
     "503 unknown error": text_answer("Unknown error, please check your request or try again later.", 503),
     "503 service unavailable": text_answer("Service Unavailable.", 503),
+    "503 with a code that says nothing": error_answer(0, "Unknown error, please check your request.", 503),
     "502 page of a proxy": text_answer("<html>Bad Gateway</html>", 502),
+    "408 page of a proxy": text_answer("<html>Request Timeout</html>", 408),
+    "524 page of a proxy": text_answer("<html>A timeout occurred</html>", 524),
     "a code that we do not know": error_answer(-9999, "Something new."),
 }
 
 
-@pytest.mark.parametrize("fault", UNKNOWN)
+FIREWALL = {"403 page of a firewall": text_answer("<html>Request blocked {x}</html>", 403)}
+
+
+@pytest.mark.parametrize("fault", UNKNOWN | FIREWALL)
 async def test_an_outcome_that_is_not_proven_is_unknown(
     stub: VenueStub, account: Account, fault: str
 ) -> None:
     """Whatever does not prove that the order was refused leaves it unknown, and it is not sent again."""
-    stub.answers[ORDER] = UNKNOWN[fault]
+    stub.answers[ORDER] = (UNKNOWN | FIREWALL)[fault]
 
     event = await account.gateway.perform(an_order())
 
@@ -106,6 +112,9 @@ REFUSED = {
     "-1008": (error_answer(-1008, "Request throttled by system-level protection.", 503), "-1008"),
     "-1015": (error_answer(-1015, "Too many new orders."), "-1015"),
     "-1021": (error_answer(-1021, "Timestamp for this request is outside of the recvWindow."), "-1021"),
+    "-1002": (error_answer(-1002, "You are not authorized to execute this request.", 401), "-1002"),
+    "-1014": (error_answer(-1014, "Unsupported order combination."), "-1014"),
+    "-4400": (error_answer(-4400, "Quantitative Rules violated, only reduceOnly order is allowed."), "-4400"),
     "-2015": (error_answer(-2015, "Invalid API-key, IP, or permissions for action.", 401), "-2015"),
     "429": (error_answer(-1003, "Too many requests.", 429), "429"),
     "418": (error_answer(-1003, "Way too many requests; IP banned until 1700000060000.", 418), "418"),
@@ -123,6 +132,26 @@ async def test_a_definite_no_is_a_refusal(stub: VenueStub, account: Account, fau
     assert (event.cid, event.code) == (CID, code)
     assert event.by_rules is (fault in {"-4164", "-4016", "-1111"})
     assert stub.count(ORDER) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (text_answer("Service Unavailable.", 503), "503: ExchangeNotAvailable: no usable answer"),
+        (error_answer(0, "Restricted location.", 451), "451: ExchangeNotAvailable: Restricted location."),
+    ],
+    ids=["no JSON", "a code that says nothing"],
+)
+async def test_a_status_is_told_where_the_venue_gives_no_code(
+    stub: VenueStub, account: Account, answer: Answer, said: str
+) -> None:
+    """An operator must be able to tell a firewall, a ban of a country and a venue that is overloaded."""
+    stub.answers[ORDER] = answer
+
+    event = await account.gateway.perform(an_order())
+
+    assert isinstance(event, OrderUnknown)
+    assert event.reason == said
 
 
 async def test_a_filled_order_is_reported_in_exact_numbers(stub: VenueStub, account: Account) -> None:

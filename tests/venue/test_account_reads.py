@@ -1,6 +1,7 @@
 """Reads of an account: retried while that may help, complete, exact, and never guessed."""
 
 import asyncio
+import time
 from decimal import Decimal
 from typing import Any
 
@@ -36,6 +37,8 @@ from bot.core.recovery_events import ListedOrder, OrdersSeen
 from bot.core.watch_events import ContractSeen
 from bot.venue.clock import WallClock
 from bot.venue.errors import RequestFailed
+from bot.venue.requests import BACK_OFF_S
+from bot.venue.venue import Venue
 from tests.support.venue_orders import CID
 from tests.support.venue_stub import Answer, VenueStub, error_answer, json_answer, listed, text_answer
 from tests.venue.conftest import NOW_MS, SECRET, Account
@@ -473,6 +476,46 @@ async def test_the_venue_may_say_for_how_long_to_back_off(stub: VenueStub, accou
 
     assert isinstance(await account.gateway.perform(QueryOrder(CID)), OrderReport)
     assert times[1] - times[0] >= 0.95
+
+
+@pytest.mark.parametrize(
+    ("until_s", "held_s"),
+    [(7_200, 7_200), (-60, BACK_OFF_S["418"]), (60 * 86_400, 4 * 86_400)],
+    ids=["hours", "over by our clock", "never ends"],
+)
+async def test_a_ban_lasts_as_long_as_its_message_says(
+    stub: VenueStub, venue: Venue, account: Account, until_s: int, held_s: float
+) -> None:
+    """The futures API has no Retry-After, and whoever asks while banned is banned for longer, up to days."""
+    until_ms = int((time.time() + until_s) * 1000)
+    said = f"Way too many requests; IP(10.0.0.1) banned until {until_ms}. Please use the websocket."
+    stub.answers[ORDER] = error_answer(-1003, said, 418)
+
+    await account.gateway.perform(QueryOrder(CID))
+
+    assert abs(venue._limiter.held_s - held_s) < 5
+
+
+async def test_a_firewall_is_not_hammered(stub: VenueStub, account: Account) -> None:
+    """It lets us through again once it counts fewer requests: none is repeated at once."""
+    stub.answers[ORDER] = text_answer("<html>Request blocked</html>", 403)
+
+    event = await account.gateway.perform(QueryOrder(CID))
+
+    assert isinstance(event, ReadFailed)
+    assert stub.count(ORDER) == 1
+
+
+async def test_a_ban_of_another_host_holds_no_order_back(
+    stub: VenueStub, venue: Venue, account: Account
+) -> None:
+    """A key's permissions are the spot API's to tell, which counts and bans by itself."""
+    stub.answers["GET /sapi/v1/account/apiRestrictions"] = error_answer(-1003, "IP banned.", 418)
+
+    with pytest.raises(RequestFailed):
+        await account.gateway.key_problem("UP")
+
+    assert venue._limiter.held_s == 0
 
 
 async def test_a_ban_fails_reads_at_once(stub: VenueStub, account: Account) -> None:

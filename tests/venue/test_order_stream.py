@@ -102,6 +102,20 @@ async def test_a_forced_fill_is_a_trade(stub: VenueStub, venue: Venue, account: 
     assert isinstance(news.events[1], TradesSeen)
 
 
+async def test_a_forced_order_that_has_filled_nothing_is_no_trade(
+    stub: VenueStub, venue: Venue, account: Account
+) -> None:
+    """A liquidation begins with an order: a trade of nothing at no price must not reach the ledger."""
+    async with listening(stub, venue, account) as news:
+        begun = {"x": "CALCULATED", "X": "NEW", "l": "0", "z": "0", "L": "0", "t": 0}
+        await stub.send(order_update("autoclose-1", **begun))
+        await stub.send(order_update("autoclose-1", x="CALCULATED", X="NEW_INSURANCE"))
+        await until(lambda: len(news.events) == 3)
+
+    assert [type(event) for event in news.events] == [OrderReport, OrderReport, TradesSeen]
+    assert news.gaps == []
+
+
 async def test_an_order_that_expires_unfilled_brings_no_trade(
     stub: VenueStub, venue: Venue, account: Account
 ) -> None:

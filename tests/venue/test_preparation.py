@@ -15,7 +15,7 @@ from bot.testing import a_fund
 from bot.venue.errors import AccountRefused, BadKey, Unreachable
 from bot.venue.preparation import leverage_for
 from bot.venue.profile import Bracket
-from tests.support.venue_stub import VenueStub, error_answer, json_answer
+from tests.support.venue_stub import VenueStub, error_answer, json_answer, text_answer
 from tests.venue.conftest import Account
 
 BRACKETS = [(125, "300000"), (20, "1000000"), (10, "5000000"), (5, "20000000"), (2, "90000000")]
@@ -141,17 +141,27 @@ async def test_a_change_that_the_venue_refuses_refuses_the_account(stub: VenueSt
         await account.gateway.prepare(a_fund())
 
 
-async def test_a_refused_key_names_its_settings(stub: VenueStub, account: Account) -> None:
+@pytest.mark.parametrize("code", [-1002, -2015, -2017])
+async def test_a_refused_key_names_its_settings(stub: VenueStub, account: Account, code: int) -> None:
     """A wrong key is the operator's to correct: the message names the settings, and shows no key."""
     AccountSettings(stub)
-    stub.answers["GET /fapi/v1/positionSide/dual"] = error_answer(
-        -2015, "Invalid API-key, IP, or permissions."
-    )
+    stub.answers["GET /fapi/v1/positionSide/dual"] = error_answer(code, "Invalid key, or it is locked.", 401)
 
     with pytest.raises(BadKey, match="INBAND_ACCOUNTS__UP__API_KEY") as caught:
         await account.gateway.prepare(a_fund())
     assert "canary" not in str(caught.value)
     assert caught.value.__cause__ is None
+
+
+async def test_a_refusal_by_something_on_the_way_is_no_fault_of_the_account(
+    stub: VenueStub, account: Account
+) -> None:
+    """A proxy that wants to know who we are speaks for itself: it is asked again, and the operator told."""
+    AccountSettings(stub)
+    stub.answers["GET /fapi/v1/positionSide/dual"] = text_answer("<html>Who are you?</html>", 407)
+
+    with pytest.raises(Unreachable, match="407"):
+        await account.gateway.prepare(a_fund())
 
 
 async def test_a_venue_that_does_not_answer_is_unreachable(stub: VenueStub, account: Account) -> None:
