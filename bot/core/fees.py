@@ -62,7 +62,7 @@ def day_mark_seen(turn: Turn, event: DayMarkSeen) -> None:
 
 def day_mark_unread(turn: Turn) -> None:
     """The venue could not be asked: the latest mark stands in for that day's."""
-    asked_ms = turn.live.day_asked
+    asked_ms = turn.live.day_asked_ms
     day_mark_seen(turn, DayMarkSeen(turn.now_ms, turn.wall_ms, asked_ms, None))
 
 
@@ -71,7 +71,7 @@ def _mark_of(turn: Turn, day_ms: int) -> Price | None:
     live = turn.live
     if live.day_mark is not None and live.day_mark[0] == day_ms:
         return live.day_mark[1]
-    if live.day_asked != day_ms:
-        turn.live = live._replace(day_asked=day_ms)
+    if live.day_asked_ms != day_ms:
+        turn.live = live._replace(day_asked_ms=day_ms)
         turn.commands.append(FetchDayMark(day_ms))
     return None

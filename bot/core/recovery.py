@@ -76,7 +76,7 @@ def identity_drawn(turn: Turn, event: IdentityDrawn) -> None:
         return
     why = "records may be lost: the journal came from a backup" if turn.book.restored else "records are lost"
     turn.record(Reincarnated(turn.now_ms, event.number, event.incarnation, event.key, why))
-    turn.live = turn.live._replace(drawing=0)
+    turn.live = turn.live._replace(draw_asked=0)
 
 
 def storage_seen(turn: Turn, event: StorageSeen) -> None:

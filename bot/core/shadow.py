@@ -30,7 +30,7 @@ def follow(turn: Turn) -> None:
     if shadow is None:
         _begin(turn, fund.shadow, mark.price)
         return
-    hold = turn.live.shadow
+    hold = turn.live.shadow_hold
     if hold is None or hold.of is not shadow or not hold.covers(mark.price, turn.now_ms):
         _ask(turn, fund.shadow, shadow, mark.price)
 
@@ -50,7 +50,7 @@ def _ask(turn: Turn, strategy: Strategy, shadow: Shadow, mark: Price) -> None:
     if leverage is None:
         if basket.position != ZERO:
             _trade(turn, basket, mark, ZERO, "dead")
-        turn.live = turn.live._replace(shadow=ShadowHold(turn.book.shadow, ZERO, HIGHEST, None))
+        turn.live = turn.live._replace(shadow_hold=ShadowHold(turn.book.shadow, ZERO, HIGHEST, None))
         return
     view = FundView(
         turn.now_ms / 1000,
@@ -68,7 +68,7 @@ def _ask(turn: Turn, strategy: Strategy, shadow: Shadow, mark: Price) -> None:
         return
     high = HIGHEST if decision.high == inf else Decimal(decision.high)
     until_ms = None if decision.until_s == inf else int(decision.until_s * 1000)
-    turn.live = turn.live._replace(shadow=ShadowHold(shadow, Decimal(decision.low), high, until_ms))
+    turn.live = turn.live._replace(shadow_hold=ShadowHold(shadow, Decimal(decision.low), high, until_ms))
 
 
 def _trade(turn: Turn, basket: Basket, mark: Price, target: Decimal, reason: str) -> None:

@@ -47,63 +47,90 @@ class ShadowHold(NamedTuple):
 
 
 class Live(NamedTuple):
-    """What a restart may forget: it is learnt again from the venue.
-
-    `reconciled`: ledger and venue agree as far as is known; `compared`: they did once since the start.
-    `funding_pending_ms`: a funding instant that has passed and is not yet booked. `*_tries` count repeats of
-    a read; `missing` counts authoritative not-founds of the order under way; `proving` is the client id whose
-    death an account snapshot must confirm; `drawing` the sequence asked for; `cash_moving`: a transfer was
-    asked for, `cash_id` is the income that it will show as, `cash_after_ms` when one may be asked for again,
-    `cash_doubted`: nobody knows whether the last was made, `cash_looking`: income is read, which tells;
-    `by_hand`: people make them; `day_mark`: the mark of a 00:00 UTC, `day_asked` the one that was asked for;
-    `settings` what the fund runs by once its rebalance is over. `skew_ms`: our clock is so far ahead of the
-    venue's. `volume_asked_ms`: when the market's volume was last asked for. `guarded`: the venue was told to
-    cancel what rests should we die. `withheld`: margin that the venue holds back beyond what the ledger
-    explains. `stop_missing` counts authoritative not-founds of the protective stop, which is not placed
-    before `stop_after_ms`; `stop_suspected`: trades came that may be its own, `stop_cleared`: they are not.
-    `shadow`: for which marks the shadow stays as it is. `contract_asked`: its rules are on their way.
-    `strangers`: venue ids of orders that traded while ours was under way and may be others'; `compare_due`:
-    ledger and venue are to be compared once it is over.
-    """
+    """What a restart may forget, by subject: it is learnt from the venue again."""
 
     feed_trusted: bool = True
-    reconciled: bool = False
-    compared: bool = False
-    parking: bool = False
-    market_waits: bool = False
-    touch: TouchSeen | None = None
-    touch_asked: bool = False
-    volume: VolumeSeen | None = None
-    volume_asked_ms: int | None = None
-    guarded: bool = False
-    funding_pending_ms: int | None = None
-    funding_tries: int = 0
-    reconcile_tries: int = 0
-    trade_tries: int = 0
-    missing: int = 0
-    proving: str | None = None
-    drawing: int = 0
-    cash_moving: bool = False
-    cash_id: str = ""
-    cash_after_ms: int = 0
-    cash_doubted: bool = False
-    cash_looking: bool = False
-    by_hand: bool = False
-    day_mark: tuple[int, Price] | None = None
-    day_asked: int = 0
-    settings: Reconfigured | None = None
+    """The mark stream is up, or its latest mark came since it was lost."""
     skew_ms: int = 0
-    scanned: bool = True
-    adopting: bool = False
-    withheld: Usd = ZERO
-    stop_missing: int = 0
-    stop_after_ms: int = 0
-    stop_suspected: bool = False
-    stop_cleared: bool = False
-    shadow: ShadowHold | None = None
+    """By how much our clock is ahead of the venue's; negative: behind."""
+    parking: bool = False
+    """The process is about to stop: nothing more is sent."""
+    market_waits: bool = False
+    """The market stops with the process (a paper exchange), so that orders may rest meanwhile."""
+    settings: Reconfigured | None = None
+    """What the fund runs by once its rebalance is over."""
+    shadow_hold: ShadowHold | None = None
+    """For which marks the shadow stays as it is."""
+
+    touch: TouchSeen | None = None
+    """Best bid and ask, as last read for the slice that comes next."""
+    touch_asked: bool = False
+    """They were asked for, for that slice."""
+    volume: VolumeSeen | None = None
+    """What the market traded lately."""
+    volume_asked_ms: int | None = None
+    """When that was last asked for, market time."""
     contract_asked: bool = False
+    """What the venue demands of orders is being read anew."""
+    draw_asked: int = 0
+    """The sequence number of the draw that was last asked for."""
+    guarded: bool = False
+    """The venue was told to cancel what rests, should we die."""
+
+    missing: int = 0
+    """How often in a row the venue said that it does not know the order under way."""
+    proving: str | None = None
+    """Client id of the order whose death an account snapshot must confirm."""
+    trade_tries: int = 0
+    """How often the trades of the order under way were asked for again."""
     strangers: frozenset[str] = frozenset()
+    """Venue ids of orders that traded while ours was under way: they may be others'."""
     compare_due: bool = False
+    """Ledger and venue are to be compared once the order under way is over."""
+
+    reconciled: bool = False
+    """No comparison of ledger and venue is under way: they agree, or an incident says that they differ."""
+    compared: bool = False
+    """A comparison has come to its end since the start, whatever it found."""
+    reconcile_tries: int = 0
+    """How often in a row they differed."""
+    scanned: bool = True
+    """The venue's latest orders were looked through for what the journal has lost; not yet at a restart."""
+    adopting: bool = False
+    """The operator said at this start that what happened outside is accepted (`--adopt`)."""
+    withheld: Usd = ZERO
+    """Margin that the venue holds back beyond what the ledger explains."""
+
+    funding_pending_ms: int | None = None
+    """A funding instant that has passed and is not booked yet, market time."""
+    funding_tries: int = 0
+    """How often its booking was asked for again."""
+    day_mark: tuple[int, Price] | None = None
+    """The mark at a 00:00 UTC, after that time in ms."""
+    day_asked_ms: int = 0
+    """The 00:00 UTC whose mark was last asked for."""
+
+    by_hand: bool = False
+    """People make transfers; else we do."""
+    cash_moving: bool = False
+    """A transfer was asked for and is not in the venue's income yet."""
+    cash_id: str = ""
+    """The income that it will show as, once it is made."""
+    cash_after_ms: int = 0
+    """No other may be asked for before this market time."""
+    cash_doubted: bool = False
+    """Nobody knows whether the last one was made."""
+    cash_looking: bool = False
+    """Income is being read, which will tell."""
+
+    stop_missing: int = 0
+    """How often in a row the venue said that it does not know the protective stop."""
+    stop_after_ms: int = 0
+    """No stop is placed before this market time."""
+    stop_suspected: bool = False
+    """Trades came that may be the stop's own: it is being asked."""
+    stop_cleared: bool = False
+    """It answered that they are not."""
 
 
 class State(NamedTuple):
@@ -228,7 +255,7 @@ class Turn:
 
     def _with_shadow(self, region: Region) -> Region | None:
         """The part of a region in which the shadow does nothing either."""
-        hold = self.live.shadow
+        hold = self.live.shadow_hold
         if hold is None or hold.of is not self.book.shadow:
             return None
         until_ms = region.until_ms if hold.until_ms is None else min(region.until_ms, hold.until_ms)

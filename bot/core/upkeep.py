@@ -29,8 +29,8 @@ def keep_draws_queued(turn: Turn) -> None:
     A draw that is used keeps its place until it is revealed: a new commitment would tell that it was used.
     """
     wanted = turn.book.next_sequence
-    if len(turn.book.public.commitments) < QUEUED_DRAWS and turn.live.drawing != wanted:
-        turn.live = turn.live._replace(drawing=wanted)
+    if len(turn.book.public.commitments) < QUEUED_DRAWS and turn.live.draw_asked != wanted:
+        turn.live = turn.live._replace(draw_asked=wanted)
         turn.commands.append(DrawSecrets(wanted))
 
 
