@@ -38,7 +38,7 @@ from bot.simulation.venue import Venue, VenueOrder, VenueTrade
 from bot.venue.account import AccountGateway
 from bot.venue.cash import ByHand, BySpot
 from bot.venue.limiter import Limiter
-from bot.venue.profile import MarkFrame, StopState
+from bot.venue.profile import MarkFrame, StopAnswer
 from bot.venue.stops import report
 
 _RECONCILE_EVERY_S = 180.0
@@ -139,7 +139,7 @@ class Process:
         if trade is not None:
             self._inside(runner.heard, TradesSeen(*now, (as_trade(trade),), complete=False))
 
-    def stop_news(self, stop: StopState) -> None:
+    def stop_news(self, stop: StopAnswer) -> None:
         """A frame of the order stream about a protective stop, as it was when it was sent."""
         runner = self.runner
         if runner is not None and self.alive:

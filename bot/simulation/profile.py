@@ -18,7 +18,7 @@ from bot.simulation.stops import StopRequest, VenueStop
 from bot.simulation.venue import OrderRequest, Venue, VenueOrder, VenueTrade
 from bot.venue.binanceusdm import BinanceUsdm
 from bot.venue.errors import RequestFailed
-from bot.venue.profile import Holding, MarkFrame, OrderState, StopState, Volume
+from bot.venue.profile import Holding, MarkFrame, OrderAnswer, StopAnswer, Volume
 from bot.venue.requests import BACK_OFF_S, ORDER_PATIENCE_S, READ_ATTEMPTS, READ_PATIENCE_S
 
 if TYPE_CHECKING:
@@ -66,14 +66,14 @@ class SimulatedProfile(BinanceUsdm):
         """No host at all."""
         return ("simulated",)
 
-    def submit(self, requests: "Requests", order: "SubmitOrder") -> Callable[[], Awaitable[OrderState]]:  # noqa: ARG002 - the line is ours
+    def submit(self, requests: "Requests", order: "SubmitOrder") -> Callable[[], Awaitable[OrderAnswer]]:  # noqa: ARG002 - the line is ours
         """Sign an order now; the result sends it."""
         line = self._line()
         line.life.check()
         line.before_send()
         return partial(self._send, order, self._signed(order) if line.limiter.take(1) else None)
 
-    async def _send(self, order: "SubmitOrder", signed: OrderRequest | None) -> OrderState:
+    async def _send(self, order: "SubmitOrder", signed: OrderRequest | None) -> OrderAnswer:
         line = self._line()
         if signed is None:
             await line.limiter.acquire(1, order=True, patience_s=ORDER_PATIENCE_S)
@@ -81,7 +81,7 @@ class SimulatedProfile(BinanceUsdm):
         request = signed
         line.judge.sent(request, line.clock.market_ms())
 
-        def arrive(now_ms: int) -> OrderState:
+        def arrive(now_ms: int) -> OrderAnswer:
             order = line.venue.place(request, now_ms)
             line.judge.arrived(request.cid)
             return _state(order)
@@ -99,20 +99,20 @@ class SimulatedProfile(BinanceUsdm):
             line.clock.wall_ms() + line.offset_ms,
         )
 
-    async def cancel(self, requests: "Requests", symbol: str, cid: str) -> OrderState:  # noqa: ARG002 - one symbol
+    async def cancel(self, requests: "Requests", symbol: str, cid: str) -> OrderAnswer:  # noqa: ARG002 - one symbol
         """Cancel by client id."""
         line = self._line()
         await line.limiter.acquire(1, order=True, patience_s=ORDER_PATIENCE_S)
         return await self._call("cancel", lambda _: _state(line.venue.cancel(cid)))
 
-    def place_stop(self, requests: "Requests", stop: "PlaceStop") -> Callable[[], Awaitable[StopState]]:  # noqa: ARG002 - the line is ours
+    def place_stop(self, requests: "Requests", stop: "PlaceStop") -> Callable[[], Awaitable[StopAnswer]]:  # noqa: ARG002 - the line is ours
         """Sign a protective stop now; the result sends it."""
         line = self._line()
         line.life.check()
         line.before_send()
         return partial(self._send_stop, stop, self._signed_stop(stop) if line.limiter.take(1) else None)
 
-    async def _send_stop(self, stop: "PlaceStop", signed: StopRequest | None) -> StopState:
+    async def _send_stop(self, stop: "PlaceStop", signed: StopRequest | None) -> StopAnswer:
         line = self._line()
         if signed is None:
             await line.limiter.acquire(1, order=True, patience_s=ORDER_PATIENCE_S)
@@ -120,7 +120,7 @@ class SimulatedProfile(BinanceUsdm):
         request = signed
         line.judge.protection.sent(request)
 
-        def arrive(now_ms: int) -> StopState:
+        def arrive(now_ms: int) -> StopAnswer:
             placed = line.venue.stops.place(request, now_ms)
             line.judge.protection.arrived(request.cid)
             return stop_state(placed)
@@ -131,7 +131,7 @@ class SimulatedProfile(BinanceUsdm):
         line = self._line()
         return StopRequest(stop.cid, stop.quantity, stop.trigger_price, line.clock.wall_ms() + line.offset_ms)
 
-    async def query_stop(self, requests: "Requests", cid: str) -> StopState:  # noqa: ARG002 - as above
+    async def query_stop(self, requests: "Requests", cid: str) -> StopAnswer:  # noqa: ARG002 - as above
         """Look a stop up by client id."""
         stops = self._line().venue.stops
         return await self._read("query stop", 1, lambda _: stop_state(stops.find(cid)))
@@ -141,7 +141,7 @@ class SimulatedProfile(BinanceUsdm):
         stops = self._line().venue.stops
         return await self._read("stops", 1, lambda _: tuple(stop.request.cid for stop in stops.resting))
 
-    async def cancel_stop(self, requests: "Requests", cid: str) -> StopState:
+    async def cancel_stop(self, requests: "Requests", cid: str) -> StopAnswer:
         """Take a stop back by client id, and look it up."""
         line = self._line()
         await line.limiter.acquire(1, order=True, patience_s=ORDER_PATIENCE_S)
@@ -171,7 +171,7 @@ class SimulatedProfile(BinanceUsdm):
     async def guard(self, requests: "Requests", symbol: str, after_ms: int) -> None:
         """This venue has no such switch: what rests when a process dies rests on."""
 
-    async def query(self, requests: "Requests", symbol: str, cid: str) -> OrderState:  # noqa: ARG002 - one symbol
+    async def query(self, requests: "Requests", symbol: str, cid: str) -> OrderAnswer:  # noqa: ARG002 - one symbol
         """Look up by client id."""
         venue = self._line().venue
         return await self._read("query", 1, lambda now_ms: _state(venue.find(cid, now_ms)))
@@ -256,13 +256,13 @@ class SimulatedProfile(BinanceUsdm):
         return self.line
 
 
-def _state(order: VenueOrder) -> OrderState:
-    return OrderState(order.request.cid, order.number, order.filled, not order.is_open)
+def _state(order: VenueOrder) -> OrderAnswer:
+    return OrderAnswer(order.request.cid, order.number, order.filled, not order.is_open)
 
 
-def stop_state(stop: VenueStop) -> StopState:
+def stop_state(stop: VenueStop) -> StopAnswer:
     """A venue's stop as the venue room gives it."""
-    return StopState(stop.request.cid, stop.number, stop.status, stop.order)
+    return StopAnswer(stop.request.cid, stop.number, stop.status, stop.order)
 
 
 def as_trade(trade: VenueTrade) -> Trade:

@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     from bot.venue.cash import Cash
     from bot.venue.clock import Clock
     from bot.venue.limiter import Limiter
-    from bot.venue.profile import CcxtClient, OrderState, Profile
+    from bot.venue.profile import CcxtClient, OrderAnswer, Profile
 
 _CURSOR_ATTEMPTS = 5
 
@@ -121,7 +121,7 @@ class AccountGateway:
             refused = error.code in self._profile.bad_key
             return ReadFailed(*self._now(), type(command).__name__, str(error), refused)
 
-    async def _submit(self, order: SubmitOrder, send: "Callable[[], Awaitable[OrderState]]") -> "Event":
+    async def _submit(self, order: SubmitOrder, send: "Callable[[], Awaitable[OrderAnswer]]") -> "Event":
         """Send the order, exactly once."""
         try:
             return self._report(await send())
@@ -263,7 +263,7 @@ class AccountGateway:
             if step.maintenance_rate is not None
         )
 
-    def _report(self, state: "OrderState") -> OrderReport:
+    def _report(self, state: "OrderAnswer") -> OrderReport:
         return OrderReport(*self._now(), state.cid, state.venue_id, state.filled, state.closed)
 
     def _now(self) -> tuple[int, int]:

@@ -40,10 +40,10 @@ from bot.venue.profile import (
     Holding,
     MarkFrame,
     Modes,
+    OrderAnswer,
     OrderNews,
-    OrderState,
     Permissions,
-    StopState,
+    StopAnswer,
     Volume,
 )
 
@@ -194,7 +194,7 @@ class BinanceUsdm:
         """The next watch fetches a new listen key."""
         client.options["linear"] = {"listenKey": None, "lastAuthenticatedTime": 0}
 
-    def submit(self, requests: "Requests", order: "SubmitOrder") -> Callable[[], Awaitable[OrderState]]:
+    def submit(self, requests: "Requests", order: "SubmitOrder") -> Callable[[], Awaitable[OrderAnswer]]:
         """POST /fapi/v1/order, an immediate-or-cancel or post-only limit answered with its result."""
         params = {
             "symbol": order.symbol,
@@ -210,27 +210,27 @@ class BinanceUsdm:
             params["reduceOnly"] = "true"
         return partial(_sent_order, requests.order("fapiPrivate", "order", params), order.cid)
 
-    def place_stop(self, requests: "Requests", stop: "PlaceStop") -> Callable[[], Awaitable[StopState]]:
+    def place_stop(self, requests: "Requests", stop: "PlaceStop") -> Callable[[], Awaitable[StopAnswer]]:
         """POST /fapi/v1/algoOrder."""
         return partial(stops.sent, stops.sending(requests, stop), stop.cid)
 
-    async def cancel_stop(self, requests: "Requests", cid: str) -> StopState:
+    async def cancel_stop(self, requests: "Requests", cid: str) -> StopAnswer:
         """DELETE /fapi/v1/algoOrder, and GET."""
         return await stops.cancel(requests, cid)
 
     query_stop = staticmethod(stops.query)
     resting_stops = staticmethod(stops.resting)
 
-    def stop_news(self, frame: Any, symbol: str) -> StopState | None:
+    def stop_news(self, frame: Any, symbol: str) -> StopAnswer | None:
         """An ALGO_UPDATE frame of this symbol."""
         return stops.news(frame, symbol)
 
-    async def cancel(self, requests: "Requests", symbol: str, cid: str) -> OrderState:
+    async def cancel(self, requests: "Requests", symbol: str, cid: str) -> OrderAnswer:
         """DELETE /fapi/v1/order."""
         params = {"symbol": symbol, "origClientOrderId": cid}
         return _answered_order(await requests.cancel("fapiPrivateDeleteOrder", params), cid)
 
-    async def query(self, requests: "Requests", symbol: str, cid: str) -> OrderState:
+    async def query(self, requests: "Requests", symbol: str, cid: str) -> OrderAnswer:
         """GET /fapi/v1/order."""
         params = {"symbol": symbol, "origClientOrderId": cid}
         return _answered_order(await requests.read("fapiPrivateGetOrder", params, weight=1), cid)
@@ -363,11 +363,11 @@ def _paper_urls(base: str) -> dict[str, Any]:
     }
 
 
-async def _sent_order(send: "Sending", cid: str) -> OrderState:
+async def _sent_order(send: "Sending", cid: str) -> OrderAnswer:
     return _answered_order(await send(), cid)
 
 
-def _answered_order(answer: Any, cid: str) -> OrderState:
+def _answered_order(answer: Any, cid: str) -> OrderAnswer:
     if not isinstance(answer, dict):
         raise AnswerMalformed("the order is not an object")
     state = _order_state(
@@ -378,11 +378,11 @@ def _answered_order(answer: Any, cid: str) -> OrderState:
     return state
 
 
-def _order_state(row: Mapping[str, Any], *, cid: str, venue_id: str, filled: str, status: str) -> OrderState:
+def _order_state(row: Mapping[str, Any], *, cid: str, venue_id: str, filled: str, status: str) -> OrderAnswer:
     word = text(row, status)
     if word not in _OPEN and word not in _CLOSED:
         raise AnswerMalformed("an order status that is not documented")
     quantity = number(row, filled)
     if quantity < 0:
         raise AnswerMalformed("a negative filled quantity")
-    return OrderState(text(row, cid), text(row, venue_id), quantity, word in _CLOSED)
+    return OrderAnswer(text(row, cid), text(row, venue_id), quantity, word in _CLOSED)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from bot.core.stop_events import StopStatus
 from bot.venue.answers import rows_of, text
 from bot.venue.errors import AnswerMalformed
-from bot.venue.profile import StopState
+from bot.venue.profile import StopAnswer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,18 +43,18 @@ def sending(requests: "Requests", stop: "PlaceStop") -> "Sending":
     return requests.order("fapiPrivate", "algoOrder", params)
 
 
-async def sent(send: "Sending", cid: str) -> StopState:
+async def sent(send: "Sending", cid: str) -> StopAnswer:
     """Send what `sending` signed, once."""
     return _state(await send(), "clientAlgoId", "algoId", "algoStatus", "actualOrderId", cid)
 
 
-async def query(requests: "Requests", cid: str) -> StopState:
+async def query(requests: "Requests", cid: str) -> StopAnswer:
     """GET /fapi/v1/algoOrder."""
     answer = await requests.read("fapiPrivateGetAlgoOrder", {"clientAlgoId": cid}, weight=1)
     return _state(answer, "clientAlgoId", "algoId", "algoStatus", "actualOrderId", cid)
 
 
-async def cancel(requests: "Requests", cid: str) -> StopState:
+async def cancel(requests: "Requests", cid: str) -> StopAnswer:
     """DELETE /fapi/v1/algoOrder, which says only that it worked; so it is looked up."""
     await requests.cancel("fapiPrivateDeleteAlgoOrder", {"clientAlgoId": cid})
     return await query(requests, cid)
@@ -66,7 +66,7 @@ async def resting(requests: "Requests", symbol: str) -> tuple[str, ...]:
     return tuple(text(row, "clientAlgoId") for row in rows_of(answer))
 
 
-def news(frame: Any, symbol: str) -> StopState | None:
+def news(frame: Any, symbol: str) -> StopAnswer | None:
     """An ALGO_UPDATE frame of this symbol: caid its client id, ai the order that it became, X its status."""
     if not isinstance(frame, dict) or frame.get("e") != "ALGO_UPDATE":
         return None
@@ -80,7 +80,7 @@ def news(frame: Any, symbol: str) -> StopState | None:
 
 def _state(
     row: "Mapping[str, Any]", cid: str, venue_id: str, status: str, order_id: str, expected: str | None
-) -> StopState:
+) -> StopAnswer:
     if not isinstance(row, dict):
         raise AnswerMalformed("the conditional order is not an object")
     word = text(row, status)
@@ -93,4 +93,4 @@ def _state(
     found = _STATUS[word]
     if found is StopStatus.TRIGGERED and became in ("", "0"):
         found = StopStatus.TRIGGERS
-    return StopState(name, text(row, venue_id), found, became if found is StopStatus.TRIGGERED else None)
+    return StopAnswer(name, text(row, venue_id), found, became if found is StopStatus.TRIGGERED else None)

@@ -58,7 +58,7 @@ class MarkFrame(NamedTuple):
     index_price: Price | None = None
 
 
-class OrderState(NamedTuple):
+class OrderAnswer(NamedTuple):
     """The venue's word on an order; `filled` is cumulative and unsigned."""
 
     cid: str
@@ -102,7 +102,7 @@ class Volume(NamedTuple):
 class OrderNews(NamedTuple):
     """A frame of the user stream about an order, with the trade that it tells of, if any."""
 
-    state: OrderState
+    state: OrderAnswer
     trade: "Trade | None"
 
 
@@ -118,7 +118,7 @@ class Bracket(NamedTuple):
     deduction: Usd = ZERO
 
 
-class StopState(NamedTuple):
+class StopAnswer(NamedTuple):
     """Where a protective stop is; `order_id` is set once it has become an order."""
 
     cid: str
@@ -234,23 +234,23 @@ class Profile(Protocol):
         """Make ccxt fetch a new user stream key at the next watch."""
         ...
 
-    def submit(self, requests: "Requests", order: "SubmitOrder") -> "Callable[[], Awaitable[OrderState]]":
+    def submit(self, requests: "Requests", order: "SubmitOrder") -> "Callable[[], Awaitable[OrderAnswer]]":
         """Sign an order; the result sends it, once."""
         ...
 
-    async def cancel(self, requests: "Requests", symbol: str, cid: str) -> OrderState:
+    async def cancel(self, requests: "Requests", symbol: str, cid: str) -> OrderAnswer:
         """Cancel an order by client id; raises also where it is over already."""
         ...
 
-    def place_stop(self, requests: "Requests", stop: "PlaceStop") -> "Callable[[], Awaitable[StopState]]":
+    def place_stop(self, requests: "Requests", stop: "PlaceStop") -> "Callable[[], Awaitable[StopAnswer]]":
         """Sign a protective stop; the result sends it, once."""
         ...
 
-    async def query_stop(self, requests: "Requests", cid: str) -> StopState:
+    async def query_stop(self, requests: "Requests", cid: str) -> StopAnswer:
         """Look up a protective stop by client id."""
         ...
 
-    async def cancel_stop(self, requests: "Requests", cid: str) -> StopState:
+    async def cancel_stop(self, requests: "Requests", cid: str) -> StopAnswer:
         """Take a protective stop back, and say what became of it; raises also where it is over already."""
         ...
 
@@ -258,11 +258,11 @@ class Profile(Protocol):
         """The client ids of the stops that rest on the account."""
         ...
 
-    def stop_news(self, frame: Any, symbol: str) -> StopState | None:
+    def stop_news(self, frame: Any, symbol: str) -> StopAnswer | None:
         """What a frame of the user's stream says of a stop on the symbol; None for other frames."""
         ...
 
-    async def query(self, requests: "Requests", symbol: str, cid: str) -> OrderState:
+    async def query(self, requests: "Requests", symbol: str, cid: str) -> OrderAnswer:
         """Look up an order by client id."""
         ...
 

@@ -10,7 +10,7 @@ from bot.venue.errors import RequestFailed
 if TYPE_CHECKING:
     from bot.core.commands import QueryStop
     from bot.core.events import Event
-    from bot.venue.profile import Profile, StopState
+    from bot.venue.profile import Profile, StopAnswer
     from bot.venue.requests import Requests
 
 Now = Callable[[], tuple[int, int]]
@@ -18,7 +18,7 @@ Now = Callable[[], tuple[int, int]]
 
 
 async def place(
-    profile: "Profile", send: "Callable[[], Awaitable[StopState]]", cid: str, now: Now
+    profile: "Profile", send: "Callable[[], Awaitable[StopAnswer]]", cid: str, now: Now
 ) -> "Event":
     """Send a stop, exactly once."""
     try:
@@ -57,6 +57,6 @@ async def _query(profile: "Profile", requests: "Requests", cid: str, now: Now) -
         raise
 
 
-def report(state: "StopState", now: Now) -> StopReport:
+def report(state: "StopAnswer", now: Now) -> StopReport:
     """What the venue says of a stop, as an event."""
     return StopReport(*now(), state.cid, state.venue_id, state.status, state.order_id)
