@@ -36,12 +36,12 @@ from benchmarks.stopwatch import Stopwatch, time_connections
 from bot.core.history import RebalanceHistory
 from bot.core.records import Record
 from bot.daemon import logs
-from bot.daemon.alarms import WallAlarms
 from bot.daemon.collector import settle_collector
 from bot.daemon.draws import SystemDraws
 from bot.daemon.operations import Operations
 from bot.daemon.redaction import Redactor
 from bot.daemon.runner import Runner
+from bot.daemon.timers import WallTimers
 from bot.journal.journal import Appender, Identity
 from bot.journal.sqlite import open_journal
 from bot.testing import Lab, a_fund
@@ -83,7 +83,7 @@ class _Bench:
         self._lab.mark("60000")
         self._prices = (f"{44_000 + i * 0.01:.8f}" for i in range(1_000_000))
         self._time_ms = self._lab.time_ms
-        self._operations, self._alarms = Operations("paper"), WallAlarms()
+        self._operations, self._timers = Operations("paper"), WallTimers()
         self._time_sign()
 
     async def orders(
@@ -95,7 +95,7 @@ class _Bench:
         for _ in range(count):
             runner.state = start
             self._operations.histories[runner.name] = RebalanceHistory(runner.name)
-            self._alarms.changed(runner)
+            self._timers.changed(runner)
             watch.sent.clear()
             await self._send_mark()
             async with asyncio.timeout(10):
@@ -106,7 +106,7 @@ class _Bench:
             ours.written.append((watch.written - watch.frame) * 1e6)
             await beside()
         runner.state = start
-        self._alarms.changed(runner)
+        self._timers.changed(runner)
 
     async def in_process(self, count: int, ours: "_Times", alone: "_Times") -> None:
         """The same from a frame in ccxt's hands to the signed order, without any socket."""
@@ -130,7 +130,7 @@ class _Bench:
         for _ in range(count):
             runner.state = start
             self._operations.histories[runner.name] = RebalanceHistory(runner.name)
-            self._alarms.changed(runner)
+            self._timers.changed(runner)
             self._time_ms += 1
             frame = mark_frame(_SYMBOL, next(self._prices), self._time_ms)
             watch.frame = time.perf_counter()
@@ -142,7 +142,7 @@ class _Bench:
             alone.signed.append(self.ccxt_sign())
         self.client.fetch = fetch
         runner.state = start
-        self._alarms.changed(runner)
+        self._timers.changed(runner)
 
     async def ccxt_trips(self, count: int, found: list[float]) -> None:
         """Microseconds from a frame to an order's bytes of a program of two lines: watch, then create."""
@@ -170,8 +170,8 @@ class _Bench:
     def _runner(self, journal: Appender) -> Runner:
         """A runner on `journal`, which the marks go to from now on."""
         gateway = self._venue.gateway(self.client, self._lab.contract)
-        self._operations, self._alarms = Operations("paper"), WallAlarms()
-        self._operations.attach(self._alarms, None)
+        self._operations, self._timers = Operations("paper"), WallTimers()
+        self._operations.attach(self._timers, None)
         clock = ExchangeClock(self._time_ms)
         runner = Runner(self._lab.state, gateway, journal, clock, SystemDraws(), self._operations.changed)
         self._operations.add(runner, RebalanceHistory(runner.name))

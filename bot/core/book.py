@@ -103,7 +103,7 @@ class Book:
     sample: rec.Sampled | None = None
     variance: Decimal | None = None
     reconciled: rec.Reconciled | None = None
-    life: Reincarnated | None = None
+    reincarnated: Reincarnated | None = None
     restored: bool = False
     public: Public = field(default=Public(Basket(0, ZERO, ZERO, ZERO)))
     shadow: Shadow | None = None
@@ -121,19 +121,19 @@ class Book:
     @property
     def key(self) -> str:
         """The fund's sealed key for timing and slice draws."""
-        identity = self.life or self.created
+        identity = self.reincarnated or self.created
         return "" if identity is None else identity.key
 
     @property
     def incarnation(self) -> str:
         """What makes the fund's order ids differ from those of any earlier life."""
-        identity = self.life or self.created
+        identity = self.reincarnated or self.created
         return "" if identity is None else identity.incarnation
 
     @property
     def lives(self) -> int:
         """How often the fund got a new identity after its first."""
-        return 0 if self.life is None else self.life.number
+        return 0 if self.reincarnated is None else self.reincarnated.number
 
     @property
     def volatility(self) -> float | None:

@@ -11,13 +11,13 @@ from collections.abc import Callable
 from typing import Any
 
 from bot.core import (
-    asking,
     cash,
+    contract_rules,
     dealing,
     fees,
     flow_requests,
     guarding,
-    listing,
+    operator_requests,
     protection,
     publication,
     reconcile,
@@ -86,7 +86,7 @@ def _drive(turn: Turn) -> None:
     """Go as far as possible without hearing from outside."""
     if turn.book.created is None:
         return
-    asking.take_settings(turn)
+    operator_requests.take_settings(turn)
     publication.publish_due(turn)
     upkeep.keep_draws_queued(turn)
     settlement.attend(turn)
@@ -121,7 +121,7 @@ def _trade(turn: Turn, mark: ev.Mark) -> None:
     open_ = turn.book.rebalance
     if open_ is not None and open_.kind is not Kind.FLOW:
         progress(turn, mark)
-        asking.take_settings(turn)
+        operator_requests.take_settings(turn)
     if turn.book.rebalance is None:
         first = consider(turn, mark)
         if first is not None:
@@ -160,7 +160,7 @@ def _resumed(turn: Turn, event: ev.Resumed) -> None:
     if not settlement.resolve_outstanding(turn):
         turn.reconcile()
     guarding.take_over(turn)
-    listing.take_over(turn)
+    contract_rules.take_over(turn)
     cash.take_over(turn)
     recovery.taken_up(turn, event)
 
@@ -226,14 +226,14 @@ def _volume_seen(turn: Turn, event: ev.VolumeSeen) -> None:
 
 def _controlled(turn: Turn, event: ev.Controlled) -> None:
     """Pause, halt or resume. What resumes is rearmed, and compared with the venue at once."""
-    if asking.repeated(turn, event):
+    if operator_requests.repeated(turn, event):
         return
     if event.request_id:
-        asking.note(turn, str(event.control), event)
+        operator_requests.note(turn, str(event.control), event)
     if event.control is not turn.book.control:
         turn.record(ControlChanged(turn.now_ms, event.control, event.author, event.why))
     if event.control is Control.RUNNING:
-        asking.end_flattening(turn)
+        operator_requests.end_flattening(turn)
     if event.control is Control.RUNNING and turn.book.breaches:
         _rearm(turn, f"rearmed by {event.author}: {event.why}")
         _reconcile_due(turn, ev.ReconcileDue(event.time_ms, event.wall_ms))
@@ -275,7 +275,7 @@ STALE = "stale mark"
 SKEW = "clock skew"
 SETTINGS = "account settings changed"
 
-_LASTING = frozenset({recovery.LOW_DISK, listing.CLOSED})
+_LASTING = frozenset({recovery.LOW_DISK, contract_rules.CLOSED})
 """No word of an operator makes room on a disk, or has the venue trade a contract."""
 
 MOST_STARTS = 10
@@ -293,18 +293,18 @@ _TAKE: dict[type, Callable[[Turn, Any], None]] = {
     ev.Guarded: _woken,
     ClockSeen: _clock_seen,
     SettingsSeen: _settings_seen,
-    ContractDue: listing.due,
-    ContractSeen: listing.seen,
+    ContractDue: contract_rules.due,
+    ContractSeen: contract_rules.seen,
     ev.Park: _park,
     OrdersSeen: recovery.orders_seen,
     IdentityDrawn: recovery.identity_drawn,
     StorageSeen: recovery.storage_seen,
     ev.ReconcileDue: _reconcile_due,
     ev.Controlled: _controlled,
-    ev.RebalanceAsked: asking.rebalance_asked,
-    ev.FlattenAsked: asking.flatten_asked,
-    ev.Acknowledged: asking.acknowledged,
-    ev.Reconfigured: asking.reconfigured,
+    ev.RebalanceAsked: operator_requests.rebalance_asked,
+    ev.FlattenAsked: operator_requests.flatten_asked,
+    ev.Acknowledged: operator_requests.acknowledged,
+    ev.Reconfigured: operator_requests.reconfigured,
     ev.OrderReport: settlement.reported,
     ev.OrderRefused: settlement.refused,
     ev.OrderUnknown: settlement.lost,

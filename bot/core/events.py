@@ -236,7 +236,7 @@ class Controlled(NamedTuple):
     """The operator's word: `author` and `why` go on record. Running also rearms what a breach stopped.
 
     In every request of an operator `request_id` is its idempotency key and `content` a digest of what it
-    asks: one that is on record already changes nothing (`bot.core.asking`).
+    asks: one that is on record already changes nothing (`bot.core.operator_requests`).
     """
 
     time_ms: int

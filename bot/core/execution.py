@@ -85,7 +85,7 @@ def watch_age(turn: Turn) -> None:
             "look at the book and at the venue's state; the daemon keeps trying",
             stops_increases=False,
         )
-    elif open_.increasing and age_ms > plan.ALARM_MS:
+    elif open_.increasing and age_ms > plan.OVERDUE_MS:
         turn.open_incident(
             _OVERDUE,
             f"rebalance {open_.number} began to raise leverage at {open_.started_ms} ms and is not done",

@@ -12,12 +12,12 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from bot.core import draws
-from bot.core.asking import RequestIdReusedError, note
 from bot.core.book import Book
 from bot.core.commands import FetchIncome
 from bot.core.events import FlowAsked, RescaleAsked
 from bot.core.flow_records import FlowKind, FlowRequested, UnitsRescaled
 from bot.core.flows import FlowState
+from bot.core.operator_requests import RequestIdReusedError, note
 from bot.core.public_view import shown_state
 from bot.core.records import Control, FundState
 from bot.core.shares import GRID, Shares

@@ -56,7 +56,7 @@ MANNERS = {
 DEADLINE_MS = 3_600_000
 """A patient rebalance that is older, in market time, is late: it goes on as `LATE`."""
 
-ALARM_MS = 2 * DEADLINE_MS
+OVERDUE_MS = 2 * DEADLINE_MS
 """One that is older still is an incident."""
 
 CATCH_UP = 3

@@ -8,7 +8,7 @@ before it is sent, sent once, and looked up when nobody knows what became of it.
 
 from typing import NamedTuple
 
-from bot.core import draws, limits, listing, plan, publication
+from bot.core import contract_rules, draws, limits, plan, publication
 from bot.core import events as ev
 from bot.core.breaches import STOPPED_OUT
 from bot.core.commands import CancelStop, FetchStops, FetchTrades, QueryStop
@@ -209,7 +209,7 @@ def refused(turn: Turn, event: StopRefused) -> None:
         return
     turn.record(StopRejected(turn.now_ms, event.cid, event.code, event.reason))
     if event.by_rules:
-        listing.look(turn)
+        contract_rules.look(turn)
     _clear(turn)
     _unprotected(turn, f"refused: {event.code} {event.reason}")
 

@@ -59,8 +59,8 @@ def unknown_orders(turn: Turn, orders: tuple[ListedOrder, ...]) -> list[ListedOr
     book = turn.book
     begun_ms = book.created.time_ms if book.created is not None else 0
     since_ms = book.last_order_ms - CLOCKS_APART_MS if book.last_order_ms else begun_ms
-    if book.life is not None:
-        since_ms = max(since_ms, book.life.time_ms)  # what was lost before was told then
+    if book.reincarnated is not None:
+        since_ms = max(since_ms, book.reincarnated.time_ms)  # what was lost before was told then
     return [
         order
         for order in orders

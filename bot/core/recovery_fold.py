@@ -15,7 +15,7 @@ def _restored(book: "Book", _: JournalRestored) -> None:
 
 def _reincarnated(book: "Book", record: Reincarnated) -> None:
     """Draws that were published and not used are drawn again, under the same numbers."""
-    book.life = record
+    book.reincarnated = record
     book.restored = False
     unused = {draw.sequence for draw in book.draws}
     book.next_sequence = min(unused, default=book.next_sequence)

@@ -4,8 +4,8 @@ An outcome that nobody knows is looked up by client id; it is never sent again. 
 when the venue can no longer accept it, has twice said that it knows nothing of it, and the position agrees.
 """
 
+from bot.core import contract_rules, guarding, pausing, protection, publication, resting, unfound
 from bot.core import events as ev
-from bot.core import guarding, listing, pausing, protection, publication, resting, unfound
 from bot.core import records as rec
 from bot.core.breaches import REJECTED
 from bot.core.commands import CancelOrder, FetchTrades, QueryOrder
@@ -111,7 +111,7 @@ def refused(turn: Turn, event: ev.OrderRefused) -> None:
     would_take = event.would_take and order.rests_until_ms is not None
     turn.record(rec.OrderRejected(turn.now_ms, event.cid, event.code, event.reason, would_take))
     if event.by_rules:
-        listing.look(turn)
+        contract_rules.look(turn)
     _count_failures(turn, f"the last was refused: {event.code} {event.reason}")
     settle(turn, _outstanding(turn), not_before_ms=turn.now_ms + event.wait_ms)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from bot.core import cash, fees, listing, protection, settlement, upkeep
+from bot.core import cash, contract_rules, fees, protection, settlement, upkeep
 from bot.core import commands as cmd
 from bot.core.breaches import KEY_REFUSED
 from bot.core.events import ReadFailed, VolumeSeen
@@ -61,7 +61,7 @@ _GO_ON: dict[str, Callable[[Turn], None]] = {
         cmd.FetchTouch: _touch,
         cmd.FetchVolume: _volume,
         cmd.FetchDayMark: fees.day_mark_unread,
-        cmd.FetchContract: listing.unread,
+        cmd.FetchContract: contract_rules.unread,
         cmd.MoveCash: cash.unmoved,
     }.items()
 }

@@ -28,9 +28,9 @@ from bot.daemon.token import FILE_NAME, given_or_kept
 from bot.daemon.wiring import DEFAULT_EXCHANGE, judge
 from bot.errors import UserError
 from bot.journal.errors import JournalError, NoJournal
+from bot.journal.high_water import Marks, read_marks, refuse_rolled_back
 from bot.journal.journal import JournalReader
 from bot.journal.lock import holder
-from bot.journal.mark import Marks, read_marks, refuse_rolled_back
 from bot.journal.outbox import kept_troubles
 from bot.journal.stores import open_reader
 from bot.settings import Settings

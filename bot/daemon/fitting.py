@@ -22,7 +22,7 @@ from bot.journal.outbox import OUTBOX_FILE, open_outbox
 from bot.settings import Alerting, Settings, load_settings
 
 
-def measure(settings: Settings, world: World, operations: Operations, supervisor: Supervisor) -> None:
+def add_metrics(settings: Settings, world: World, operations: Operations, supervisor: Supervisor) -> None:
     """Before the funds are taken up: count and time what they do from their first step on."""
     metrics = Metrics(operations, rate_budget=lambda: world.venue.rate_budget)
     metrics.gauge(
@@ -35,7 +35,7 @@ def measure(settings: Settings, world: World, operations: Operations, supervisor
     supervisor.keep("loop watch", metrics.watch_loop)
 
 
-def speak(
+def add_alerts(
     stack: AsyncExitStack,
     settings: Settings,
     world: World,
@@ -109,7 +109,7 @@ async def _open_office(
     supervisor.every(LOOK_EVERY_S, Lookout(operations, office, world.clock.wall_ms).look)
 
 
-def obey(settings: Settings, operations: Operations) -> None:
+def add_control(settings: Settings, operations: Operations) -> None:
     """Once the funds are at work: listen to operators."""
     if operations.runners:
         operations.operator_token = operator_token(settings.data_dir, settings.web.token)

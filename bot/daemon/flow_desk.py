@@ -9,11 +9,11 @@ from decimal import Decimal
 from typing import Any
 
 from bot.core import flow_requests
-from bot.core.asking import Wanted
 from bot.core.book import Book
 from bot.core.events import FlowAsked, RescaleAsked
 from bot.core.flow_records import FlowKind
 from bot.core.flows import Flow, Receipt
+from bot.core.operator_requests import Wanted
 from bot.core.statement import statement_ms, statement_open
 from bot.core.texts import decimal_or_null, decimal_text, time_or_null, time_text
 from bot.core.units import ZERO

@@ -24,7 +24,7 @@ from bot.core.texts import time_or_null
 from bot.daemon import logs, paper
 from bot.daemon.collector import settle_collector
 from bot.daemon.disk import DiskWatch
-from bot.daemon.fitting import measure, obey, speak
+from bot.daemon.fitting import add_alerts, add_control, add_metrics
 from bot.daemon.keeping import ProjectionKeeper, keep_at_stop
 from bot.daemon.kill_switch import arm_kill_switch
 from bot.daemon.library_log import libraries_heard
@@ -192,23 +192,23 @@ async def _open(
     arm_kill_switch(settings.data_dir, operations, supervisor)  # first of all: what follows may take hours
     alive = operations.service_manager.working
     world = await open_world(stack, settings, embedded, supervisor, operations.stand_by, alive)
-    operations.attach(world.alarms, world.pacer)
-    measure(settings, world, operations, supervisor)
+    operations.attach(world.timers, world.pacer)
+    add_metrics(settings, world, operations, supervisor)
     if world.pacer is not None:
         supervisor.keep("pacing", world.pacer.run)
-    desks = await prepare_funds(settings, world)
-    if desks:
+    prepared = await prepare_funds(settings, world)
+    if prepared:
         await _record_nav(stack, world, operations, supervisor, [fund.name for fund in settings.funds])
         keeper = ProjectionKeeper(settings)
         operations.listeners.append(keeper.heard)
         supervisor.keep("projections", keeper.run)
     # From its first step to the end of this function nothing is awaited: no mark passes a fund by, and nobody
     # stops us, while something is not there yet.
-    places = take_up_funds(desks, settings, world, operations, supervisor, adopt=adopt)
+    places = take_up_funds(prepared, settings, world, operations, supervisor, adopt=adopt)
     supervisor.every(_RECONCILE_EVERY_S, operations.reconcile)
-    speak(stack, settings, world, operations, supervisor, places)
+    add_alerts(stack, settings, world, operations, supervisor, places)
     DiskWatch(settings.data_dir, settings.least_free_mb, operations).watch(supervisor)
-    obey(settings, operations)
+    add_control(settings, operations)
     settle_collector()
     log.info("running", funds=[runner.name for runner in operations.runners])
     return world

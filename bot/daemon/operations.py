@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 
 import structlog
 
-from bot.core import asking
-from bot.core.asking import RequestIdReusedError, Wanted
+from bot.core import operator_requests
 from bot.core.events import Controlled, FeedLost, Mark, ReconcileDue
 from bot.core.history import RebalanceEntry, RebalanceHistory
+from bot.core.operator_requests import RequestIdReusedError, Wanted
 from bot.core.records import Control, Record
 from bot.core.texts import time_or_null, time_text
 from bot.core.watch_events import ContractDue
-from bot.daemon.alarms import Alarms
 from bot.daemon.flow_desk import FlowDesk
 from bot.daemon.notify import ServiceManager
 from bot.daemon.pacer import Pacer
@@ -26,6 +25,7 @@ from bot.daemon.public_feed import PublicFeed
 from bot.daemon.redaction import Redactor, unpublished
 from bot.daemon.runner import Runner
 from bot.daemon.status import FundStatus, fund_status, stopped_json, trouble_json, with_troubles
+from bot.daemon.timers import Timers
 from bot.errors import RefusedError, UserError
 from bot.journal.outbox import Trouble
 from bot.settings import Settings
@@ -79,7 +79,7 @@ class Operations:
         self.runners: list[Runner] = []
         self.flow_desk = FlowDesk(self.runners)
         self.histories: dict[str, RebalanceHistory] = {}
-        self._alarms: Alarms | None = None
+        self._timers: Timers | None = None
         self.pacer: Pacer | None = None
         self.reloader: Reloader | None = None
         self.metrics: Metrics | None = None
@@ -98,8 +98,8 @@ class Operations:
 
     def give_up(self) -> None:
         """Wake no fund any more, and leave what is under way to the next start, here or elsewhere."""
-        if self._alarms is not None:
-            self._alarms.hold()
+        if self._timers is not None:
+            self._timers.hold()
         for runner in self.runners:
             runner.cancel()
 
@@ -110,15 +110,15 @@ class Operations:
         self.histories.clear()
         self._underlyings.clear()
         self.listeners.clear()
-        self._alarms = self.pacer = self.reloader = self.metrics = self.office = None
+        self._timers = self.pacer = self.reloader = self.metrics = self.office = None
 
     def stand_by(self, reason: str | None) -> None:
         """For whom this process waits before it may take the funds up; None once it need not."""
         self._standby = reason
 
-    def attach(self, alarms: Alarms, pacer: Pacer | None) -> None:
-        """Wake funds through `alarms`; tell `pacer`, where there is one, of every mark that was taken in."""
-        self._alarms, self.pacer = alarms, pacer
+    def attach(self, timers: Timers, pacer: Pacer | None) -> None:
+        """Wake funds through `timers`; tell `pacer`, where there is one, of every mark that was taken in."""
+        self._timers, self.pacer = timers, pacer
         self.public.paced = pacer is not None
 
     @property
@@ -140,8 +140,8 @@ class Operations:
         if history is not None:
             for record in records:
                 history.apply(record)
-        if self._alarms is not None:
-            self._alarms.changed(runner)
+        if self._timers is not None:
+            self._timers.changed(runner)
         if records:
             self._inform(runner, records)
 
@@ -269,9 +269,9 @@ class Operations:
             if before.content != wanted.content:
                 raise RequestIdReusedError
             return Asked(self._status(runner), repeated=True)
-        event = asking.event(wanted, *runner.now())
+        event = operator_requests.event(wanted, *runner.now())
         resumes = wanted.word == "resume"
-        refused = (self.still_pulled() if resumes else None) or asking.refusal(runner.state, event)
+        refused = (self.still_pulled() if resumes else None) or operator_requests.refusal(runner.state, event)
         if refused is not None:
             raise RefusedError(f"{runner.name}: {refused}")
         runner.handle(event)

@@ -13,8 +13,8 @@ import aiohttp
 import orjson
 import structlog
 
-from bot.daemon.alarms import earliest
 from bot.daemon.runner import Runner
+from bot.daemon.timers import earliest
 from bot.errors import UserError
 from bot.venue.clock import ExchangeClock
 
@@ -26,7 +26,7 @@ _LONGEST_PAUSE_S = 15.0
 
 
 class Pacer:
-    """Attached to one exchange; also the funds' alarm clock in paper mode."""
+    """Attached to one exchange; also what wakes funds in paper mode."""
 
     def __init__(
         self,

@@ -38,13 +38,13 @@ _RECENT_MS = 300_000
 """Income that is older than this, in market time, is not read again."""
 
 
-async def prepare_funds(settings: Settings, world: World) -> "list[Desk]":
+async def prepare_funds(settings: Settings, world: World) -> "list[Prepared]":
     """Have every account ready. Nothing is written before each has proved fit for its fund."""
     return [await _prepare(fund, settings.accounts[fund.account], world) for fund in settings.funds]
 
 
 def take_up_funds(
-    desks: "list[Desk]",
+    prepared: "list[Prepared]",
     settings: Settings,
     world: World,
     operations: Operations,
@@ -56,14 +56,14 @@ def take_up_funds(
 
     Returns how far each fund's journal went before: what this process makes of it comes after that place.
     """
-    if not desks:
+    if not prepared:
         return {}
     journal = world.ownership.open()
-    places = {desk.fund.name: journal.position(desk.fund.name) for desk in desks}
-    for desk in desks:
-        runner = _start(desk, world, operations, supervisor, adopt=adopt)
-        digest = settings.digest(desk.fund.name)
-        runner.handle(Reconfigured(*runner.now(), desk.fund, digest, "start", "the settings of this start"))
+    places = {ready.fund.name: journal.position(ready.fund.name) for ready in prepared}
+    for ready in prepared:
+        runner = _start(ready, world, operations, supervisor, adopt=adopt)
+        digest = settings.digest(ready.fund.name)
+        runner.handle(Reconfigured(*runner.now(), ready.fund, digest, "start", "the settings of this start"))
     feed = world.venue.mark_feed(operations.symbols, operations.marked, operations.feed_lost)
     feed.on_contract = operations.contract_due
     supervisor.every(LOOK_AT_CONTRACTS_EVERY_S, operations.contracts_due)
@@ -72,7 +72,7 @@ def take_up_funds(
     return places
 
 
-class Desk(NamedTuple):
+class Prepared(NamedTuple):
     """A fund and what is ready for it; `account` is what a new fund begins on.
 
     `key_problem`: what is wrong with the key of a fund that is under way, and not with that of a new one.
@@ -87,7 +87,7 @@ class Desk(NamedTuple):
     key_problem: str | None
 
 
-async def _prepare(fund: Fund, account: Account, world: World) -> Desk:
+async def _prepare(fund: Fund, account: Account, world: World) -> Prepared:
     venue = world.venue
     client = venue.client(Credentials(account.api_key, account.secret, account.password or ""))
     leverage, brackets = await _when_reached(
@@ -101,24 +101,24 @@ async def _prepare(fund: Fund, account: Account, world: World) -> Desk:
     if problem is not None and book.created is None:
         raise UserError(problem)
     found = await _account_of_new_fund(fund, contract, gateway) if book.created is None else None
-    return Desk(fund, contract, client, gateway, found, key, problem)
+    return Prepared(fund, contract, client, gateway, found, key, problem)
 
 
 def _start(
-    desk: Desk, world: World, operations: Operations, supervisor: Supervisor, *, adopt: bool
+    ready: Prepared, world: World, operations: Operations, supervisor: Supervisor, *, adopt: bool
 ) -> Runner:
-    book, history = world.loaded[desk.fund.name]
-    state = start(desk.fund, desk.contract, book)
-    gateway: Gateway = desk.gateway
+    book, history = world.loaded[ready.fund.name]
+    state = start(ready.fund, ready.contract, book)
+    gateway: Gateway = ready.gateway
     journal: Appender = world.ownership.open()
     if operations.metrics is not None:
-        gateway = MeteredGateway(gateway, operations.metrics.order_timer(desk.fund.name))
+        gateway = MeteredGateway(gateway, operations.metrics.order_timer(ready.fund.name))
         journal = MeteredJournal(journal, operations.metrics.journal_timer)
     runner = Runner(state, gateway, journal, world.clock, world.draws, operations.changed)
     operations.add(runner, history)
-    stream = world.venue.order_stream(desk.client, desk.contract.symbol, runner.heard, runner.missed_news)
-    supervisor.keep(f"order stream of {desk.fund.name}", stream.run)
-    account = desk.account
+    stream = world.venue.order_stream(ready.client, ready.contract.symbol, runner.heard, runner.missed_news)
+    supervisor.keep(f"order stream of {ready.fund.name}", stream.run)
+    account = ready.account
     if account is None:
         runner.begin(ZERO, adopt=adopt, taken_from=world.ownership.taken_from)
     else:
@@ -126,20 +126,20 @@ def _start(
         known = tuple(item.income_id for item in account.income if item.time_ms >= since_ms)
         runner.begin(account.wallet, adopt=adopt, known_income=known)
     operations.begun(runner)
-    supervisor.keep(f"clock watch of {desk.fund.name}", ClockWatch(runner, desk.gateway.skew_ms).run)
-    if desk.key_problem is not None:  # it holds a position that must be looked after, key or no key
-        runner.handle(SettingsSeen(*runner.now(), desk.key_problem))
-    watch = SettingsWatch(runner, partial(_settings_problem, desk))
+    supervisor.keep(f"clock watch of {ready.fund.name}", ClockWatch(runner, ready.gateway.skew_ms).run)
+    if ready.key_problem is not None:  # it holds a position that must be looked after, key or no key
+        runner.handle(SettingsSeen(*runner.now(), ready.key_problem))
+    watch = SettingsWatch(runner, partial(_settings_problem, ready))
     stream.on_settings = watch.due
     operations.listeners.append(watch.heard)
-    supervisor.keep(f"settings watch of {desk.fund.name}", watch.run)
+    supervisor.keep(f"settings watch of {ready.fund.name}", watch.run)
     return runner
 
 
-async def _settings_problem(desk: Desk) -> str | None:
+async def _settings_problem(ready: Prepared) -> str | None:
     """How the account is set that it should not be, and what its key may that it should not."""
-    account = await desk.gateway.settings_problem(desk.contract.venue_leverage)
-    found = [each for each in (account, await desk.key.problem()) if each is not None]
+    account = await ready.gateway.settings_problem(ready.contract.venue_leverage)
+    found = [each for each in (account, await ready.key.problem()) if each is not None]
     return "; ".join(found) or None
 
 

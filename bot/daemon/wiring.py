@@ -15,16 +15,16 @@ import structlog
 from bot.core.book import Book
 from bot.core.history import RebalanceHistory
 from bot.daemon import paper
-from bot.daemon.alarms import Alarms, WallAlarms
 from bot.daemon.draws import DrawSource, SeededDraws, SystemDraws
 from bot.daemon.holds import FileHold
 from bot.daemon.ownership import Ownership
 from bot.daemon.pacer import Pacer
 from bot.daemon.supervision import Supervisor
+from bot.daemon.timers import Timers, WallTimers
 from bot.errors import UserError
 from bot.journal import projections
+from bot.journal.high_water import MARK_FILE
 from bot.journal.journal import Identity, Journal
-from bot.journal.mark import MARK_FILE
 from bot.journal.sqlite import JOURNAL_FILE
 from bot.settings import Settings
 from bot.venue.cash import BySpot
@@ -55,7 +55,7 @@ class World:
     loaded: dict[str, tuple[Book, RebalanceHistory]]
     venue: Venue
     clock: Clock
-    alarms: Alarms
+    timers: Timers
     draws: DrawSource
     pacer: Pacer | None = None
     exchange: "Exchange | None" = None
@@ -137,7 +137,7 @@ async def _open_real(
     for fund in settings.funds:
         venue.markets.contract(fund.underlying, 1)  # what it does not list is a mistake
     loaded = _load(settings, ownership.journal, alive)
-    return World(ownership, loaded, venue, clock, WallAlarms(), SystemDraws())
+    return World(ownership, loaded, venue, clock, WallTimers(), SystemDraws())
 
 
 async def _open_venue(stack: AsyncExitStack, settings: Settings, clock: Clock, url: str | None) -> Venue:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from bot.journal.errors import DataDirUnusable
 from bot.journal.files import PRIVATE, sync_folder
+from bot.journal.high_water import MARK_FILE
 from bot.journal.lock import DataDirLock
-from bot.journal.mark import MARK_FILE
 
 
 def archive(data_dir: Path, names: Sequence[str], now: datetime) -> Path | None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from bot.journal.errors import JournalError
-from bot.journal.mark import read_marks, refuse_rolled_back
+from bot.journal.high_water import read_marks, refuse_rolled_back
 from bot.journal.sqlite import JOURNAL_FILE, open_reader
 from bot.journal.sqlite_file import refuse_damaged
 

@@ -12,9 +12,9 @@ import psycopg
 from bot.core.records import Record
 from bot.journal import nav_copy, pg_owner, schema
 from bot.journal.errors import JournalBusy, JournalLost
+from bot.journal.high_water import HighWaterMark
 from bot.journal.journal import END, Identity, Owner, StoredProjection
 from bot.journal.lock import DataDirLock
-from bot.journal.mark import HighWaterMark
 from bot.journal.nav_copy import NavRows
 from bot.journal.pg_database import (
     crc_at,

@@ -11,10 +11,10 @@ from typing import Any
 from bot.core.records import Record
 from bot.journal import schema
 from bot.journal.errors import JournalUnavailable
+from bot.journal.high_water import HighWaterMark
 from bot.journal.journal import END, Identity, Owner, StoredProjection
 from bot.journal.keys import find_or_make_key
 from bot.journal.lock import DataDirLock
-from bot.journal.mark import HighWaterMark
 from bot.journal.rows import Row, to_records
 from bot.journal.sealing import Sealer
 from bot.journal.sqlite_file import (

@@ -1,6 +1,6 @@
 """The daemon's process in a simulation: the daemon's own parts, on simulated ports.
 
-Runner, engine, operations, alarms, supervision, fallback marks, the account gateway and the rate limiter are
+Runner, engine, operations, timers, supervision, fallback marks, the account gateway and the rate limiter are
 the real ones, put together as `bot.daemon.take_up` does. Not here are ccxt and its streams: `mark` and `news`
 stand for them (the slower simulation of the whole daemon has them).
 """
@@ -20,12 +20,12 @@ from bot.core.fund import Contract, Fund
 from bot.core.history import RebalanceHistory
 from bot.core.records import Control, Record
 from bot.core.units import ZERO
-from bot.daemon.alarms import WallAlarms
 from bot.daemon.draws import SeededDraws
 from bot.daemon.fallback import MarkFallback
 from bot.daemon.operations import Operations
 from bot.daemon.runner import Runner
 from bot.daemon.supervision import Supervisor
+from bot.daemon.timers import WallTimers
 from bot.errors import RefusedError
 from bot.simulation.clock import SimulatedClock
 from bot.simulation.faults import Fault, Faults
@@ -80,7 +80,7 @@ class Process:
         self._clock = SimulatedClock(around.loop, around.clock_off_ms)
         self._limiter = Limiter(40.0, 400.0)
         self._operations = Operations("live")
-        self._operations.attach(WallAlarms(), None)
+        self._operations.attach(WallTimers(), None)
         self._mark_s = around.loop.time()
         self._lost = False
         line = Line(

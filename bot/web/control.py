@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Protocol
 
 from aiohttp import web
 
-from bot.core.asking import RequestIdReusedError, Wanted
+from bot.core.operator_requests import RequestIdReusedError, Wanted
 from bot.errors import RefusedError, UserError
 from bot.web.body import decimal_field, json_object, text_field
 from bot.web.errors import BadFieldError

@@ -11,8 +11,8 @@ from typing import Any, Protocol, TypeVar
 
 from aiohttp import web
 
-from bot.core.asking import RequestIdReusedError, Wanted
 from bot.core.flow_records import FlowKind
+from bot.core.operator_requests import RequestIdReusedError, Wanted
 from bot.errors import AmountRefusedError, RefusedError
 from bot.web.body import decimal_field, json_object
 from bot.web.control import KEY_HEADER, word_of

@@ -3,7 +3,7 @@ from pathlib import Path
 from bot.core.breaches import REMEDIES
 from bot.core.caps import USUAL_CAPS
 from bot.core.orders import ORDER_LIFETIME_MS
-from bot.core.plan import ALARM_MS, CLOSE_ENOUGH, DEADLINE_MS, LATE, MANNERS, RETRY_GAP_S, Manner
+from bot.core.plan import CLOSE_ENOUGH, DEADLINE_MS, LATE, MANNERS, OVERDUE_MS, RETRY_GAP_S, Manner
 from bot.core.trust import MAX_MARK_AGE_MS
 from bot.core.units import Urgency
 from strategies.strategic import Strategic
@@ -40,7 +40,7 @@ def test_the_numbers_in_the_text_are_the_code() -> None:
         "after an hour is late: its gaps are a third as long (so it never trades more\nthan three times"
         in PAGE
     )
-    assert (DEADLINE_MS, ALARM_MS) == (3_600_000, 7_200_000)
+    assert (DEADLINE_MS, OVERDUE_MS) == (3_600_000, 7_200_000)
     assert f"its collar reaches {LATE.widest_bps} bps" in PAGE
     assert f"`confirmation_s`, {Strategic().confirmation_s:g} by default" in PAGE
 

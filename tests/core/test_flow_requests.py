@@ -5,10 +5,10 @@ from decimal import Decimal
 import pytest
 
 from bot.core import events as ev
-from bot.core.asking import RequestIdReusedError
 from bot.core.flow_records import FlowKind, FlowRequested, UnitsRescaled
 from bot.core.flow_requests import UNNAMED, Objection, refusal
 from bot.core.flows import FlowState
+from bot.core.operator_requests import RequestIdReusedError
 from bot.core.records import Control
 from tests.support.flows import FlowLab, a_flow_lab
 

@@ -13,7 +13,7 @@ from bot.core.caps import Caps
 from bot.core.guarding import GUARD_MARGIN_MS
 from bot.core.limits import SubmitOrder
 from bot.core.orders import OrderState
-from bot.core.plan import ALARM_MS, DEADLINE_MS, MANNERS
+from bot.core.plan import DEADLINE_MS, MANNERS, OVERDUE_MS
 from bot.core.units import Urgency
 from bot.testing import Lab, a_fund
 from bot.testing_venue import InstantVenue, Outcome
@@ -406,7 +406,7 @@ def test_a_patient_rebalance_past_its_deadline_hurries_and_is_an_incident_in_the
     count = len(sent(lab))
     lab.venue.script.clear()
     lab.venue.script.extend(["rest", "nothing"] * 1_000)
-    while lab.time_ms < ALARM_MS:
+    while lab.time_ms < OVERDUE_MS:
         lab.mark("60000", after_s=5)
         assert "overdue rebalance" not in lab.state.book.incidents
     late = sent(lab)[count + 3 :]

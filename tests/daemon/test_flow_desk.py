@@ -5,8 +5,8 @@ from decimal import Decimal
 
 import pytest
 
-from bot.core.asking import RequestIdReusedError, Wanted
 from bot.core.flow_records import FlowKind
+from bot.core.operator_requests import RequestIdReusedError, Wanted
 from bot.core.texts import time_text
 from bot.daemon.flow_desk import FlowDesk
 from bot.daemon.runner import Runner

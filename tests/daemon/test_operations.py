@@ -7,17 +7,17 @@ from typing import Any
 
 import pytest
 
-from bot.core.asking import RequestIdReusedError, Wanted
 from bot.core.events import Mark, Wake
 from bot.core.history import RebalanceHistory
+from bot.core.operator_requests import RequestIdReusedError, Wanted
 from bot.core.records import Control, ControlChanged, IncidentOpened
 from bot.core.texts import decimal_text
-from bot.daemon.alarms import WallAlarms
 from bot.daemon.alerts.office import PostOffice
 from bot.daemon.kill_switch import HALT_FILE, arm_kill_switch
 from bot.daemon.operations import Operations
 from bot.daemon.runner import Runner
 from bot.daemon.supervision import Supervisor
+from bot.daemon.timers import WallTimers
 from bot.errors import RefusedError
 from bot.journal.errors import JournalUnavailable
 from bot.journal.outbox import OUTBOX_FILE, Outbox, Trouble
@@ -236,7 +236,7 @@ async def test_who_gave_up_wakes_no_fund_any_more(desk: Desk) -> None:
     """The accounts are lost: a slice that is due is none of ours, whatever changes until all is forgotten."""
     runner = await desk.opened()
     operations = at_work(runner)
-    operations.attach(WallAlarms(), None)
+    operations.attach(WallTimers(), None)
     desk.mark(runner, (runner.state.wake_ms or 0) - 20)
     await runner.wait_quiet()
     operations.changed(runner, ())

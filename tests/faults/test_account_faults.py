@@ -11,9 +11,9 @@ import pytest
 
 from bot.core import records as rec
 from bot.core.breaches import KEY_REFUSED, REJECTED
+from bot.core.contract_rules import CLOSED
 from bot.core.engine import SETTINGS
 from bot.core.events import Controlled
-from bot.core.listing import CLOSED
 from bot.core.process_records import ContractChanged
 from bot.core.reconcile import DIFFERENCE
 from bot.core.records import Control

@@ -13,7 +13,7 @@ import pytest
 from bot.core.records import Control, ControlChanged, IncidentOpened, OrderDead
 from bot.core.recovery import LOST_RECORDS
 from bot.core.recovery_records import Reincarnated
-from bot.journal.mark import MARK_FILE
+from bot.journal.high_water import MARK_FILE
 from bot.journal.sqlite import JOURNAL_FILE
 from tests.support.audit import differences
 from tests.support.cut_wire import Cut, CutWire

@@ -15,10 +15,10 @@ from bot.journal.errors import (
     JournalUnavailable,
     NoJournal,
 )
+from bot.journal.high_water import MARK_FILE
 from bot.journal.journal import Identity
 from bot.journal.keys import KEY_FILE
 from bot.journal.lock import LOCK_FILE
-from bot.journal.mark import MARK_FILE
 from bot.journal.sqlite import JOURNAL_FILE, SqliteJournal, open_journal, open_reader
 
 from .conftest import PAPER

@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 
 import aiohttp
 
-from bot.core.asking import RequestIdReusedError, Wanted
 from bot.core.flow_records import FlowKind
 from bot.core.fund import Fund
 from bot.core.history import RebalanceHistory
+from bot.core.operator_requests import RequestIdReusedError, Wanted
 from bot.core.records import Record
 from bot.daemon.public import PublicSide
 from bot.daemon.public_feed import PublicFeed

@@ -6,8 +6,8 @@ import pytest
 
 from bot.core.events import Mark
 from bot.core.watch_events import ClockSeen
-from bot.daemon.alarms import WallAlarms
 from bot.daemon.runner import Runner
+from bot.daemon.timers import WallTimers
 from bot.venue.clock import WallClock
 from tests.support.desk import Desk
 from tests.support.venue_stub import VenueStub, json_answer
@@ -99,12 +99,12 @@ async def test_a_rebalance_goes_on_at_its_pace_through_a_jump(jump_ms: int) -> N
     times.system_ms += jump_ms
     runner.handle(ClockSeen(*runner.now(), 0))  # anything: the fund looks at the time
     assert (runner.state.wake_ms, len(desk.venue.sent)) == (due_ms, sent)
-    alarms = WallAlarms()
+    timers = WallTimers()
     times.passes(gap_ms - 20)
     runner.handle(Mark(*runner.now(), desk.price))
     await runner.wait_quiet()
     assert len(desk.venue.sent) == sent
-    alarms.changed(runner)
+    timers.changed(runner)
     times.passes(20)
     async with asyncio.timeout(20):
         while len(desk.venue.sent) == sent:  # noqa: ASYNC110 - the loop's own timer is what is tested

@@ -5,7 +5,17 @@ import re
 from importlib.resources import files
 from pathlib import Path
 
-from bot.core import breaches, cash, engine, execution, listing, protection, reconcile, recovery, settlement
+from bot.core import (
+    breaches,
+    cash,
+    contract_rules,
+    engine,
+    execution,
+    protection,
+    reconcile,
+    recovery,
+    settlement,
+)
 from tests.support.site import Site
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -56,7 +66,7 @@ async def test_there_is_nothing_else_below_the_page(site: Site) -> None:
 
 def incident_codes() -> set[str]:
     """Each code that the core opens an incident by; those of breaches too."""
-    modules = (breaches, cash, engine, execution, listing, protection, reconcile, recovery, settlement)
+    modules = (breaches, cash, engine, execution, contract_rules, protection, reconcile, recovery, settlement)
     opened = re.compile(r"(?:open_incident|breach)\(\s*([A-Z_]+)\b")
     codes = {
         getattr(module, name)

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from bot.core.asking import Wanted
+from bot.core.operator_requests import Wanted
 from tests.support.site import TOKEN, Site
 
 OPERATOR_PATHS = ("/api/v1/operator/funds", "/api/v1/incidents")

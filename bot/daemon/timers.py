@@ -8,7 +8,7 @@ from bot.core.events import Wake
 from bot.daemon.runner import Runner
 
 
-class Alarms(Protocol):
+class Timers(Protocol):
     """Hears of every change of a fund, and sees to it that the fund gets an event at its `wake_ms`."""
 
     def changed(self, runner: Runner) -> None:
@@ -20,7 +20,7 @@ class Alarms(Protocol):
         ...
 
 
-class WallAlarms:
+class WallTimers:
     """Testnet and live: one timer per fund in the event loop."""
 
     def __init__(self) -> None:

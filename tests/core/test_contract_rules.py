@@ -8,8 +8,8 @@ from bot.core import events as ev
 from bot.core import records as rec
 from bot.core.book import fold
 from bot.core.breaches import REJECTED
+from bot.core.contract_rules import CLOSED
 from bot.core.fund import Contract
-from bot.core.listing import CLOSED
 from bot.core.process_records import ContractChanged
 from bot.core.watch_events import ContractDue, ContractSeen
 from bot.testing import Lab, a_contract, a_fund

@@ -9,9 +9,9 @@ import pytest
 from bot.core import commands as cmd
 from bot.core import events as ev
 from bot.core import records as rec
-from bot.core.asking import WORDS, Wanted, event, refusal
 from bot.core.engine import start, step
 from bot.core.limits import SubmitOrder
+from bot.core.operator_requests import WORDS, Wanted, event, refusal
 from bot.core.process_records import Configured
 from bot.core.records import Control, FundState, Kind
 from bot.testing import Lab, a_fund
