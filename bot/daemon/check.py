@@ -154,7 +154,7 @@ def _journal(settings: Settings) -> tuple[dict[str, Book] | None, list[Finding]]
     known = read_marks(settings.data_dir)
     try:
         with _reader(settings, known) as journal:
-            refuse_rolled_back(known, journal.crc_at, "the journal")
+            refuse_rolled_back(known, journal.crc_at, "the journal", journal.restored_ms())
             books = {fund.name: fold(journal.read(fund.name)) for fund in settings.funds}
             mode = journal.identity.mode
     except NoJournal:

@@ -356,8 +356,8 @@ def _reserve_port(settings: Settings) -> socket.socket:
 def _start_afresh(settings: Settings) -> None:
     if settings.database_url is not None:
         raise UserError(
-            "--fresh archives files, and the journal is in PostgreSQL: make a new database and set "
-            "INBAND_DATABASE_URL to it"
+            "--fresh archives files, and the journal is in PostgreSQL: make a new database, and set "
+            "INBAND_DATABASE_URL to it and INBAND_DATA_DIR to a new folder"
         )
     names = (JOURNAL_FILE, NAV_FILE, OUTBOX_FILE, *paper.store_names())
     folder = archive(settings.data_dir, names, datetime.now(UTC))

@@ -8,22 +8,22 @@ import contextlib
 import sqlite3
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
-from bot.core.book import Book, fold
+from bot.core.book import Book
 from bot.core.recovery_records import JournalRestored
 from bot.journal import nav_copy, sqlite
 from bot.journal.archive import archive
 from bot.journal.errors import (
-    JournalBusy,
     JournalCorrupt,
     JournalMismatch,
     JournalSettingError,
     JournalUnavailable,
 )
 from bot.journal.files import PRIVATE, create_private, sync_folder
-from bot.journal.journal import Identity, Journal
+from bot.journal.journal import Identity
 from bot.journal.lock import DataDirLock
 from bot.journal.nav_store import NAV_FILE
 from bot.journal.rows import Row, Wording
@@ -116,11 +116,15 @@ def restore_file(data_dir: Path, key: str | None, source: Path, identity: Identi
     """
     with _sound(source, key, data_dir) as copy:
         _refuse_other(source, copy.identity, identity)
-        records = {fund: sum(1 for _ in copy.read(fund)) for fund in copy.funds()}
+        told = {fund: _restored(copy, fund, source, now) for fund in copy.funds()}
     DataDirLock(data_dir).release()  # who runs on it is told before anything is copied
     draft = data_dir / (sqlite.JOURNAL_FILE + _DRAFT)
     try:
         clone(source, draft)
+        with contextlib.closing(connect_writer(draft)) as new:
+            with transaction(new):
+                new.executemany(_INSERT, (_values(fund, last) for fund, (_, last) in told.items()))
+            new.execute("PRAGMA journal_mode = DELETE")
         drafts = {sqlite.JOURNAL_FILE: draft, **_draft_of_nav(data_dir, draft)}
         folder = archive(data_dir, tuple(drafts), now)
         for name, made in drafts.items():
@@ -133,9 +137,7 @@ def restore_file(data_dir: Path, key: str | None, source: Path, identity: Identi
     finally:  # on a disk that is full they are in the way
         for name in (sqlite.JOURNAL_FILE, NAV_FILE):
             (data_dir / (name + _DRAFT)).unlink(missing_ok=True)
-    with sqlite.open_journal(data_dir, identity, key, _wall_ms(now)) as journal:
-        _mark_restored(journal, source, now)
-    return Copied(str(source), records, None if folder is None else str(folder))
+    return Copied(str(source), _counts(told), None if folder is None else str(folder))
 
 
 def _draft_of_nav(data_dir: Path, copy: Path) -> dict[str, Path]:
@@ -174,32 +176,30 @@ def restore_database(
                 f"{source} holds records of {', '.join(strange)}, which INBAND_FUNDS does not name; describe "
                 "them (INBAND_FUNDS__<NAME>__ENABLED=true) before they are put back"
             )
-        for fund in copy.funds():
-            for _ in copy.read(fund):  # each record is checked before anything is moved
-                pass
+        told = {fund: _restored(copy, fund, source, now) for fund in copy.funds()}
         waiting = postgres.Waiting(url, data_dir, Sealer(pg_database.key_of(key)), accounts)
         with contextlib.closing(waiting):
             waiting.prepare(identity, _wall_ms(now))
             aside = waiting.replace_records(
-                {fund: copy.rows(fund) for fund in copy.funds()},
+                {fund: chain(copy.rows(fund), [last]) for fund, (_, last) in told.items()},
                 nav_copy.of_file(source),
                 f"until_{now:%Y%m%dt%H%M%S}",
             )
-            journal = waiting.claim()
-            if journal is None:
-                raise JournalBusy("a daemon runs on the journal: stop it first", None)
-            records = {fund: journal.position(fund) for fund in journal.funds()}
-            _mark_restored(journal, source, now)
-            journal.close()
-    return Copied(str(source), records, aside)
+    return Copied(str(source), _counts(told), aside)
 
 
-def _mark_restored(journal: Journal, source: Path, now: datetime) -> None:
-    """So that the next start takes a new identity, and looks for what came after the copy."""
-    for fund in journal.funds():
-        last_ms = fold(journal.read(fund)).last_time_ms
-        how = f"put back from {source.name} at {now:%Y-%m-%d %H:%M:%S} UTC"
-        journal.append(fund, [JournalRestored(last_ms, how)], _wall_ms(now))
+def _restored(copy: sqlite.SqliteReader, fund: str, source: Path, now: datetime) -> tuple[int, Row]:
+    """How many records a copy has of a fund, each checked; and the one to put behind them.
+
+    By that the next start takes a new identity, and looks for what came after the copy: it comes with them.
+    """
+    book, count = _read(copy, fund)
+    how = f"put back from {source.name} at {now:%Y-%m-%d %H:%M:%S} UTC"
+    return count, copy.row_of(fund, JournalRestored(book.last_time_ms, how), _wall_ms(now))
+
+
+def _counts(told: Mapping[str, tuple[int, Row]]) -> dict[str, int]:
+    return {fund: count for fund, (count, _) in told.items()}
 
 
 def _copy_file(data_dir: Path, key: str | None, draft: Path) -> None:

@@ -14,6 +14,8 @@ from bot.journal.files import PRIVATE
 MARK_FILE = "journal.mark"
 
 _LINE_BYTES = 64
+_RESTORED = "restored"
+"""In the place of a fund's name, which is upper-case: when the journal of this mark was put back."""
 
 
 Marks = dict[str, tuple[int, int]]
@@ -26,20 +28,29 @@ def read_marks(data_dir: Path) -> Marks:
     return _parse(path.read_bytes()) if path.exists() else {}
 
 
-def refuse_rolled_back(known: Marks, crc_at: Callable[[str, int], int | None], name: str) -> None:
+def refuse_rolled_back(
+    known: Marks, crc_at: Callable[[str, int], int | None], name: str, restored_ms: int = 0
+) -> None:
     """Raise `JournalRolledBack` unless the journal holds what it held when the mark was last written.
 
     `crc_at` gives the checksum of a fund's record at a position, None where there is none; `name` is what the
-    error calls the journal.
+    error calls the journal. `restored_ms`: when another host put a copy in its place; of one from before that
+    the mark tells nothing any more.
     """
+    if _restored_since(known, restored_ms):
+        return
     for fund, (position, crc) in known.items():
-        if crc_at(fund, position) != crc:
+        if fund != _RESTORED and crc_at(fund, position) != crc:
             raise JournalRolledBack(
                 f"{name} lacks records of {fund} that were durable here before: it was rolled back, lost "
                 "its end, or is gone; put its newest backup back with `python3 -m bot db restore FILE`. "
                 "To go on with what is left: `db backup FILE`, then `db restore FILE`; where nothing is "
-                "left, start with --fresh"
+                "left, start with --fresh, or with a new database and a new INBAND_DATA_DIR"
             )
+
+
+def _restored_since(known: Marks, restored_ms: int) -> bool:
+    return restored_ms > known.get(_RESTORED, (0, 0))[0]
 
 
 def _parse(content: bytes) -> Marks:
@@ -64,9 +75,14 @@ class HighWaterMark:
         self.known = _parse(os.pread(self._descriptor, 1 << 20, 0))
         self._places = {fund: place for place, fund in enumerate(self.known)}
 
-    def refuse_rolled_back(self, crc_at: Callable[[str, int], int | None], name: str) -> None:
+    def refuse_rolled_back(
+        self, crc_at: Callable[[str, int], int | None], name: str, restored_ms: int = 0
+    ) -> None:
         """See the function of this name."""
-        refuse_rolled_back(self.known, crc_at, name)
+        refuse_rolled_back(self.known, crc_at, name, restored_ms)
+        if _restored_since(self.known, restored_ms):
+            self.forget()
+            self.rise(_RESTORED, restored_ms, 0)
 
     def rise(self, fund: str, position: int, crc: int) -> None:
         """The fund's journal is durable up to `position`, whose record has this checksum."""

@@ -59,6 +59,9 @@ class JournalReader(Protocol):
     def crc_at(self, fund: str, position: int) -> int | None:
         """The checksum of the fund's record at a position; None where there is none."""
 
+    def restored_ms(self) -> int:
+        """When a copy was put in its place that marks in other data directories know nothing of; else 0."""
+
     def projection(self, fund: str, name: str) -> StoredProjection | None:
         """What `Keeper.keep` kept; None if it kept nothing, or what is no longer sound."""
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
+from bot.core.recovery_records import JournalRestored
 from bot.journal import schema
 from bot.journal.errors import (
     JournalError,
@@ -45,6 +46,12 @@ def crc_at(session: Session, fund: str, position: int) -> int | None:
     """The checksum of a fund's record at a position; None where there is none."""
     found = session.row("SELECT crc FROM record WHERE fund = %s AND number = %s", (fund, position))
     return found[0] if found else None
+
+
+def restored_ms(session: Session) -> int:
+    """When a copy was put in the journal's place last, in wall time; 0 if never."""
+    (last_ms,) = session.row("SELECT max(wall_ms) FROM record WHERE kind = %s", (JournalRestored.__name__,))
+    return last_ms or 0
 
 
 def revision(session: Session) -> str | None:

@@ -27,6 +27,7 @@ from bot.journal.pg_database import (
     refuse_newer,
     refuse_unreadable,
     replace_records,
+    restored_ms,
     revision,
     wording,
 )
@@ -38,6 +39,7 @@ from bot.journal.sqlite_file import refuse_other_key
 from bot.journal.store import StoreAppender, StoreReader
 
 _PAGE = 5_000
+_ATTEMPTS = 50
 _PAGE_OF_ROWS = """SELECT number, convert_to(kind, 'UTF8'), time_ms, wall_ms, convert_to(body, 'UTF8'),
                    sealed, crc FROM record WHERE fund = %s AND number > %s AND number <= %s
                    ORDER BY number LIMIT 5000"""
@@ -75,6 +77,11 @@ class PostgresReader(StoreReader):
         """The checksum of the fund's record at a position; None where there is none."""
         with translated(self._url):
             return crc_at(self._session, fund, position)
+
+    def restored_ms(self) -> int:
+        """When a copy was put in its place; see `JournalReader.restored_ms`."""
+        with translated(self._url), self._session.unhurried():
+            return restored_ms(self._session)
 
     def funds(self) -> tuple[str, ...]:
         """Names of the funds that have records, in alphabetical order."""
@@ -283,7 +290,9 @@ class Waiting:
             if claimed.epochs is None:
                 return None
             refuse_damaged(self.url, self.session)
-            self.mark.refuse_rolled_back(partial(crc_at, self.session), shown(self.url))
+            with self.session.unhurried():
+                since_ms = restored_ms(self.session)
+            self.mark.refuse_rolled_back(partial(crc_at, self.session), shown(self.url), since_ms)
             lease = Lease(self.session, self._holder, claimed.epochs)
         return PostgresJournal(self, lease, self._accounts, claimed.before)
 
@@ -293,18 +302,31 @@ class Waiting:
         These stay in tables whose names end with `aside`; the records' is returned.
 
         Raises:
-            JournalBusy: some process sends for an account, or did a moment ago.
+            JournalBusy: some process sends for an account.
         """
-        with translated(self.url), self.session.unhurried(), self.session.transaction():
-            self.session.count("LOCK TABLE owner IN ACCESS EXCLUSIVE MODE")
-            for owner in pg_owner.owners(self.session):
-                if owner.silent_s < pg_owner.SILENT_S:
-                    raise JournalBusy(f"{owner.holder} runs on the journal: stop it first", None)
-            replace_records(self.session, funds, f"record_{aside}")
-            if history is not None:
-                nav_copy.replace(self.session, history, aside)
+        with translated(self.url):
+            lease = self._take_all()
+            with self.session.unhurried(), self.session.transaction():
+                replace_records(self.session, funds, f"record_{aside}")
+                if history is not None:
+                    nav_copy.replace(self.session, history, aside)
+            lease.resign()
         self.mark.forget()
         return f"record_{aside}"
+
+    def _take_all(self) -> Lease:
+        """Take every account there ever was: an owner that sleeps finds another epoch when it wakes."""
+        known = {owner.account for owner in pg_owner.owners(self.session)}
+        accounts = tuple(known.union(self._accounts.values()))
+        take = partial(pg_owner.claim, self.session, accounts, self._holder)
+        claimed, attempts = take(), 1
+        while claimed.epochs is None:
+            if attempts == _ATTEMPTS or any(o.silent_s < pg_owner.SILENT_S for o in claimed.before):
+                holders = ", ".join(sorted({owner.holder for owner in claimed.before}))
+                raise JournalBusy(f"{holders} runs on the journal: stop it first", None)
+            self.session.row("SELECT pg_sleep(0.1)")  # the session of a silent one takes its moment to end
+            claimed, attempts = take(), attempts + 1
+        return Lease(self.session, self._holder, claimed.epochs)
 
     def close(self) -> None:
         """Let go of everything; may be called twice."""

@@ -36,6 +36,14 @@ class StoreReader(ABC):
     ) -> None:
         self.close()
 
+    def row_of(self, fund: str, record: Record, wall_ms: int, position: int = 0) -> Row:
+        """How this journal would store a record."""
+        return to_row(self._sealer, fund, record, wall_ms, position)
+
+    def restored_ms(self) -> int:
+        """When a copy was put in its place that marks in other data directories know nothing of; else 0."""
+        return 0
+
     def _sealed(self, fund: str, kept: Mapping[str, StoredProjection]) -> list[tuple[Any, ...]]:
         """Rows of the table `projection`: fund, name, version, position, sealed content."""
         return [
@@ -66,10 +74,9 @@ class StoreAppender(StoreReader):
             raise self._REFUSES(self._failure)
         if records:
             first = self._next(fund)
-            rows = [
-                to_row(self._sealer, fund, record, wall_ms, first + i) for i, record in enumerate(records)
-            ]
-            self._write(fund, rows)
+            self._write(
+                fund, [self.row_of(fund, record, wall_ms, first + i) for i, record in enumerate(records)]
+            )
 
     @abstractmethod
     def _next(self, fund: str) -> int:

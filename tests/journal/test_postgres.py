@@ -4,15 +4,20 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from bot.journal.errors import JournalUnavailable
+from bot.core.records import Sampled
+from bot.core.recovery_records import JournalRestored
+from bot.core.units import ONE
+from bot.journal.backup import back_up, restore_database
+from bot.journal.errors import JournalBusy, JournalLost, JournalRolledBack, JournalUnavailable
 from bot.journal.pg_database import key_of
-from bot.journal.postgres import Waiting
+from bot.journal.postgres import PostgresJournal, Waiting, open_reader
 from bot.journal.sealing import Sealer
 from tests.support.postgres import KEY, PostgresServer
 
@@ -71,3 +76,92 @@ def test_an_address_is_read_as_the_driver_reads_it(
     hosts = f"127.0.0.1:1,127.0.0.1:{postgres.port}"
     prepare(tmp_path, f"postgresql://inband@{hosts}/{database}?options=-csearch_path%3Dfunds")
     assert postgres.execute("SELECT count(*) FROM funds.record", database) == [(0,)]
+
+
+class Site:
+    """Hosts on one database: each has a data directory by its name."""
+
+    def __init__(self, folder: Path, url: str) -> None:
+        self.folder, self.url = folder, url
+        self._waiting: list[Waiting] = []
+
+    def open(self, name: str) -> PostgresJournal:
+        """Start on a host, and take the accounts."""
+        self._waiting.append(Waiting(self.url, self.folder / name, Sealer(key_of(KEY)), ACCOUNTS))
+        self._waiting[-1].prepare(PAPER, 1)
+        journal = self._waiting[-1].claim()
+        assert journal is not None
+        return journal
+
+    def restore(self, name: str, copy: Path, minute: int) -> None:
+        """Put a copy back on a host."""
+        now = datetime(2025, 3, 6, 10, minute, tzinfo=UTC)
+        restore_database(self.folder / name, self.url, KEY, copy, PAPER, ACCOUNTS, now)
+
+    def back_up(self, copy: Path) -> Path:
+        """Copy the journal."""
+        back_up(self.folder, self.url, KEY, copy)
+        return copy
+
+    def close(self) -> None:
+        """Let go of everything."""
+        for waiting in self._waiting:
+            waiting.close()
+
+
+@pytest.fixture
+def site(tmp_path: Path, postgres: PostgresServer, database: str) -> Iterator[Site]:
+    """No host has started yet."""
+    with closing(Site(tmp_path, postgres.url(database))) as made:
+        yield made
+
+
+def sample(time_ms: int) -> list[Sampled]:
+    """A record."""
+    return [Sampled(time_ms, ONE, None)]
+
+
+def silence(postgres: PostgresServer, database: str) -> None:
+    """As an owner that was stopped looks after a while: its session stands, and it has shown nothing."""
+    postgres.execute("UPDATE owner SET beat_at = beat_at - interval '9 seconds'", database)
+
+
+@pytest.mark.parametrize("silent", [False, True], ids=["alive", "stalled"])
+def test_a_copy_is_put_back_as_a_whole_or_not_at_all(
+    site: Site, postgres: PostgresServer, database: str, *, silent: bool
+) -> None:
+    """An owner that sleeps writes nothing more when it wakes; one that lives is left in peace."""
+    owner = site.open("a")
+    owner.append("BTCUP", sample(1), 1)
+    copy = site.back_up(site.folder / "copy")
+    owner.append("BTCUP", sample(2), 1)
+    if silent:
+        silence(postgres, database)
+        site.restore("b", copy, 30)
+        with pytest.raises(JournalLost):
+            owner.append("BTCUP", sample(3), 1)
+    else:
+        with pytest.raises(JournalBusy, match="stop it first"):
+            site.restore("b", copy, 30)
+    with open_reader(site.url, KEY) as reader:
+        last = list(reader.read("BTCUP"))[1]
+    assert isinstance(last, JournalRestored if silent else Sampled)
+
+
+def test_a_copy_that_one_host_puts_back_is_no_loss_to_another(
+    site: Site, postgres: PostgresServer, database: str
+) -> None:
+    """It takes over as before; and still knows a journal that goes back behind that copy."""
+    owner = site.open("a")
+    owner.append("BTCUP", sample(1), 1)
+    copy = site.back_up(site.folder / "copy")
+    owner.append("BTCUP", sample(2), 1)
+    owner.close()
+    site.restore("b", copy, 30)
+    again = site.open("a")
+    again.append("BTCUP", sample(3), 1)
+    again.close()
+    postgres.execute("ALTER TABLE record DISABLE TRIGGER USER", database)
+    postgres.execute("DELETE FROM record WHERE number = 3", database)
+    with pytest.raises(JournalRolledBack, match="a new INBAND_DATA_DIR"):
+        site.open("a")
