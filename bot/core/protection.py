@@ -242,6 +242,8 @@ def missing(turn: Turn, event: StopMissing) -> None:
     turn.record(StopEnded(turn.now_ms, stop.cid, ending))
     _clear(turn)
     turn.reconcile()
+    if not known:
+        _unprotected(turn, "the last one never arrived")
 
 
 def unread(turn: Turn) -> None:

@@ -326,12 +326,23 @@ def test_an_unknown_outcome_is_looked_up_and_found() -> None:
 def test_one_that_never_arrived_is_given_up_when_it_no_longer_can() -> None:
     """After its deadline, and two authoritative not-founds; then another is placed, under another id."""
     lab = opened("long", "lose")
-    lab.mark("60000")
+    lab.mark("60000", after_s=40)
     ended = lab.of(StopEnded)[0]
     assert ended.ending is StopEnding.NEVER_ARRIVED
     first, second = lab.of(StopIntended)
     assert first.cid != second.cid
     assert resting(lab).cid == second.cid
+
+
+def test_where_none_ever_arrives_it_is_told_and_not_tried_at_every_mark() -> None:
+    """A venue that refuses them in a way that proves nothing must not be asked in silence, for ever."""
+    lost: list[Outcome] = ["lose"] * 10
+    lab = opened("long", *lost)
+    assert UNPROTECTED in lab.state.book.incidents
+    began_ms = lab.time_ms
+    while lab.time_ms < began_ms + 180_000:
+        lab.mark("60000")
+    assert len(lab.of(StopIntended)) <= 7
 
 
 def test_one_that_arrives_after_it_was_given_up_is_taken_back() -> None:
