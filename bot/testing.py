@@ -157,11 +157,15 @@ class Lab:
             self.send(news)
 
     def settle(self, *, at_most_s: float = 7_200) -> None:
-        """Let time pass at the present mark until no rebalance is under way."""
+        """Let time pass at the present mark until no rebalance is under way.
+
+        One that may send nothing now tries again each second, for hours: it is watched once a minute.
+        """
         end_ms = self.time_ms + int(at_most_s * 1000)
-        while self.state.book.rebalance is not None and self.time_ms < end_ms:
+        while (open_ := self.state.book.rebalance) is not None and self.time_ms < end_ms:
             wake_ms = self.state.wake_ms
             step_ms = 1_000 if wake_ms is None else max(1, wake_ms - self.time_ms)
+            step_ms = step_ms if open_.deferred is None else 60_000
             self.mark(self.price, after_s=step_ms / 1000)
 
     def walk(self, *prices: str) -> None:
