@@ -32,9 +32,10 @@ from bot.daemon.live_table import REFRESH_S, LiveTable
 from bot.daemon.log_sinks import FileSink, LastingSink, StreamSink
 from bot.daemon.nav import NavRecorder
 from bot.daemon.notify import ServiceManager
-from bot.daemon.operations import Operations
+from bot.daemon.operations import RECONCILE_EVERY_S, Operations
 from bot.daemon.redaction import Redactor
 from bot.daemon.reload import reload_on_hangup
+from bot.daemon.runner import PARK_WITHIN_S
 from bot.daemon.scribe import Scribe
 from bot.daemon.supervision import Supervisor
 from bot.daemon.take_up import prepare_funds, take_up_funds
@@ -57,8 +58,6 @@ Drive: TypeAlias = Callable[[Coroutine[Any, Any, int]], int]
 LOG_FILE = "inband.log"
 """On a terminal, where the live table is, the log goes to this file in the data directory."""
 
-_RECONCILE_EVERY_S = 180.0
-_PARK_WITHIN_S = 20.0
 _AGAIN_S = 1.0
 
 
@@ -205,7 +204,7 @@ async def _open(
     # From its first step to the end of this function nothing is awaited: no mark passes a fund by, and nobody
     # stops us, while something is not there yet.
     places = take_up_funds(prepared, settings, world, operations, supervisor, adopt=adopt)
-    supervisor.every(_RECONCILE_EVERY_S, operations.reconcile)
+    supervisor.every(RECONCILE_EVERY_S, operations.reconcile)
     add_alerts(stack, settings, world, operations, supervisor, places)
     DiskWatch(settings.data_dir, settings.least_free_mb, operations).watch(supervisor)
     add_control(settings, operations)
@@ -275,7 +274,7 @@ async def _park(operations: Operations, world: World) -> None:
         runner.handle(Park(*runner.now(), market_waits=world.pacer is not None))
     waits = [asyncio.create_task(runner.wait_quiet()) for runner in operations.runners]
     if waits:
-        _, late = await asyncio.wait(waits, timeout=_PARK_WITHIN_S)
+        _, late = await asyncio.wait(waits, timeout=PARK_WITHIN_S)
         if late:
             structlog.get_logger().warning(
                 "stopped_with_unknown_outcome", remedy="the next start resolves it"

@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from bot.daemon.alerts.office import PostOffice
     from bot.daemon.metrics import Metrics
 
+RECONCILE_EVERY_S = 180.0
+"""Ledger and venue are compared so often, wall time."""
+
 _CURRENT_S = 15.0
 """Wall time for which a mark counts as current although its stream is lost."""
 

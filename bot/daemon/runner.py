@@ -35,6 +35,9 @@ class Gateway(Protocol):
         ...
 
 
+PARK_WITHIN_S = 20.0
+"""So long a stop waits for commands that are under way, wall time; the next start resolves the others."""
+
 Carry: TypeAlias = Callable[[], Awaitable[ev.Event]]
 """Carries a command out, once; the answer, also of a failure, is an event."""
 

@@ -42,7 +42,7 @@ class Seen(NamedTuple):
 
     time_ms: int
     price: Decimal
-    at_index: Decimal
+    index_price: Decimal
     trusted: bool
 
 
@@ -63,14 +63,14 @@ class Judge:
         self.on_written: Callable[[rec.Record], None] = lambda _: None
         self.claims = Claims()
         self.holders = Holders()
-        self.shadow = Book()
+        self.replayed = Book()
         self.sends: dict[str, OrderRequest] = {}
         self.sent_ms: list[tuple[int, Decimal]] = []
         self.seen: Seen | None = None
         self._at_large: list[str] = []
-        self._fund = fund
+        self.fund = fund
         self._contract = contract
-        self._venue = venue
+        self.venue = venue
         self._under_way = under_way
         self._trace = trace
         self.money = MoneyJudge(venue, self.holders, self.expect)
@@ -111,7 +111,7 @@ class Judge:
         """A step became durable."""
         for record in records:
             self._trace.note("wrote", type(record).__name__, *_short(record))
-            self.shadow.apply(record)
+            self.replayed.apply(record)
             self.on_written(record)
             for code, text in (*self.claims.take(record), *self.holders.take(record)):
                 self.accuse(code, text)
@@ -123,7 +123,7 @@ class Judge:
 
     def compare(self, book: Book) -> None:
         """I8: the live state is what the journal, read back, folds to."""
-        self.expect(book == self.shadow, "I8", "the live book is not the fold of the journal")
+        self.expect(book == self.replayed, "I8", "the live book is not the fold of the journal")
         self.expect(book.position == self.claims.position, "I8", "the book's position is not its fills' sum")
 
     def logged(self, fields: Mapping[str, Any]) -> None:
@@ -162,7 +162,7 @@ class Judge:
         """Whether an order can trade no more, by the venue's word alone."""
         if self._under_way(cid):
             return self.claims.is_final(cid)  # it arrives after its window: `arrived` sees that it is refused
-        return all(not order.is_open for order in self._venue.orders.get(cid, ()))
+        return all(not order.is_open for order in self.venue.orders.get(cid, ()))
 
     def _judge_direction(self, request: OrderRequest) -> None:
         """I1: a reduction says so, and reverses nothing; by what the daemon can know of the position."""
@@ -189,18 +189,18 @@ class Judge:
         self.expect(
             now_ms - seen.time_ms <= MAX_MARK_AGE_MS + _IN_TURN_MS, "I9", "an increase on a stale mark"
         )
-        apart = abs(seen.price - seen.at_index) > LARGEST_BASIS * seen.at_index
+        apart = abs(seen.price - seen.index_price) > LARGEST_BASIS * seen.index_price
         self.expect(not apart, "I9", "an increase although mark and index contradict each other")
 
     def _judge_target(self, request: OrderRequest, intent: rec.OrderIntended) -> None:
         """I1: at the mark of its decision the order leads toward the frozen target, and not past it."""
-        episode, venue = self.claims.episode, self._venue
+        episode, venue = self.claims.episode, self.venue
         if episode is None:
             self.accuse("I1", "an order without a rebalance")
             return
         if self.claims.position != venue.position or self.claims.unbooked_income(venue.income):
             return  # the venue moved a moment ago, and the daemon cannot know yet
-        if venue.position * self._fund.sign < ZERO:  # a stranger's trade: what has the wrong sign is closed
+        if venue.position * self.fund.sign < ZERO:  # a stranger's trade: what has the wrong sign is closed
             self.expect(request.reduce_only, "I1", "an order on top of a position of the wrong sign")
             return
         mark, after = intent.mark, venue.position + request.quantity
@@ -210,7 +210,7 @@ class Judge:
             self.money.sent(request, value)
             return
         exposure = abs(after) * mark
-        towards = (request.quantity > ZERO) == ((self._fund.sign > 0) == episode.increasing)
+        towards = (request.quantity > ZERO) == ((self.fund.sign > 0) == episode.increasing)
         self.expect(towards, "I1", "an order leads away from its target")
         if episode.increasing:
             self.expect(exposure <= (episode.target + HARDLY) * value, "I1", "an order leads past its target")
@@ -241,7 +241,7 @@ class Judge:
 
     def arrived(self, cid: str) -> None:
         """The venue accepted an order."""
-        self.expect(len(self._venue.orders[cid]) == 1, "I4", f"the venue executed id {cid} twice")
+        self.expect(len(self.venue.orders[cid]) == 1, "I4", f"the venue executed id {cid} twice")
         if self.claims.is_final(cid):
             self.accuse(
                 "I13", f"order {cid} is at the venue after it was declared {self.claims.orders[cid].end}"
@@ -251,24 +251,24 @@ class Judge:
 
     def filled_at_venue(self, cid: str) -> Decimal:
         """What the venue filled of an order."""
-        return sum((order.filled for order in self._venue.orders.get(cid, ())), start=ZERO)
+        return sum((order.filled for order in self.venue.orders.get(cid, ())), start=ZERO)
 
     def trade_at_venue(self, number: str) -> VenueTrade | None:
         """A trade of the venue, by its number."""
-        return next((trade for trade in reversed(self._venue.trades) if trade.number == number), None)
+        return next((trade for trade in reversed(self.venue.trades) if trade.number == number), None)
 
     def shows(self, cid: str | None) -> bool:
         """Whether the venue's answers tell of an order yet; until then its trades seem to be a stranger's.
 
         Who looked last when it did not show yet, cannot know that it does now.
         """
-        orders = self._venue.orders.get(cid or "", ())
-        shows = any(order.visible_ms <= self._venue.now_ms for order in orders)
-        return shows and cid not in self._venue.unfound
+        orders = self.venue.orders.get(cid or "", ())
+        shows = any(order.visible_ms <= self.venue.now_ms for order in orders)
+        return shows and cid not in self.venue.unfound
 
     def at_rest(self, book: Book) -> None:
         """When all is quiet: fills add up to the position at the venue, and the wallet agrees to the cent."""
-        venue, claims = self._venue, self.claims
+        venue, claims = self.venue, self.claims
         self.expect(
             claims.position == venue.position,
             "I3",
@@ -299,7 +299,7 @@ def _advanced(judge: Judge, record: rec.OrderAdvanced) -> None:
 def _rejected(judge: Judge, record: rec.OrderRejected) -> None:
     """I2: a refusal is definite only if the venue has, and will have, nothing of the order."""
     judge.expect(
-        record.cid not in judge._venue.orders,  # noqa: SLF001 - the checks are the judge's own
+        record.cid not in judge.venue.orders,
         "I2",
         f"order {record.cid} is booked as refused, and is at the venue",
     )
@@ -307,9 +307,9 @@ def _rejected(judge: Judge, record: rec.OrderRejected) -> None:
 
 def _dead(judge: Judge, record: rec.OrderDead) -> None:
     """I2: an order is dead only if it never came, and no longer can."""
-    known = judge._venue.orders.get(record.cid, ())  # noqa: SLF001 - as above
+    known = judge.venue.orders.get(record.cid, ())
     booked = judge.claims.trades
-    trades = [trade for trade in judge._venue.trades if trade.cid == record.cid]  # noqa: SLF001 - as above
+    trades = [trade for trade in judge.venue.trades if trade.cid == record.cid]
     harmless = not any(order.is_open for order in known) and all(t.number in booked for t in trades)
     judge.expect(harmless, "I2", f"order {record.cid} is declared dead, and is at the venue")
 
@@ -337,7 +337,7 @@ def _settled(judge: Judge, record: rec.SliceSettled) -> None:
     judge.expect(
         booked == filled, "I2", f"order {record.cid} is settled with {booked} booked of {filled} filled"
     )
-    still = any(order.is_open for order in judge._venue.orders.get(record.cid, ()))  # noqa: SLF001 - as above
+    still = any(order.is_open for order in judge.venue.orders.get(record.cid, ()))
     judge.expect(not still, "I2", f"order {record.cid} is settled, and still open at the venue")
 
 
@@ -350,7 +350,7 @@ def _reconciled(judge: Judge, record: rec.Reconciled) -> None:
 
 def _queued(judge: Judge, record: rec.DrawQueued) -> None:
     """I14: what is committed to is what will be revealed."""
-    text = f"inband-1|{judge._fund.name}|{record.sequence}|{record.u}|{record.salt}"  # noqa: SLF001 - as above
+    text = f"inband-1|{judge.fund.name}|{record.sequence}|{record.u}|{record.salt}"
     judge.expect(
         sha256(text.encode()).hexdigest() == record.commitment, "I14", "a commitment that does not open"
     )
@@ -364,7 +364,7 @@ def _started(judge: Judge, record: rec.RebalanceStarted) -> None:
     if u is None:
         judge.accuse("I14", f"rebalance {record.number} uses a draw that was never committed to")
         return
-    low, high = judge._fund.target_range  # noqa: SLF001 - as above
+    low, high = judge.fund.target_range
     lawful = low + round((high - low) * Decimal(u), 9)
     judge.expect(
         record.target == lawful, "I14", f"rebalance {record.number} has another target than was drawn for it"

@@ -17,7 +17,7 @@ class Prices(NamedTuple):
     """Mark and index of one instant."""
 
     mark: Decimal
-    at_index: Decimal
+    index_price: Decimal
 
 
 class MarketPath:

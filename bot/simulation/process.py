@@ -22,8 +22,8 @@ from bot.core.records import Control, Record
 from bot.core.units import ZERO
 from bot.daemon.draws import SeededDraws
 from bot.daemon.fallback import MarkFallback
-from bot.daemon.operations import Operations
-from bot.daemon.runner import Runner
+from bot.daemon.operations import RECONCILE_EVERY_S, Operations
+from bot.daemon.runner import PARK_WITHIN_S, Runner
 from bot.daemon.supervision import Supervisor
 from bot.daemon.timers import WallTimers
 from bot.errors import RefusedError
@@ -37,13 +37,10 @@ from bot.simulation.profile import Line, NoClient, SimulatedProfile, as_trade
 from bot.simulation.venue import Venue, VenueOrder, VenueTrade
 from bot.venue.account import AccountGateway
 from bot.venue.cash import ByHand, BySpot
+from bot.venue.feed import SILENCE_S
 from bot.venue.limiter import Limiter
 from bot.venue.profile import MarkFrame, StopAnswer
 from bot.venue.stops import report
-
-_RECONCILE_EVERY_S = 180.0
-_PARK_WITHIN_S = 20.0
-_SILENCE_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -118,8 +115,8 @@ class Process:
 
     def watch_for_silence(self) -> None:
         """What the watchdog of the real feed does."""
-        if self._around.loop.time() - self._mark_s > _SILENCE_S:
-            self.lose_feed(f"silent for {_SILENCE_S:g} s")
+        if self._around.loop.time() - self._mark_s > SILENCE_S:
+            self.lose_feed(f"silent for {SILENCE_S:g} s")
 
     def lose_feed(self, reason: str) -> None:
         """The mark stream is lost, and whoever watches it says so, once."""
@@ -223,7 +220,7 @@ class Process:
         supervisor = Supervisor()
         fallback = MarkFallback(self._operations, self._fetch_mark)
         supervisor.keep("mark fallback", fallback.run)
-        supervisor.every(_RECONCILE_EVERY_S, self._operations.reconcile)
+        supervisor.every(RECONCILE_EVERY_S, self._operations.reconcile)
 
     async def _rules(self) -> Contract:
         """The contract of this world stays as it is."""
@@ -277,5 +274,5 @@ class Process:
         if runner is not None:
             runner.handle(Park(*runner.now()))
             waiting = asyncio.ensure_future(runner.wait_quiet())
-            await asyncio.wait((waiting,), timeout=_PARK_WITHIN_S)
+            await asyncio.wait((waiting,), timeout=PARK_WITHIN_S)
         self.kill(Fault.STOPPED)
