@@ -7,11 +7,13 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.measure import main, report, seconds_per_call
+from bot.core.caps import USUAL_CAPS
 from bot.core.commands import Command, FetchTouch, FetchVolume
 from bot.core.engine import step
 from bot.core.events import Event, Mark, TouchSeen, VolumeSeen
 from bot.core.limits import SubmitOrder
 from bot.core.records import RebalanceStarted, Record
+from bot.core.traffic import Traffic
 from bot.core.turn import State
 from bot.daemon.collector import settle_collector
 from bot.testing import Lab, a_fund
@@ -38,6 +40,7 @@ def measure(*, tiny: bool = False) -> None:
     _measure_marks("decision and first slice, above the band", lab, low, calls, samples, DECISION_LIMIT_US)
     _measure_marks("decision below the band, best prices asked", lab, high, calls, samples, DECISION_LIMIT_US)
     _measure_posting(lab, high[0], calls, samples)
+    _measure_caps(calls, samples)
 
 
 def _measure_marks(
@@ -76,6 +79,25 @@ def _measure_posting(lab: Lab, price: str, calls: int, samples: int) -> None:
     found = [s * 1e6 for s in seconds_per_call(loop, calls, samples)]
     figure = "first slice below the band, from best prices"
     report("core", figure, found, "us", best=round(min(found), 2))
+
+
+def _measure_caps(calls: int, samples: int) -> None:
+    """Judge and count one more order by the caps, where an hour holds as many as it may, and where none."""
+    caps, one = USUAL_CAPS, Decimal("0.001")
+    full = Traffic()
+    for i in range(60 * caps.orders_per_minute):
+        full = full.after(i * 1_000, one)
+    time_ms = 60 * caps.orders_per_minute * 1_000
+
+    def loop(calls: int, of: Traffic = full) -> None:
+        for _ in range(calls):
+            of.problem(time_ms, one, one * 1_000, caps)
+            of.after(time_ms, one)
+
+    empty = min(seconds_per_call(lambda calls: loop(calls, Traffic()), calls, samples)) * 1e6
+    found = [s * 1e6 for s in seconds_per_call(loop, calls, samples)]
+    figure = "caps judged and an order counted, 3,600 orders in the hour"
+    report("core", figure, found, "us", baseline=empty, best=round(min(found), 2))
 
 
 def _nothing(state: State, _: Event) -> tuple[State, tuple[Record, ...], tuple[Command, ...]]:

@@ -175,11 +175,13 @@ class Book:
     def backed(self) -> Ledger:
         """The ledger with the money that a flow's trade brings in, or has taken out: what sizes its slices.
 
-        So a slice is the same share of the fund at the end of the trade as at its beginning.
+        So a slice is the same share of the fund at the end of the trade as at its beginning. What holders who
+        leave were given by those who come has left it.
         """
-        if self.dealing is None or self.rebalance is None or self.rebalance.kind is not _FLOW:
+        dealing = self.dealing
+        if dealing is None or self.rebalance is None or self.rebalance.kind is not _FLOW:
             return self.ledger
-        return self.ledger.with_cash(self.dealing.pot.cash + self.dealing.pot.received)
+        return self.ledger.with_cash(dealing.pot.cash + dealing.pot.received - dealing.crossed)
 
     @property
     def position(self) -> Contracts:
@@ -308,7 +310,10 @@ def _rebalance_skipped(book: Book, record: rec.RebalanceSkipped) -> None:
 
 
 def _external_change(book: Book, record: rec.ExternalChange) -> None:
+    """A slice that was put off is thought over: what is left may be another, and be urgent."""
     book.rebalances = record.number
+    if book.rebalance is not None and book.rebalance.deferred is not None:
+        book.rebalance = book.rebalance._replace(next_slice_ms=record.time_ms)
 
 
 def _income_booked(book: Book, record: rec.IncomeBooked) -> None:

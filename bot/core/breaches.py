@@ -1,6 +1,7 @@
 """Incidents that stop increases until an operator rearms them: their names, remedies, and what rearming does.
 
 What is counted toward them is part of the book, so it outlasts a restart; once rearmed, it is counted anew.
+Caps on what is sent hold all the same.
 """
 
 from typing import TYPE_CHECKING
@@ -26,7 +27,8 @@ ADOPTED = "adopted by the operator"
 """How an incident is closed by a start with `--adopt`."""
 
 REMEDIES = {
-    TOO_MUCH: "find out why it trades so much before `resume` rearms it: the journal has every order",
+    TOO_MUCH: "find out why it trades so much before `resume`: the journal has every order; what it sent in "
+    "the last minute and hour still counts after that, so its next order may wait",
     REPEATED: "find out why it sends the same order before `resume` rearms it: the journal has every order",
     DAILY_LOSS: "look at its fills and at the market; `resume` rearms it, and counts from there",
     OVER_CAP: "raise the setting if it shall hold more, restart, and `resume`; else find out why it wants to",
@@ -39,7 +41,8 @@ REMEDIES = {
 
 
 def _traffic(book: "Book") -> None:
-    book.traffic, book.day = book.traffic.cleared(), book.day._replace(turnover=ZERO)
+    """What was sent still counts: the next order may have to wait for it, without being a breach."""
+    book.traffic, book.day = book.traffic.rearmed(), book.day._replace(turnover=ZERO)
 
 
 def _loss(book: "Book") -> None:

@@ -18,7 +18,7 @@ class Caps(NamedTuple):
     values) everything that was filled; `daily_loss` and `daily_costs` are fractions of fund value, the latter
     what fills cost against the mark, fees included. `collar`: how far the limit of an increase may lie from
     mark and index. `participation`: a slice's share of the market volume in its time. `frozen_ms`: a mark
-    that does not move for so long is not believed. Minutes, hours and days (UTC) are those of market time.
+    that does not move for so long is not believed. Time is market time: any 60 s, any 3,600 s, and UTC days.
     """
 
     order_notional: Usd | None = None

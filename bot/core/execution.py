@@ -194,7 +194,7 @@ def _propose(
     if isinstance(verdict, limits.Refusal):
         if verdict.breach is not None:
             turn.breach(verdict.breach, f"rebalance {open_.number} was refused an order: {verdict.reason}")
-        _defer(turn, open_, verdict.reason)
+        _defer(turn, open_, verdict.reason, verdict.until_ms)
         return
     turn.record(
         OrderIntended(
@@ -266,10 +266,10 @@ def _rests_until_ms(turn: Turn, open_: OpenRebalance, how: plan.Manner) -> int:
     return turn.now_ms + int(1000 * rest_s)
 
 
-def _defer(turn: Turn, open_: OpenRebalance, reason: str) -> None:
-    """Try again soon; the journal learns of a refusal once, not at every mark."""
-    retry_ms = turn.now_ms + _DEFERRAL_MS
+def _defer(turn: Turn, open_: OpenRebalance, reason: str, until_ms: int | None = None) -> None:
+    """Try again soon, or once it helps; the journal learns of a refusal once, not at every mark."""
+    retry_ms = turn.now_ms + _DEFERRAL_MS if until_ms is None else until_ms
     turn.live = turn.live._replace(touch=None, touch_asked=False)
-    if reason != open_.deferred:
+    if reason != open_.deferred or until_ms is not None:
         turn.record(SliceDeferred(turn.now_ms, reason, retry_ms))
     turn.wake_at(retry_ms)

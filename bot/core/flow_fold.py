@@ -107,9 +107,8 @@ def _crossed(book: "Book", record: rec.FlowsCrossed) -> None:
     book.escrow -= record.paid
     book.payable += record.received
     book.ledger = book.ledger.with_cash(record.paid - record.received)
-    book.dealing = dealing._replace(
-        pot=Pot(cash - record.paid, units - record.units, issued + record.units, received + record.received)
-    )
+    left = Pot(cash - record.paid, units - record.units, issued + record.units, received + record.received)
+    book.dealing = dealing._replace(pot=left, crossed=record.received)
 
 
 def _in_cash(book: "Book", record: rec.FlowsInCash) -> None:

@@ -81,8 +81,9 @@ class Receipt(NamedTuple):
 class Dealing(NamedTuple):
     """A dealing that is not over: its mark is fixed, and once `nav` is, what is left in `pot` is traded.
 
-    Not before `retry_ms`, where its trade had to make way. After crossing only one side `trades`; `fees` is
-    what that paid so far, to the venue, and to the fund in place of the venue for what went in cash.
+    Not before `retry_ms`, where its trade had to make way. After crossing, in which those who leave received
+    `crossed` of those who come, only one side `trades`; `fees` is what that paid so far, to the venue, and to
+    the fund in place of the venue for what went in cash.
     """
 
     dealing_ms: int
@@ -92,6 +93,7 @@ class Dealing(NamedTuple):
     retry_ms: int = 0
     trades: FlowKind | None = None
     fees: Usd = ZERO
+    crossed: Usd = ZERO
 
 
 def find(flows: Iterable[Flow], reference: str) -> Flow:

@@ -68,12 +68,14 @@ class PlaceStop:
 class Refusal(NamedTuple):
     """Why an order may not be sent now.
 
-    `breach`: the incident that it is; all increases are then stopped until the operator rearms them. The
-    reason is logged, so it names no quantity and no position.
+    `breach`: the incident that it is; all increases are then stopped until the operator rearms them.
+    `until_ms`: the first market time at which it may be sent, where that is known. The reason is logged, so
+    it names no quantity and no position.
     """
 
     reason: str
     breach: str | None = None
+    until_ms: int | None = None
 
 
 class Proposal(NamedTuple):
@@ -230,7 +232,8 @@ def _increase_problem(
         conditions.now_ms, notional, value, caps, content
     ) or conditions.day.problem(conditions.now_ms, notional, value, _nav(ledger, conditions), caps)
     if too_much is not None:
-        return Refusal(too_much[1], too_much[0])
+        breach = too_much.incident if too_much.until_ms is None else None
+        return Refusal(too_much.reason, breach, too_much.until_ms)
     price = proposal.limit_price
     beyond = price - mark if proposal.quantity > ZERO else mark - price
     costs = notional * contract.taker_fee + max(notional * _OPEN_LOSS, abs(proposal.quantity) * beyond)

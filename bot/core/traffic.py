@@ -1,8 +1,9 @@
-"""What a fund has sent and traded: in this minute, this hour, and this day.
+"""What a fund has sent and traded: in any minute, in any hour, and on this day.
 
-Folded from the records, so a restart forgets nothing. Minutes, hours and days (UTC) are those of market time,
-so that a replay at any speed meets the same limits. How much was sent or traded is counted in fund values of
-the moment: a fund that most holders leave has not traded more by that than it did.
+Folded from the records, so a restart forgets nothing. Time is market time, so that a replay at any speed
+meets the same limits. Minutes and hours are those that end with the order: whichever 60 s or 3,600 s one
+picks, no more was sent in them than may be. Days are UTC days. How much was sent or traded is counted in fund
+values of the moment: a fund that most holders leave has not traded more by that than it did.
 """
 
 from decimal import Decimal
@@ -11,11 +12,12 @@ from typing import NamedTuple, TypeAlias
 from bot.core.breaches import DAILY_LOSS, REPEATED, TOO_MUCH
 from bot.core.caps import Caps
 from bot.core.units import ONE, ZERO, Contracts, Price, Usd
+from bot.core.window import Window, counted
 
 MOST_REPEATS = 5
 """Identical orders in a row, sent by a fund whose position they do not change."""
 
-_MINUTE_MS, _HOUR_MS, _DAY_MS = 60_000, 3_600_000, 86_400_000
+MINUTE_MS, _DAY_MS = 60_000, 86_400_000
 
 Content: TypeAlias = tuple[Contracts, Price, Contracts]
 """What an order is, whatever its id: signed quantity, limit price, and the position that it was sent at."""
@@ -26,44 +28,62 @@ def in_values(amount: Usd, value: Usd) -> Decimal:
     return amount / value if value > ZERO else ZERO
 
 
-class Traffic(NamedTuple):
-    """What was sent to raise leverage.
+class Excess(NamedTuple):
+    """Why an order would be too much: the incident that it is, and the reason in words.
 
-    `minute` and `hour` are numbers of market time's minutes and hours; `sent` is the notional of the hour in
-    fund values, unsigned; `repeats` counts how often `content` was sent in a row.
+    `until_ms`: an operator has looked into what was sent before, so it is none; it waits until then.
     """
 
-    minute: int = 0
-    orders: int = 0
-    hour: int = 0
-    sent: Decimal = ZERO
+    incident: str
+    reason: str
+    until_ms: int | None = None
+
+
+class Traffic(NamedTuple):
+    """What was sent to raise leverage; `repeats` counts how often `content` was sent in a row."""
+
+    window: Window = Window()
     content: Content | None = None
     repeats: int = 0
 
     def after(self, time_ms: int, sent: Decimal, content: Content | None = None) -> "Traffic":
         """The counts with one more order, of `sent` fund values."""
-        minute, hour = time_ms // _MINUTE_MS, time_ms // _HOUR_MS
-        orders = self.orders if minute == self.minute else 0
-        before = self.sent if hour == self.hour else ZERO
         repeats = self.repeats + 1 if content is not None and content == self.content else 1
-        return Traffic(minute, orders + 1, hour, before + sent, content, repeats)
+        return Traffic(self.window.plus(time_ms, sent), content, repeats)
 
-    def cleared(self) -> "Traffic":
-        """Nothing was sent, as far as the limits go."""
-        return Traffic()
+    def rearmed(self) -> "Traffic":
+        """An operator has looked into it. What was sent was sent: the caps hold, but it is no news."""
+        return Traffic(self.window.looked_into())
 
     def problem(
         self, time_ms: int, notional: Usd, value: Usd, caps: Caps, content: Content | None = None
-    ) -> tuple[str, str] | None:
-        """Why an order of `notional` by a fund of `value` would be too much, if so: incident and reason."""
-        after = self.after(time_ms, in_values(notional, value), content)
-        if after.orders > caps.orders_per_minute:
-            return TOO_MUCH, f"more than {caps.orders_per_minute} orders in a minute"
-        if after.sent > caps.hourly_notional:
-            return TOO_MUCH, f"more than {caps.hourly_notional} times the fund's value in an hour"
-        if after.repeats > MOST_REPEATS:
-            return REPEATED, f"the same order more than {MOST_REPEATS} times in a row"
+    ) -> Excess | None:
+        """Why an order of `notional` by a fund of `value` would be too much, if so."""
+        window = self.window.at(time_ms)
+        excess = _in_a_minute(window, time_ms, caps.orders_per_minute) or _in_an_hour(
+            window, counted(in_values(notional, value)), caps.hourly_notional
+        )
+        if excess is None and content == self.content and self.repeats >= MOST_REPEATS:
+            return Excess(REPEATED, f"the same order more than {MOST_REPEATS} times in a row")
+        return excess
+
+
+def _in_a_minute(window: Window, time_ms: int, most: int) -> Excess | None:
+    """Whether there are `most` orders already in the 60 s that end now."""
+    first = window.latest(most) if most else None
+    if most and (first is None or first.time_ms <= time_ms - MINUTE_MS):
         return None
+    until_ms = None if first is None or window.fresh >= most else first.time_ms + MINUTE_MS
+    return Excess(TOO_MUCH, f"more than {most} orders in a minute", until_ms)
+
+
+def _in_an_hour(window: Window, sent: Decimal, most: Decimal) -> Excess | None:
+    """Whether `sent` would be more than is left of `most` in the 3,600 s that end now."""
+    over = window.total + sent - most
+    if over <= ZERO:
+        return None
+    until_ms = None if window.fresh_total + sent > most else window.less_ms(over)
+    return Excess(TOO_MUCH, f"more than {most} times the fund's value in an hour", until_ms)
 
 
 class Day(NamedTuple):
@@ -84,15 +104,14 @@ class Day(NamedTuple):
         number = time_ms // _DAY_MS
         return self if number == self.number else Day(number)
 
-    def problem(
-        self, time_ms: int, notional: Usd, value: Usd, nav: Decimal, caps: Caps
-    ) -> tuple[str, str] | None:
-        """Why a fund may not increase by `notional` today, if so: incident and reason."""
+    def problem(self, time_ms: int, notional: Usd, value: Usd, nav: Decimal, caps: Caps) -> Excess | None:
+        """Why a fund may not increase by `notional` today, if so."""
         day = self.on(time_ms)
         if day.nav is not None and nav < day.nav * (ONE - caps.daily_loss):
-            return DAILY_LOSS, f"a loss of more than {caps.daily_loss:%} of fund value in a day"
+            return Excess(DAILY_LOSS, f"a loss of more than {caps.daily_loss:%} of fund value in a day")
         if day.costs > caps.daily_costs:
-            return DAILY_LOSS, f"trading costs of more than {caps.daily_costs:%} of fund value in a day"
+            costs = f"trading costs of more than {caps.daily_costs:%} of fund value in a day"
+            return Excess(DAILY_LOSS, costs)
         if day.turnover + in_values(notional, value) > caps.daily_turnover:
-            return TOO_MUCH, f"more than {caps.daily_turnover} times the fund's value in a day"
+            return Excess(TOO_MUCH, f"more than {caps.daily_turnover} times the fund's value in a day")
         return None

@@ -42,11 +42,11 @@ class LimitSettings(Group):
         None, "largest position, in USDT, that an order may lead to", "500000", "above the band's top", gt=0
     )
     orders_per_minute: WholeNumber = setting(
-        USUAL_CAPS.orders_per_minute, "most orders in a minute that raise leverage", "60", "10 or more", gt=0
+        USUAL_CAPS.orders_per_minute, "most orders in any 60 s that raise leverage", "60", "10 or more", gt=0
     )
     hourly_notional: Number = setting(
         USUAL_CAPS.hourly_notional,
-        "most notional in an hour sent to raise leverage, in fund values",
+        "most notional sent in any hour to raise leverage, in fund values",
         "25",
         "10 or more",
         gt=0,

@@ -25,8 +25,9 @@ HARDLY = Decimal("1e-12")
 MAX_MARK_AGE_MS = 10_000
 _IN_TURN_MS = 60
 """An order leaves in the turn that decides, or the next; a drawn order of turns takes no time at all."""
-MAX_ORDERS_PER_MINUTE = 60
-MAX_HOURLY_NOTIONAL = 25
+_MINUTE_MS, _HOUR_MS = 60_000, 3_600_000
+_SAME_WORTH = Decimal("1e-9")
+"""Both accounts know what a fund is worth, but each rounds for itself."""
 LARGEST_BASIS = Decimal("0.05")
 
 
@@ -65,7 +66,7 @@ class Judge:
         self.holders = Holders()
         self.replayed = Book()
         self.sends: dict[str, OrderRequest] = {}
-        self.sent_ms: list[tuple[int, Decimal]] = []
+        self.decided: list[tuple[int, Decimal]] = []
         self.seen: Seen | None = None
         self._at_large: list[str] = []
         self.fund = fund
@@ -155,8 +156,6 @@ class Judge:
         self._judge_direction(request)
         self._judge_data(request, now_ms)
         self._judge_target(request, intent)
-        if not request.reduce_only:
-            self._judge_rate(request, intent, now_ms)
 
     def _over(self, cid: str) -> bool:
         """Whether an order can trade no more, by the venue's word alone."""
@@ -217,25 +216,24 @@ class Judge:
         elif value > ZERO:
             self.expect(exposure >= (episode.target - HARDLY) * value, "I1", "an order leads past its target")
 
-    def _judge_rate(self, request: OrderRequest, intent: rec.OrderIntended, now_ms: int) -> None:
-        """I10: increases stay within what a fund may send in a minute and in an hour of market time.
+    def judge_rate(self, intent: rec.OrderIntended) -> None:
+        """I10: in any 60 s and in any 3,600 s of market time no more is sent to raise leverage than may be.
 
-        Each is measured by what the fund was worth when it was sent, with what a flow brings in: holders may
-        have left since. The account does not tell that while payments that left it are not booked.
+        Those that end with an order are looked at: in any others there is no more. Each order is measured by
+        what the fund was worth when it was decided, with what a flow brings in: holders may leave later.
+        What an operator says forgets nothing.
         """
-        episode = self.claims.episode
+        episode, now_ms, caps = self.claims.episode, intent.time_ms, self.fund.caps
         for_a_flow = episode is not None and episode.for_a_flow
         worth = self.holders.value(intent.mark) + (self.holders.bringing if for_a_flow else ZERO)
-        values = abs(request.quantity) * intent.mark / worth if worth > ZERO else ZERO
-        self.sent_ms.append((now_ms, values))
-        minute = [1 for time_ms, _ in self.sent_ms if time_ms // 60_000 == now_ms // 60_000]
-        self.expect(len(minute) <= MAX_ORDERS_PER_MINUTE, "I10", "too many increases in a minute")
-        hour = sum(
-            (sent for time_ms, sent in self.sent_ms if time_ms // 3_600_000 == now_ms // 3_600_000),
-            start=ZERO,
-        )
-        self.expect(hour <= MAX_HOURLY_NOTIONAL + 1, "I10", "too much notional in an hour")
-        self.sent_ms = [entry for entry in self.sent_ms if entry[0] > now_ms - 3_600_000]
+        values = abs(intent.quantity) * intent.mark / worth if worth > ZERO else ZERO
+        self.decided = [entry for entry in self.decided if entry[0] > now_ms - _HOUR_MS]
+        self.decided.append((now_ms, values))
+        minute = [1 for time_ms, _ in self.decided if time_ms > now_ms - _MINUTE_MS]
+        self.expect(len(minute) <= caps.orders_per_minute, "I10", "too many increases in a minute")
+        hour = sum((sent for _, sent in self.decided), start=ZERO)
+        most = caps.hourly_notional * (1 + _SAME_WORTH)
+        self.expect(hour <= most, "I10", f"too much notional in an hour: {hour} fund values")
 
     # What the venue did.
 
@@ -371,10 +369,10 @@ def _started(judge: Judge, record: rec.RebalanceStarted) -> None:
     )
 
 
-def _closed(judge: Judge, record: rec.IncidentClosed) -> None:
-    """I10: an operator who looked into it lets the fund send as if it had sent nothing yet."""
-    if record.code == "too much sent":
-        judge.sent_ms.clear()
+def _intended(judge: Judge, record: rec.OrderIntended) -> None:
+    """I10: reductions are sent however many there are."""
+    if not record.reduce_only:
+        judge.judge_rate(record)
 
 
 def _short(record: rec.Record) -> list[str]:
@@ -390,7 +388,7 @@ _CHECKS: dict[type, Callable[[Judge, Any], None]] = {
     rec.Reconciled: _reconciled,
     rec.DrawQueued: _queued,
     rec.RebalanceStarted: _started,
-    rec.IncidentClosed: _closed,
+    rec.OrderIntended: _intended,
 }
 
 __all__ = ["Claimed", "Judge", "Violation"]

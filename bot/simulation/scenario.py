@@ -41,6 +41,8 @@ class Scenario:
 
 _SHARE_PROTECTED = 0.5
 _SHARE_WITH_FLOWS = 0.5
+_SHARE_CAPPED = 0.3
+"""Of worlds in which a fund that does as it should meets the caps on what it sends."""
 _FLOW_FEES = (Decimal(0), Decimal("0.001"))
 _DAILY_FEES = (Decimal(0), Decimal("0.0003"))
 _BANDS = (
@@ -78,6 +80,12 @@ def scenario_of(seed: int) -> Scenario:
     if holders.happens(_SHARE_WITH_FLOWS):
         flows_per_hour = holders.pick((4.0, 12.0, 30.0))
         fund = replace(fund, terms=_terms(holders), management_fee_daily=holders.pick(_DAILY_FEES))
+    caps = Chance(seed, "caps")
+    if caps.happens(_SHARE_CAPPED):
+        tight = fund.caps._replace(
+            orders_per_minute=caps.whole(1, 6), hourly_notional=Decimal(caps.whole(3, 6))
+        )
+        fund = replace(fund, caps=tight)
     chances, rates = drawn_faults(chance)
     return Scenario(
         fund=fund,

@@ -127,6 +127,23 @@ def test_what_comes_in_and_goes_out_in_one_dealing_meets_without_a_trade() -> No
     assert payable[0].amount == crossed.received
 
 
+@pytest.mark.parametrize(("come", "leave"), [("100000", "50000"), ("50000", "100000")])
+def test_what_leavers_were_given_sizes_no_slice(come: str, leave: str) -> None:
+    """It is theirs: a trade is sized, and limited, by the fund and by what the trade itself moves."""
+    lab = a_flow_lab()
+    lab.subscribe("200000")
+    lab.until_dealing()
+    lab.settle()
+    lab.subscribe(come)
+    lab.redeem(leave)
+    lab.until_dealing()
+    book = lab.state.book
+    assert book.dealing is not None
+    assert book.dealing.crossed > 49_000
+    fund, mark = book.ledger.value(lab.price), lab.price
+    assert 0 <= book.backed.value(mark) - fund <= 50_000
+
+
 def test_less_than_the_smallest_order_goes_in_as_cash_and_pays_the_taker_fee_to_the_fund() -> None:
     """No order, units at NAV less the fee that its share of the position would have cost."""
     lab = a_flow_lab()
