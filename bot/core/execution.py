@@ -23,6 +23,7 @@ from bot.core.records import (
     SliceDeferred,
     UrgencyRaised,
 )
+from bot.core.texts import time_text
 from bot.core.turn import Turn
 from bot.core.units import ZERO, Contracts, Price, Urgency
 from bot.core.upkeep import emergency
@@ -81,14 +82,14 @@ def watch_age(turn: Turn) -> None:
     if not open_.increasing and age_ms > UNFILLED_LIMIT_MS:
         turn.open_incident(
             _UNFILLED,
-            f"rebalance {open_.number} began to reduce leverage at {open_.started_ms} ms and is not done",
+            f"rebalance {open_.number} reduces leverage since {time_text(open_.started_ms)} and is not done",
             "look at the book and at the venue's state; the daemon keeps trying",
             stops_increases=False,
         )
     elif open_.increasing and age_ms > plan.OVERDUE_MS:
         turn.open_incident(
             _OVERDUE,
-            f"rebalance {open_.number} began to raise leverage at {open_.started_ms} ms and is not done",
+            f"rebalance {open_.number} raises leverage since {time_text(open_.started_ms)} and is not done",
             "see what stops or slows it (breaches, a pause, limits, the book); the daemon keeps trying",
             stops_increases=False,
         )

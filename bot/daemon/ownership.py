@@ -86,6 +86,7 @@ class Ownership:
         `standing_by` hears for whom this process waits, and None once it need not. Raises what is wrong with
         settings or journal; a server that cannot be reached is tried again.
         """
+        standing_by("starting: the database has not answered yet")
         while self.journal is None:
             try:
                 await self._take(url, supervisor, standing_by)

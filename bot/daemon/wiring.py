@@ -3,6 +3,7 @@
 Everything below works on the ports that are put together here, and knows no mode.
 """
 
+import asyncio
 import sys
 from collections.abc import Callable
 from contextlib import AsyncExitStack
@@ -28,6 +29,7 @@ from bot.journal.journal import Identity, Journal
 from bot.journal.sqlite import JOURNAL_FILE
 from bot.settings import Settings
 from bot.venue.cash import BySpot
+from bot.venue.ccxt_client import import_ccxt
 from bot.venue.clock import Clock, WallClock
 from bot.venue.errors import Unreachable
 from bot.venue.profile import Environment
@@ -97,6 +99,8 @@ async def open_world(
     """
     ownership = Ownership(stack, settings, identity_of(settings), WallClock())
     if settings.database_url is not None:
+        # A standby has it before it takes over: then each second counts.
+        await asyncio.to_thread(import_ccxt)
         await ownership.take(settings.database_url, supervisor, standing_by)
     elif (settings.data_dir / JOURNAL_FILE).exists() or (settings.data_dir / MARK_FILE).exists():
         ownership.open()

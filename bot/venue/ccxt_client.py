@@ -55,6 +55,11 @@ async def _refuse_redirects(
     return response
 
 
+def import_ccxt() -> None:
+    """Import ccxt, so that a client can be made at once: it costs 80 MB, and half a second or several."""
+    import ccxt.pro  # noqa: F401, PLC0415 - only who trades pays
+
+
 def make_client(
     ccxt_id: str, door: "Door", credentials: "Credentials | None", urls: dict[str, Any] | None
 ) -> "CcxtClient":

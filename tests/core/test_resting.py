@@ -14,6 +14,7 @@ from bot.core.guarding import GUARD_MARGIN_MS
 from bot.core.limits import SubmitOrder
 from bot.core.orders import OrderState
 from bot.core.plan import DEADLINE_MS, MANNERS, OVERDUE_MS
+from bot.core.texts import time_text
 from bot.core.units import Urgency
 from bot.testing import Lab, a_fund
 from bot.testing_venue import InstantVenue, Outcome
@@ -413,7 +414,8 @@ def test_a_patient_rebalance_past_its_deadline_hurries_and_is_an_incident_in_the
     assert [order.rests for order in late[-4:]] in ([True, False] * 2, [False, True] * 2)
     assert max(order.limit_price for order in late) == D(60_600)
     lab.mark("60000", after_s=61)
-    assert "overdue rebalance" in lab.state.book.incidents
+    began = time_text(under_way(lab).started_ms)
+    assert f"leverage since {began}" in lab.state.book.incidents["overdue rebalance"].detail
     assert lab.state.book.breaches == ()
     lab.venue.script.clear()
     lab.settle()
