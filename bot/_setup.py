@@ -57,8 +57,13 @@ _MODULES = {
 
 
 def purpose_of(arguments: list[str]) -> str:
-    """What a command needs: the `daemon`'s libraries, the `study`'s, or the `tests`'."""
+    """What a command needs: the `daemon`'s libraries, the `study`'s, or the `tests`'.
+
+    To print its help, none but the daemon's.
+    """
     command = arguments[0] if arguments else ""
+    if command != "test" and {"-h", "--help"} & set(arguments):
+        return "daemon"
     return "tests" if command == "test" else "study" if command in STUDY_COMMANDS else "daemon"
 
 

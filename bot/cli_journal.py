@@ -26,7 +26,7 @@ def reader(settings: Settings) -> JournalReader:
 
 
 def read_history(settings: Settings) -> list[dict[str, Any]]:
-    """Read every fund's rebalances as CONTRACT's objects, oldest first.
+    """Read every fund's rebalances as the API's objects, oldest first.
 
     Raises JournalError where there is no journal, or none that can be read.
     """
@@ -98,7 +98,7 @@ def _verify_file(name: str) -> list[Verdict]:
 
 
 def read_funds(settings: Settings) -> list[FundStatus]:
-    """Give each enabled fund as CONTRACT's object with true figures.
+    """Give each enabled fund as the API's object with true figures.
 
     They are the running daemon's own; without one, what the journal says at the last mark it holds. Where
     hosts share the journal, `owner` says which of them sends for the fund. Raises JournalError as

@@ -22,7 +22,7 @@ def print_settings(values: Sequence[EffectiveValue], console: Console | None = N
 
 
 def print_rebalances(rebalances: Sequence[Mapping[str, Any]], console: Console | None = None) -> None:
-    """Print CONTRACT's rebalance objects, one row each."""
+    """Print the API's rebalance objects, one row each."""
     console = console or wide_console()
     if not rebalances:
         console.print("No rebalance yet.")
@@ -85,7 +85,7 @@ def print_flows(flows: Sequence[Mapping[str, Any]], console: Console | None = No
 
 
 def print_backtests(results: Mapping[str, Mapping[str, Any]], console: Console | None = None) -> None:
-    """Print CONTRACT's backtest objects side by side, one column each, and their warnings."""
+    """Print the API's backtest objects side by side, one column each, and their warnings."""
     console = console or wide_console()
     table = _table(("", "left"), *((name or "fund", "right") for name in results))
     rows = {
@@ -116,7 +116,7 @@ def _day(time_ms: int | None) -> str:
 
 
 def print_funds(funds: Sequence[Mapping[str, Any]], console: Console | None = None) -> None:
-    """Print CONTRACT's fund objects, one row each."""
+    """Print the API's fund objects, one row each."""
     console = console or wide_console()
     if not funds:
         console.print("No fund yet.")

@@ -32,14 +32,15 @@ class EntryState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RebalanceEntry:
-    """One rebalance, in CONTRACT's words. Quantities are signed; None is what is not known, or not yet.
+    """One rebalance, in the words of the API (docs/public.md).
 
-    `position_change` is the sum of the rebalance's own fills, also while it runs. `shortfall_bps` is what
-    they cost against the mark at decision, in bps of their notional at that mark, positive = worse than the
-    mark (implementation shortfall, Perold 1988, without fees and the unfilled part). `slices` counts the
-    orders that filled something. `target`, `target_range`, `u` and `salt` are None until the rebalance is
-    over. `public` is the public record as canonical JSON without its hash; it and both hashes come with the
-    reveal. `flows` are those that were settled by a flow's trade.
+    Quantities are signed; None is what is not known, or not yet. `position_change` is the sum of the
+    rebalance's own fills, also while it runs. `shortfall_bps` is what they cost against the mark at decision,
+    in bps of their notional at that mark, positive = worse than the mark (implementation shortfall, Perold
+    1988, without fees and the unfilled part). `slices` counts the orders that filled something. `target`,
+    `target_range`, `u` and `salt` are None until the rebalance is over. `public` is the public record as
+    canonical JSON without its hash; it and both hashes come with the reveal. `flows` are those that were
+    settled by a flow's trade.
     """
 
     fund: str
@@ -76,7 +77,7 @@ class RebalanceEntry:
     flows: tuple[FlowSettled, ...] = ()
 
     def to_json(self) -> Json:
-        """CONTRACT's rebalance object, and its target range. Decimals and times are text, unknown is null."""
+        """The API's rebalance object, and its target range. Decimals and times are text, unknown is null."""
         return {
             "id": f"{self.fund}-{self.number}",
             "fund": self.fund,

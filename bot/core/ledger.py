@@ -1,7 +1,7 @@
 """The fund's own books: cash, position and cost, changed by trades and income only.
 
 `cash` is what would be left if the position were sold at the mark and the proceeds removed, so that
-fund value = cash + position x mark (DESIGN, Words). `cost` is the signed amount paid for the open position;
+fund value = cash + position x mark. `cost` is the signed amount paid for the open position;
 a venue's wallet balance (margin account, average cost, profit realised on reduction) is cash + cost.
 """
 
@@ -115,7 +115,7 @@ def target_position(ledger: Ledger, mark: Price, target: Leverage, sign: int, fe
     """The signed position at which real leverage equals `target` once the trade's fee is paid.
 
     Exposure E becomes T(V + fE) / (1 + Tf) when increasing and T(V - fE) / (1 - Tf) when reducing, `fee` f a
-    fraction of the traded notional (CONTRACT, Backtest). The trade is taken to fill at `mark`. Zero where
+    fraction of the traded notional (docs/study.md). The trade is taken to fill at `mark`. Zero where
     fund value is not positive, or the fee of selling all takes all of it: no reduction becomes a reversal.
     """
     value = ledger.value(mark)

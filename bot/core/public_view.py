@@ -1,4 +1,4 @@
-"""A fund as everybody may see it: CONTRACT's fund object, from the last public basket and the live mark.
+"""A fund as everybody may see it: the API's fund object, from the last public basket and the live mark.
 
 Nothing here reads the ledger, the rebalance under way or its draws, so nothing here can tell them.
 """

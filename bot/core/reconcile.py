@@ -1,7 +1,4 @@
-"""Ledger against venue, mark-free and at one cursor.
-
-Wallet balance and position (DESIGN, Ledger and venue).
-"""
+"""Ledger against venue: wallet balance and position, mark-free and at one cursor."""
 
 from decimal import Decimal
 

@@ -1,7 +1,7 @@
 """What the log says of each record: one event name per fact, and only fields that give nothing away.
 
 Quantities, positions, leverage and prices of a running rebalance would tell its target to whoever reads the
-log, so they are not in this table (DESIGN, promise 6); the journal has them.
+log, so they are not in this table (docs/reliability.md, I12); the journal has them.
 """
 
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The public side of what runs: CONTRACT's public objects, ready to be sent.
+"""The public side of what runs: the API's public objects, ready to be sent.
 
 Everything here comes from `bot.core.public_view` and from records that were revealed. The web room serves
 it to anybody.

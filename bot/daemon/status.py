@@ -1,4 +1,4 @@
-"""One fund as the operator sees it: true figures, in the shape of CONTRACT's fund object."""
+"""One fund as the operator sees it: true figures, in the shape of the API's fund object."""
 
 from collections.abc import Sequence
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""Every error of the web room has the one shape that CONTRACT gives."""
+"""Every error of the web room has one shape (docs/public.md)."""
 
 from typing import Any
 
@@ -49,5 +49,5 @@ async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamRe
 
 
 def error_body(code: str, message: str, field: str | None = None) -> dict[str, Any]:
-    """CONTRACT's error object."""
+    """The API's error object."""
     return {"error": {"code": code, "message": message, "field": field}}

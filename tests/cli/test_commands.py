@@ -141,7 +141,7 @@ def test_without_a_journal_there_is_nothing_to_read(inband: Invoke, tmp_path: Pa
 
 
 def test_history_reads_the_journal_without_a_daemon(inband: Invoke, tmp_path: Path) -> None:
-    """As JSON, CONTRACT's rebalance objects, oldest first."""
+    """As JSON, the API's rebalance objects, oldest first."""
     journal_with_one_rebalance(tmp_path / "d")
     answer = inband("history", "--json", DATA_DIR="d")
     (entry,) = json.loads(answer.out)
@@ -159,7 +159,7 @@ def test_history_is_readable_by_people(inband: Invoke, tmp_path: Path) -> None:
 
 
 def test_status_reads_the_journal_without_a_daemon(inband: Invoke, tmp_path: Path) -> None:
-    """As JSON, CONTRACT's fund objects with true figures; a fund that never ran is there, too."""
+    """As JSON, the API's fund objects with true figures; a fund that never ran is there, too."""
     journal_with_one_rebalance(tmp_path / "d")
     up, down = json.loads(inband("status", "--json", DATA_DIR="d").out)
     assert (up["fund"], up["position"], up["units"]) == ("BTCUP", "0.04", "1000")

@@ -39,7 +39,7 @@ def test_at_the_liquidation_price_value_is_the_maintenance_margin(
 
 
 def test_the_reference_prices_of_constant_maintenance() -> None:
-    """Long (1 - 1/L) / (1 - m), short (1 + 1/L) / (1 + m) (reference/execution.md C7)."""
+    """Long (1 - 1/L) / (1 - m), short (1 + 1/L) / (1 + m)."""
     flat = (Maintenance(Decimal("Infinity"), Decimal("0.005"), ZERO),)
     long = liquidation_price(at_leverage(Decimal(1), Decimal(3), Decimal(1)), flat)
     short = liquidation_price(at_leverage(Decimal(-1), Decimal(3), Decimal(1)), flat)

@@ -27,7 +27,7 @@ async def opened() -> tuple[Desk, Runner, FlowDesk]:
 
 
 async def test_a_receipt_says_what_was_asked_and_when_it_is_dealt_at_the_earliest() -> None:
-    """In CONTRACT's manner: decimals and times as text."""
+    """In the API's manner: decimals and times as text."""
     _, runner, flows = await opened()
     receipt = flows.take("BTCUP", SUBSCRIBE, D("500.50"), "order-1")
     assert receipt is not None

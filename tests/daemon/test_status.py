@@ -14,7 +14,7 @@ from bot.testing import Lab, a_fund
 from strategies.interval import Interval
 from strategies.strategic import Strategic
 
-CONTRACT = [
+FIELDS = [
     "fund", "underlying", "side", "mode", "state", "mark", "nav", "units", "fund_value", "position",
     "notional",
     "real_leverage", "band", "trigger_prices", "target_range", "commitments", "chain_head", "funding_rate",
@@ -33,7 +33,7 @@ def lab() -> Lab:
 def test_it_has_the_keys_of_the_contract_in_their_order(lab: Lab) -> None:
     """Programs read it: every key is there, more may follow."""
     status = fund_status(lab.fund, lab.state.book, lab.price, "paper", seen=lab.state.mark)
-    assert list(status)[: len(CONTRACT)] == CONTRACT
+    assert list(status)[: len(FIELDS)] == FIELDS
 
 
 def test_decimals_are_text_and_undefined_is_null(lab: Lab) -> None:

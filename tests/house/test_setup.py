@@ -89,6 +89,7 @@ def test_the_libraries_of_the_study_come_with_the_first_backtest(clone: Path) ->
     """Into the same environment, which then serves the daemon too."""
     start(clone)
     (clone / ".venv" / "kept").touch()
+    assert start(clone, "backtest", "--help").stderr == "", "help needs none of them"
     assert "study.lock" in start(clone, "backtest").stderr
     assert (clone / ".venv" / "kept").exists()
     assert start(clone).stderr == ""

@@ -1,4 +1,4 @@
-"""A quant reruns it: a loop of their own over the same files, by CONTRACT alone, against `backtest`."""
+"""A quant reruns it: a loop of their own over the same files, by docs/study.md alone, against `backtest`."""
 
 import csv
 import gzip

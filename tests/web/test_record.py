@@ -61,7 +61,7 @@ async def test_a_fund_is_contracts_object_and_nothing_true(shown: Open) -> None:
 
 
 async def test_after_the_reveal_the_public_sees_what_the_fund_holds(shown: Open) -> None:
-    """Figures follow from the basket and the mark; the record is CONTRACT's object."""
+    """Figures follow from the basket and the mark; the record is the API's object."""
     await shown.revealed()
     (fund,) = (await shown.site.ask("/api/v1/funds"))[1]
     ledger = shown.runner.state.book.ledger
@@ -94,7 +94,7 @@ async def test_a_query_that_makes_no_sense_is_refused_by_name(shown: Open, query
 
 @pytest.mark.parametrize("path", ["", "/rebalances"])
 async def test_an_unknown_fund_is_not_found(shown: Open, path: str) -> None:
-    """404 in CONTRACT's shape."""
+    """404 in the API's shape."""
     status, body, _ = await shown.site.ask(f"/api/v1/funds/NONE{path}")
     assert (status, body["error"]["code"]) == (404, "not_found")
 
