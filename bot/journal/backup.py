@@ -21,6 +21,7 @@ from bot.journal.errors import (
     JournalMismatch,
     JournalSettingError,
     JournalUnavailable,
+    NoJournal,
 )
 from bot.journal.files import PRIVATE, create_private, sync_folder
 from bot.journal.journal import Identity
@@ -252,6 +253,8 @@ def _sound(
         with sqlite.open_file(file, key, key_dir) as copy:
             refuse_damaged(file, copy.connection)
             yield copy
+    except NoJournal:
+        raise JournalSettingError(f"{file}: holds no journal; name a copy that `db backup` made") from None
     except JournalCorrupt as error:
         if not str(error).startswith(mine.name):
             raise

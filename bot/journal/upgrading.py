@@ -2,6 +2,8 @@
 
 import contextlib
 import sqlite3
+import tempfile
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -11,7 +13,7 @@ from bot.journal.backup import clone
 from bot.journal.errors import JournalBusy, JournalUnavailable
 from bot.journal.lock import DataDirLock
 from bot.journal.sqlite import JOURNAL_FILE
-from bot.journal.sqlite_file import connect_writer, none_yet, refuse_damaged, refuse_newer, revision
+from bot.journal.sqlite_file import connect, connect_writer, none_yet, refuse_damaged, refuse_newer, revision
 
 
 class Upgraded(NamedTuple):
@@ -57,6 +59,36 @@ def upgrade_file(data_dir: Path, now: datetime) -> Upgraded:
         with contextlib.closing(connect_writer(path)) as connection:
             refuse_damaged(path, connection)
     return Upgraded(stored, schema.HEAD, str(copy))
+
+
+@contextlib.contextmanager
+def of_today(copy: Path, data_dir: Path) -> Iterator[Path]:
+    """A copy itself; or, where an older version made it, one of it that is up to date, which does not stay.
+
+    Raises as `upgrade_file` does; what is no journal is left to whoever reads it.
+    """
+    stored = None
+    address = f"{copy.absolute().as_uri()}?mode=ro"
+    with (
+        contextlib.suppress(sqlite3.Error, UnicodeDecodeError),
+        contextlib.closing(connect(address)) as file,
+    ):
+        stored = revision(file)
+    if stored is None or stored == schema.HEAD or stored not in schema.REVISIONS:
+        yield copy
+        return
+    DataDirLock(data_dir).release()  # who runs on it is told before anything is copied
+    with tempfile.TemporaryDirectory(prefix="older-", dir=data_dir) as folder:
+        draft = Path(folder) / copy.name
+        try:
+            clone(copy, draft)
+            _run(draft, stored)
+        except (OSError, sqlite3.Error) as error:
+            raise JournalUnavailable(
+                f"{data_dir} cannot be written to ({error}): make room there, and restore again; nothing "
+                "was changed"
+            ) from error
+        yield draft
 
 
 def upgrade_database(url: str) -> Upgraded:

@@ -11,10 +11,12 @@ import pytest
 
 from bot.core.records import Sampled
 from bot.journal.journal import Identity
+from bot.journal.keys import KEY_FILE
 from bot.journal.nav_store import NAV_FILE, NavStore, Row
-from bot.journal.sqlite import open_journal
+from bot.journal.sqlite import open_journal, open_reader
 from tests.cli.conftest import Invoke
 from tests.cli.test_commands import journal_with_one_rebalance
+from tests.journal.test_upgrading import first_version
 
 COMMANDS = ("upgrade", "verify", "backup", "restore", "export")
 
@@ -153,6 +155,25 @@ def test_a_file_that_is_no_copy_is_refused(inband: Invoke, tmp_path: Path) -> No
     assert answer.err.count("\n") == 1
     assert "letter.txt is corrupt (file is not a database): name another copy" in answer.err
     assert inband("db", "verify", "--no-venue").code == 0
+    (tmp_path / "letter.txt").write_text("")
+    assert "letter.txt: holds no journal; name a copy" in inband("db", "restore", "letter.txt").err
+
+
+def test_a_copy_that_an_older_version_made_is_put_back(inband: Invoke, tmp_path: Path) -> None:
+    """It stays as it is, and what is put back is up to date; nothing else is left behind."""
+    folder = tmp_path / "data" / "paper"
+    journal_with_one_rebalance(folder)
+    with open_reader(folder, None) as journal:
+        key = (folder / KEY_FILE).read_text().strip()
+        first_version(tmp_path / "older", tuple(journal.read("BTCUP")), key)
+    copy = tmp_path / "older" / "journal.sqlite"
+    before = copy.read_bytes()
+    put_back = inband("db", "restore", str(copy), "--json")
+    assert json.loads(put_back.out)["file"] == str(copy)
+    assert json.loads(put_back.out)["records"] == {"BTCUP": 6}
+    assert copy.read_bytes() == before
+    assert inband("db", "verify", "--no-venue").code == 0
+    assert list(folder.glob("older*")) == []
 
 
 def test_a_copy_over_a_file_is_wrong_usage(inband: Invoke, tmp_path: Path) -> None:

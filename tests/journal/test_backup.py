@@ -1,9 +1,8 @@
-"""Copies of a journal and their return, in both stores; upgrades of older ones; the export."""
+"""Copies of a journal and their return, in both stores; the export."""
 
 import json
 import sqlite3
 import zlib
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from bot.core.public_records import Revealed
 from bot.core.records import DrawQueued, RebalanceFinished, RebalanceStarted, Record, Sampled
 from bot.core.recovery_records import JournalRestored
 from bot.core.units import ONE
-from bot.journal import export, nav_copy, upgrading
+from bot.journal import export, nav_copy
 from bot.journal.backup import back_up, restore_database, restore_file
 from bot.journal.errors import (
     JournalBusy,
@@ -22,18 +21,13 @@ from bot.journal.errors import (
     JournalKeyError,
     JournalMismatch,
     JournalSettingError,
-    JournalUnavailable,
-    NoJournal,
 )
 from bot.journal.journal import Identity, Journal
 from bot.journal.nav_store import NAV_FILE, ROWS_OF_A_CHUNK, Bars, NavStore, Part
 from bot.journal.nav_store import Row as BarRow
 from bot.journal.pg_nav import PostgresNavStore
 from bot.journal.postgres import PostgresJournal
-from bot.journal.schema import HEAD, STATEMENTS
-from bot.journal.sealing import Sealer
-from bot.journal.sqlite import JOURNAL_FILE, SqliteJournal, open_journal, open_reader
-from bot.journal.sqlite_file import new_meta
+from bot.journal.sqlite import JOURNAL_FILE, open_journal, open_reader
 from tests.support.postgres import KEY
 
 from .stores import ACCOUNTS, PAPER, PostgresStore, Store
@@ -178,108 +172,6 @@ def test_a_fund_that_is_not_described_is_not_put_back(tmp_path: Path, store: Sto
             put_back(store, tmp_path / "copy")
     else:
         assert put_back(store, tmp_path / "copy") == {"ETHUP": 1}
-
-
-def first_version(folder: Path, story: tuple[Record, ...]) -> None:
-    """A journal as the first version of Inband made it: no alembic, no projections."""
-    with open_journal(folder, PAPER, KEY, 1) as made:
-        made.append("BTCUP", story, 1)
-    connection = sqlite3.connect(folder / JOURNAL_FILE, isolation_level=None)
-    rows = connection.execute("SELECT * FROM record").fetchall()
-    connection.close()
-    (folder / JOURNAL_FILE).unlink()
-    connection = sqlite3.connect(folder / JOURNAL_FILE, isolation_level=None)
-    for statement in STATEMENTS["sqlite"]["0001"]:
-        connection.execute(statement)
-    connection.execute("PRAGMA user_version = 1")
-    meta = new_meta(Sealer(bytes.fromhex(KEY)), PAPER, 1)
-    connection.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
-    connection.executemany("INSERT INTO record VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
-    connection.close()
-
-
-def tables(path: Path) -> list[tuple[str, ...]]:
-    """What an SQLite file is made of."""
-    connection = sqlite3.connect(path)
-    found = connection.execute("SELECT type, name, sql FROM sqlite_master ORDER BY type, name").fetchall()
-    connection.close()
-    return [tuple("".join(str(part).split()).replace("CONSTRAINTalembic_version_pkc", "") for part in row)
-            for row in found if row[1] != "alembic_version"]  # fmt: skip
-
-
-def test_the_first_version_is_brought_up_to_date_with_a_rebalance_open(
-    data_dir: Path, story: tuple[Record, ...], tmp_path: Path
-) -> None:
-    """Alembic makes of it what a new journal is made as; the records are the same, and a copy is kept."""
-    middle = story[: in_the_middle(story)]
-    first_version(data_dir, middle)
-
-    done = upgrading.upgrade_file(data_dir, NOW)
-
-    assert (done.before, done.after) == ("0001", HEAD)
-    assert done.copy is not None
-    assert Path(done.copy).exists()
-    with open_journal(data_dir, PAPER, KEY, 1) as journal:
-        assert tuple(journal.read("BTCUP")) == middle
-        journal.append("BTCUP", story[len(middle) :], 1)
-        assert fold(journal.read("BTCUP")) == fold(story)
-    open_journal(tmp_path / "new", PAPER, KEY, 1).close()
-    assert [t for t in tables(data_dir / JOURNAL_FILE) if "autoindex" not in t[1]] == [
-        t for t in tables(tmp_path / "new" / JOURNAL_FILE) if "autoindex" not in t[1]
-    ]
-
-
-def test_an_upgrade_of_todays_journal_changes_nothing(data_dir: Path) -> None:
-    """It may be repeated."""
-    open_journal(data_dir, PAPER, KEY, 1).close()
-    assert upgrading.upgrade_file(data_dir, NOW) == (HEAD, HEAD, None)
-    assert not (data_dir / "archive").exists()
-
-
-def test_an_upgrade_without_room_for_the_copy_says_so(data_dir: Path) -> None:
-    """In one line, with the remedy."""
-    first_version(data_dir, ())
-    (data_dir / "archive").write_text("in the way")
-    with pytest.raises(JournalUnavailable, match="upgrade again; nothing was changed"):
-        upgrading.upgrade_file(data_dir, NOW)
-
-
-def test_a_running_journal_is_not_upgraded(opened: Callable[..., SqliteJournal], data_dir: Path) -> None:
-    """Nor is one that is not there."""
-    with pytest.raises(NoJournal):
-        upgrading.upgrade_file(data_dir, NOW)
-    opened()
-    with pytest.raises(JournalBusy):
-        upgrading.upgrade_file(data_dir, NOW)
-
-
-def test_an_older_database_is_brought_up_to_date(store: Store, story: tuple[Record, ...]) -> None:
-    """In PostgreSQL too, with its records as they were."""
-    if not isinstance(store, PostgresStore):
-        return
-    journal = store.open()
-    journal.append("BTCUP", story, 1)
-    journal.close()
-    for statement in (
-        "DROP TABLE projection",
-        "DROP TABLE owner",
-        "DROP TABLE bar",
-        "DROP TABLE chunk",
-        "UPDATE alembic_version SET version_num = '0001'",
-    ):
-        store.outsider(statement)
-    assert upgrading.upgrade_database(store.url) == ("0001", HEAD, None)
-    assert upgrading.upgrade_database(store.url) == (HEAD, HEAD, None)
-    assert tuple(store.open().read("BTCUP")) == story
-
-
-def test_a_running_database_is_not_upgraded(store: Store) -> None:
-    """The owner's beats say that it lives."""
-    if isinstance(store, PostgresStore):
-        store.open()
-        store.outsider("UPDATE alembic_version SET version_num = '0001'")
-        with pytest.raises(JournalBusy, match="stop it first"):
-            upgrading.upgrade_database(store.url)
 
 
 def test_the_export_tells_what_is_public_and_seals_the_rest(
