@@ -76,8 +76,8 @@ def writings(secret: str) -> set[str]:
 
 
 def numbers(text: str) -> Iterator[Decimal]:
-    """Every number in a text, exponents and all."""
-    for token in re.findall(r"(?<![\w.])-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?(?![\w])", text):
+    """Every number in a text, exponents and all, once."""
+    for token in set(re.findall(r"(?<![\w.])-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?(?![\w])", text)):
         try:
             yield Decimal(token)
         except InvalidOperation:

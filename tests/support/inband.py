@@ -70,11 +70,11 @@ class Inband:
                 entry["execution"].pop(count)
         return entries
 
-    def records(self, fund: str) -> tuple[Record, ...]:
-        """The fund's records so far; none while there is no journal."""
+    def records(self, fund: str, after: int = 0) -> tuple[Record, ...]:
+        """The fund's records so far, or what follows the first `after`; none while there is no journal."""
         try:
             with open_reader(self.data_dir, self.settings.get("DATABASE_URL"), self._key) as journal:
-                return tuple(journal.read(fund))
+                return tuple(journal.read(fund, after))
         except JournalError:
             return ()
 
@@ -107,6 +107,8 @@ class Process:
         self._patience_s = patience_s
         number = len(list(folder.glob("out-*.log")))
         self._out, self._err = folder / f"out-{number}.log", folder / f"err-{number}.log"
+        self._lines: list[dict[str, Any]] = []
+        self._read = 0
         with self._out.open("w") as out, self._err.open("w") as err:
             self._process = subprocess.Popen(command, env=environment, cwd=REPOSITORY, stdout=out, stderr=err)
 
@@ -131,10 +133,14 @@ class Process:
         return self._process.poll() is None
 
     def lines(self, event: str | None = None) -> list[dict[str, Any]]:
-        """Its log lines so far, all or those of one event."""
-        whole = [line for line in self.stdout.splitlines(keepends=True) if line.endswith("\n")]
-        found = [json.loads(line) for line in whole]
-        return [line for line in found if event is None or line.get("event") == event]
+        """Its log lines so far, all or those of one event; asked again, only what is new is read."""
+        with self._out.open("rb") as out:
+            out.seek(self._read)
+            new = out.read()
+        whole = new[: new.rfind(b"\n") + 1]
+        self._lines += [json.loads(line) for line in whole.splitlines()]
+        self._read += len(whole)
+        return [line for line in self._lines if event is None or line.get("event") == event]
 
     def until(self, happened: Callable[[], object], *, what: str) -> None:
         """Wait for it, as long as the process lives."""

@@ -68,6 +68,7 @@ class Ordeal:
         self.operations: Operations | None = None
         self._closed = False
         self.scripted: list[Scheduled] = []
+        self._read: list[Record] = []
 
     async def __aenter__(self) -> Self:
         """Start the exchange, and nothing else yet."""
@@ -143,8 +144,9 @@ class Ordeal:
             raise AssertionError(f"never: {what}; {self.told()}") from None
 
     def records(self, kind: type[_R]) -> list[_R]:
-        """The fund's records of a kind so far."""
-        return [record for record in self.inband.records("BTCUP") if isinstance(record, kind)]
+        """The fund's records of a kind so far; asked again, only what is new is read."""
+        self._read += self.inband.records("BTCUP", after=len(self._read))
+        return [record for record in self._read if isinstance(record, kind)]
 
     async def until_recorded(self, kind: type[Record], times: int = 1) -> None:
         """Wait for a record in the journal."""
