@@ -38,6 +38,10 @@ def run_suite(folder: Path, source: str = SUITE, **environment: str) -> subproce
         "tests.conftest",
         "-p",
         "no:randomly",
+        "-p",
+        "no:schemathesis",
+        "-p",
+        "no:anyio",
         "-q",
         "test_it.py",
     ]
