@@ -22,7 +22,7 @@ def run(arguments: list[str]) -> NoReturn:
     if importlib.util.find_spec("pytest") is None:
         _refuse(f"pytest is missing in {sys.prefix}: run `python3 -m bot test` with a Python outside it")
     os.chdir(REPOSITORY)
-    # Hundreds of processes start from this checkout: none shall compile what the ones before it have compiled.
+    # Hundreds of processes start from this checkout; what one of them compiles none shall compile again.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     processes = str((os.cpu_count() or 1) + 2)
     spread = [] if arguments else ["-n", processes, "--dist", "loadscope", "--no-loadscope-reorder"]
