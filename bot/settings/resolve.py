@@ -3,11 +3,11 @@
 import base64
 import binascii
 import os
+import re
 from collections.abc import Iterator, Mapping
 from ipaddress import ip_address
 from pathlib import Path as FilePath
 from typing import Any
-from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
@@ -72,9 +72,14 @@ def _database_url(schema: Schema, given: Layer) -> str | None:
     url = _reveal(schema.database_url)
     if url is None:
         return None
-    if urlsplit(url).scheme not in ("postgresql", "postgres"):
+    scheme, _, rest = url.partition("://")
+    if scheme not in ("postgresql", "postgres"):
         remedy = "set for example postgresql://inband@127.0.0.1:5432/inband, or unset it for SQLite"
         raise fault(("database_url",), given, "not an address of PostgreSQL", remedy)
+    if re.match("[^?]*[/@][^?]*@", rest):
+        # The driver would take the rest of a password for the server, and name that in its errors.
+        problem = "a user or password in it holds / or @, which ends it there"
+        raise fault(("database_url",), given, problem, "write %2F for / and %40 for @ within them")
     if schema.journal_key is None:
         problem = "not set, and a journal in PostgreSQL needs it given: its hosts share no key file"
         remedy = "make one with `openssl rand -hex 32`, and give it to every host"

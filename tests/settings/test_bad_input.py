@@ -39,6 +39,8 @@ BAD: list[tuple[str, dict[str, str], tuple[str, ...]]] = [
     ("flow fee", {UP + "REDEEM_FEE": "-0.1"}, ("REDEEM_FEE", "must be")),
     ("dealings", {UP + "DEALING_EVERY_S": "7000"}, ("DEALING_EVERY_S: 7000 s do not divide a day", "3600")),
     ("database", {"DATABASE_URL": "x"}, ("INBAND_DATABASE_URL", "PostgreSQL", "unset it")),
+    ("password with @", {"DATABASE_URL": "postgresql://inband:a@b@db/inband"}, ("DATABASE_URL", "%40 for @")),
+    ("password with /", {"DATABASE_URL": "postgresql://inband:a/b@db/inband"}, ("DATABASE_URL", "%2F for /")),
     (
         "database without key",
         {"DATABASE_URL": "postgresql://inband@db/inband"},
