@@ -35,7 +35,8 @@ REMEDIES = {
     BEYOND_PLAN: "compare its fills with the account's before `resume` rearms it",
     REJECTED: "check margin, permissions and the contract's filters, then `resume`",
     KEY_REFUSED: "give the account a key that may trade from this address, restart, then `resume`",
-    STOPPED_OUT: "find out why the daemon did not delever before (down, blind, halted), then `resume`",
+    STOPPED_OUT: "find out why the daemon did not delever before (down, blind, halted), then `resume`, or "
+    "restart with --adopt",
     CRASH_LOOP: "find out from the log why it ends, then `resume`",
 }
 

@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from bot.core.book import Book
-from bot.core.breaches import ADOPTED
+from bot.core.breaches import ADOPTED, STOPPED_OUT
 from bot.core.commands import FetchTrades
 from bot.core.events import AccountSeen
 from bot.core.records import Reconciled
@@ -17,6 +17,9 @@ _TRIES = 4
 
 DIFFERENCE = "reconciliation difference"
 UNEXPLAINED = "unexplained position"
+
+_BEFORE_THIS_START = (EXTERNAL, STOPPED_OUT)
+"""What the first comparison finds of the time before a start; one with `--adopt` was told to accept it."""
 
 
 def account_seen(turn: Turn, event: AccountSeen) -> None:
@@ -46,7 +49,8 @@ def account_seen(turn: Turn, event: AccountSeen) -> None:
 
 def _agreed(turn: Turn, event: AccountSeen) -> None:
     if turn.live.adopting and not turn.live.compared:
-        turn.close_incident(EXTERNAL, ADOPTED)  # others traded before this start, which was told to accept it
+        for code in _BEFORE_THIS_START:
+            turn.close_incident(code, ADOPTED)
     turn.live = turn.live._replace(
         reconciled=True, compared=True, reconcile_tries=0, withheld=_withheld(turn, event)
     )

@@ -9,7 +9,7 @@ import pytest
 from bot.core import commands as cmd
 from bot.core import records as rec
 from bot.core.book import fold
-from bot.core.breaches import STOPPED_OUT
+from bot.core.breaches import ADOPTED, STOPPED_OUT
 from bot.core.events import Controlled, FlattenAsked, ReadFailed, ReconcileDue, Reconfigured, TradesSeen
 from bot.core.ledger import Ledger, real_leverage
 from bot.core.limits import PlaceStop, Refusal, SubmitOrder, approve_stop
@@ -179,11 +179,11 @@ def through_the_stop(lab: Lab) -> Decimal:
     return stop.trigger_price * (Decimal("0.999") if stop.quantity < ZERO else Decimal("1.001"))
 
 
-def crash(lab: Lab) -> None:
+def crash(lab: Lab, *, adopt: bool = False) -> None:
     """The mark jumps through the stop while the daemon is away, which then starts again."""
     lab.price = through_the_stop(lab).quantize(Decimal("0.1"))
     lab.venue.trigger_stops(lab.price, lab.now)
-    lab.restart()
+    lab.restart(adopt=adopt)
     lab.mark(lab.price)
 
 
@@ -218,6 +218,19 @@ def test_a_stop_that_filled_stops_increases_until_an_operator_looked() -> None:
     assert STOPPED_OUT in lab.state.book.breaches
     lab.send(Controlled(*lab.now, Control.RUNNING, "ada", "the machine had lost power"))
     assert STOPPED_OUT not in lab.state.book.breaches
+
+
+def test_who_starts_with_adopt_has_looked_at_what_it_filled_before() -> None:
+    """It is on record, with its incident, and stops nothing; one that fills later stops increases."""
+    lab = opened()
+    crash(lab, adopt=True)
+    assert [change.kind for change in lab.of(rec.ExternalChange)] == [Kind.STOP]
+    assert [record.code for record in lab.of(rec.IncidentOpened)] == [STOPPED_OUT]
+    assert [(record.code, record.how) for record in lab.of(rec.IncidentClosed)] == [(STOPPED_OUT, ADOPTED)]
+    lab.settle()
+    lab.send(Controlled(*lab.now, Control.HALTED, "ada", "lunch"))
+    lab.mark(through_the_stop(lab).quantize(Decimal("0.1")))
+    assert lab.state.book.breaches == (STOPPED_OUT,)
 
 
 def test_after_it_triggered_the_next_one_is_placed() -> None:
