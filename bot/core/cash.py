@@ -29,10 +29,20 @@ def take_over(turn: Turn) -> None:
 
 
 def attend(turn: Turn) -> None:
-    """Give deposits to the subscriptions that wait for them, end those that cannot go on, ask for cash."""
+    """Give deposits to the subscriptions that wait for them, end those that cannot go on, ask for cash.
+
+    Say so while money of the holders is missing, however it came to be: nothing but money ends that.
+    """
     book = turn.book
     if book.unallocated >= ZERO:
         turn.close_incident(OVERDRAWN, "what was withdrawn is there again")
+    else:
+        turn.open_incident(
+            OVERDRAWN,
+            f"{-book.unallocated} more was withdrawn than was payable or unallocated",
+            "bring it back onto the account: it is the holders' money; increases resume by themselves then",
+            stops_increases=True,
+        )
     if turn.live.cash_id and book.recent_income.hold(turn.live.cash_id):
         turn.live = turn.live._replace(cash_id="", cash_moving=False)
     for flow in book.flows:
@@ -65,13 +75,6 @@ def withdrawn(turn: Turn, amount: Usd) -> None:
     fees = min(left, turn.book.fees_payable)
     if fees > ZERO:
         turn.record(FeesPaid(turn.now_ms, fees))
-    if turn.book.unallocated < ZERO:
-        turn.open_incident(
-            OVERDRAWN,
-            f"a withdrawal of {amount} took {-turn.book.unallocated} more than was payable or unallocated",
-            "bring the difference back onto the account: it is the holders' money",
-            stops_increases=True,
-        )
 
 
 def moved(turn: Turn, event: CashMoved) -> None:

@@ -275,8 +275,8 @@ STALE = "stale mark"
 SKEW = "clock skew"
 SETTINGS = "account settings changed"
 
-_LASTING = frozenset({recovery.LOW_DISK, contract_rules.CLOSED})
-"""No word of an operator makes room on a disk, or has the venue trade a contract."""
+_LASTING = frozenset({recovery.LOW_DISK, contract_rules.CLOSED, cash.OVERDRAWN})
+"""No word of an operator makes room on a disk, has the venue trade a contract, or brings money back."""
 
 MOST_STARTS = 10
 """More starts in a row than this, none of which led to anything, are a crash loop."""

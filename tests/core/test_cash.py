@@ -6,6 +6,7 @@ from bot.core import commands as cmd
 from bot.core import events as ev
 from bot.core.cash import EXPIRY_MS, OVERDRAWN
 from bot.core.flow_records import FeesPaid, FlowCancelled, FlowFunded, FlowPaid
+from bot.core.records import Control, IncidentClosed
 from tests.support.flows import FlowLab, a_flow_lab
 
 D = Decimal
@@ -120,10 +121,34 @@ def test_a_withdrawal_of_holders_money_is_an_incident_until_it_is_back() -> None
     lab = by_hand()
     withdraw(lab, D(100))
     assert OVERDRAWN in lab.state.book.breaches
-    assert "took 100 more" in lab.state.book.incidents[OVERDRAWN].detail
+    assert "100 more was withdrawn" in lab.state.book.incidents[OVERDRAWN].detail
     lab.venue.transfer(D(100), lab.time_ms)
     look(lab)
     assert lab.state.book.incidents == {}
+
+
+def test_no_word_of_an_operator_brings_the_holders_money_back() -> None:
+    """Neither `resume` nor `--adopt` ends the incident; a part of the money does not either."""
+    lab = by_hand()
+    withdraw(lab, D(100))
+    lab.send(ev.Controlled(*lab.now, Control.RUNNING, "ann", "a test"))
+    assert lab.state.book.breaches == (OVERDRAWN,)
+    lab.restart(adopt=True)
+    lab.venue.transfer(D(99), lab.time_ms)
+    look(lab)
+    assert lab.state.book.breaches == (OVERDRAWN,)
+    lab.venue.transfer(D(1), lab.time_ms)
+    look(lab)
+    assert lab.state.book.breaches == ()
+
+
+def test_a_journal_in_which_it_was_ended_while_money_is_missing_has_it_anew() -> None:
+    """As `resume` once did."""
+    lab = by_hand()
+    withdraw(lab, D(100))
+    lab.records.append(IncidentClosed(lab.time_ms, OVERDRAWN, "rearmed by ann"))
+    lab.restart()
+    assert lab.state.book.breaches == (OVERDRAWN,)
 
 
 def test_an_unallocated_deposit_can_be_taken_back() -> None:
