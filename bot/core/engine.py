@@ -244,6 +244,8 @@ def _rearm(turn: Turn, how: str) -> None:
     for code in turn.book.breaches:
         if code not in _LASTING:
             turn.record(IncidentClosed(turn.now_ms, code, how))
+        if code == settlement.VANISHED:
+            settlement.looked_for(turn)
 
 
 def _park(turn: Turn, event: ev.Park) -> None:

@@ -20,7 +20,6 @@ _NOT_FOUNDS_NEEDED = 2
 _NOT_FOUNDS_OF_A_LIVE_ORDER = 5
 _TRADES_MISSED = 24  # looks, in two minutes, after which the trades of an order are more than late
 _FAILURES_IN_A_ROW = 5
-_DOUBTED_FOR_MS = 120_000  # wall time, for which trades may be of an order that is not found
 
 LATE_FILL = "late fill"
 VANISHED = "order vanished"
@@ -65,6 +64,7 @@ def reported(turn: Turn, event: ev.OrderReport) -> None:
         return
     news = News.COMPLETED if event.closed else News.ACCEPTED
     turn.live = turn.live._replace(proving=None, missing=0)  # it is found
+    turn.close_incident(VANISHED, "the venue finds it again")
     if order.told(news, event.filled, event.venue_id) == order:
         _watch(turn, order, delay_s=1.0)
         return
@@ -137,7 +137,7 @@ def missing(turn: Turn, event: ev.OrderMissing) -> None:
     if order is None or order.state in (OrderState.CLOSED, OrderState.REJECTED):
         return
     if order.state in _ACCEPTED:
-        _vanished(turn, order)
+        _vanished(turn, order, event)
         return
     if event.wall_ms <= order.expires_wall_ms:
         until_dead_s = (order.expires_wall_ms - event.wall_ms) / 1000 + 0.1
@@ -152,21 +152,33 @@ def missing(turn: Turn, event: ev.OrderMissing) -> None:
         turn.reconcile()
 
 
-def _vanished(turn: Turn, order: Order) -> None:
+def _vanished(turn: Turn, order: Order, event: ev.OrderMissing) -> None:
     """The venue had accepted the order, and now knows nothing of it: a person must say what became of it."""
     turn.live = turn.live._replace(missing=turn.live.missing + 1)
-    if turn.live.missing >= _NOT_FOUNDS_OF_A_LIVE_ORDER and unfound.forgotten(turn, order):
-        turn.live = turn.live._replace(proving=order.cid)
-        turn.reconcile()
-        return
-    if turn.live.missing >= _NOT_FOUNDS_OF_A_LIVE_ORDER:
+    delay_s = min(30.0, 0.5 * 2 ** min(turn.live.missing, 6))
+    if turn.live.missing < _NOT_FOUNDS_OF_A_LIVE_ORDER:
+        turn.commands.append(QueryOrder(order.cid, delay_s))
+    elif not unfound.given_up(turn, order):
         turn.open_incident(
             VANISHED,
             f"the venue accepted order {order.cid} and no longer finds it",
-            "look for it on the account; it is looked up until the venue finds it again",
+            "look for it on the account, and cancel it if it is there; nothing is sent before the venue "
+            "finds it, or you `resume` because it is not there: then it is over, if the position agrees",
             stops_increases=True,
         )
-    turn.commands.append(QueryOrder(order.cid, delay_s=min(30.0, 0.5 * 2 ** min(turn.live.missing, 6))))
+        turn.commands.append(QueryOrder(order.cid, delay_s))
+    elif unfound.may_rest(order, event):
+        turn.commands.append(unfound.last_look(order, delay_s))
+    else:
+        turn.live = turn.live._replace(proving=order.cid)
+        turn.reconcile()
+
+
+def looked_for(turn: Turn) -> None:
+    """An operator ended the incident of an order that vanished: they have looked for it."""
+    order = _outstanding(turn)
+    if order is not None:
+        turn.live = turn.live._replace(given_up=order.cid)
 
 
 def buried(turn: Turn, order: Order) -> None:
@@ -241,6 +253,7 @@ def settle(turn: Turn, order: Order | None, *, not_before_ms: int = 0) -> None:
     next_ms = max(turn.now_ms + pausing.pause_ms(turn, open_, order), not_before_ms)
     turn.record(rec.SliceSettled(turn.now_ms, order.cid, order.filled, next_ms, _out_of_band(turn)))
     turn.close_incident(TRADES_MISSING, "all of its trades are booked")
+    turn.close_incident(VANISHED, "it is over")
     live = turn.live
     others, due = live.strangers - {order.venue_id}, live.compare_due
     agreed = live.reconciled and not others and not (due and open_.increasing)
@@ -332,7 +345,7 @@ def _explain(turn: Turn, order: Order, foreign: list[ev.Trade]) -> None:
     If so, the account is compared again, and then says whether the order is dead; else the order is looked up
     from the beginning. So it is for a while where the trades may be its own: they do not name its client id.
     """
-    doubted = turn.wall_ms <= order.expires_wall_ms + _DOUBTED_FOR_MS
+    doubted = turn.wall_ms <= order.expires_wall_ms + unfound.DOUBTED_FOR_MS
     if foreign and not (doubted and any(order.could_fill(trade.quantity, trade.price) for trade in foreign)):
         _book_foreign(turn, foreign)
     else:

@@ -79,6 +79,8 @@ class Live(NamedTuple):
 
     missing: int = 0
     """How often in a row the venue said that it does not know the order under way."""
+    given_up: str | None = None
+    """Client id of an order that the venue lost, and of which an operator says that it is over."""
     proving: str | None = None
     """Client id of the order whose death an account snapshot must confirm."""
     trade_tries: int = 0

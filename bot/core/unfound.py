@@ -10,6 +10,9 @@ from bot.core.units import DAY_MS
 _FORGOTTEN_AFTER_MS = 2 * DAY_MS
 """A day before Binance drops orders that ended unfilled."""
 
+DOUBTED_FOR_MS = 120_000
+"""Wall time for which trades and position may lag behind what became of an order."""
+
 
 def last_look(order: Order, delay_s: float) -> QueryOrder | CancelOrder:
     """How an order is looked for once more before it counts as never arrived.
@@ -26,9 +29,14 @@ def may_rest(order: Order, answer: OrderMissing) -> bool:
     return order.rests_until_ms is not None and not answer.off_book
 
 
-def forgotten(turn: Turn, order: Order) -> bool:
-    """Whether a venue may have forgotten it."""
-    return turn.wall_ms > order.expires_wall_ms + _FORGOTTEN_AFTER_MS
+def given_up(turn: Turn, order: Order) -> bool:
+    """Whether one that the venue had accepted may be over although nobody says how.
+
+    A venue may have forgotten it; or an operator has looked, and what it filled has had time to show.
+    """
+    late_ms = turn.wall_ms - order.expires_wall_ms
+    looked_at = turn.live.given_up == order.cid and late_ms > DOUBTED_FOR_MS
+    return looked_at or late_ms > _FORGOTTEN_AFTER_MS
 
 
 def ended_as_booked(turn: Turn, order: Order) -> OrderAdvanced:

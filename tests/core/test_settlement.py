@@ -138,6 +138,69 @@ def test_a_live_order_that_stays_lost_is_an_incident() -> None:
     assert queries(lab)[-1].delay_s == 16.0
 
 
+def vanished() -> tuple[Lab, str]:
+    """The venue has accepted an order that could rest, and does not find it any more."""
+    lab = Lab()
+    lab.settle()
+    lab.deliver = lambda command: isinstance(command, cmd.FetchVolume | cmd.FetchTouch)
+    lab.mark("92000")
+    cid = outstanding(lab).cid
+    assert outstanding(lab).rests_until_ms is not None
+    lab.send(ev.OrderReport(*lab.now, cid, "77", D(0), closed=False))
+    lab.wall_ms += 130_000
+    for _ in range(5):
+        lab.send(ev.OrderMissing(*lab.now, cid))
+    return lab, cid
+
+
+def test_a_vanished_order_that_is_found_is_no_incident_any_more() -> None:
+    """Nobody needs to say so."""
+    lab, cid = vanished()
+    lab.send(ev.OrderReport(*lab.now, cid, "77", D(0), closed=False))
+    assert lab.state.book.incidents == {}
+
+
+def test_an_operator_who_looked_for_a_vanished_order_ends_it() -> None:
+    """Where the book itself has nothing of it, and the position agrees: nobody waits for two days."""
+    lab, cid = vanished()
+    lab.send(ev.OrderMissing(*lab.now, cid, off_book=True))
+    assert lab.state.book.breaches == (settlement.VANISHED,)
+    lab.send(ev.Controlled(*lab.now, rec.Control.RUNNING, "ann", "it is not there"))
+    lab.send(ev.OrderMissing(*lab.now, cid))
+    assert isinstance(lab.commands[-1], cmd.CancelOrder)
+    lab.send(ev.OrderMissing(*lab.now, cid, off_book=True))
+    assert isinstance(lab.commands[-1], cmd.FetchAccount)
+    assert under_way(lab).order is not None
+    lab.send(ev.AccountSeen(*lab.now, lab.venue.ledger.wallet, lab.state.book.position, ()))
+    assert under_way(lab).order is None
+    assert lab.state.book.incidents == {}
+
+
+def test_a_journal_in_which_the_incident_outlived_its_order_is_resumed() -> None:
+    """As it once did."""
+    lab = Lab()
+    lab.state.book.apply(rec.IncidentOpened(0, settlement.VANISHED, "a test", "none", stops_increases=True))
+    lab.settle(at_most_s=600)
+    lab.send(ev.Controlled(*lab.now, rec.Control.RUNNING, "ann", "a test"))
+    lab.settle()
+    assert lab.state.book.opened
+
+
+def test_an_operators_word_alone_ends_no_order() -> None:
+    """It filled, as the position tells: its trades are read, and it is looked up again."""
+    lab, cid = vanished()
+    lab.send(ev.Controlled(*lab.now, rec.Control.RUNNING, "ann", "it is not there"))
+    lab.send(ev.OrderMissing(*lab.now, cid, off_book=True))
+    position = lab.state.book.position + D("0.01")
+    lab.send(ev.AccountSeen(*lab.now, lab.venue.ledger.wallet, position, ()))
+    assert outstanding(lab).cid == cid
+    assert isinstance(lab.commands[-1], cmd.FetchTrades)
+    trade = ev.Trade("late", "77", lab.time_ms, D("0.01"), D(92_000), D("0.3"))
+    lab.send(ev.TradesSeen(*lab.now, (trade,)))
+    assert lab.state.book.position == position
+    assert lab.of(rec.Filled)[-1].cid == cid
+
+
 def test_a_live_order_that_the_venue_has_long_forgotten_is_over() -> None:
     """Venues forget orders that ended unfilled after days: the position says that nothing came of it."""
     lab = opening("lose", deliver=(SubmitOrder,))
