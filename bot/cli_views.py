@@ -85,7 +85,7 @@ def print_flows(flows: Sequence[Mapping[str, Any]], console: Console | None = No
 
 
 def print_backtests(results: Mapping[str, Mapping[str, Any]], console: Console | None = None) -> None:
-    """Print the API's backtest objects side by side, one column each, and their warnings."""
+    """Print backtest results side by side, one column each, and their warnings."""
     console = console or wide_console()
     table = _table(("", "left"), *((name or "fund", "right") for name in results))
     rows = {

@@ -1,14 +1,16 @@
 from decimal import Decimal
+from typing import get_args
 
 import pytest
 
+from bot.core import book, engine, unread
 from bot.core import commands as cmd
 from bot.core import events as ev
 from bot.core import records as rec
 from bot.core.book import fold
 from bot.core.engine import start, step
 from bot.core.execution import progress
-from bot.core.limits import SubmitOrder
+from bot.core.limits import PlaceStop, SubmitOrder
 from bot.core.orders import Order
 from bot.core.recovery_events import OrdersSeen
 from bot.core.settlement import refused, settle
@@ -28,6 +30,16 @@ def opened(lab: Lab) -> Lab:
 def sent(lab: Lab) -> list[SubmitOrder]:
     """Every order that was sent."""
     return [command for command in lab.commands if isinstance(command, SubmitOrder)]
+
+
+def test_every_event_record_and_command_that_may_fail_has_its_place() -> None:
+    """In the tables that are looked up when it comes: none would otherwise be missed before it comes."""
+    assert set(engine._TAKE) == set(get_args(ev.Event))
+    assert [kind for kind, changes in book._CHANGES.items() if not changes] == []
+    never_fail = {cmd.DrawSecrets, cmd.DrawIdentity}
+    told_otherwise = {SubmitOrder, PlaceStop, cmd.GuardOrders}
+    repeated = set(get_args(cmd.Command)) - never_fail - told_otherwise
+    assert set(unread._GO_ON) == {command.__name__ for command in repeated}
 
 
 def test_before_its_first_start_a_fund_does_nothing() -> None:

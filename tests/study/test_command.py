@@ -1,4 +1,4 @@
-"""`backtest` on the command line: the API's object, and one line for whatever is wrong."""
+"""`backtest` on the command line: one object for each fund, and one line for whatever is wrong."""
 
 import io
 import json
