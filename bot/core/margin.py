@@ -19,18 +19,17 @@ def liquidation_price(ledger: Ledger, brackets: tuple[Maintenance, ...]) -> Pric
     """The mark at which fund value falls to the maintenance margin; None where no mark does that.
 
     cash + q p = abs(q) p r - d gives p = -(cash + d) / (q - abs(q) r) (Binance, "Leverage and Margin of
-    USDⓈ-M Futures"). Beyond the last bracket its rate goes on. Cash that the account holds beside the fund
-    would put it further away: it is not counted.
+    USDⓈ-M Futures"). The margin has no jumps, so the first bracket that the answer is not above is the one it
+    lies in. Beyond the last bracket its rate goes on. Cash that the account holds beside the fund would put
+    it further away: it is not counted.
     """
     held, size = ledger.position, abs(ledger.position)
-    floor = ZERO
     for bracket in brackets:
         slope = held - size * bracket.rate
         price = -(ledger.cash + bracket.deduction) / slope if slope else ZERO
         reached = size * price <= bracket.notional_cap or bracket is brackets[-1]
-        if price > ZERO and floor < size * price and reached:
+        if price > ZERO and reached:
             return price
-        floor = bracket.notional_cap
     return None
 
 

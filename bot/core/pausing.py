@@ -12,16 +12,15 @@ _REJECT_BACKOFF_MS = 5_000
 def pause_ms(turn: Turn, open_: OpenRebalance, order: Order) -> int:
     """Market time until the next slice.
 
-    Drawn by urgency, longer after refusals; none after an order that died, or that is to be posted anew.
+    Drawn by urgency, longer after refusals, unless it is an emergency; none after an order that died, or that
+    is to be posted anew.
     """
     if order.state is OrderState.DEAD or (order.rests_until_ms is not None and _repriced(open_, order)):
         return 0
-    if order.state is OrderState.REJECTED and open_.urgency is Urgency.EMERGENCY:
-        return int(plan.RETRY_GAP_S * 1000)
-    if order.state is OrderState.REJECTED:
-        return _REJECT_BACKOFF_MS << min(open_.rejects - 1, 5)
     if open_.urgency is Urgency.EMERGENCY:
         return 0 if order.filled else int(plan.RETRY_GAP_S * 1000)
+    if order.state is OrderState.REJECTED:
+        return _REJECT_BACKOFF_MS << min(open_.rejects - 1, 5)
     low, high = plan.manner(open_.urgency, turn.now_ms - open_.started_ms).gap_s
     return int(1000 * draws.between(low, high, turn.book.key, "gap", open_.number, open_.slices + 1))
 

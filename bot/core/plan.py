@@ -168,7 +168,7 @@ def _drawn_size(
     law: tuple[float, float] | None,
 ) -> Contracts:
     """The unsigned size of a slice by its drawn `share` of fund `value` (here in units of the underlying)."""
-    wanted = max(toward_zero(share * value, lot), smallest) if value > ZERO else smallest
+    wanted = max(toward_zero(share * value, lot), smallest)
     rest = left - wanted
     if rest >= wanted:
         return wanted  # which is no less than any least

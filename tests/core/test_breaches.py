@@ -157,6 +157,23 @@ def test_a_breach_stops_increases_until_an_operator_rearms_them(cause: str) -> N
     assert increases(lab) > before
 
 
+@pytest.mark.parametrize(
+    "caps",
+    [{"hourly_notional": D("0.3")}, {"daily_turnover": D("0.3")}, {"daily_costs": D("0.00001")}],
+    ids=lambda caps: next(iter(caps)),
+)
+def test_once_rearmed_it_is_counted_anew(caps: dict[str, Any]) -> None:
+    """The very cap that was met lets orders through again within the same hour and day."""
+    lab = a_lab(**caps)
+    lab.settle(at_most_s=1_800)
+    before = increases(lab)
+    assert before
+    assert lab.state.book.breaches
+    lab.send(ev.Controlled(*lab.now, Control.RUNNING, "ann", "it is understood"))
+    lab.mark(lab.price, after_s=1)
+    assert increases(lab) == before + 1
+
+
 def test_a_breach_stops_no_delever() -> None:
     """A fund under a breach is brought back into its band when it must be."""
     lab = a_lab()

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 import bot
+from bot.core import events as ev
 from bot.core.breaches import BEYOND_PLAN, OVER_CAP
 from bot.core.caps import Caps
 from bot.core.ledger import Ledger
@@ -18,7 +19,9 @@ from bot.core.limits import (
     approve,
     increases_refused,
 )
-from bot.testing import a_contract
+from bot.core.records import Control
+from bot.core.turn import Turn
+from bot.testing import Lab, a_contract
 
 D = Decimal
 FINE = Conditions(D(60_000), max_leverage=D("3.5"))
@@ -80,6 +83,7 @@ def test_a_reduction_is_always_reduce_only() -> None:
         (buy(limit_price="63000.1"), "limit price is beyond the venue's price limit"),
         (sell(limit_price="56999.9"), "limit price is beyond the venue's price limit"),
         (sell(limit_price="0"), "limit price is beyond the venue's price limit"),
+        (buy(limit_price="0"), "limit price is beyond the venue's price limit"),
         (buy("0.001"), "notional is below the venue's minimum 100"),
         (buy("4", target="9"), "leverage after the order would exceed the emergency leverage"),
     ],
@@ -122,6 +126,13 @@ def test_without_a_price_nothing_is_sent() -> None:
     blind = FINE._replace(blind=True)
     assert verdict(buy(), blind) == "no price to trade by"
     assert verdict(sell(), blind) == "no price to trade by"
+
+
+def test_the_venues_price_limit_itself_is_within_it() -> None:
+    """A collar widens as far as that, and the order of a delever that is there must go out."""
+    short = Ledger(D(220_000), D(-2))
+    assert verdict(sell(limit_price="57000")) == "approved"
+    assert verdict(buy(limit_price="63000", target="-1"), ledger=short) == "approved"
 
 
 @pytest.mark.parametrize(
@@ -202,10 +213,11 @@ def test_margin_that_the_venue_withholds_is_not_counted_on() -> None:
 
 
 def test_an_increase_that_may_fill_far_from_the_mark_needs_the_margin_for_it() -> None:
-    """At its limit, 4 % above the mark, it begins with a loss of 240: 21,000 and 243 are needed."""
-    far = buy(limit_price="62400")
-    assert verdict(far, FINE._replace(withheld=D(78_757))) == "approved"
-    assert verdict(far, FINE._replace(withheld=D(78_758))) == "margin would not cover the order"
+    """At its limit, 4 % beyond the mark, it begins with a loss of 240: 21,000 and 243 are needed."""
+    short = Ledger(D(220_000), D(-2))
+    for far, ledger in ((buy(limit_price="62400"), LONG), (sell(limit_price="57600", target="-3"), short)):
+        assert verdict(far, FINE._replace(withheld=D(78_757)), ledger) == "approved"
+        assert verdict(far, FINE._replace(withheld=D(78_758)), ledger) == "margin would not cover the order"
 
 
 def test_a_fund_without_value_may_not_increase() -> None:
@@ -225,6 +237,20 @@ def test_margin_must_cover_the_position_the_fee_and_a_bad_fill() -> None:
 def test_the_smallest_order_that_reduces_needs_no_notional() -> None:
     """The venue exempts reduce-only orders; so do the limits."""
     assert verdict(sell("0.001")) == "approved"
+
+
+def test_the_limits_are_told_of_an_order_under_way_and_of_a_halt() -> None:
+    """By the book: whoever forgets to look before he proposes is refused."""
+    lab = Lab()
+    assert lab.state.mark is not None
+    calm = Turn(lab.state, lab.state.mark).conditions(lab.state.mark)
+    lab.deliver = lambda command: not isinstance(command, SubmitOrder)
+    while lab.state.book.rebalance is None or lab.state.book.rebalance.order is None:
+        lab.mark("60000", after_s=5)
+    lab.send(ev.Controlled(*lab.now, Control.HALTED, "ann", "a test"))
+    told = Turn(lab.state, lab.state.mark).conditions(lab.state.mark)
+    assert (calm.order_outstanding, calm.halted) == (False, False)
+    assert (told.order_outstanding, told.halted) == (True, True)
 
 
 def test_nobody_else_can_build_an_order() -> None:

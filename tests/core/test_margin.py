@@ -15,7 +15,7 @@ BRACKETS = (
     Maintenance(Decimal(10_000_000), Decimal("0.01"), Decimal(3_050)),
 )
 
-sizes = st.decimals("0.01", "100", places=3)
+sizes = st.decimals("0.01", "400", places=3)
 leverages = st.decimals("1.2", "20", places=2)
 
 
@@ -28,7 +28,7 @@ def at_leverage(quantity: Decimal, leverage: Decimal, mark: Decimal) -> Ledger:
 def test_at_the_liquidation_price_value_is_the_maintenance_margin(
     size: Decimal, leverage: Decimal, *, short: bool
 ) -> None:
-    """By the bracket that the notional at that price falls into."""
+    """By the bracket that the notional at that price falls into, or by the last where it is beyond."""
     ledger = at_leverage(-size if short else size, leverage, Decimal(60_000))
     price = liquidation_price(ledger, BRACKETS)
     assert price is not None

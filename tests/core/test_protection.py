@@ -463,8 +463,8 @@ def test_it_is_not_larger_than_the_venue_takes_at_the_market() -> None:
 def test_only_what_reduces_is_approved() -> None:
     """Neither an increase, nor a reversal, nor an odd lot; and nobody else can build one."""
     contract, ledger = a_contract(), Ledger(Decimal(-50_000), Decimal(2))
-    good = approve_stop("ib1", Decimal(-1), Decimal(40_000), contract, ledger)
-    assert isinstance(good, PlaceStop)
+    for quantity in ("-1", "-2"):
+        assert isinstance(approve_stop("ib1", Decimal(quantity), Decimal(1), contract, ledger), PlaceStop)
     for quantity in ("1", "-2.001", "-0.0005"):
         assert isinstance(approve_stop("ib1", Decimal(quantity), Decimal(1), contract, ledger), Refusal)
     with pytest.raises(TypeError):

@@ -337,7 +337,7 @@ def test_a_restart_settles_a_slice_by_the_first_mark() -> None:
 
 
 def test_the_market_is_asked_for_its_volume_together_with_the_touch() -> None:
-    """Neither waits for the other, and the order waits for both."""
+    """Neither waits for the other, and the order waits for both; its record says what the market trades."""
     lab = Lab(a_fund(start_leverage="0.5"))
     lab.deliver = lambda _: False
     lab.mark("60000", after_s=300)
@@ -347,6 +347,7 @@ def test_the_market_is_asked_for_its_volume_together_with_the_touch() -> None:
     assert len(sent(lab)) == count
     lab.send(ev.VolumeSeen(*lab.now, D(900), 900_000))
     assert len(sent(lab)) == count + 1
+    assert lab.of(rec.OrderIntended)[-1].market_per_s == 1
 
 
 def test_a_venue_that_does_not_say_its_volume_caps_nothing() -> None:

@@ -88,6 +88,7 @@ def test_no_target_lies_at_the_emergency_leverage(high: float) -> None:
         ("3.1", 2.0, Kind.BAND, 0.0),
         ("1.6", 2.0, Kind.SCHEDULE, 0.0),
         ("1.5", 2.0, Kind.SCHEDULE, 0.0),
+        ("3", 2.0, Kind.SCHEDULE, 0.0),
     ],
 )
 def test_only_increases_out_of_the_band_are_confirmed(

@@ -319,7 +319,7 @@ def test_a_repeated_loss_is_recorded_once_and_looked_up_each_time() -> None:
 
 
 def test_refusals_back_off_and_the_fifth_in_a_row_is_a_breach() -> None:
-    """5, 10, 20, 40, 80 s; then increases stop until the operator rearms."""
+    """5, 10, 20, 40, 80 s; then increases stop until the operator rearms, from when it is counted anew."""
     lab = opening("refuse", "refuse", "refuse", "refuse", "refuse")
     waits = []
     for _ in range(5):
@@ -331,8 +331,11 @@ def test_refusals_back_off_and_the_fifth_in_a_row_is_a_breach() -> None:
     lab.mark("60000", after_s=600)
     assert len(sent(lab)) == count
     assert under_way(lab).deferred == "breach: orders rejected"
+    lab.venue.script.extend(["refuse"] * 4)
     lab.restart(adopt=True)
     assert len(sent(lab)) == count + 1
+    lab.mark("60000", after_s=600)
+    assert "orders rejected" not in lab.state.book.breaches
 
 
 def test_a_refused_emergency_slice_is_tried_again_after_a_second() -> None:
