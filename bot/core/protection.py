@@ -45,6 +45,10 @@ _CLOSE = 200
 
 _NOT_FOUNDS_NEEDED = 2
 _NOT_FOUNDS_OF_A_RESTING_STOP = 5
+_LOOKS_UNMOVED, _LOOKS_MOVED = 5, 28
+"""Looks for its trades after which a stop that triggered has filled nothing, in eight seconds; and in two
+minutes, where the position has moved."""
+
 _PAUSE_MS = 30_000
 """After a refusal, and where it cannot be placed, it is tried again so much later."""
 
@@ -198,8 +202,34 @@ def _rests(turn: Turn, stop: Stop, venue_id: str) -> None:
 def _triggered(turn: Turn, cid: str, order_id: str) -> None:
     if order_id not in turn.book.protection.orders:
         turn.record(StopEnded(turn.now_ms, cid, StopEnding.TRIGGERED, order_id))
+        turn.live = turn.live._replace(stop_order=order_id, stop_tries=0)
+        _hold(turn)
     _clear(turn)
     turn.commands.append(FetchTrades(order_id, turn.book.trades_cursor_ms))
+
+
+def _hold(turn: Turn) -> None:
+    """A stop may have moved the position: nothing is traded until ledger and venue are compared."""
+    turn.live = turn.live._replace(reconciled=False)
+    turn.reconcile()
+
+
+def trades_awaited(turn: Turn, position: Contracts) -> bool:
+    """Whether the trades of a stop that triggered are still to come; `position` is the account's.
+
+    They are asked for again, for a while: in the crash that triggered it the venue's answers lag behind, and
+    whoever trades by the old position sells what the stop has sold already.
+    """
+    live = turn.live
+    if live.stop_order is None:
+        return False
+    if live.stop_tries >= (_LOOKS_UNMOVED if position == turn.book.position else _LOOKS_MOVED):
+        turn.live = live._replace(stop_order=None)
+        return False
+    turn.live = live._replace(stop_tries=live.stop_tries + 1)
+    turn.commands.append(FetchTrades(live.stop_order, turn.book.trades_cursor_ms))
+    turn.reconcile(delay_s=min(5.0, 0.25 * 2 ** min(live.stop_tries, 5)))
+    return True
 
 
 def refused(turn: Turn, event: StopRefused) -> None:
@@ -276,6 +306,7 @@ def take_trades(turn: Turn, trades: list[ev.Trade], *, complete: bool) -> list[e
         if not turn.live.stop_suspected:
             turn.live = turn.live._replace(stop_suspected=True)
             turn.commands.append(QueryStop(stop.cid))
+            _hold(turn)
         return []
     turn.live = turn.live._replace(stop_cleared=False)
     return others
@@ -291,6 +322,7 @@ def _book(turn: Turn, trades: list[ev.Trade]) -> None:
     turn.record(ExternalChange(turn.now_ms, number, mark, before, turn.book.position, Kind.STOP))
     publication.schedule(turn, number)
     turn.breach(STOPPED_OUT, "the protective stop at the venue triggered and reduced the position")
+    turn.live = turn.live._replace(stop_order=None)
     turn.reconcile()
 
 

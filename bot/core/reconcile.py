@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+from bot.core import protection
 from bot.core.book import Book
 from bot.core.breaches import ADOPTED, STOPPED_OUT
 from bot.core.commands import FetchTrades
@@ -40,6 +41,8 @@ def account_seen(turn: Turn, event: AccountSeen) -> None:
             stops_increases=True,
         )
         turn.commands.append(FetchTrades(None, turn.book.trades_cursor_ms, delay_s=0.5))
+        return
+    if protection.trades_awaited(turn, event.position):
         return
     if event.position == turn.book.position and abs(event.wallet - turn.book.wallet) < CENT:
         _agreed(turn, event)

@@ -133,6 +133,10 @@ class Live(NamedTuple):
     """Trades came that may be the stop's own: it is being asked."""
     stop_cleared: bool = False
     """It answered that they are not."""
+    stop_order: str | None = None
+    """The order that a stop became, whose trades are not known yet."""
+    stop_tries: int = 0
+    """How often they were asked for again."""
 
 
 class State(NamedTuple):

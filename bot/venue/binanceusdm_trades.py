@@ -19,11 +19,14 @@ _TRADES_WINDOW_MS = 7 * 86_400_000
 async def user_trades(
     requests: "Requests", symbol: str, venue_order_id: str | None, since_ms: int, now_ms: int
 ) -> tuple[Trade, ...]:
-    """GET /fapi/v1/userTrades, in windows by time, then by trade id once a page is full."""
+    """GET /fapi/v1/userTrades, in windows by time, then by trade id once a page is full.
+
+    Of one order it tells only what came in the last seven days: those of an older one are looked for by time.
+    """
     found: dict[str, Trade] = {}
     base: dict[str, Any] = {"symbol": symbol, "limit": _PAGE}
     starts: list[dict[str, Any]]
-    if venue_order_id is not None:
+    if venue_order_id is not None and now_ms - since_ms < _TRADES_WINDOW_MS:
         base["orderId"] = venue_order_id
         starts = [{}]
     else:

@@ -10,7 +10,16 @@ from bot.core import commands as cmd
 from bot.core import records as rec
 from bot.core.book import fold
 from bot.core.breaches import ADOPTED, STOPPED_OUT
-from bot.core.events import Controlled, FlattenAsked, ReadFailed, ReconcileDue, Reconfigured, TradesSeen
+from bot.core.events import (
+    Controlled,
+    Event,
+    FlattenAsked,
+    ReadFailed,
+    ReconcileDue,
+    Reconfigured,
+    Trade,
+    TradesSeen,
+)
 from bot.core.ledger import Ledger, real_leverage
 from bot.core.limits import PlaceStop, Refusal, SubmitOrder, approve_stop
 from bot.core.margin import liquidation_price, price_at
@@ -262,6 +271,43 @@ def test_trades_that_come_before_the_news_are_asked_about() -> None:
     assert EXTERNAL not in lab.state.book.incidents
 
 
+@pytest.mark.parametrize("told_by", ["trades", "the stop"])
+def test_nothing_is_traded_before_its_trades_are_known(told_by: str) -> None:
+    """The venue's answers lag behind in a crash: by the old position it would be sold twice."""
+    lab = opened()
+    lab.tells = False
+    known, price = len(lab.records), through_the_stop(lab).quantize(Decimal("0.1"))
+    news: Event = lab.venue.trigger_stops(price, lab.now)[0]
+    if told_by == "trades":
+        news = TradesSeen(*lab.now, (lab.venue.trades[-1],), complete=False)
+    listed, unlisted, lag = lab.venue.trades, list[Trade](), iter(range(20))
+
+    def deliver(command: cmd.Command) -> bool:
+        if isinstance(command, cmd.FetchTrades):
+            lab.venue.trades = listed if next(lag, None) is None else unlisted
+        return not isinstance(command, SubmitOrder)
+
+    lab.deliver = deliver
+    lab.send(news)
+    lab.mark(price, after_s=1)
+    kinds = [type(r) for r in lab.records[known:] if type(r) in (rec.ExternalChange, rec.OrderIntended)]
+    assert kinds == [rec.ExternalChange]
+    assert lab.of(rec.ExternalChange)[0].kind is Kind.STOP
+    assert lab.state.book.position == lab.venue.ledger.position
+
+
+def test_a_stop_that_filled_nothing_is_not_waited_for_for_ever() -> None:
+    """The position was gone, say: the fund goes on by what ledger and venue agree on."""
+    lab = opened()
+    stop = resting(lab)
+    lab.venue.stops[stop.cid] = (stop, StopStatus.TRIGGERED)
+    lab.send(lab.venue.look_up_stop(stop.cid, lab.now))
+    lab.mark("60000")
+    assert lab.state.live.reconciled
+    assert lab.of(rec.ExternalChange) == []
+    assert statuses(lab)[-1] is StopStatus.RESTING
+
+
 def test_trades_of_others_are_told_from_it() -> None:
     """The stop rests on: so somebody else traded."""
     lab = opened()
@@ -506,7 +552,7 @@ def test_it_is_asked_once_however_many_trades_come() -> None:
     for _ in range(2):
         lab.venue.trade(Decimal("-0.1"), lab.time_ms, lab.price)
         lab.send(TradesSeen(*lab.now, (lab.venue.trades[-1],), complete=False))
-    assert lab.commands[-1:] == [cmd.QueryStop(resting(lab).cid)]
+    assert [c for c in lab.commands if isinstance(c, cmd.QueryStop)] == [cmd.QueryStop(resting(lab).cid)]
     assert lab.commands.count(cmd.QueryStop(resting(lab).cid)) == 1
 
 

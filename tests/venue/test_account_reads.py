@@ -210,8 +210,11 @@ async def test_all_pages_of_trades_are_read(stub: VenueStub, account: Account) -
     assert stub.count(TRADES) == 3
 
 
-async def test_trades_of_weeks_are_read_week_by_week(stub: VenueStub, account: Account) -> None:
-    """The venue answers for seven days at most, so a longer time is covered by several windows."""
+@pytest.mark.parametrize("order_id", [None, "4711"], ids=["all", "of an order"])
+async def test_trades_of_weeks_are_read_week_by_week(
+    stub: VenueStub, account: Account, order_id: str | None
+) -> None:
+    """The venue answers for seven days at most, by order id too, so several windows cover a longer time."""
     rows = [a_trade(number, time=NOW_MS - (20 - number) * DAY_MS) for number in range(20)]
 
     async def windowed(_request: web.Request, params: dict[str, str]) -> web.StreamResponse:
@@ -221,7 +224,7 @@ async def test_trades_of_weeks_are_read_week_by_week(stub: VenueStub, account: A
 
     stub.answers[TRADES] = windowed
 
-    event = await account.gateway.perform(FetchTrades(None, NOW_MS - 20 * DAY_MS))
+    event = await account.gateway.perform(FetchTrades(order_id, NOW_MS - 20 * DAY_MS))
 
     assert isinstance(event, TradesSeen)
     assert len(event.trades) == 20
