@@ -209,6 +209,7 @@ def _clock_seen(turn: Turn, event: ClockSeen) -> None:
 
 
 def _settings_seen(turn: Turn, event: SettingsSeen) -> None:
+    turn.looked(SETTINGS)
     if event.problem is None:
         turn.close_incident(SETTINGS, "the account is set as it should be")
         return
@@ -225,7 +226,10 @@ def _volume_seen(turn: Turn, event: ev.VolumeSeen) -> None:
 
 
 def _controlled(turn: Turn, event: ev.Controlled) -> None:
-    """Pause, halt or resume. What resumes is rearmed, and compared with the venue at once."""
+    """Pause, halt or resume. What resumes is rearmed, and compared with the venue at once.
+
+    How the account is set is read by the daemon, which hears of the incident's end.
+    """
     if operator_requests.repeated(turn, event):
         return
     if event.request_id:
@@ -235,6 +239,9 @@ def _controlled(turn: Turn, event: ev.Controlled) -> None:
     if event.control is Control.RUNNING:
         operator_requests.end_flattening(turn)
     if event.control is Control.RUNNING and turn.book.breaches:
+        turn.live = turn.live._replace(
+            looked_at=turn.live.looked_at | _LOOKED_AT.intersection(turn.book.breaches)
+        )
         _rearm(turn, f"rearmed by {event.author}: {event.why}")
         _reconcile_due(turn, ev.ReconcileDue(event.time_ms, event.wall_ms))
 
@@ -279,6 +286,9 @@ SETTINGS = "account settings changed"
 
 _LASTING = frozenset({recovery.LOW_DISK, contract_rules.CLOSED, cash.OVERDRAWN})
 """No word of an operator makes room on a disk, has the venue trade a contract, or brings money back."""
+
+_LOOKED_AT = frozenset({SETTINGS, reconcile.DIFFERENCE})
+"""What an operator ends is seen at the venue: no position is increased before that was looked at."""
 
 MOST_STARTS = 10
 """More starts in a row than this, none of which led to anything, are a crash loop."""

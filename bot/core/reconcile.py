@@ -57,6 +57,7 @@ def _agreed(turn: Turn, event: AccountSeen) -> None:
     turn.live = turn.live._replace(
         reconciled=True, compared=True, reconcile_tries=0, withheld=_withheld(turn, event)
     )
+    turn.looked(DIFFERENCE)
     turn.close_incident(DIFFERENCE, "ledger and venue agree again")
     turn.close_incident(UNEXPLAINED, "ledger and venue agree again")
     last = turn.book.reconciled
@@ -101,6 +102,7 @@ def _differs(turn: Turn, event: AccountSeen) -> None:
         turn.reconcile(delay_s=0.25 * 2**tries)
         return
     turn.live = turn.live._replace(reconciled=True, compared=True, reconcile_tries=0)
+    turn.looked(DIFFERENCE)
     turn.open_incident(
         DIFFERENCE,
         difference(turn.book, event),

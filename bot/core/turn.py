@@ -98,6 +98,8 @@ class Live(NamedTuple):
     """How often in a row they differed."""
     scanned: bool = True
     """The venue's latest orders were looked through for what the journal has lost; not yet at a restart."""
+    looked_at: frozenset[str] = frozenset()
+    """Incidents that an operator ended, and whose cause is being looked at anew."""
     adopting: bool = False
     """The operator said at this start that what happened outside is accepted (`--adopt`)."""
     withheld: Usd = ZERO
@@ -233,7 +235,20 @@ class Turn:
 
     def increases_refused(self, mark: Mark) -> Refusal | None:
         """Why no position may be increased at this moment, if so."""
-        return increases_refused(self.book.stops, self.doubt(mark))
+        return increases_refused(self._stops, self.doubt(mark))
+
+    @property
+    def _stops(self) -> tuple[str, ...]:
+        """Why increases are stopped; by what an operator ended, too, until a look shows that it is over."""
+        looked_at = self.live.looked_at
+        if not looked_at:
+            return self.book.stops
+        return (*self.book.stops, *(f"{code}, which is being looked at" for code in sorted(looked_at)))
+
+    def looked(self, code: str) -> None:
+        """The cause of an incident was looked at: if it is open, it is true."""
+        if code in self.live.looked_at:
+            self.live = self.live._replace(looked_at=self.live.looked_at - {code})
 
     def conditions(self, mark: Mark) -> Conditions:
         """What the limits judge by at this moment."""
@@ -245,7 +260,7 @@ class Turn:
             self.doubt(mark),
             blind(mark, self.now_ms, feed_trusted=live.feed_trusted),
             mark.index_price,
-            book.stops,
+            self._stops,
             open_ is not None and open_.order is not None,
             book.controlled is not None and book.controlled.control is Control.HALTED,
             self.now_ms,

@@ -106,6 +106,31 @@ def test_a_difference_that_nothing_explains_is_a_breach_after_a_few_looks() -> N
     assert len(lab.of(rec.RebalanceStarted)) == 2
 
 
+def test_no_increase_is_sent_before_a_difference_that_was_resumed_is_looked_at() -> None:
+    """The account is read at once, and the incident comes back where it lasts; delevering goes on."""
+    lab = quiet()
+    lab.venue.ledger = lab.venue.ledger._replace(cash=lab.venue.ledger.cash - 5)
+    compare(lab)
+    lab.mark("92000")
+    lab.deliver = lambda command: not isinstance(command, cmd.FetchAccount)
+    lab.send(ev.Controlled(*lab.now, rec.Control.RUNNING, "ann", "a fee"))
+    assert lab.state.book.breaches == ()
+    assert isinstance(lab.commands[-1], cmd.FetchAccount)
+    count = len(lab.of(rec.OrderIntended))
+    lab.mark("92000")
+    assert len(lab.of(rec.OrderIntended)) == count
+    twin = lab.fork()
+    twin.mark("44900")
+    assert len(twin.of(rec.OrderIntended)) == count + 1
+    lab.deliver = lambda _: True
+    compare(lab)
+    assert lab.state.book.breaches == ("reconciliation difference",)
+    lab.venue.ledger = lab.venue.ledger._replace(cash=lab.venue.ledger.cash + 5)
+    lab.send(ev.Controlled(*lab.now, rec.Control.RUNNING, "ann", "a fee"))
+    lab.mark("92000")
+    assert len(lab.of(rec.OrderIntended)) > count
+
+
 def test_a_difference_that_goes_away_closes_its_incident() -> None:
     """The missing entry appeared at last."""
     lab = quiet()

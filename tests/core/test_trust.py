@@ -7,8 +7,9 @@ import pytest
 
 from bot.core.breaches import KEY_REFUSED
 from bot.core.engine import SETTINGS
-from bot.core.events import FeedLost, Mark, ReadFailed, Wake
+from bot.core.events import Controlled, FeedLost, Mark, ReadFailed, Wake
 from bot.core.limits import SubmitOrder
+from bot.core.records import Control
 from bot.core.trust import MAX_MARK_AGE_MS, MAX_SKEW_MS, blind, contradicts, doubt
 from bot.core.watch_events import ClockSeen, SettingsSeen
 from bot.testing import Lab
@@ -112,6 +113,24 @@ def test_an_account_that_is_set_otherwise_stops_increases_until_it_is_set_back()
     assert len(sent(lab)) == count
     lab.send(SettingsSeen(*lab.now, None))
     assert lab.state.book.incidents == {}
+    assert len(sent(lab)) == count + 1
+
+
+def test_no_increase_is_sent_before_settings_that_were_resumed_are_read() -> None:
+    """An operator says that they are right; the account says it, too, or the incident comes back."""
+    lab = Lab()
+    lab.settle()
+    lab.send(SettingsSeen(*lab.now, "the account has hedge mode"))
+    lab.send(Controlled(*lab.now, Control.RUNNING, "ann", "set back"))
+    assert lab.state.book.incidents == {}
+    count = len(sent(lab))
+    lab.mark("92000")
+    assert len(sent(lab)) == count
+    twin = lab.fork()
+    twin.send(SettingsSeen(*twin.now, "the account has hedge mode"))
+    assert twin.state.book.breaches == (SETTINGS,)
+    assert len(sent(twin)) == count
+    lab.send(SettingsSeen(*lab.now, None))
     assert len(sent(lab)) == count + 1
 
 
