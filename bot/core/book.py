@@ -12,12 +12,12 @@ from math import sqrt
 from operator import attrgetter
 from typing import Any, get_args
 
-from bot.core import flow_fold, order_fold, recovery_fold, stop_fold
+from bot.core import flow_fold, order_fold, rebalance_fold, recovery_fold, stop_fold
 from bot.core import records as rec
 from bot.core.basket import Basket
 from bot.core.disclosure import AFTERWARDS, DISCLOSURE, FUNDING, TRANSFER
 from bot.core.draws import Draw
-from bot.core.episode import Confirmation, OpenRebalance, open_rebalance
+from bot.core.episode import Confirmation, OpenRebalance
 from bot.core.flow_records import FinalNav
 from bot.core.flows import Dealing, Flow, Receipt
 from bot.core.ledger import Basis, Ledger
@@ -42,73 +42,105 @@ _FLOW = rec.Kind.FLOW
 class Book:
     """The durable state of one fund. Read it freely; only `apply` changes it.
 
-    `variance` is that of the log return of a second; None until two samples exist. What the account holds
-    beside the fund's own cash: `unallocated` deposits, `escrow` (money of subscriptions on its way into the
-    fund), `payable` (owed to redeemers) and `fees_payable`. `later`: what moved the ledger after a 00:00 UTC
-    whose management fee is still to be charged. `suspended` is the rebalance that a flow's trade
-    interrupted. `receipts`: answers to requests by idempotency key, replaced, never changed. `failures`
-    counts orders in a row that came to nothing (refused for more than their price, or never arrived),
-    `starts` processes in a row that took the fund up, a few minutes apart at most, and ended without a slice
-    or a proper stop.
+    A field whose type is a record holds the latest one of that class.
     """
 
     created: rec.FundCreated | None = None
-    ledger: Ledger = field(default=Ledger(ZERO))
-    basis: Basis = field(default=Basis())
-    units: Decimal = ZERO
-    unallocated: Usd = ZERO
-    escrow: Usd = ZERO
-    payable: Usd = ZERO
-    fees_payable: Usd = ZERO
-    fees_charged: Usd = ZERO
-    fee_daily: Decimal = ZERO
-    fee_ms: int = 0
-    later: tuple[Movement, ...] = ()
-    flows: tuple[Flow, ...] = ()
-    closed_flows: tuple[Flow, ...] = ()
-    dealing: Dealing | None = None
-    receipts: dict[str, Receipt] = field(default_factory=dict)
-    final: FinalNav | None = None
+    reincarnated: Reincarnated | None = None
+    """The fund's latest identity, where it has got another one than at its creation."""
+    restored: bool = False
+    """The journal came from a copy, and no new identity has been drawn since."""
     state: rec.FundState = rec.FundState.ACTIVE
     changed: rec.StateChanged | None = None
     opened: bool = False
+    """Whether a rebalance has ever come to its end."""
+    final: FinalNav | None = None
+    """What a unit is worth for good, once the fund is over."""
+
+    ledger: Ledger = field(default=Ledger(ZERO))
+    basis: Basis = field(default=Basis())
+    units: Decimal = ZERO
+
+    unallocated: Usd = ZERO
+    """On the account beside the fund's own cash: deposits that are nobody's yet."""
+    escrow: Usd = ZERO
+    """Beside it too: money of subscriptions on its way into the fund."""
+    payable: Usd = ZERO
+    """Beside it too: what is owed to redeemers."""
+    fees_payable: Usd = ZERO
+    """Beside it too: fees that were charged and not paid out yet."""
+
+    fees_charged: Usd = ZERO
+    """Management fees, all of them."""
+    fee_daily: Decimal = ZERO
+    """The management fee's rate, a fraction of fund value per day."""
+    fee_ms: int = 0
+    """Up to when it was charged."""
+    later: tuple[Movement, ...] = ()
+    """What moved the ledger after a 00:00 UTC whose fee is still to be charged."""
+
+    flows: tuple[Flow, ...] = ()
+    """Those that are not over, in the order in which they were requested."""
+    closed_flows: tuple[Flow, ...] = ()
+    dealing: Dealing | None = None
+    receipts: dict[str, Receipt] = field(default_factory=dict)
+    """Answers to requests by idempotency key; replaced as a whole, never changed in place."""
+
     draws: tuple[Draw, ...] = ()
+    """For the next band rebalances, in order."""
     next_sequence: int = 1
+    """The number of the next draw to be queued."""
     confirmation: Confirmation | None = None
     confirmations: int = 0
     rebalance: OpenRebalance | None = None
     suspended: OpenRebalance | None = None
-    protection: Stops = field(default=Stops())
+    """The rebalance that a flow's trade interrupted."""
     rebalances: int = 0
+    """The number of the latest one."""
     last_rebalance_ms: int = 0
     last_rebalance_mark: Price | None = None
     skipped: rec.RebalanceSkipped | None = None
+    protection: Stops = field(default=Stops())
+
     incidents: dict[str, rec.IncidentOpened] = field(default_factory=dict)
+    """The open ones, by code."""
     acknowledged: dict[str, rec.IncidentAcknowledged] = field(default_factory=dict)
+    """Who looks after them, by code."""
     controlled: rec.ControlChanged | None = None
     asked: tuple[rec.OperatorAsked, ...] = ()
     settings_digest: str = ""
+    """The fingerprint of the settings that it runs by."""
+
     traffic: Traffic = field(default=Traffic())
     day: Day = field(default=Day())
     failures: int = 0
+    """Orders in a row that came to nothing: refused for more than their price, or never arrived."""
     starts: int = 0
+    """Processes in a row that took it up soon after another, and ended without a slice or a proper stop."""
     taken_up_wall_ms: int = 0
+    """When the latest process did."""
+
     recent_orders: tuple[str, ...] = ()
+    """Client ids of our latest orders and stops, to recognise them in the venue's list."""
     last_order_ms: int = 0
-    recent_trades: tuple[str, ...] = ()
-    recent_income: RecentIds = field(default=RecentIds())
     dead_orders: tuple[str, ...] = ()
+    """Client ids of orders that never arrived, should one turn up after all."""
+    recent_trades: tuple[str, ...] = ()
+    """Ids of trades that are booked, to recognise repeats; so with income."""
+    recent_income: RecentIds = field(default=RecentIds())
     trades_cursor_ms: int = 0
+    """Trades from here on are asked for; so with income."""
     income_cursor_ms: int = 0
+    reconciled: rec.Reconciled | None = None
+
     sample: rec.Sampled | None = None
     variance: Decimal | None = None
-    reconciled: rec.Reconciled | None = None
-    reincarnated: Reincarnated | None = None
-    restored: bool = False
+    """Of the log return of one second; None until two samples exist."""
     public: Public = field(default=Public(Basket(0, ZERO, ZERO, ZERO)))
     shadow: Shadow | None = None
     tracking: Tracking | None = None
     last_time_ms: int = 0
+    """Market time of the latest record; no later one is earlier."""
 
     def copy(self) -> "Book":
         """An independent copy: every value but the incidents, and who saw them, is immutable."""
@@ -233,89 +265,6 @@ def _created(book: Book, record: rec.FundCreated) -> None:
         book.recent_income = RecentIds(tuple(filter(None, record.known_income.split(","))))
 
 
-def _draw_queued(book: Book, record: rec.DrawQueued) -> None:
-    book.draws += (Draw(record.sequence, record.commitment, record.u, record.salt),)
-    book.next_sequence = record.sequence + 1
-
-
-def _confirmation_started(book: Book, record: rec.ConfirmationStarted) -> None:
-    book.confirmation = Confirmation(record.time_ms, record.deadline_ms)
-    book.confirmations += 1
-
-
-def _confirmation_cancelled(book: Book, _: rec.ConfirmationCancelled) -> None:
-    book.confirmation = None
-
-
-def _rebalance_started(book: Book, record: rec.RebalanceStarted) -> None:
-    book.confirmation = book.skipped = None
-    book.rebalances = record.number
-    if record.sequence is not None:
-        book.draws = book.draws[1:]  # used in order
-    leverage = record.leverage if record.leverage is not None else record.target + 1
-    book.suspended = book.rebalance
-    ledger, mark = book.ledger, record.mark
-    planned = None  # a flow's trade moves no leverage
-    if record.kind is not _FLOW:
-        planned = abs(record.target * ledger.value(mark) - abs(ledger.position) * mark)
-    book.rebalance = OpenRebalance(
-        record.number,
-        record.kind,
-        record.urgency,
-        record.time_ms,
-        record.sequence,
-        record.target,
-        record.tolerance,
-        record.target > leverage,
-        record.time_ms,
-        record.time_ms,
-        planned,
-    )
-
-
-def _urgency_raised(book: Book, record: rec.UrgencyRaised) -> None:
-    book.rebalance = open_rebalance(book)._replace(
-        urgency=record.urgency, urgency_since_ms=record.time_ms, next_slice_ms=record.time_ms
-    )
-
-
-def _slice_deferred(book: Book, record: rec.SliceDeferred) -> None:
-    book.rebalance = open_rebalance(book)._replace(next_slice_ms=record.next_slice_ms, deferred=record.reason)
-
-
-def _parked(book: Book, _: rec.RebalanceParked) -> None:
-    book.rebalance = open_rebalance(book)._replace(parked=True)
-
-
-def _resumed(book: Book, _: rec.RebalanceResumed) -> None:
-    book.rebalance = open_rebalance(book)._replace(parked=False)
-
-
-def _rebalance_finished(book: Book, record: rec.RebalanceFinished) -> None:
-    """A flow's trade, which moves no leverage, gives way to what it interrupted."""
-    kind = open_rebalance(book).kind
-    book.rebalance, book.suspended = book.suspended, None
-    if kind is rec.Kind.FLOW:
-        if record.ending is rec.Ending.SUPERSEDED:
-            flow_fold.made_way(book, record.time_ms)
-        return
-    book.opened = True
-    book.last_rebalance_ms, book.last_rebalance_mark = record.time_ms, record.mark
-
-
-def _rebalance_skipped(book: Book, record: rec.RebalanceSkipped) -> None:
-    book.confirmation = None
-    book.skipped = record
-    book.last_rebalance_ms, book.last_rebalance_mark = record.time_ms, record.mark
-
-
-def _external_change(book: Book, record: rec.ExternalChange) -> None:
-    """A slice that was put off is thought over: what is left may be another, and be urgent."""
-    book.rebalances = record.number
-    if book.rebalance is not None and book.rebalance.deferred is not None:
-        book.rebalance = book.rebalance._replace(next_slice_ms=record.time_ms)
-
-
 def _income_booked(book: Book, record: rec.IncomeBooked) -> None:
     if record.kind == FUNDING:
         book.ledger = book.ledger.after_funding(record.amount)
@@ -365,21 +314,11 @@ CLOCKS_APART_MS = 60_000
 
 _APPLY: dict[type, Callable[[Book, Any], None]] = {
     rec.FundCreated: _created,
-    rec.DrawQueued: _draw_queued,
-    rec.ConfirmationStarted: _confirmation_started,
-    rec.ConfirmationCancelled: _confirmation_cancelled,
-    rec.RebalanceStarted: _rebalance_started,
-    rec.UrgencyRaised: _urgency_raised,
-    rec.SliceDeferred: _slice_deferred,
-    rec.RebalanceParked: _parked,
-    rec.RebalanceResumed: _resumed,
-    rec.RebalanceFinished: _rebalance_finished,
-    rec.RebalanceSkipped: _rebalance_skipped,
-    rec.ExternalChange: _external_change,
     rec.IncomeBooked: _income_booked,
     rec.Reconciled: _reconciled,
     rec.StateChanged: _state_changed,
     rec.Sampled: lambda book, sample: _sampled(book, (sample,)),
+    **rebalance_fold.APPLY,
     **order_fold.APPLY,
     **OVERSIGHT,
     **flow_fold.APPLY,
