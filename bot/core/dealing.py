@@ -268,5 +268,5 @@ def _settle_flows(turn: Turn, dealing: Dealing) -> None:
 
 
 def _weight(flow: Flow) -> Decimal:
-    """A flow's weight among those of its side: money that goes in, or units."""
-    return flow.amount - flow.fee if flow.kind is FlowKind.SUBSCRIBE else flow.amount
+    """A flow's weight among those of its side: money that goes in, or units (priced without a fee)."""
+    return flow.amount - flow.fee

@@ -332,4 +332,8 @@ def _named(turn: Turn, cid: str) -> Stop | None:
 
 
 def _clear(turn: Turn) -> None:
-    turn.live = turn.live._replace(stop_missing=0, stop_suspected=False, stop_cleared=False)
+    """A stop is over: trades that were held back because they might be its own are read again."""
+    held_back = turn.live.stop_suspected
+    if held_back:
+        turn.commands.append(FetchTrades(None, turn.book.trades_cursor_ms))
+    turn.live = turn.live._replace(stop_missing=0, stop_suspected=False, stop_cleared=held_back)

@@ -28,16 +28,17 @@ TRADES_MISSING = "trades missing"
 
 
 def resolve_outstanding(turn: Turn) -> bool:
-    """After a restart: look up the order that may have been sent. False if there is none."""
+    """After a restart: look up the order that may have been sent. False if there is none.
+
+    One that is settled is concluded by the first mark.
+    """
     order = _outstanding(turn)
     if order is None:
         return False
-    if order.settled:
-        _conclude(turn, order)
-    elif order.state is OrderState.CLOSED:
-        _fetch_trades(turn, order)
-    else:
+    if order.state is not OrderState.CLOSED:
         turn.commands.append(QueryOrder(order.cid))
+    elif not order.settled:
+        _fetch_trades(turn, order)
     return True
 
 
@@ -47,7 +48,9 @@ def attend(turn: Turn) -> None:
     order = open_.order if open_ is not None else None
     if open_ is None or order is None:
         return
-    if (order.settled and _conclude(turn, order)) or order.rests_until_ms is None:
+    if order.settled:
+        _conclude(turn, order)
+    if order.rests_until_ms is None:
         return
     if not resting.is_over(turn, open_, order):
         turn.wake_at(order.rests_until_ms)
@@ -89,15 +92,13 @@ def _watch(turn: Turn, order: Order, delay_s: float) -> None:
         turn.commands.append(QueryOrder(order.cid, delay_s))
 
 
-def _conclude(turn: Turn, order: Order) -> bool:
+def _conclude(turn: Turn, order: Order) -> None:
     """Settle, unless the slice has time left, or a restart knows no mark yet; `attend` settles it then.
 
     Without a mark nobody can say whether the slice brought leverage back into its band.
     """
-    if turn.mark is None or not resting.is_over(turn, open_rebalance(turn.book), order):
-        return False
-    settle(turn, order)
-    return True
+    if turn.mark is not None and resting.is_over(turn, open_rebalance(turn.book), order):
+        settle(turn, order)
 
 
 def refused(turn: Turn, event: ev.OrderRefused) -> None:
@@ -124,7 +125,7 @@ def _count_failures(turn: Turn, last: str) -> None:
 def lost(turn: Turn, event: ev.OrderUnknown) -> None:
     """Nobody knows whether the order arrived: look it up."""
     order = _named(turn, event.cid)
-    if order is None or order.state in (OrderState.CLOSED, OrderState.REJECTED):
+    if order is None or order.state is OrderState.CLOSED:
         return
     if order.state is not OrderState.UNKNOWN:
         turn.record(rec.OrderLost(turn.now_ms, event.cid, event.reason))
@@ -134,7 +135,7 @@ def lost(turn: Turn, event: ev.OrderUnknown) -> None:
 def missing(turn: Turn, event: ev.OrderMissing) -> None:
     """An authoritative not-found: it proves nothing until the order can no longer arrive, and not alone."""
     order = _named(turn, event.cid)
-    if order is None or order.state in (OrderState.CLOSED, OrderState.REJECTED):
+    if order is None or order.state is OrderState.CLOSED:
         return
     if order.state in _ACCEPTED:
         _vanished(turn, order, event)

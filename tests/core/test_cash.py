@@ -2,6 +2,8 @@
 
 from decimal import Decimal
 
+import pytest
+
 from bot.core import commands as cmd
 from bot.core import events as ev
 from bot.core.cash import EXPIRY_MS, OVERDRAWN
@@ -57,6 +59,30 @@ def test_a_subscription_whose_money_never_comes_is_over_after_three_days() -> No
     (cancelled,) = lab.of(FlowCancelled)
     assert "three days" in cancelled.reason
     assert lab.state.book.flows == ()
+
+
+def test_a_subscription_whose_money_came_waits_as_long_as_it_must() -> None:
+    """Paused for days, the fund deals nobody in; the money is there all the same."""
+    lab = a_flow_lab()
+    lab.send(ev.Controlled(*lab.now, Control.PAUSED, "ann", "a test"))
+    lab.subscribe("500")
+    lab.wait(EXPIRY_MS / 1000 + 60)
+    assert len(lab.of(FlowFunded)) == 1
+    assert not lab.of(FlowCancelled)
+
+
+@pytest.mark.parametrize("what", ["parking", "not compared"])
+def test_no_transfer_is_asked_for_by_a_fund_that(what: str) -> None:
+    """Is about to stop, or does not know whether ledger and venue agree."""
+    lab = a_flow_lab()
+    lab.deliver = lambda command: not isinstance(command, cmd.FetchAccount)
+    if what == "parking":
+        lab.send(ev.Park(*lab.now))
+    else:
+        lab.restart()
+    lab.subscribe("500")
+    lab.wait(60)
+    assert not any(isinstance(command, cmd.MoveCash) for command in lab.commands)
 
 
 def test_people_are_asked_once_and_the_income_is_read_at_each_request() -> None:
@@ -212,6 +238,19 @@ def test_a_start_reads_income_before_it_asks_for_cash() -> None:
     lab.restart()
     last = [type(command) for command in lab.commands][-2:]
     assert last == [cmd.FetchIncome, cmd.MoveCash]
+
+
+def test_income_that_tells_is_asked_for_once_however_many_marks_come() -> None:
+    """The answer that is on its way is the one that counts."""
+    lab = a_flow_lab()
+    lab.deliver = lambda command: not isinstance(command, cmd.MoveCash)
+    lab.subscribe("500")
+    lab.deliver = lambda command: not isinstance(command, cmd.FetchIncome)
+    lab.restart()
+    asked = len(lab.commands)
+    for _ in range(3):
+        lab.wait(1)
+    assert not any(isinstance(command, cmd.FetchIncome) for command in lab.commands[asked:])
 
 
 def test_income_that_does_not_show_a_transfer_yet_is_read_again() -> None:

@@ -206,6 +206,27 @@ def test_what_it_filled_while_the_daemon_was_away_is_booked_as_stop(side: Litera
     assert EXTERNAL not in lab.state.book.incidents
 
 
+def test_what_it_filled_is_compared_with_the_venue_at_once() -> None:
+    """A venue may take more than the trades tell."""
+    lab = opened()
+    lab.deliver = lambda command: not isinstance(command, cmd.FetchAccount)
+    asked = len(lab.commands)
+    lab.mark(through_the_stop(lab).quantize(Decimal("0.1")))
+    assert lab.of(rec.ExternalChange)
+    assert any(isinstance(command, cmd.FetchAccount) for command in lab.commands[asked:])
+
+
+def test_late_news_of_an_earlier_one_leaves_the_one_that_rests() -> None:
+    """Else another would be placed beside it."""
+    lab = opened("long", "lose")
+    lab.mark("60000")
+    dead, stop = lab.of(StopEnded)[0].cid, resting(lab)
+    lab.send(StopReport(*lab.now, dead, "7", StopStatus.TRIGGERED, "99"))
+    kept = lab.state.book.protection.resting
+    assert kept is not None
+    assert kept.cid == stop.cid
+
+
 def test_the_order_that_it_became_is_none_that_the_journal_lacks() -> None:
     """The venue lists it under the stop's id: the fund goes on, after that start and after the next."""
     lab = opened()
@@ -318,6 +339,18 @@ def test_trades_of_others_are_told_from_it() -> None:
     assert EXTERNAL in lab.state.book.incidents
 
 
+def test_trades_that_came_before_the_stop_was_found_gone_are_booked_at_once() -> None:
+    """A liquidation takes it along: whoever trades on by the position of before trades too much."""
+    lab = opened()
+    gone = resting(lab)
+    lab.venue.stops[gone.cid] = (gone, StopStatus.GONE)
+    lab.venue.trade(Decimal("-0.5"), lab.time_ms, lab.price)
+    lab.send(TradesSeen(*lab.now, (lab.venue.trades[-1],), complete=False))
+    assert [change.kind for change in lab.of(rec.ExternalChange)] == [Kind.EXTERNAL]
+    assert lab.state.book.position == lab.venue.ledger.position
+    assert EXTERNAL in lab.state.book.breaches
+
+
 def test_trades_of_others_beside_an_order_that_never_arrived_are_told_from_it() -> None:
     """The stop is asked first; what it says is waited for before the order is looked up again, for ever."""
     lab = opened()
@@ -344,8 +377,13 @@ def test_a_stream_that_tells_of_its_trades_one_by_one_books_them_as_one() -> Non
     lab.deliver = lambda _: True
     assert lab.of(rec.ExternalChange) == []
     (own,) = [trade for trade in lab.venue.trades if trade.venue_order_id.startswith("of ")]
-    lab.send(TradesSeen(*lab.now, (own,), complete=False))
+    first = own._replace(quantity=own.quantity + 1)
+    rest = own._replace(trade_id="rest", quantity=Decimal(-1))
+    lab.venue.trades[lab.venue.trades.index(own)] = first
+    lab.venue.trades.append(rest)
+    lab.send(TradesSeen(*lab.now, (first,), complete=False))
     assert [change.kind for change in lab.of(rec.ExternalChange)] == [Kind.STOP]
+    assert lab.state.book.position == lab.venue.ledger.position
 
 
 def test_one_about_to_trigger_is_left() -> None:
@@ -485,6 +523,7 @@ def test_repeated_news_changes_nothing() -> None:
     lab.send(lab.venue.look_up_stop(stop.cid, lab.now))
     lab.send(StopRefused(*lab.now, stop.cid, "-1", "late"))
     lab.send(StopMissing(*lab.now, "another"))
+    lab.send(StopRefused(*lab.now, "another", "-1", "late"))
     lab.send(StopUnknown(*lab.now, "another", "timeout"))
     assert lab.records[known:] == []
     lab.send(StopUnknown(*lab.now, stop.cid, "timeout"))
@@ -609,3 +648,51 @@ def test_one_that_rests_stays_where_none_could_be_worked_out_any_more() -> None:
     lab.mark("60000")
     assert lab.state.contract.maintenance == ()
     assert resting(lab) == first
+
+
+@pytest.mark.parametrize("cancelling", [False, True])
+def test_one_that_rested_is_over_when_the_venue_has_not_found_it_five_times(*, cancelling: bool) -> None:
+    """A venue that does not find it once may find it again: two stops would sell twice."""
+    lab = opened()
+    stop = resting(lab)
+    lab.deliver = lambda _: False
+    if cancelling:
+        lab.send(Reconfigured(*lab.now, replace(lab.fund, protective_stop=False), "other", "ann", "none"))
+        assert lab.of(StopCancelAsked)
+    del lab.venue.stops[stop.cid]
+    looks = iter(range(3))
+    lab.deliver = lambda _: next(looks, None) is not None
+    lab.send(StopMissing(*lab.now, stop.cid))
+    assert lab.of(StopEnded) == []
+    lab.send(StopMissing(*lab.now, stop.cid))
+    assert [ended.ending for ended in lab.of(StopEnded)] == [StopEnding.TAKEN_BACK]
+
+
+def test_one_not_found_does_not_prove_that_it_never_arrived() -> None:
+    """Its deadline is over; what answers may lag behind what accepted it."""
+    lab = Lab(a_fund(protective_stop=True))
+    lab.deliver = lambda command: not isinstance(command, PlaceStop)
+    lab.settle()
+    (stop,) = [command for command in lab.commands if isinstance(command, PlaceStop)]
+    lab.deliver = lambda _: False
+    lab.mark("60000", after_s=40)
+    lab.send(StopMissing(*lab.now, stop.cid))
+    assert lab.of(StopEnded) == []
+    lab.send(StopMissing(*lab.now, stop.cid))
+    assert [ended.ending for ended in lab.of(StopEnded)] == [StopEnding.NEVER_ARRIVED]
+
+
+def test_settings_that_want_none_take_it_back() -> None:
+    """Although the position that it is for is still there."""
+    lab = opened()
+    lab.send(Reconfigured(*lab.now, replace(lab.fund, protective_stop=False), "other", "ann", "by hand"))
+    lab.mark("60000")
+    assert statuses(lab) == [StopStatus.GONE]
+
+
+def test_a_regular_look_leaves_one_alone_whose_fate_is_being_asked() -> None:
+    """Another not-found of the same moment would prove no more."""
+    lab = Lab(a_fund(protective_stop=True))
+    lab.deliver = lambda command: not isinstance(command, PlaceStop)
+    lab.settle()
+    assert not any(isinstance(command, cmd.QueryStop) for command in lab.take(ReconcileDue(*lab.now)))

@@ -1,11 +1,15 @@
 from decimal import Decimal
+from typing import Literal
+
+import pytest
 
 from bot.core import commands as cmd
 from bot.core import events as ev
 from bot.core import records as rec
 from bot.core.limits import SubmitOrder
+from bot.core.reconcile import difference
 from bot.core.settlement import EXTERNAL
-from bot.testing import Lab
+from bot.testing import Lab, a_fund
 
 D = Decimal
 
@@ -131,6 +135,38 @@ def test_no_increase_is_sent_before_a_difference_that_was_resumed_is_looked_at()
     assert len(lab.of(rec.OrderIntended)) > count
 
 
+def test_a_fund_that_starts_with_a_difference_delevers_all_the_same() -> None:
+    """Nothing explains it: that stops increases, and nothing else."""
+    lab = quiet()
+    lab.venue.ledger = lab.venue.ledger._replace(cash=lab.venue.ledger.cash - 5)
+    lab.restart()
+    assert lab.state.book.breaches == ("reconciliation difference",)
+    lab.mark("44900")
+    assert lab.of(rec.OrderIntended)[-1].reduce_only
+
+
+def test_a_difference_is_looked_at_a_few_times_although_an_earlier_one_went_away() -> None:
+    """Each may be an entry that comes late."""
+    lab = quiet()
+    wallet, position = lab.venue.ledger.wallet, lab.venue.ledger.position
+    lab.deliver = lambda _: False
+    for _ in range(3):
+        lab.send(ev.AccountSeen(*lab.now, wallet - 5, position, ()))
+        lab.send(ev.AccountSeen(*lab.now, wallet - 5, position, ()))
+        lab.send(ev.AccountSeen(*lab.now, wallet, position, ()))
+    assert lab.state.book.incidents == {}
+
+
+def test_both_sides_of_a_difference_are_told_line_by_line() -> None:
+    """Whoever looks sees which entry it could be."""
+    lab = quiet()
+    book, venue = lab.state.book, lab.venue.ledger
+    account = ev.AccountSeen(*lab.now, venue.wallet + 3, venue.position - 2, ())
+    told = dict(line.rsplit(": ", 1) for line in difference(book, account).splitlines())
+    assert (told["ledger: wallet"], told["venue: wallet"]) == (f"{book.wallet}", f"{account.wallet}")
+    assert (D(told["difference: wallet"]), D(told["difference: position"])) == (3, -2)
+
+
 def test_a_difference_that_goes_away_closes_its_incident() -> None:
     """The missing entry appeared at last."""
     lab = quiet()
@@ -211,9 +247,11 @@ def test_the_account_is_read_again_when_a_read_failed() -> None:
     assert lab.commands[-1] == cmd.FetchAccount(lab.state.book.income_cursor_ms, delay_s=2.0)
 
 
-def test_margin_that_the_venue_does_not_give_is_taken_off() -> None:
+@pytest.mark.parametrize("side", ["long", "short"])
+def test_margin_that_the_venue_does_not_give_is_taken_off(side: Literal["long", "short"]) -> None:
     """Free by the ledger is value less the position's margin; what the venue states may be less, or more."""
-    lab = quiet()
+    lab = Lab(a_fund(side=side))
+    lab.settle()
     ledger = lab.state.book.ledger
     free = ledger.value(lab.price) - abs(ledger.position) * lab.price / lab.contract.venue_leverage
 

@@ -114,6 +114,25 @@ def test_orders_of_an_earlier_journal_are_no_loss() -> None:
     assert LOST_RECORDS not in lab.state.book.incidents
 
 
+def test_a_fund_that_sent_nothing_yet_knows_the_orders_before_it() -> None:
+    """Begun anew, and killed before its first order."""
+    lab = Lab()
+    (created,) = lab.of(rec.FundCreated)
+    lab.records = [created._replace(time_ms=1_000)]
+    lab.venue.listed[:] = [ListedOrder("ib" + "8" * 30, 999, is_open=False)]
+    lab.restart()
+    assert LOST_RECORDS not in lab.state.book.incidents
+
+
+def test_orders_of_long_ago_are_no_loss() -> None:
+    """The journal knows the latest by their ids, and no others."""
+    lab = opened()
+    long_ago = lab.state.book.last_order_ms - 61_000
+    lab.venue.listed.insert(0, ListedOrder("ib" + "7" * 30, long_ago, is_open=False))
+    lab.restart()
+    assert LOST_RECORDS not in lab.state.book.incidents
+
+
 def test_nothing_is_sent_before_the_list_was_seen() -> None:
     """An id could be used twice otherwise."""
     lab = opened()

@@ -270,6 +270,16 @@ def test_a_resting_order_stays_where_the_market_waits_with_us() -> None:
     assert lab.state.wake_ms == until_ms
 
 
+def test_parking_awaits_the_end_of_a_resting_order_where_the_market_goes_on() -> None:
+    """Nobody would take it back: the process stays until the venue says that it is gone."""
+    lab = posting("rest")
+    lab.deliver = lambda _: False
+    lab.send(ev.Park(*lab.now))
+    assert lab.of(rec.RebalanceParked) == []
+    lab.send(lab.venue.cancel(outstanding(lab).cid, lab.now))
+    assert len(lab.of(rec.RebalanceParked)) == 1
+
+
 def test_parking_awaits_the_word_on_an_order_that_may_not_have_arrived() -> None:
     """Also where the market waits."""
     lab = Lab(a_fund(start_leverage="0.5"))

@@ -338,6 +338,20 @@ def test_refusals_back_off_and_the_fifth_in_a_row_is_a_breach() -> None:
     assert "orders rejected" not in lab.state.book.breaches
 
 
+def test_after_a_slice_that_filled_refusals_back_off_from_the_beginning() -> None:
+    """What was refused before it says nothing about the next."""
+    lab = opening("refuse", "refuse")
+    lab.mark("60000", after_s=5)
+    lab.mark("60000", after_s=10)
+    assert under_way(lab).rejects == 0
+    lab.venue.script.extend(["nothing"] * MANNERS[Urgency.PATIENT].posts)
+    lab.venue.script.append("refuse")
+    lab.settle(at_most_s=600)
+    refused = lab.of(rec.OrderRejected)[-1]
+    settled = next(r for r in lab.of(rec.SliceSettled) if r.cid == refused.cid)
+    assert settled.next_slice_ms - settled.time_ms == 5_000
+
+
 def test_a_refused_emergency_slice_is_tried_again_after_a_second() -> None:
     """A fund about to be liquidated does not wait minutes because the venue said no."""
     lab = Lab(a_fund(emergency="3.2"))
@@ -504,6 +518,21 @@ def test_a_trade_that_may_be_that_of_an_order_which_is_not_found_is_nobody_elses
     fill, settled = lab.of(rec.Filled)[-1], lab.of(rec.SliceSettled)[-1]
     assert (fill.cid, fill.quantity) == (order.cid, order.quantity)
     assert (settled.cid, settled.filled) == (order.cid, size)
+
+
+@pytest.mark.parametrize("others", [(D("-0.1"),), (D("-0.1"), D("0.001"))])
+def test_a_trade_that_cannot_be_that_of_an_order_which_is_not_found_is_a_strangers(
+    others: tuple[Decimal, ...],
+) -> None:
+    """A sale is none of a buyer's; beside one that may be, all of them wait."""
+    lab = opening("lose", deliver=(SubmitOrder,))
+    for quantity in others:
+        lab.venue.trade(quantity, lab.time_ms, lab.price)
+    lab.mark(lab.price, after_s=10)
+    steps = iter(range(40))
+    lab.deliver = lambda _: next(steps, None) is not None
+    lab.restart()
+    assert len(lab.of(rec.ExternalChange)) == (1 if len(others) == 1 else 0)
 
 
 def test_after_some_minutes_it_is_a_strangers() -> None:
