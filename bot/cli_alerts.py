@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from bot.core.texts import how_many
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 alert = typer.Typer(help="Try the routes of alerts, and see what waits.")
@@ -60,7 +62,9 @@ def waiting(*, as_json: Json = False) -> int:
         typer.echo(json.dumps([letter._asdict() for letter in letters], indent=2))
         return 0
     for letter in letters:
-        typer.echo(f"{letter.route}: {letter.severity}: {letter.title} (tried {letter.attempts} times)")
+        typer.echo(
+            f"{letter.route}: {letter.severity}: {letter.title} (tried {how_many(letter.attempts, 'time')})"
+        )
     if not letters:
         typer.echo("nothing waits")
     return 0

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bot.cli_study import Json, study_errors
+from bot.core.texts import how_many
 from bot.errors import UserError
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def verify(file: File, *, as_json: Json = False) -> int:
         for finding in findings:
             when = _moment(finding.time_ms)
             sys.stdout.write(f"{finding.kind:10} {finding.place:12} {when:17} {finding.detail}\n")
-        sys.stdout.write(f"{file}: {len(findings) or 'no'} findings\n")
+        sys.stdout.write(f"{file}: {how_many(len(findings), 'finding') if findings else 'no findings'}\n")
     return 1 if findings else 0
 
 
@@ -84,8 +85,8 @@ def download(
 
         findings = len(inspection.verify(out)) if file.rows > 1 else 0
     came = f"{_moment(file.first_ms)} to {_moment(file.last_ms)}"
-    odd = f"; {findings} findings, which `data verify {out}` names" if findings else ""
-    sys.stderr.write(f"{out}: {file.rows} rows, {came}{odd}\n")
+    odd = f"; {how_many(findings, 'finding')}: see `data verify {out}`" if findings else ""
+    sys.stderr.write(f"{out}: {how_many(file.rows, 'row')}, {came}{odd}\n")
     return 0
 
 

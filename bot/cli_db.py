@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bot.core.texts import how_many
+
 if TYPE_CHECKING:
     from bot.journal.backup import Copied
 
@@ -156,7 +158,7 @@ def _told(copied: "Copied", done: str, *, as_json: bool) -> int:
         return 0
     sys.stdout.write(f"{done} {copied.file}\n")
     for fund, count in copied.records.items():
-        sys.stdout.write(f"  {fund}: {count} records\n")
+        sys.stdout.write(f"  {fund}: {how_many(count, 'record')}\n")
     if copied.archived is not None:
         sys.stdout.write(f"what was there is kept in {copied.archived}\n")
     return 0

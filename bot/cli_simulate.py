@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bot.core.texts import how_many
 from bot.errors import UserError
 
 if TYPE_CHECKING:
@@ -72,8 +73,8 @@ def _print_outcome(outcome: "Outcome", *, as_json: bool, traced: bool) -> None:
         typer.echo(json.dumps(as_line(outcome)))
         return
     typer.echo(
-        f"seed {outcome.seed}: {outcome.simulated_s:,.0f} simulated seconds, {outcome.lives} processes, "
-        f"{outcome.orders} orders, trace {outcome.digest}"
+        f"seed {outcome.seed}: {_how_much(outcome.simulated_s, outcome.lives, outcome.orders)}, "
+        f"trace {outcome.digest}"
     )
     typer.echo("faults: " + (_counts({f.value: n for f, n in outcome.struck.items()}) or "none"))
     if outcome.violation is None:
@@ -86,14 +87,16 @@ def _print_outcome(outcome: "Outcome", *, as_json: bool, traced: bool) -> None:
     typer.echo(f"replay: {replay(outcome.seed, outcome.seconds)}")
 
 
+def _how_much(seconds: float, lives: int, orders: int) -> str:
+    processes = how_many(lives, "process", "processes")
+    return f"{seconds:,.0f} simulated seconds, {processes}, {how_many(orders, 'order')}"
+
+
 def _print_tally(tally: "Tally", seconds: float, *, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps({**vars(tally), "replay": [replay(s, seconds) for s, *_ in tally.violations]}))
         return
-    typer.echo(
-        f"{tally.runs:,} worlds, {tally.simulated_s:,.0f} simulated seconds, {tally.lives:,} processes, "
-        f"{tally.orders:,} orders"
-    )
+    typer.echo(f"{how_many(tally.runs, 'world')}, {_how_much(tally.simulated_s, tally.lives, tally.orders)}")
     typer.echo("faults: " + _counts(tally.faults))
     typer.echo("orders: " + _counts(tally.transitions))
     for seed, code, text in tally.violations:

@@ -13,6 +13,7 @@ from bot.core.events import Resumed
 from bot.core.records import Control, ControlChanged
 from bot.core.recovery_events import IdentityDrawn, ListedOrder, OrdersSeen, StorageSeen
 from bot.core.recovery_records import Reincarnated, TakenOver
+from bot.core.texts import how_many
 from bot.core.turn import Turn
 
 LOST_RECORDS = "records lost"
@@ -43,7 +44,8 @@ def orders_seen(turn: Turn, event: OrdersSeen) -> None:
     if lost:
         turn.commands += [CancelOrder(order.cid) for order in lost if order.is_open]
         ids = ", ".join(order.cid for order in lost[:_NAMED])
-        why = f"{len(lost)} orders of ours at the venue are not in the journal, among them {ids}"
+        unknown = how_many(len(lost), "order of ours at the venue is", "orders of ours at the venue are")
+        why = f"{unknown} not in the journal, among them {ids}"
         turn.open_incident(LOST_RECORDS, why, _REMEDY, stops_increases=True)
         if not turn.live.adopting:
             turn.record(ControlChanged(turn.now_ms, Control.HALTED, "inband", "the journal has lost records"))

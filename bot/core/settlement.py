@@ -12,6 +12,7 @@ from bot.core.commands import CancelOrder, FetchTrades, QueryOrder
 from bot.core.episode import open_rebalance
 from bot.core.ledger import real_leverage
 from bot.core.orders import News, Order, OrderState
+from bot.core.texts import how_many
 from bot.core.turn import Turn
 from bot.core.units import ZERO
 
@@ -331,9 +332,10 @@ def _book_foreign(turn: Turn, trades: list[ev.Trade]) -> None:
     number = turn.book.rebalances + 1
     turn.record(rec.ExternalChange(turn.now_ms, number, mark, before, turn.book.position))
     publication.schedule(turn, number)
+    strange = how_many(len(trades), "trade that is", "trades that are")
     turn.open_incident(
         EXTERNAL,
-        f"{len(trades)} trades that are not ours moved the position from {before} to {turn.book.position}",
+        f"{strange} not ours moved the position from {before} to {turn.book.position}",
         "find out who traded (a liquidation, a person); then `resume`, or restart with --adopt",
         stops_increases=True,
     )

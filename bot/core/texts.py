@@ -1,4 +1,4 @@
-"""How figures and times are written: plain decimals, ISO 8601, and null for what is unknown."""
+"""How figures, counts and times are written: plain decimals, ISO 8601, and null for what is unknown."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -22,6 +22,11 @@ def decimal_or_null(value: Decimal | None, grid: Decimal | None = None) -> str |
     if value is None:
         return None
     return decimal_text(value if grid is None or abs(value) >= UNBOUNDED else value.quantize(grid))
+
+
+def how_many(count: int, one: str, several: str = "") -> str:
+    """A count and what it counts: `1 order`, `1,200 orders`; `several` where that is not `one` with an s."""
+    return f"{count:,} {one if count == 1 else several or one + 's'}"
 
 
 def time_text(time_ms: int) -> str:

@@ -11,6 +11,7 @@ from typing import NamedTuple, TypeAlias
 
 from bot.core.breaches import DAILY_LOSS, REPEATED, TOO_MUCH
 from bot.core.caps import Caps
+from bot.core.texts import how_many
 from bot.core.units import ONE, ZERO, Contracts, Price, Usd
 from bot.core.window import Window, counted
 
@@ -74,7 +75,7 @@ def _in_a_minute(window: Window, time_ms: int, most: int) -> Excess | None:
     if most and (first is None or first.time_ms <= time_ms - MINUTE_MS):
         return None
     until_ms = None if first is None or window.fresh >= most else first.time_ms + MINUTE_MS
-    return Excess(TOO_MUCH, f"more than {most} orders in a minute", until_ms)
+    return Excess(TOO_MUCH, f"more than {how_many(most, 'order')} in a minute", until_ms)
 
 
 def _in_an_hour(window: Window, sent: Decimal, most: Decimal) -> Excess | None:

@@ -18,6 +18,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 
 from bot.core.book import Book, fold
 from bot.core.fund import Fund
+from bot.core.texts import how_many
 from bot.core.trust import MAX_SKEW_MS
 from bot.core.units import ZERO
 from bot.daemon import paper
@@ -78,7 +79,9 @@ def check(settings: Settings, running: Running | None, *, starts: bool = False) 
 
     `starts`: one answers that has not taken the funds up yet.
     """
-    findings = [Finding("configuration", "", "ok", f"mode {settings.mode}, {len(settings.funds)} funds")]
+    findings = [
+        Finding("configuration", "", "ok", f"mode {settings.mode}, {how_many(len(settings.funds), 'fund')}")
+    ]
     findings += [_questionable(text) for text in settings.warnings]
     findings += [*_disk(settings), *_token(settings), *_daemon(settings, running, starts=starts)]
     books, found = _journal(settings)

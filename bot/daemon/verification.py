@@ -8,6 +8,7 @@ from bot.core.book import Book, fold
 from bot.core.commands import FetchAccount
 from bot.core.events import AccountSeen
 from bot.core.reconcile import CENT
+from bot.core.texts import how_many
 from bot.core.units import ZERO
 from bot.daemon import paper
 from bot.daemon.paper import Held
@@ -134,5 +135,7 @@ def compare(fund: str, book: Book, held: Held | None, symbol: str) -> Check:
     equal = position == book.position and abs(held.wallet - book.wallet - paid) < CENT
     seen = f"wallet {held.wallet:.8f}, ledger {book.wallet:.8f}; position {position}, ledger {book.position}"
     if coming:
-        seen += f"; of the wallet {paid} came since ({len(coming)} times), which the next start books"
+        seen += (
+            f"; of the wallet {paid} came since ({how_many(len(coming), 'payment')}), to be booked at a start"
+        )
     return Check("venue", fund, equal, seen)

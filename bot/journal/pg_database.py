@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from bot.core.recovery_records import JournalRestored
+from bot.core.texts import how_many
 from bot.journal import schema
 from bot.journal.errors import (
     JournalError,
@@ -71,7 +72,7 @@ def refuse_damaged(url: str, session: Session) -> None:
             "SELECT fund, count(*), max(number) FROM record GROUP BY fund HAVING count(*) <> max(number)"
         )
     for fund, count, last in gaps:
-        raise wording(url).corrupt(f"{last} records of {fund} were written, {count} are there")
+        raise wording(url).corrupt(f"{how_many(last, 'record')} of {fund} written, {count} there")
 
 
 def refuse_unreadable(url: str, stored: str | None) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from bot.core.texts import how_many
 from bot.journal import schema
 from bot.journal.errors import (
     DataDirUnusable,
@@ -67,7 +68,7 @@ def refuse_damaged(path: Path, connection: sqlite3.Connection) -> None:
             return
         count, last = connection.execute("SELECT count(*), max(seq) FROM record").fetchone()
         if count != (last or 0):
-            raise wording(path).corrupt(f"{last} records were written, {count} are there")
+            raise wording(path).corrupt(f"{how_many(last, 'record')} written, {count} there")
 
 
 def crc_at(connection: sqlite3.Connection, fund: str, position: int) -> int | None:

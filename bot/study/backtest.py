@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from bot.core.strategy import Strategy
+from bot.core.texts import how_many
 from bot.study.calendar import Calendar, calendar_of
 from bot.study.choice import choose_strategy
 from bot.study.engine import Course, FundRun
@@ -80,11 +81,12 @@ def _warnings(
 ) -> tuple[str, ...]:
     found = []
     if prices.gaps:
-        found.append(
-            f"prices: {prices.gaps} gaps, in which {prices.missing_bars} bars are missing; kept as they are"
-        )
+        gaps, bars = how_many(prices.gaps, "gap"), how_many(prices.missing_bars, "missing bar")
+        found.append(f"prices: {gaps} with {bars}, kept as they are")
     if calendar.funding_outside:
-        found.append(f"funding: {calendar.funding_outside} payments lie outside the prices; not applied")
+        found.append(
+            f"funding: {how_many(calendar.funding_outside, 'payment')} outside the prices, not applied"
+        )
     if course.small:
         found.append(
             f"{course.small} decisions to increase were below min_notional {fund.min_notional:g}; not traded"

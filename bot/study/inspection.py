@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from bot.core.texts import how_many
 from bot.study.errors import PriceError
 from bot.study.funding import Funding, funding_of
 from bot.study.prices import Prices, Times, prices_of
@@ -137,7 +138,8 @@ def _gaps(table: Table, stamps: Times) -> Iterator[Finding]:
     for row in (np.flatnonzero(steps != usual) + 1).tolist():
         step = int(steps[row - 1])
         if step > usual:
-            detail = f"{-(-step // usual) - 1} rows of {minutes:g} minutes are missing before it"
+            missing = how_many(-(-step // usual) - 1, "row")
+            detail = f"{missing} of {minutes:g} minutes missing before it"
             yield Finding("gap", _place(table, row), int(stamps[row]), detail)
         else:
             detail = f"{step / 60_000:g} minutes after the row before, not {minutes:g}"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.core.texts import UNBOUNDED, decimal_or_null, decimal_text, time_or_null, time_text
+from bot.core.texts import UNBOUNDED, decimal_or_null, decimal_text, how_many, time_or_null, time_text
 
 
 @given(st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**30), max_value=10**30))
@@ -59,3 +59,18 @@ def test_a_grid_does_not_touch_what_is_too_large_for_it() -> None:
     assert decimal_or_null(UNBOUNDED * 10 + Decimal("0.123"), fine) == "10000000000000000000.123"
     assert decimal_or_null(-UNBOUNDED * 10, fine) == "-10000000000000000000"
     assert decimal_or_null(UNBOUNDED - 1, fine) == "999999999999999999"
+
+
+@pytest.mark.parametrize(
+    ("count", "words", "text"),
+    [
+        (0, ("order",), "0 orders"),
+        (1, ("order",), "1 order"),
+        (1_200, ("order",), "1,200 orders"),
+        (1, ("trade that is", "trades that are"), "1 trade that is"),
+        (2, ("trade that is", "trades that are"), "2 trades that are"),
+    ],
+)
+def test_what_is_counted_is_named_in_the_right_number(count: int, words: tuple[str, ...], text: str) -> None:
+    """One is one, and everything else is several."""
+    assert how_many(count, *words) == text

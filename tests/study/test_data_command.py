@@ -189,7 +189,7 @@ async def test_a_download_that_is_killed_by_force_goes_on(exchange: Exchange, tm
     _, told = await second.communicate()
     assert second.returncode == 0, told
     assert out.read_text() == whole.read_text()
-    assert b"5400 rows" in told
+    assert b"5,400 rows" in told
     assert not part.exists()
 
 

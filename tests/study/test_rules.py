@@ -54,7 +54,7 @@ def test_funding_outside_the_prices_is_counted() -> None:
     early, late = MIDNIGHT_MS - 2 * MINUTE_MS, MIDNIGHT_MS + 2 * MINUTE_MS
     found = backtest(closes(100.0, 100.0), FundSpec(), funding=payments((early, 0.1), (late, 0.1)))
     assert found.funding == 0.0
-    assert found.warnings == ("funding: 2 payments lie outside the prices; not applied",)
+    assert found.warnings == ("funding: 2 payments outside the prices, not applied",)
 
 
 def test_gaps_are_kept_and_counted() -> None:
@@ -64,9 +64,7 @@ def test_gaps_are_kept_and_counted() -> None:
 
     prices = from_arrays(times, np.full(6, 100.0))
     assert prices.bar_ms == MINUTE_MS
-    assert backtest(prices, FundSpec()).warnings == (
-        "prices: 2 gaps, in which 4 bars are missing; kept as they are",
-    )
+    assert backtest(prices, FundSpec()).warnings == ("prices: 2 gaps with 4 missing bars, kept as they are",)
 
 
 def test_the_emergency_leverage_is_enforced() -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from bot.core.texts import how_many
 from bot.study.compare import NAMES, SAMPLES, SIDES, Comparison
 from bot.study.contenders import MATCHED, PARTS, STRATEGIC
 from bot.study.report import compare_charts as charts
@@ -322,9 +323,8 @@ def _caveats(found: Comparison) -> Iterator[str]:
         yield "No funding was given: a long fund would mostly have paid, a short one received."
     if data["gaps"]:
         yield (
-            f"The prices have {data['gaps']} gaps with {data['missing_bars']} missing bars, kept as they "
-            "are; in them "
-            "nothing trades."
+            f"The prices have {how_many(data['gaps'], 'gap')} with "
+            f"{how_many(data['missing_bars'], 'missing bar')}, kept as they are; in them nothing trades."
         )
     yield (
         f"Costs are fixed: {found.terms.fee_bps:g} bps fee and {found.terms.slippage_bps:g} bps slippage "

@@ -7,6 +7,7 @@ from pathlib import Path
 from statistics import mean, median
 from typing import Any
 
+from bot.core.texts import how_many
 from bot.study.grid import described
 from bot.study.report.form import MISSING, percent, plain
 from bot.study.report.page import Page
@@ -43,9 +44,8 @@ def sweep_page(sweep: Sweep, rows: Sequence[Row], objective: str) -> Page:
     page.text(_what(sweep, rows), soft=True)
     if sweep.left_out:
         first = sweep.left_out[0]
-        page.text(
-            f"{len(sweep.left_out)} points are no funds and were left out; the first: {first}", soft=True
-        )
+        none = how_many(len(sweep.left_out), "point is no fund and was", "points are no funds and were")
+        page.text(f"{none} left out; the first: {first}", soft=True)
     page.heading("The best, and whether it stayed the best")
     page.text(
         f"Chosen by {objective.replace('_', ' ')} in the search, judged on what was held out. A best that "
@@ -79,8 +79,8 @@ def sweep_page(sweep: Sweep, rows: Sequence[Row], objective: str) -> Page:
 def _what(sweep: Sweep, rows: Sequence[Row]) -> str:
     sources = ", ".join(sorted({str(row["series"]) for row in rows}))
     axes = ", ".join(axis.name for axis in sweep.axes)
-    how = f"{sweep.random} points at random" if sweep.random else "the whole grid"
-    text = f"{len(sweep.points)} points ({how}) over {axes}; on {sources}"
+    how = f"{how_many(sweep.random, 'point')} at random" if sweep.random else "the whole grid"
+    text = f"{how_many(len(sweep.points), 'point')} ({how}) over {axes}; on {sources}"
     if sweep.generated:
         made = sweep.generated
         text += f", {made.paths:,} paths of {made.bars:,} bars of {made.bar_ms / 60_000:g} minutes"
