@@ -135,7 +135,6 @@ def compare(fund: str, book: Book, held: Held | None, symbol: str) -> Check:
     equal = position == book.position and abs(held.wallet - book.wallet - paid) < CENT
     seen = f"wallet {held.wallet:.8f}, ledger {book.wallet:.8f}; position {position}, ledger {book.position}"
     if coming:
-        seen += (
-            f"; of the wallet {paid} came since ({how_many(len(coming), 'payment')}), to be booked at a start"
-        )
+        payments = how_many(len(coming), "payment")
+        seen += f"; of the wallet {paid} came since ({payments}), which the next start books"
     return Check("venue", fund, equal, seen)
