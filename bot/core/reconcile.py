@@ -15,6 +15,7 @@ from bot.core.upkeep import book_income
 
 CENT = Decimal("0.01")
 _TRIES = 4
+_TRIES_GONE = 28  # two minutes
 
 DIFFERENCE = "reconciliation difference"
 UNEXPLAINED = "unexplained position"
@@ -94,18 +95,25 @@ def difference(book: Book, event: AccountSeen) -> str:
 
 
 def _differs(turn: Turn, event: AccountSeen) -> None:
-    """Look for trades that we do not know; if that explains nothing after a few tries, it is an incident."""
+    """Look for trades that we do not know; if that explains nothing after a few tries, it is an incident.
+
+    The fund goes on by its ledger, but for a while not where the account holds less: it would sell what is
+    gone. The venue lists trades late when much is traded, and that is when it deleverages.
+    """
     tries = turn.live.reconcile_tries + 1
-    turn.live = turn.live._replace(reconcile_tries=tries)
-    if tries < _TRIES:
+    holds_less = abs(event.position) < abs(turn.book.position)
+    if tries >= _TRIES:
+        turn.looked(DIFFERENCE)
+        turn.open_incident(
+            DIFFERENCE,
+            difference(turn.book, event),
+            "find the missing transfer, trade or income on the account; it is compared every few minutes",
+            stops_increases=True,
+        )
+    if tries < (_TRIES_GONE if holds_less else _TRIES):
+        agreed = turn.live.reconciled and not holds_less
+        turn.live = turn.live._replace(reconcile_tries=tries, reconciled=agreed)
         turn.commands.append(FetchTrades(None, turn.book.trades_cursor_ms))
-        turn.reconcile(delay_s=0.25 * 2**tries)
+        turn.reconcile(delay_s=min(5.0, 0.25 * 2 ** min(tries, 5)))
         return
     turn.live = turn.live._replace(reconciled=True, compared=True, reconcile_tries=0)
-    turn.looked(DIFFERENCE)
-    turn.open_incident(
-        DIFFERENCE,
-        difference(turn.book, event),
-        "find the missing transfer, trade or income on the account; it is compared again every few minutes",
-        stops_increases=True,
-    )

@@ -7,7 +7,7 @@ from bot.core import commands as cmd
 from bot.core import events as ev
 from bot.core import records as rec
 from bot.core.limits import SubmitOrder
-from bot.core.reconcile import difference
+from bot.core.reconcile import DIFFERENCE, difference
 from bot.core.settlement import EXTERNAL
 from bot.testing import Lab, a_fund
 
@@ -165,6 +165,36 @@ def test_both_sides_of_a_difference_are_told_line_by_line() -> None:
     told = dict(line.rsplit(": ", 1) for line in difference(book, account).splitlines())
     assert (told["ledger: wallet"], told["venue: wallet"]) == (f"{book.wallet}", f"{account.wallet}")
     assert (D(told["difference: wallet"]), D(told["difference: position"])) == (3, -2)
+
+
+def unlisted_trade(quantity: str, *, looks: int) -> Lab:
+    """A fund whose account somebody traded on, which its trades do not tell; it has looked so often."""
+    lab = quiet()
+    listed, left = list(lab.venue.trades), iter(range(looks))
+    lab.venue.trade(D(quantity), lab.time_ms, lab.price)
+    lab.venue.trades = listed
+    lab.deliver = lambda command: not isinstance(command, cmd.FetchAccount) or next(left, None) is not None
+    compare(lab)
+    lab.deliver = lambda command: not isinstance(command, SubmitOrder)
+    lab.mark("44900")
+    return lab
+
+
+def test_what_the_account_no_longer_holds_is_not_sold() -> None:
+    """The venue lists trades late when it deleverages: by the ledger they would be made once more."""
+    lab = unlisted_trade("-1.5", looks=20)
+    assert list(lab.state.book.incidents) == [DIFFERENCE]
+    assert not lab.of(rec.OrderIntended)[-1].reduce_only
+
+
+def test_what_it_holds_less_for_minutes_does_not_keep_the_fund_from_delevering() -> None:
+    """Then the venue may be wrong."""
+    assert unlisted_trade("-1.5", looks=100).of(rec.OrderIntended)[-1].reduce_only
+
+
+def test_what_the_account_holds_beyond_the_ledger_is_delevered_at_once() -> None:
+    """That is not gone: the fund sells what it knows of."""
+    assert unlisted_trade("0.5", looks=20).of(rec.OrderIntended)[-1].reduce_only
 
 
 def test_a_difference_that_goes_away_closes_its_incident() -> None:
