@@ -49,9 +49,9 @@ def fund_status(
         "mark": decimal_or_null(mark),
         "nav": decimal_or_null(nav, _NAV_GRID),
         "units": decimal_or_null(book.units),
-        "fund_value": decimal_or_null(value, _CENT_GRID),
+        "fund_value": decimal_or_null(value, _AMOUNT_GRID),
         "position": decimal_or_null(ledger.position),
-        "notional": decimal_or_null(None if mark is None else abs(ledger.position) * mark, _CENT_GRID),
+        "notional": decimal_or_null(None if mark is None else abs(ledger.position) * mark, _AMOUNT_GRID),
         "real_leverage": decimal_or_null(leverage, _LEVERAGE_GRID),
         "band": [decimal_or_null(fund.band[0]), decimal_or_null(fund.band[1])],
         "trigger_prices": [decimal_or_null(lower, _PRICE_GRID), decimal_or_null(higher, _PRICE_GRID)],
@@ -61,15 +61,15 @@ def fund_status(
         "funding_rate": decimal_or_null(seen.funding_rate if seen is not None else None),
         "basket_as_of": time_or_null(book.public.basket.as_of_ms if book.created is not None else None),
         "updated_at": time_or_null(updated_ms),
-        "wallet_balance": decimal_or_null(book.wallet, _CENT_GRID),
-        "unallocated": decimal_or_null(book.unallocated, _CENT_GRID),
-        "escrow": decimal_or_null(book.escrow, _CENT_GRID),
-        "redemptions_payable": decimal_or_null(book.payable, _CENT_GRID),
-        "fees_payable": decimal_or_null(book.fees_payable, _CENT_GRID),
-        "management_fees": decimal_or_null(book.fees_charged, _CENT_GRID),
+        "wallet_balance": decimal_or_null(book.wallet, _AMOUNT_GRID),
+        "unallocated": decimal_or_null(book.unallocated, _AMOUNT_GRID),
+        "escrow": decimal_or_null(book.escrow, _AMOUNT_GRID),
+        "redemptions_payable": decimal_or_null(book.payable, _AMOUNT_GRID),
+        "fees_payable": decimal_or_null(book.fees_payable, _AMOUNT_GRID),
+        "management_fees": decimal_or_null(book.fees_charged, _AMOUNT_GRID),
         "life": _life(fund, book, seen),
-        "fees": decimal_or_null(ledger.fees, _CENT_GRID),
-        "funding": decimal_or_null(ledger.funding, _CENT_GRID),
+        "fees": decimal_or_null(ledger.fees, _AMOUNT_GRID),
+        "funding": decimal_or_null(ledger.funding, _AMOUNT_GRID),
         "rebalances": book.rebalances,
         "performance": performance(fund, book, mark, true_side(book)),
         "control": _control(book),
@@ -206,7 +206,7 @@ def _state(book: Book) -> str:
 
 
 _SHOWN_REQUESTS = 10
-_CENT_GRID = Decimal("0.00000001")
+_AMOUNT_GRID = Decimal("0.00000001")
 _NAV_GRID = Decimal("0.0000000001")
 _LEVERAGE_GRID = Decimal("0.000000001")
 _PRICE_GRID = Decimal("0.00000001")

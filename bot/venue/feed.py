@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from bot.core.events import Mark
 from bot.venue.ccxt_client import drop_sockets, guard_sockets, or_lose_socket, sockets_lost
-from bot.venue.requests import stream_trouble
+from bot.venue.streaming import Pause, loss_of, run_together
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -22,8 +22,6 @@ Stamp: TypeAlias = "Callable[[str, MarkFrame], Mark]"
 """Makes a symbol's frame an event, by our clocks."""
 
 SILENCE_S = 10.0
-_FIRST_PAUSE_S = 0.25
-_LONGEST_PAUSE_S = 5.0
 
 
 @dataclass(slots=True)
@@ -69,7 +67,7 @@ class MarkFeed:
         self._silence_s = silence_s
         self._watched = {symbol: _Watched(symbol, 0.0) for symbol in symbols}
         self._unified = [markets.unified(symbol) for symbol in symbols]
-        self._pause_s = 0.0
+        self._pause = Pause()
         self.rejected_frames = 0
         self._parse = client.handle_message
         self._frames: list[tuple[Any, Any]] = []
@@ -82,38 +80,22 @@ class MarkFeed:
         self._fault = fault = loop.create_future()
         for watched in self._watched.values():
             watched.alive_s = loop.time()
-        watchdog = asyncio.create_task(self._watch_for_silence(), name="mark feed watchdog")
-        watching = asyncio.create_task(self._watch(), name="mark feed")
-        tasks = (watching, watchdog, fault)
-        try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
-            raise RuntimeError("a mark feed ended by itself")
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+        works = {"mark feed watchdog": self._watch_for_silence(), "mark feed": self._watch()}
+        await run_together("a mark feed", works, fault)
 
     async def _watch(self) -> None:
         """Keep the stream connected. Its frames come to `_handle`: ccxt's watch would miss some."""
         while True:
-            try:
-                await self._client.watch_mark_prices(self._unified)
-                await self._profile.hear_of_contracts(self._client)
-                await sockets_lost(self._client)
-                failure = "the stream ended"
-            except asyncio.CancelledError:
-                if asyncio.current_task().cancelling():  # type: ignore[union-attr]
-                    raise
-                failure = "the stream was closed"  # ccxt cancels its watchers when it closes a socket
-            except Exception as error:  # noqa: BLE001 - whatever it is, the stream is lost, and that is said
-                failure = f"the stream broke: {stream_trouble(error)}"
+            failure = await loss_of(self._listen()) or "the stream ended"
             for watched in self._watched.values():
                 self._lose(watched, failure)
             drop_sockets(self._client, "lost")
-            self._pause_s = min(max(self._pause_s * 2, _FIRST_PAUSE_S), _LONGEST_PAUSE_S)
-            await asyncio.sleep(self._pause_s)
+            await self._pause.wait()
+
+    async def _listen(self) -> None:
+        await self._client.watch_mark_prices(self._unified)
+        await self._profile.hear_of_contracts(self._client)
+        await sockets_lost(self._client)
 
     def _handle(self, socket: Any, frame: Any) -> None:
         """Look at a frame at once; where others wait behind it, a moment later at all of them together."""
@@ -161,7 +143,7 @@ class MarkFeed:
             self.rejected_frames += 1
             return
         watched.alive_s = asyncio.get_running_loop().time()
-        self._pause_s = 0.0
+        self._pause.heard()
         if frame.time_ms == watched.time_ms and frame.price == watched.price and not watched.lost:
             return
         watched.time_ms, watched.price, watched.lost = frame.time_ms, frame.price, False

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from bot.core.events import OrderReport, ReconcileDue, TradesSeen
 from bot.venue.ccxt_client import drop_sockets, guard_sockets
 from bot.venue.errors import AnswerMalformed, RequestFailed
-from bot.venue.requests import Requests, stream_trouble
+from bot.venue.requests import Requests
 from bot.venue.stops import report
+from bot.venue.streaming import Pause, loss_of, run_together
 
 if TYPE_CHECKING:
     from bot.core.events import Event
@@ -20,8 +21,6 @@ OnEvent: TypeAlias = "Callable[[Event], None]"
 OnGap: TypeAlias = Callable[[str], None]
 
 RENEW_EVERY_S = 20 * 60.0
-_FIRST_PAUSE_S = 0.25
-_LONGEST_PAUSE_S = 5.0
 
 
 class OrderStream:
@@ -58,28 +57,16 @@ class OrderStream:
         self.on_settings: Callable[[], None] = lambda: None
         self._renew_every_s = renew_every_s
         self._frames: asyncio.Queue[Any] = asyncio.Queue()
-        self._pause_s = 0.0
+        self._pause = Pause()
         guard_sockets(client, self._take)
 
     async def run(self) -> None:
         """Watch until cancelled."""
-        tasks = (
-            asyncio.create_task(self._watch(), name="order stream"),
-            asyncio.create_task(self._renew(), name="order stream key"),
-            asyncio.create_task(self._tell(), name="order news"),
-        )
-        try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
-            raise RuntimeError("an order stream ended by itself")
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+        works = {"order stream": self._watch(), "order stream key": self._renew(), "order news": self._tell()}
+        await run_together("an order stream", works)
 
     def _take(self, _socket: Any, frame: Any) -> None:
-        self._pause_s = 0.0
+        self._pause.heard()
         self._frames.put_nowait(frame)
 
     async def _watch(self) -> None:
@@ -89,22 +76,17 @@ class OrderStream:
         4.5.90 raises on the third fill of one order.
         """
         while True:
-            try:
-                await self._limiter.until_free()  # ccxt asks for a stream key, whatever the host said
-                await self._client.watch_orders()
-            except asyncio.CancelledError:
-                if asyncio.current_task().cancelling():  # type: ignore[union-attr]
-                    raise
-                failure = "the stream was closed"  # ccxt cancels its watchers when it closes a socket
-            except Exception as error:  # noqa: BLE001 - whatever it is, the stream is lost, and that is said
-                failure = f"the stream broke: {stream_trouble(error, self._requests.secrets)}"
-            else:
+            failure = await loss_of(self._listen(), self._requests.secrets)
+            if failure is None:
                 continue
             self._on_gap(failure)
             # A key that died while we were away would give a stream that never says anything.
             self._profile.forget_stream_key(self._client)
-            self._pause_s = min(max(self._pause_s * 2, _FIRST_PAUSE_S), _LONGEST_PAUSE_S)
-            await asyncio.sleep(self._pause_s)
+            await self._pause.wait()
+
+    async def _listen(self) -> None:
+        await self._limiter.until_free()  # ccxt asks for a stream key, whatever the host said
+        await self._client.watch_orders()
 
     async def _renew(self) -> None:
         while True:
