@@ -78,7 +78,7 @@ async def test_a_round_trip_reconciles_with_the_wallet(paper: Paper) -> None:
     assert isinstance(opened, ev.AccountSeen)
     assert isinstance(report, ev.OrderReport)
     assert isinstance(found, ev.OrderReport)
-    trades = await paper.gateway.perform(cmd.FetchTrades(report.venue_id, 0))
+    trades = await paper.gateway.perform(cmd.FetchTrades(report.venue_id, report.time_ms - 60_000))
     account = await paper.gateway.perform(cmd.FetchAccount(0))
 
     assert isinstance(trades, ev.TradesSeen)
@@ -139,7 +139,7 @@ async def test_the_stream_tells_the_same_as_the_answer(paper: Paper) -> None:
         assert isinstance(report, ev.OrderReport)
         await until(lambda: any(isinstance(event, ev.OrderReport) and event.closed for event in news))
         await until(lambda: isinstance(news[-1], ev.TradesSeen))
-    listed = await paper.gateway.perform(cmd.FetchTrades(report.venue_id, 0))
+    listed = await paper.gateway.perform(cmd.FetchTrades(report.venue_id, report.time_ms - 60_000))
 
     assert isinstance(listed, ev.TradesSeen)
     streamed = tuple(trade for event in news if isinstance(event, ev.TradesSeen) for trade in event.trades)

@@ -102,7 +102,7 @@ async def test_when_the_mark_reaches_it_the_stream_names_the_order_that_it_becam
         await account.gateway.perform(a_stop())
         await until(lambda: any(isinstance(e, StopReport) and e.order_id for e in heard))
         (became,) = {e.order_id for e in heard if isinstance(e, StopReport) and e.order_id}
-        trades = await account.gateway.perform(cmd.FetchTrades(became, 0))
+        trades = await account.gateway.perform(cmd.FetchTrades(became, heard[-1].time_ms - 60_000))
         found = await account.gateway.perform(cmd.QueryStop("ibstop1"))
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
