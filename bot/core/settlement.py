@@ -31,7 +31,7 @@ TRADES_MISSING = "trades missing"
 def resolve_outstanding(turn: Turn) -> bool:
     """After a restart: look up the order that may have been sent. False if there is none.
 
-    One that is settled is concluded by the first mark.
+    One that is settled ends its slice with the first mark.
     """
     order = _outstanding(turn)
     if order is None:
@@ -44,18 +44,21 @@ def resolve_outstanding(turn: Turn) -> bool:
 
 
 def attend(turn: Turn) -> None:
-    """A resting order is taken back when its time is over; one that is settled is concluded then."""
+    """A resting order is taken back when its time is over; one that is settled ends its slice then.
+
+    Not before the first mark: without one nobody can say whether leverage came back into its band.
+    """
     open_ = turn.book.rebalance
     order = open_.order if open_ is not None else None
     if open_ is None or order is None:
         return
-    if order.settled:
-        _conclude(turn, order)
-    if order.rests_until_ms is None:
-        return
-    if not resting.is_over(turn, open_, order):
-        turn.wake_at(order.rests_until_ms)
-    elif order.state is OrderState.LIVE:
+    until_ms = order.rests_until_ms
+    if until_ms is not None and not resting.is_over(turn, open_, order):
+        turn.wake_at(until_ms)
+    elif order.settled:
+        if turn.mark is not None:
+            settle(turn, order)
+    elif until_ms is not None and order.state is OrderState.LIVE:
         turn.record(rec.OrderCancelAsked(turn.now_ms, order.cid))
         turn.commands.append(CancelOrder(order.cid))
 
@@ -74,12 +77,10 @@ def reported(turn: Turn, event: ev.OrderReport) -> None:
         return
     turn.record(rec.OrderAdvanced(turn.now_ms, event.cid, event.venue_id, event.filled, event.closed))
     order = order.told(news, event.filled, event.venue_id)
-    if order.settled:
-        _conclude(turn, order)
-    elif order.state is OrderState.CLOSED:
-        _fetch_trades(turn, order)
-    else:
+    if order.state is not OrderState.CLOSED:
         _watch(turn, order, delay_s=0.5)
+    elif not order.settled:
+        _fetch_trades(turn, order)
 
 
 def _watch(turn: Turn, order: Order, delay_s: float) -> None:
@@ -91,15 +92,6 @@ def _watch(turn: Turn, order: Order, delay_s: float) -> None:
         turn.commands.append(CancelOrder(order.cid, delay_s))
     elif order.state is OrderState.LIVE and order.rests_until_ms is None:
         turn.commands.append(QueryOrder(order.cid, delay_s))
-
-
-def _conclude(turn: Turn, order: Order) -> None:
-    """Settle, unless the slice has time left, or a restart knows no mark yet; `attend` settles it then.
-
-    Without a mark nobody can say whether the slice brought leverage back into its band.
-    """
-    if turn.mark is not None and resting.is_over(turn, open_rebalance(turn.book), order):
-        settle(turn, order)
 
 
 def refused(turn: Turn, event: ev.OrderRefused) -> None:
@@ -217,9 +209,7 @@ def traded(turn: Turn, event: ev.TradesSeen) -> None:
         seen = {trade.venue_order_id for trade in foreign}
         turn.live = turn.live._replace(strangers=turn.live.strangers | seen)
     order = _outstanding(turn)
-    if order is not None and order.settled:
-        _conclude(turn, order)
-    elif order is not None and order.state is OrderState.CLOSED and event.complete:
+    if order is not None and order.state is OrderState.CLOSED and not order.settled and event.complete:
         _await_trades(turn, order, event)
 
 

@@ -111,6 +111,29 @@ def test_a_request_at_the_very_instant_waits_for_the_next_dealing() -> None:
     assert len(lab.of(DealingStruck)) == 1
 
 
+def test_a_request_that_comes_while_a_dealing_waits_does_not_get_its_price() -> None:
+    """It is known by then."""
+    lab = a_flow_lab()
+    lab.redeem("10000", "early")
+    lab.until_dealing("52500")
+    assert not lab.of(FlowPriced)
+    lab.redeem("1000", "late")
+    lab.settle()
+    early = lab.state.book.receipts["early"].reference
+    assert {priced.reference for priced in lab.of(FlowPriced)} == {early}
+
+
+def test_a_subscription_whose_money_has_not_come_is_not_dealt() -> None:
+    """What others brought is."""
+    lab = a_flow_lab()
+    lab.subscribe("500", "paid")
+    lab.moves_cash = False
+    lab.subscribe("600", "promised")
+    lab.until_dealing()
+    lab.settle()
+    assert {priced.reference for priced in lab.of(FlowPriced)} == {lab.state.book.receipts["paid"].reference}
+
+
 def test_what_comes_in_and_goes_out_in_one_dealing_meets_without_a_trade() -> None:
     """Both sides get NAV, and the net alone is traded."""
     lab = a_flow_lab()
@@ -156,6 +179,18 @@ def test_less_than_the_smallest_order_goes_in_as_cash_and_pays_the_taker_fee_to_
     assert cash.units == pytest.approx(40 * (1 - leverage * D("0.0005")) / nav, abs=D("1e-8"))
     assert lab.nav > nav
     assert Kind.FLOW not in kinds(lab)
+
+
+def test_where_nothing_is_hidden_the_public_sees_the_dealing_itself() -> None:
+    """Told apart it would be counted twice."""
+    lab = a_flow_lab()
+    lab.wait(7_200)
+    assert not lab.state.book.public.hidden
+    lab.subscribe("40")
+    lab.until_dealing()
+    assert len(lab.of(FlowSettled)) == 1
+    assert lab.of(FlowsShown) == []
+    assert lab.state.book.public.basket.units == lab.state.book.units
 
 
 def test_flows_of_a_dealing_share_its_result_in_proportion() -> None:

@@ -74,6 +74,17 @@ def test_the_same_key_changes_nothing_a_second_time() -> None:
     assert len(rebalances(lab)) == 2
 
 
+def test_a_flattening_that_was_resumed_is_not_repeated_by_its_key() -> None:
+    """A client that asks again because the answer was lost must not sell everything anew."""
+    lab = at_rest()
+    flatten = ev.FlattenAsked(*lab.now, *WHO, "k1")
+    lab.send(flatten)
+    lab.settle()
+    say(lab, Control.RUNNING)
+    lab.send(flatten)
+    assert lab.state.book.state is FundState.ACTIVE
+
+
 @pytest.mark.parametrize("message", ["control", "flatten", "acknowledge"])
 def test_every_request_knows_its_key_again(message: str) -> None:
     """The second one leaves the book as it was."""
@@ -143,6 +154,7 @@ def parking(lab: Lab) -> None:
     ("trouble", "leverage", "reason"),
     [
         (halted, "2.8", "halted"),
+        (halted, "1.7", "halted"),
         (busy, "1.7", "under way"),
         (paused, "2.8", "cannot be raised"),
         (flattened, "2.8", "flattened"),
@@ -219,6 +231,16 @@ def test_a_flattened_fund_holds_nothing_until_it_is_resumed() -> None:
     assert lab.of(rec.RebalanceStarted)[-1].kind is Kind.BAND
     assert lab.leverage is not None
     assert lab.leverage > Decimal("1.7")
+
+
+def test_no_word_of_an_operator_revives_a_dead_fund() -> None:
+    """Resumed, it stays what it is; so does one that was active all along."""
+    for trouble, state in ((dead, FundState.DEAD), (paused, FundState.ACTIVE)):
+        lab = at_rest()
+        trouble(lab)
+        changed = len(lab.of(rec.StateChanged))
+        say(lab, Control.RUNNING)
+        assert (lab.state.book.state, len(lab.of(rec.StateChanged))) == (state, changed)
 
 
 def test_a_position_of_the_wrong_sign_is_flattened_by_one_rebalance_in_its_time() -> None:

@@ -117,3 +117,22 @@ def test_an_order_is_settled_when_final_and_booked(
 ) -> None:
     """Both are needed: no more news can come, and every reported fill is in the ledger."""
     assert an_order(state, filled, booked).settled is settled
+
+
+@pytest.mark.parametrize(
+    ("quantity", "price", "could"),
+    [
+        ("1", "60000", True),
+        ("0.2", "59000", True),
+        ("1.1", "60000", False),
+        ("1", "60000.1", False),
+        ("-1", "60000", False),
+        ("-1", "61000", False),
+    ],
+)
+def test_a_trade_may_be_an_orders_by_side_size_and_price(quantity: str, price: str, *, could: bool) -> None:
+    """Here of one that buys 1 at 60,000 at most; one that sells is its mirror."""
+    buys = an_order()
+    sells = buys._replace(quantity=-buys.quantity, limit_price=-buys.limit_price)
+    assert buys.could_fill(Decimal(quantity), Decimal(price)) is could
+    assert sells.could_fill(-Decimal(quantity), -Decimal(price)) is could

@@ -14,6 +14,7 @@ from bot.core.events import (
     Controlled,
     Event,
     FlattenAsked,
+    Mark,
     ReadFailed,
     ReconcileDue,
     Reconfigured,
@@ -23,7 +24,7 @@ from bot.core.events import (
 from bot.core.ledger import Ledger, real_leverage
 from bot.core.limits import PlaceStop, Refusal, SubmitOrder, approve_stop
 from bot.core.margin import liquidation_price, price_at
-from bot.core.protection import UNPROTECTED
+from bot.core.protection import UNPROTECTED, wanted
 from bot.core.records import Control, Kind
 from bot.core.recovery_records import Reincarnated
 from bot.core.settlement import EXTERNAL
@@ -37,6 +38,7 @@ from bot.core.stop_records import (
     StopPlaced,
     StopRejected,
 )
+from bot.core.turn import Turn
 from bot.core.units import ZERO
 from bot.core.watch_events import ContractDue
 from bot.testing import Lab, a_contract, a_fund
@@ -64,13 +66,13 @@ def statuses(lab: Lab) -> list[StopStatus]:
 
 @pytest.mark.parametrize("side", ["long", "short"])
 def test_it_rests_midway_between_emergency_and_liquidation(side: Literal["long", "short"]) -> None:
-    """On the venue's grid, and on the side of the mark on which the fund loses."""
+    """On the venue's grid, rounded toward the mark, on the side of it on which the fund loses."""
     lab = opened(side)
     stop, ledger = resting(lab), lab.state.book.ledger
     emergency, end = price_at(ledger, lab.fund.emergency), liquidation_price(ledger, lab.contract.maintenance)
     assert emergency is not None
     assert end is not None
-    assert abs(stop.trigger_price - (emergency + end) / 2) < lab.contract.tick
+    assert 0 <= (stop.trigger_price - (emergency + end) / 2) * lab.fund.sign < lab.contract.tick
     assert stop.trigger_price % lab.contract.tick == 0
     assert (stop.trigger_price < lab.price) == (side == "long")
 
@@ -144,11 +146,12 @@ def test_a_small_shift_of_its_price_leaves_it_where_it_is() -> None:
     assert resting(lab) == first
 
 
-def test_a_large_shift_of_its_price_moves_it() -> None:
-    """Cash that left with a fee or funding brings liquidation nearer."""
+@pytest.mark.parametrize("amount", [-3000, 3000])
+def test_a_large_shift_of_its_price_moves_it(amount: int) -> None:
+    """Cash that left with a fee or funding brings liquidation nearer; what came takes it away."""
     lab = opened()
     first = resting(lab)
-    lab.venue.pay_funding(Decimal(-3000), lab.time_ms)
+    lab.venue.pay_funding(Decimal(amount), lab.time_ms)
     lab.mark("60000", after_s=8 * 3600, rate="0.0001")
     lab.mark("60000")
     assert resting(lab).cid != first.cid
@@ -563,6 +566,28 @@ def test_one_that_the_limits_refuse_is_an_incident() -> None:
     lab.settle()
     assert lab.venue.stops == {}
     assert UNPROTECTED in lab.state.book.incidents
+    assert lab.state.wake_ms is not None
+    assert lab.state.wake_ms <= lab.time_ms + 30_000
+
+
+def test_none_is_wanted_beyond_its_price() -> None:
+    """The venue would refuse it: the emergency is being traded."""
+    lab = opened()
+    for price, there in ((resting(lab).trigger_price + 1, True), (resting(lab).trigger_price, False)):
+        mark = Mark(*lab.now, price, 0)
+        assert (wanted(Turn(lab.state, mark), mark) is not None) is there
+
+
+def test_a_refusal_that_comes_after_an_unknown_outcome_counts() -> None:
+    """Nothing rests, and somebody must know."""
+    lab = Lab(a_fund(protective_stop=True))
+    lab.deliver = lambda command: not isinstance(command, PlaceStop | cmd.QueryStop)
+    lab.settle()
+    (stop,) = [command for command in lab.commands if isinstance(command, PlaceStop)]
+    lab.send(StopUnknown(*lab.now, stop.cid, "timeout"))
+    lab.send(StopRefused(*lab.now, stop.cid, "-2021", "Order would immediately trigger."))
+    assert len(lab.of(StopRejected)) == 1
+    assert UNPROTECTED in lab.state.book.incidents
 
 
 def test_where_it_could_reduce_nothing_there_is_none() -> None:
@@ -582,6 +607,7 @@ def test_one_given_up_that_triggers_after_all_is_still_ours() -> None:
     lab.send(StopReport(*lab.now, dead, "7", StopStatus.TRIGGERED, f"of {dead}"))
     assert [change.kind for change in lab.of(rec.ExternalChange)] == [Kind.STOP]
     assert lab.state.book.position == lab.venue.ledger.position
+    assert [ended.ending for ended in lab.of(StopEnded)].count(StopEnding.TRIGGERED) == 1
 
 
 def test_it_is_asked_once_however_many_trades_come() -> None:
@@ -666,6 +692,7 @@ def test_one_that_rested_is_over_when_the_venue_has_not_found_it_five_times(*, c
     assert lab.of(StopEnded) == []
     lab.send(StopMissing(*lab.now, stop.cid))
     assert [ended.ending for ended in lab.of(StopEnded)] == [StopEnding.TAKEN_BACK]
+    assert any(isinstance(command, cmd.FetchAccount) for command in lab.commands[-2:])
 
 
 def test_one_not_found_does_not_prove_that_it_never_arrived() -> None:
@@ -675,11 +702,18 @@ def test_one_not_found_does_not_prove_that_it_never_arrived() -> None:
     lab.settle()
     (stop,) = [command for command in lab.commands if isinstance(command, PlaceStop)]
     lab.deliver = lambda _: False
+    for _ in range(5):
+        lab.send(StopMissing(*lab.now, stop.cid))  # it may still arrive
     lab.mark("60000", after_s=40)
     lab.send(StopMissing(*lab.now, stop.cid))
     assert lab.of(StopEnded) == []
     lab.send(StopMissing(*lab.now, stop.cid))
     assert [ended.ending for ended in lab.of(StopEnded)] == [StopEnding.NEVER_ARRIVED]
+    lab.mark("60000", after_s=40)
+    (_, another) = lab.of(StopIntended)
+    lab.mark("60000", after_s=40)
+    lab.send(StopMissing(*lab.now, another.cid))
+    assert len(lab.of(StopEnded)) == 1
 
 
 def test_settings_that_want_none_take_it_back() -> None:

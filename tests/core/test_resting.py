@@ -270,6 +270,21 @@ def test_a_resting_order_stays_where_the_market_waits_with_us() -> None:
     assert lab.state.wake_ms == until_ms
 
 
+def test_an_order_that_filled_early_stays_as_well() -> None:
+    """All of it is booked; the rest of its slice's time is spent when the market goes on."""
+    lab = posting("rest")
+    lab.mark("60000", after_s=1)
+    cid, quantity = outstanding(lab).cid, abs(outstanding(lab).quantity)
+    venue_id, _ = lab.venue.orders[cid]
+    lab.venue.orders[cid] = (venue_id, quantity)
+    lab.venue.resting.discard(cid)
+    lab.venue.trade(quantity, lab.time_ms, lab.price, venue_id)
+    lab.send(lab.venue.look_up(cid, lab.now))
+    assert outstanding(lab).settled
+    lab.send(ev.Park(*lab.now, market_waits=True))
+    assert isinstance(lab.records[-1], rec.RebalanceParked)
+
+
 def test_parking_awaits_the_end_of_a_resting_order_where_the_market_goes_on() -> None:
     """Nobody would take it back: the process stays until the venue says that it is gone."""
     lab = posting("rest")

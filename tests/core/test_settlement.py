@@ -1,15 +1,17 @@
 from decimal import Decimal
+from typing import Literal
 
 import pytest
 
 from bot.core import commands as cmd
 from bot.core import events as ev
 from bot.core import records as rec
-from bot.core import settlement
+from bot.core import settlement, unfound
 from bot.core.episode import OpenRebalance
 from bot.core.limits import SubmitOrder
 from bot.core.orders import ORDER_LIFETIME_MS, Order, OrderState
 from bot.core.plan import MANNERS
+from bot.core.turn import Turn
 from bot.core.units import Urgency
 from bot.testing import Lab, a_fund
 from bot.testing_venue import Outcome
@@ -136,6 +138,17 @@ def test_a_live_order_that_stays_lost_is_an_incident() -> None:
         lab.send(ev.OrderMissing(*lab.now, cid))
     assert lab.state.book.breaches == (settlement.VANISHED,)
     assert queries(lab)[-1].delay_s == 16.0
+
+
+def test_not_founds_of_a_live_order_count_from_the_last_time_it_was_found() -> None:
+    """A venue that lags now and then has lost nothing."""
+    lab = opening("lose", deliver=(SubmitOrder,))
+    cid = outstanding(lab).cid
+    for _ in range(2):
+        lab.send(ev.OrderReport(*lab.now, cid, "77", D(0), closed=False))
+        for _ in range(4):
+            lab.send(ev.OrderMissing(*lab.now, cid))
+    assert lab.state.book.incidents == {}
 
 
 def vanished() -> tuple[Lab, str]:
@@ -459,6 +472,20 @@ def test_a_restart_fetches_the_trades_of_a_closed_order() -> None:
     assert lab.state.book.position == lab.venue.ledger.position
 
 
+def test_a_restart_sends_nothing_after_its_order_before_the_account_was_compared() -> None:
+    """What others did meanwhile is not known yet."""
+    lab = opening("fill", deliver=(SubmitOrder,))
+    lab.deliver = lambda command: not isinstance(command, cmd.FetchAccount)
+    lab.restart()
+    assert under_way(lab).order is None
+    count = len(sent(lab))
+    lab.mark("60000", after_s=600)
+    assert len(sent(lab)) == count
+    lab.deliver = lambda _: True
+    lab.send(lab.carry_out(cmd.FetchAccount(lab.state.book.income_cursor_ms)))
+    assert len(sent(lab)) > count
+
+
 def test_a_restart_settles_what_was_booked_already() -> None:
     """Killed between the last trade and the settlement of its slice."""
     lab = opening("fill")
@@ -621,3 +648,29 @@ def test_a_look_for_an_order_that_is_over_is_not_repeated() -> None:
     lab.send(ev.ReadFailed(*lab.now, "QueryOrder", "timeout"))
     assert quiet > asked
     assert lab.commands[quiet:] == []
+
+
+@pytest.mark.parametrize("side", ["long", "short"])
+def test_what_an_order_traded_is_counted_whichever_way(side: Literal["long", "short"]) -> None:
+    """Booked, traded and turned over are sizes: what was sold takes nothing off what was bought."""
+    lab = Lab(a_fund(side=side))
+    lab.settle()
+    turned_over, sent_in_an_hour = lab.state.book.day.turnover, lab.state.book.traffic.window.total
+    assert (turned_over > 1, sent_in_an_hour > 0) == (True, True)
+    lab.deliver = lambda command: isinstance(command, SubmitOrder)
+    lab.mark("44900" if side == "long" else "73000")
+    order = outstanding(lab)
+    lab.send(lab.carry_out(cmd.FetchTrades(order.venue_id, 0)))
+    assert lab.of(rec.SliceSettled)[-1].cid == order.cid
+    assert under_way(lab).traded > 0
+    assert lab.state.book.day.turnover > turned_over
+    assert len([c for c in lab.commands if c == cmd.FetchTrades(order.venue_id, 0, delay_s=0.1)]) == 0
+
+
+@pytest.mark.parametrize(("filled", "booked"), [("3", "1"), ("1", "3")])
+def test_an_order_that_is_forgotten_filled_what_is_known_of_it(filled: str, booked: str) -> None:
+    """The venue's word, or its trades: whichever is more."""
+    lab = Lab()
+    order = Order("ib1", D(5), D(1), False, 0, OrderState.LIVE, "77", D(filled), D(booked))  # noqa: FBT003
+    ended = unfound.ended_as_booked(Turn(lab.state, ev.Wake(*lab.now)), order)
+    assert (ended.filled, ended.closed) == (3, True)
