@@ -658,7 +658,7 @@ def test_what_an_order_traded_is_counted_whichever_way(side: Literal["long", "sh
     turned_over, sent_in_an_hour = lab.state.book.day.turnover, lab.state.book.traffic.window.total
     assert (turned_over > 1, sent_in_an_hour > 0) == (True, True)
     lab.deliver = lambda command: isinstance(command, SubmitOrder)
-    lab.mark("44900" if side == "long" else "73000")
+    lab.mark("44900" if side == "long" else "69000")
     order = outstanding(lab)
     lab.send(lab.carry_out(cmd.FetchTrades(order.venue_id, 0)))
     assert lab.of(rec.SliceSettled)[-1].cid == order.cid
