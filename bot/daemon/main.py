@@ -17,11 +17,10 @@ from typing import Any, TypeAlias
 
 import orjson
 import structlog
-import uvloop
 
 from bot.core.events import Park
 from bot.core.texts import time_or_null
-from bot.daemon import logs, paper
+from bot.daemon import event_loop, logs, paper
 from bot.daemon.collector import settle_collector
 from bot.daemon.disk import DiskWatch
 from bot.daemon.fitting import add_alerts, add_control, add_metrics
@@ -53,7 +52,7 @@ Serve: TypeAlias = Callable[[Operations, socket.socket], AbstractAsyncContextMan
 """Serves HTTP on a bound socket: `bot.web.server.serve`, handed in by the command line."""
 
 Drive: TypeAlias = Callable[[Coroutine[Any, Any, int]], int]
-"""The port to an event loop: uvloop's, or the simulation's, in which time is virtual."""
+"""The port to an event loop: our own, or the simulation's, in which time is virtual."""
 
 LOG_FILE = "inband.log"
 """On a terminal, where the live table is, the log goes to this file in the data directory."""
@@ -61,7 +60,9 @@ LOG_FILE = "inband.log"
 _AGAIN_S = 1.0
 
 
-def run(settings: Settings, *, fresh: bool, adopt: bool, serve: Serve, drive: Drive = uvloop.run) -> int:
+def run(
+    settings: Settings, *, fresh: bool, adopt: bool, serve: Serve, drive: Drive = event_loop.drive
+) -> int:
     """Run the funds until a signal, or until the replay ends if that is wished; the exit code.
 
     `drive` runs a coroutine to its end.

@@ -86,6 +86,7 @@ BANS = (
         ("socket.socket", "socket.create_*", "asyncio.open_connection", "asyncio.start_server"),
         "what wiring hands in: a session of bot.venue.ccxt_client, or the listener of the daemon",
         (
+            "bot/daemon/event_loop.py",
             "bot/daemon/main.py",
             "bot/daemon/notify.py",
             "bot/exchange/*",
