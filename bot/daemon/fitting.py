@@ -10,7 +10,7 @@ import structlog
 
 from bot.daemon.alerts.messages import store_damaged, takeover
 from bot.daemon.alerts.office import PostOffice
-from bot.daemon.alerts.sender import send
+from bot.daemon.alerts.sender import problem, send
 from bot.daemon.alerts.watch import LOOK_EVERY_S, Heartbeat, Lookout
 from bot.daemon.metrics import Metrics
 from bot.daemon.operations import Operations
@@ -52,6 +52,7 @@ def add_alerts(
     async def alerts() -> None:
         if operations.office is None:
             await _open_office(stack, settings, world, operations, supervisor, began)
+            await asyncio.to_thread(_judge_routes, _alerting(settings, operations))
         office = operations.office
         if office is not None:
             await office.run()
@@ -61,6 +62,15 @@ def add_alerts(
         lambda: _alerting(settings, operations), lambda: not operations.unready(), operations.metrics
     )
     supervisor.keep("heartbeat", heartbeat.run)
+
+
+def _judge_routes(alerting: Alerting) -> None:
+    """Say now which routes nothing can be sent to: the first alert may be the one that matters."""
+    for route in alerting.routes:
+        wrong = problem(route.url)
+        if wrong is not None:
+            words = f"INBAND_ROUTES__{route.name}__URL: {wrong}, so nobody is told by it; correct it"
+            structlog.get_logger().warning("setting_questionable", warning=words)
 
 
 def _alerting(settings: Settings, operations: Operations) -> Alerting:

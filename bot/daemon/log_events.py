@@ -70,7 +70,7 @@ EVENTS = {
     "running": "every fund is at work",
     "serving": "the HTTP port is open",
     "service_manager_unreachable": "systemd's socket takes nothing; it is not spoken to again",
-    "setting_questionable": "a setting is allowed and yet unwise",
+    "setting_questionable": "a setting is allowed and yet unwise, or a route's address leads nowhere",
     "settings_changed": "the settings that a fund runs by from here on; a warning where it had others",
     "settings_not_read": "how the account is set could not be read",
     "slice_deferred": "the limits refused a slice; it is tried again",

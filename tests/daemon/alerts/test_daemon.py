@@ -12,7 +12,7 @@ from tests.support.inband import Inband
 from tests.support.receiver import Receiver
 
 
-def alerting(folder: Path, receiver: Receiver) -> Inband:
+def alerting(folder: Path, receiver: Receiver, **more: str) -> Inband:
     """A daemon that tells everything to the receiver, and the reveals to everybody."""
     return Inband(
         folder,
@@ -24,6 +24,7 @@ def alerting(folder: Path, receiver: Receiver) -> Inband:
         ROUTES__PHONE__SEVERITY="info",
         ROUTES__WORLD__URL=receiver.url,
         ROUTES__WORLD__FEED="public",
+        **more,
     )
 
 
@@ -62,13 +63,19 @@ def test_a_kill_loses_no_alert_and_doubles_none(tmp_path: Path) -> None:
 
 
 def test_what_happens_as_a_new_fund_is_taken_up_is_told(tmp_path: Path) -> None:
-    """It is halted before there is anybody who could tell: people hear of it all the same."""
+    """It is halted before there is anybody who could tell: people hear of it all the same.
+
+    A route that nothing can be sent to is named at once, by its setting and not by its address.
+    """
     with Receiver() as receiver:
-        run = alerting(tmp_path, receiver)
+        run = alerting(tmp_path, receiver, ROUTES__TYPO__URL="tgrm://bot-token")
         run.data_dir.mkdir()
         (run.data_dir / HALT_FILE).touch()
         with run.start() as process:
             process.until(lambda: "BTCUP: halted" in receiver.titles, what="the halt was told")
+            told = process.until_said("setting_questionable")
+            assert told["warning"].startswith("INBAND_ROUTES__TYPO__URL: the address has no form")
+            assert "bot-token" not in str(told)
             assert process.signal(signal.SIGTERM) == 0
 
 
