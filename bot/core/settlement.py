@@ -311,8 +311,11 @@ def _book(turn: Turn, trade: ev.Trade, cid: str | None) -> None:
     )
 
 
-def _book_foreign(turn: Turn, trades: list[ev.Trade]) -> None:
-    """Trades that are not ours are booked, so that the ledger stays true, and stop increases."""
+def _book_foreign(turn: Turn, trades: list[ev.Trade], perhaps: Order | None = None) -> None:
+    """Trades that are not ours are booked, so that the ledger stays true, and stop increases.
+
+    `perhaps`: an order that nobody finds, whose own they may be; if it is found, that is told, too (`_late`).
+    """
     if not trades:
         return
     before = turn.book.position
@@ -323,9 +326,10 @@ def _book_foreign(turn: Turn, trades: list[ev.Trade]) -> None:
     turn.record(rec.ExternalChange(turn.now_ms, number, mark, before, turn.book.position))
     publication.schedule(turn, number)
     strange = how_many(len(trades), "trade that is", "trades that are")
+    doubt = "" if perhaps is None else f", unless of order {perhaps.cid}, which the venue does not find"
     turn.open_incident(
         EXTERNAL,
-        f"{strange} not ours moved the position from {before} to {turn.book.position}",
+        f"{strange} not ours moved the position from {before} to {turn.book.position}{doubt}",
         "find out who traded (a liquidation, a person); then `resume`, or restart with --adopt",
         stops_increases=True,
     )
@@ -339,8 +343,9 @@ def _explain(turn: Turn, order: Order, foreign: list[ev.Trade]) -> None:
     from the beginning. So it is for a while where the trades may be its own: they do not name its client id.
     """
     doubted = turn.wall_ms <= order.expires_wall_ms + unfound.DOUBTED_FOR_MS
-    if foreign and not (doubted and any(order.could_fill(trade.quantity, trade.price) for trade in foreign)):
-        _book_foreign(turn, foreign)
+    fits = any(order.could_fill(trade.quantity, trade.price) for trade in foreign)
+    if foreign and not (doubted and fits):
+        _book_foreign(turn, foreign, order if fits else None)
     else:
         _look_up_again(turn, order)
 

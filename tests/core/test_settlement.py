@@ -448,6 +448,38 @@ def test_a_late_fill_of_a_dead_order_is_booked_and_stops_increases() -> None:
     assert lab.state.book.position == lab.venue.ledger.position
 
 
+def test_what_an_order_filled_that_is_found_minutes_later_is_booked_once() -> None:
+    """Its trades do not name it: after two minutes they count as a stranger's, for a delever must not wait.
+
+    When it is found at last another incident says whose they were. They are booked once, and nothing is
+    increased before an operator has looked.
+    """
+    lab = opening("lose", deliver=(SubmitOrder,))
+    order, before = outstanding(lab), lab.state.book.position
+    trade = ev.Trade("late", "88", lab.time_ms, order.quantity, D(60_000), D("2.1"))
+    moved = lab.state.book.ledger.after_trade(order.quantity, D(60_000), D("2.1"))
+
+    def looked_up() -> None:
+        for _ in range(2):
+            lab.send(ev.OrderMissing(*lab.now, order.cid, off_book=True))
+        lab.send(ev.AccountSeen(*lab.now, moved.wallet, moved.position, ()))
+        lab.send(ev.TradesSeen(*lab.now, (trade,)))
+
+    lab.wall_ms = order.expires_wall_ms + unfound.DOUBTED_FOR_MS
+    looked_up()
+    assert (lab.state.book.position, outstanding(lab).cid) == (before, order.cid)
+    lab.wall_ms += 1
+    looked_up()
+    assert lab.state.book.position == before + order.quantity
+    assert f"unless of order {order.cid}" in lab.state.book.incidents[settlement.EXTERNAL].detail
+    lab.send(ev.AccountSeen(*lab.now, moved.wallet, moved.position, ()))
+    assert lab.of(rec.OrderDead)[-1].cid == order.cid
+    lab.send(ev.OrderReport(*lab.now, order.cid, "88", abs(order.quantity), closed=True))
+    lab.send(ev.TradesSeen(*lab.now, (trade,)))
+    assert {settlement.LATE_FILL, settlement.EXTERNAL} <= set(lab.state.book.breaches)
+    assert (lab.state.book.position, lab.state.book.ledger.wallet) == (moved.position, moved.wallet)
+
+
 def test_a_restart_looks_up_what_may_have_been_sent() -> None:
     """First the order, then the account; nothing is sent before both have answered."""
     lab = opening("lose filled", deliver=(SubmitOrder,))
