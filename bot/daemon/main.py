@@ -13,6 +13,7 @@ from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, ExitStack, closing, suppress
 from datetime import UTC, datetime
 from enum import Enum
+from math import inf
 from typing import Any, TypeAlias
 
 import orjson
@@ -47,6 +48,7 @@ from bot.journal.nav_store import NAV_FILE
 from bot.journal.outbox import OUTBOX_FILE
 from bot.journal.sqlite import JOURNAL_FILE
 from bot.settings import Settings
+from bot.venue.clock import monotonic_s
 
 Serve: TypeAlias = Callable[[Operations, socket.socket], AbstractAsyncContextManager[None]]
 """Serves HTTP on a bound socket: `bot.web.server.serve`, handed in by the command line."""
@@ -58,6 +60,8 @@ LOG_FILE = "inband.log"
 """On a terminal, where the live table is, the log goes to this file in the data directory."""
 
 _AGAIN_S = 1.0
+_BRIEF_S = 30.0
+_LONGEST_PAUSE_S = 8.0
 
 
 def run(
@@ -114,11 +118,13 @@ async def _run(
             table = LiveTable(_header(settings, listener), out, operations, notices)
             stack.callback(table.close)
             watcher.every(REFRESH_S, table.refresh)
+        lives = Lives()
         while await _live(settings, embedded, operations, stop, out, adopt=adopt) is _Ending.LOST:
             # The next life is by what was reloaded, and adopts nothing anew.
             if operations.reloader is not None:
                 settings, adopt = operations.reloader.settings, False
             operations.forget()
+            await _unless_stopping(lives.pause_s(monotonic_s()), stop)
     return 0
 
 
@@ -172,9 +178,28 @@ async def _live(
 async def _pause(error: JournalUnavailable, stop: asyncio.Event) -> None:
     """Say why the next life begins, and wait a little: one that fails at once would flood log and venue."""
     structlog.get_logger().warning("database_unreachable", reason=str(error), retry_in_s=_AGAIN_S)
+    await _unless_stopping(_AGAIN_S, stop)
+
+
+async def _unless_stopping(pause_s: float, stop: asyncio.Event) -> None:
     with suppress(TimeoutError):
-        async with asyncio.timeout(_AGAIN_S):
+        async with asyncio.timeout(pause_s):
             await stop.wait()
+
+
+class Lives:
+    """How long to wait between one life and the next: a full disk of the database may end each at once."""
+
+    def __init__(self) -> None:
+        self._lost_s = -inf
+        self._brief = 0
+
+    def pause_s(self, now_s: float) -> float:
+        """Nothing after a life that lasted; else longer each time, for each life asks much of the venue."""
+        self._brief = self._brief + 1 if now_s - self._lost_s < _BRIEF_S else 0
+        pause_s = min(_LONGEST_PAUSE_S, 2.0 ** (self._brief - 1)) if self._brief else 0.0
+        self._lost_s = now_s + pause_s
+        return pause_s
 
 
 async def _open(

@@ -108,7 +108,7 @@ class Operations:
 
     def forget(self) -> None:
         """Nothing runs here any more: the accounts belong to another process, or to nobody yet."""
-        self.stand_by("standby: the accounts are another's, or nobody's yet")
+        self.stand_by("the accounts or the database were lost; it begins again")
         self.public.forget()
         self.runners.clear()  # in place: the public side and the flows' desk look at these very ones
         self.histories.clear()
