@@ -140,20 +140,25 @@ def build_ladder(
     ticks_per_bps = mid_ticks * 1e-4
     unit = symbol.depth_usd / (mid * symbol.step_size)
     touch_draws, level_draws = _draws(shape)
-    total = max(1, int(unit * shape.touch * touch_draws[draws[0]] / max(1.0, turmoil / WILD)))
+    wild = max(1.0, turmoil / WILD)
+    total = max(1, int(unit * shape.touch * touch_draws[draws[0]] / wild))
     ticks, cumulative = [first], [total]
     behind, reached = 0, 0.0
+    # The loop is `stretched` and `depth_within`, with what is the same for all levels worked out once.
+    growth, power, knee_bps = math.pow(turmoil, shape.stretch_power), shape.power, shape.knee_bps
+    beyond = math.pow(knee_bps, power - 1)
     for place in range(1, LEVELS):
         if total >= lots:
             break
-        offset_bps = _OFFSETS_BPS[place]
-        distance = stretched(offset_bps, turmoil, shape) * ticks_per_bps
+        distance = _OFFSETS_BPS[place] * growth * wild * ticks_per_bps
         behind = max(behind + 1, round(distance))
         price = first + sign * behind
         if price <= 0:
             break
         # A level holds what lies half way to its neighbours. Where ticks are coarse it lies farther out.
-        reach = depth_within(_HALF_WAY_BPS[place] * max(1.0, behind / distance), shape)
+        reach_bps = _HALF_WAY_BPS[place] * max(1.0, behind / distance)
+        knee = min(reach_bps, knee_bps)
+        reach = math.pow(knee, power) + (reach_bps - knee) * power * beyond
         total += max(1, int(unit * (reach - reached) * level_draws[place][draws[place]]))
         reached = reach
         ticks.append(price)

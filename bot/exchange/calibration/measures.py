@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from functools import cache, partial
 from hashlib import blake2b
-from itertools import pairwise
 from statistics import mean, pvariance
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,7 @@ from bot.exchange.background import LEVELS, Ladder, Shape, build_ladder, noise
 from bot.exchange.calibration.recording import MILLION, SAMPLE_MS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from bot.exchange.calibration.recording import Sample
     from bot.exchange.catalog import Symbol
@@ -26,15 +25,16 @@ MEMORY_S = 15  # beyond it the costs of two moments of the recording have nothin
 BYTES = 256
 WATCHED_S = 1_200
 LARGE_USD = 10.0 * MILLION
+ENOUGH = 1.1  # times the lots of an order at the mid fill it on either side: no level lies 10 % from it
 
 
-def cost_bps(levels: Sequence[tuple[float, float]], mid: float, sign: int, usd: float) -> float | None:
+def cost_bps(levels: Iterable[tuple[float, float]], mid: float, sign: int, usd: float) -> float | None:
     """Return what a market order of `usd` pays beyond the mid, on average; None if the levels hold less."""
     return costs_bps(levels, mid, sign, (usd,))[0]
 
 
 def costs_bps(
-    levels: Sequence[tuple[float, float]], mid: float, sign: int, sizes: Sequence[float]
+    levels: Iterable[tuple[float, float]], mid: float, sign: int, sizes: Sequence[float]
 ) -> list[float | None]:
     """Return the `cost_bps` of several sizes, given in rising order, in one walk over the levels."""
     costs: list[float | None] = []
@@ -103,8 +103,9 @@ def model_costs(
     costs: dict[float, list[float]] = {usd: [] for usd in SIZES_USD}
     for book, draws in enumerate(even_draws(rounds)):
         shifted = mid + (book % 10) * symbol.tick_size / 10  # the mid lies anywhere between two ticks
+        lots = ENOUGH * SIZES_USD[-1] / shifted / symbol.step_size
         for sign, part in ((1, draws[:LEVELS]), (-1, draws[LEVELS:])):
-            levels = _levels(symbol, build_ladder(symbol, shifted, turmoil, sign, part, shape))
+            levels = _levels(symbol, build_ladder(symbol, shifted, turmoil, sign, part, shape, lots=lots))
             for usd, cost in zip(SIZES_USD, costs_bps(levels, shifted, sign, SIZES_USD), strict=True):
                 if cost is not None:
                     costs[usd].append(cost)
@@ -127,12 +128,11 @@ def model_half_life_s(symbol: Symbol, mid: float) -> float:
     return mean(ages)
 
 
-def _levels(symbol: Symbol, ladder: Ladder) -> list[tuple[float, float]]:
-    steps = [ladder.cumulative[0], *(b - a for a, b in pairwise(ladder.cumulative))]
-    return [
-        (ticks * symbol.tick_size, lots * symbol.step_size)
-        for ticks, lots in zip(ladder.ticks, steps, strict=True)
-    ]
+def _levels(symbol: Symbol, ladder: Ladder) -> Iterator[tuple[float, float]]:
+    before = 0
+    for ticks, lots in zip(ladder.ticks, ladder.cumulative, strict=True):
+        yield ticks * symbol.tick_size, (lots - before) * symbol.step_size
+        before = lots
 
 
 def standard_error(values: Sequence[float]) -> float:
