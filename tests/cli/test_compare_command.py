@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.conftest import Invoke
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 LITTLE = ["--target-seeds", "2", "--starts", "2", "--resamples", "2"]
 
@@ -54,9 +56,10 @@ def test_json_is_for_programs(data: Path) -> None:
         (["--data", "prices.csv", "--report", "prices.csv/x.html", *LITTLE], "prices.csv/x.html"),
     ],
 )
-def test_a_mistake_is_one_line_and_two(data: Path, arguments: list[str], named: str) -> None:
+@pytest.mark.usefixtures("data")
+def test_a_mistake_is_one_line_and_two(inband: Invoke, arguments: list[str], named: str) -> None:
     """Exit code 2, and the option or the file is named."""
-    result = compare(*arguments, where=data.parent)
-    assert result.returncode == 2
-    assert named in result.stderr
-    assert len(result.stderr.strip().splitlines()) == 1
+    result = inband("compare", *arguments)
+    assert result.code == 2
+    assert named in result.err
+    assert len(result.err.strip().splitlines()) == 1

@@ -11,6 +11,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from tests.cli.conftest import Invoke
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
@@ -98,9 +100,10 @@ def workers_of(pid: int) -> list[int]:
         (["--data", "prices.csv", "--grid", "target=2", "--objective", "profit"], "--objective"),
     ],
 )
-def test_a_mistake_is_one_line_and_two(data: Path, arguments: list[str], named: str) -> None:
+@pytest.mark.usefixtures("data")
+def test_a_mistake_is_one_line_and_two(inband: Invoke, arguments: list[str], named: str) -> None:
     """Exit code 2, and the option or the file is named."""
-    result = sweep(*arguments, where=data)
-    assert result.returncode == 2
-    assert named in result.stderr
-    assert len(result.stderr.strip().splitlines()) == 1
+    result = inband("sweep", *arguments)
+    assert result.code == 2
+    assert named in result.err
+    assert len(result.err.strip().splitlines()) == 1

@@ -43,6 +43,12 @@ def calibrated() -> Calibration:
     return calibrate(RECORDING)
 
 
+@cache
+def both_halves() -> tuple[Half, Half]:
+    """Read the half that is fitted to and the half that judges, once."""
+    return halves(read_recording(RECORDING))
+
+
 @needs_recording
 @pytest.mark.parametrize("size", [0.1, 1.0, 20.0])
 def test_costs_on_the_second_half_are_met_within_fifteen_percent(size: float) -> None:
@@ -126,7 +132,7 @@ def test_a_miss_is_told_when_it_is_beyond_the_records_own_error() -> None:
 @needs_recording
 def test_the_spread_of_the_first_half_is_one_tick_whatever_the_volatility() -> None:
     """So is the model's, up to the turmoil from which on nothing is recorded; then it widens."""
-    first = halves(read_recording(RECORDING))[0]
+    first, _ = both_halves()
     assert {round((sample.asks[0][0] - sample.bids[0][0]) / 0.1) for sample in first.samples} == {1}
     mid_ticks = first.samples[0].mid / 0.1
     for turmoil in (0.5, 1.0, 2.0, WILD):
@@ -137,7 +143,7 @@ def test_the_spread_of_the_first_half_is_one_tick_whatever_the_volatility() -> N
 @needs_recording
 def test_the_growth_of_a_mean_cost_is_found_again() -> None:
     """Costs made with a known power of the recorded volatility and noise of a factor of three: that power."""
-    half = second_half()
+    _, half = both_halves()
     draw = Random(3)  # noqa: S311 - no secrets here
     costs = [value**0.4 * math.exp(draw.gauss(0, 1.1)) for value in half.volatility]
     found = growth_of(half, costs)
@@ -149,7 +155,7 @@ def test_the_growth_of_a_mean_cost_is_found_again() -> None:
 @needs_recording
 def test_standard_errors_are_those_of_a_block_bootstrap() -> None:
     """Of blocks of 15 s, drawn with replacement, within a third."""
-    costs = known(recorded_costs(second_half().samples)[1e6])
+    costs = known(recorded_costs(both_halves()[1].samples)[1e6])
     draw, block = Random(5), MEMORY_S * PER_SECOND  # noqa: S311 - no secrets here
     sums = [sum(costs[at : at + block]) for at in range(len(costs) - block + 1)]
     count = len(costs) // block
@@ -175,18 +181,12 @@ def test_every_minute_of_the_second_half_is_judged() -> None:
         assert (rows[0].from_s, rows[-1].to_s) == (cost.from_s, cost.to_s)
 
 
-@cache
-def second_half() -> Half:
-    """Read the half that judges."""
-    return halves(read_recording(RECORDING))[1]
-
-
 @needs_recording
 def test_a_book_of_another_depth_is_found_out() -> None:
     """A third less depth: the judgement fails in most minutes, and over the half."""
     btc = CATALOG["BTCUSDT"]
     symbol = replace(btc, depth_usd=btc.depth_usd * 2 / 3)
-    judge = Judge(symbol, *halves(read_recording(RECORDING)))
+    judge = Judge(symbol, *both_halves())
     found = replace(calibrated(), costs=judge.whole(), minutes=judge.windows(MINUTE_S))
     assert len(misses(found.minutes)) >= 6
     assert not found.fits
