@@ -1,7 +1,12 @@
 """Finished runs that several tests look at, each made once."""
 
+import fcntl
+import os
+import shutil
 from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,9 +47,21 @@ def inband(tmp_path: Path, prices: Path) -> Callable[..., Inband]:
     return make
 
 
+class Finished(Inband):
+    """A run that is over: its history is asked for once."""
+
+    _history: list[dict[str, Any]] | None = None
+
+    def history(self) -> list[dict[str, Any]]:
+        """What `history --json` printed when it was first asked for."""
+        if self._history is None:
+            self._history = super().history()
+        return deepcopy(self._history)
+
+
 def finished(folder: Path, **settings: str) -> Inband:
     """Run to the end of the replay."""
-    inband = Inband(folder, **{**REPEATABLE, **settings})
+    inband = Finished(folder, **{**REPEATABLE, **settings})
     with inband.start() as process:
         assert process.wait() == 0, process.stderr
         assert process.stderr == ""
@@ -52,12 +69,33 @@ def finished(folder: Path, **settings: str) -> Inband:
 
 
 @pytest.fixture(scope="session")
-def wide(tmp_path_factory: pytest.TempPathFactory, prices: Path) -> Inband:
-    """Both funds as shipped."""
-    return finished(tmp_path_factory.mktemp("wide"), PAPER__REPLAY=str(prices))
+def once(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Inband]:
+    """As `finished`, run by the first process of pytest-xdist that asks; each has a copy of its own."""
+    own = tmp_path_factory.mktemp("finished")
+    common = own.parent.parent if "PYTEST_XDIST_WORKER" in os.environ else own.parent
+
+    def run_once(name: str, **settings: str) -> Inband:
+        made = common / name
+        with (common / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not (made / "whole").exists():
+                shutil.rmtree(made, ignore_errors=True)
+                made.mkdir()
+                finished(made, **settings)
+                (made / "whole").touch()
+            shutil.copytree(made, own / name)
+        return Finished(own / name, **{**REPEATABLE, **settings})
+
+    return run_once
 
 
 @pytest.fixture(scope="session")
-def narrow(tmp_path_factory: pytest.TempPathFactory, calm_prices: Path) -> Inband:
+def wide(once: Callable[..., Inband], prices: Path) -> Inband:
+    """Both funds as shipped."""
+    return once("wide", PAPER__REPLAY=str(prices))
+
+
+@pytest.fixture(scope="session")
+def narrow(once: Callable[..., Inband], calm_prices: Path) -> Inband:
     """Both funds with a band of 1.9 to 2.2."""
-    return finished(tmp_path_factory.mktemp("narrow"), PAPER__REPLAY=str(calm_prices), **NARROW_BAND)
+    return once("narrow", PAPER__REPLAY=str(calm_prices), **NARROW_BAND)
