@@ -15,7 +15,7 @@ from bot.core.limits import SubmitOrder
 from bot.core.records import RebalanceStarted, Record
 from bot.core.traffic import Traffic
 from bot.core.turn import State
-from bot.daemon.collector import settle_collector
+from bot.daemon.garbage import settle_garbage
 from bot.testing import Lab, a_fund
 
 HOLD_LIMIT_US = 2.0
@@ -36,7 +36,7 @@ def measure(*, tiny: bool = False) -> None:
     high = [f"{90_100 + i * 0.37:.8f}" for i in range(1_000)]
     _see_that_it_trades(lab, low[0])
     _see_that_it_asks(lab, high[0])
-    settle_collector()
+    settle_garbage()
     _measure_marks("decision and first slice, above the band", lab, low, calls, samples, DECISION_LIMIT_US)
     _measure_marks("decision below the band, best prices asked", lab, high, calls, samples, DECISION_LIMIT_US)
     _measure_posting(lab, high[0], calls, samples)

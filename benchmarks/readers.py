@@ -32,7 +32,7 @@ from bot.core.engine import step
 from bot.core.events import Mark
 from bot.core.history import RebalanceHistory
 from bot.core.limits import SubmitOrder
-from bot.daemon.collector import settle_collector
+from bot.daemon.garbage import settle_garbage
 from bot.daemon.nav import NavRecorder, Stretch, row_of
 from bot.daemon.operations import Operations
 from bot.journal.nav_store import Bars, NavStore, Part
@@ -99,7 +99,7 @@ async def _delays(readers: int, seconds: float) -> list[float]:
             try:
                 if crowd is not None:
                     await asyncio.to_thread(_wait_for, crowd)
-                settle_collector()
+                settle_garbage()
                 told: list[str] = []
                 operations.feed.listen(lambda news: told.extend(each.event for each in news))
                 delays = await _decide(labs, seconds)

@@ -36,8 +36,8 @@ from benchmarks.stopwatch import Stopwatch, time_connections
 from bot.core.history import RebalanceHistory
 from bot.core.records import Record
 from bot.daemon import logs
-from bot.daemon.collector import settle_collector
 from bot.daemon.draws import SystemDraws
+from bot.daemon.garbage import settle_garbage
 from bot.daemon.operations import Operations
 from bot.daemon.redaction import Redactor
 from bot.daemon.runner import Runner
@@ -249,7 +249,7 @@ async def _measure(folder: Path, rounds: int, count: int) -> None:
             found.commits.append(await bare.one())
 
         await bench.orders(_NoJournal(), count, _Times(), bare_commit)
-        settle_collector()
+        settle_garbage()
         found.commits.clear()
         for _ in range(rounds):
             await bench.orders(_NoJournal(), count, found.ours, ccxt_alone)

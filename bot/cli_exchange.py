@@ -14,7 +14,7 @@ from pathlib import Path
 
 import uvloop
 
-from bot.daemon.collector import settle_collector
+from bot.daemon.garbage import settle_garbage
 from bot.daemon.library_log import libraries_heard, lines_lost
 from bot.daemon.log_sinks import LastingSink, StreamSink
 from bot.daemon.scribe import Scribe
@@ -230,7 +230,7 @@ async def _serve(config: ExchangeConfig, options: ExchangeOptions, out: Scribe) 
         raise UserError(f"--data-dir {options.data_dir}: {problem}; name another folder") from error
     except StartError as error:
         raise UserError(f"--data-dir {options.data_dir}: {error}") from error
-    settle_collector()
+    settle_garbage()
     try:
         out.write(f"{_announcement(exchange, config, as_json=options.as_json)}\n")
         failed = asyncio.ensure_future(exchange.failed())

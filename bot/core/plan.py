@@ -47,10 +47,29 @@ class Manner:
 
 MANNERS = {
     Urgency.PATIENT: Manner(
-        (0.04, 0.12), (15.0, 120.0), Decimal(10), Decimal("0.05"), Decimal(30), 3, (5.0, 15.0)
+        slice_share=(0.04, 0.12),
+        gap_s=(15.0, 120.0),
+        collar_bps=Decimal(10),
+        widening_bps_per_s=Decimal("0.05"),
+        widest_bps=Decimal(30),
+        posts=3,
+        rest_s=(5.0, 15.0),
     ),
-    Urgency.PROMPT: Manner((0.08, 0.24), (1.0, 8.0), Decimal(20), Decimal(2), None, reach_s=600),
-    Urgency.EMERGENCY: Manner(None, (0.0, 0.0), Decimal(100), Decimal(20), None),
+    Urgency.PROMPT: Manner(
+        slice_share=(0.08, 0.24),
+        gap_s=(1.0, 8.0),
+        collar_bps=Decimal(20),
+        widening_bps_per_s=Decimal(2),
+        widest_bps=None,
+        reach_s=600,
+    ),
+    Urgency.EMERGENCY: Manner(
+        slice_share=None,
+        gap_s=(0.0, 0.0),
+        collar_bps=Decimal(100),
+        widening_bps_per_s=Decimal(20),
+        widest_bps=None,
+    ),
 }
 
 DEADLINE_MS = 3_600_000

@@ -22,8 +22,8 @@ HIGHEST: Price = Decimal("1e30")
 class Region(NamedTuple):
     """Marks in the closed interval [low, high], before `until_ms`, change nothing.
 
-    Two comparisons settle them. `outlook` is ready for the first mark outside. `own` is the interval of the
-    fund's own strategy, where its shadow has something to do within it.
+    Two comparisons settle them. `outlook` is ready for the first mark outside. `own`: the interval of the
+    fund's strategy alone, where this one is narrower because its shadow would trade in the rest.
     """
 
     low: Price

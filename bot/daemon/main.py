@@ -22,9 +22,8 @@ import structlog
 from bot.core.events import Park
 from bot.core.texts import time_or_null
 from bot.daemon import event_loop, logs, paper
-from bot.daemon.collector import settle_collector
 from bot.daemon.disk import DiskWatch
-from bot.daemon.fitting import add_alerts, add_control, add_metrics
+from bot.daemon.garbage import settle_garbage
 from bot.daemon.keeping import ProjectionKeeper, keep_at_stop
 from bot.daemon.kill_switch import arm_kill_switch
 from bot.daemon.library_log import libraries_heard
@@ -37,6 +36,7 @@ from bot.daemon.redaction import Redactor
 from bot.daemon.reload import reload_on_hangup
 from bot.daemon.runner import PARK_WITHIN_S
 from bot.daemon.scribe import Scribe
+from bot.daemon.services import add_alerts, add_control, add_metrics
 from bot.daemon.supervision import Supervisor
 from bot.daemon.take_up import prepare_funds, take_up_funds
 from bot.daemon.wiring import Embedded, World, judge, open_world
@@ -234,7 +234,7 @@ async def _open(
     add_alerts(stack, settings, world, operations, supervisor, places)
     DiskWatch(settings.data_dir, settings.least_free_mb, operations).watch(supervisor)
     add_control(settings, operations)
-    settle_collector()
+    settle_garbage()
     log.info("running", funds=[runner.name for runner in operations.runners])
     return world
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from bot.daemon.collector import settle_collector
+from bot.daemon.garbage import settle_garbage
 
 
 class Life:
@@ -27,7 +27,7 @@ def test_a_second_life_lets_go_of_the_first() -> None:
     """Else each loss of the database would cost the memory of all that was made before it."""
     first = Life()
     gone = weakref.ref(first)
-    settle_collector()
+    settle_garbage()
     del first
-    settle_collector()
+    settle_garbage()
     assert gone() is None

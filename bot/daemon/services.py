@@ -1,4 +1,4 @@
-"""Fitting out a daemon for the people who run it: what it measures, and whom it obeys."""
+"""What a daemon runs beside trading, for people: metrics, alerts, and the control of operators."""
 
 import asyncio
 from collections.abc import Callable

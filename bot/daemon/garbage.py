@@ -5,7 +5,7 @@ import gc
 _THRESHOLDS = (10_000, 20, 20)
 
 
-def settle_collector() -> None:
+def settle_garbage() -> None:
     """After start-up: what was made so far (ccxt above all) is never walked again, and walks are rare.
 
     Almost nothing that a step makes is cyclic, so counting references frees it at once. A process that begins
