@@ -174,6 +174,19 @@ def test_once_rearmed_it_is_counted_anew(caps: dict[str, Any]) -> None:
     assert increases(lab) == before + 1
 
 
+def test_once_rearmed_an_hour_lets_orders_through_as_it_has_room_again() -> None:
+    """What was sent is no breach twice; and it was sent, so that the cap holds whatever an operator says."""
+    lab = a_lab(hourly_notional=D("0.3"))
+    lab.settle(at_most_s=1_800)
+    first, before = lab.of(rec.OrderIntended)[0], increases(lab)
+    lab.send(ev.Controlled(*lab.now, Control.RUNNING, "ann", "it is understood"))
+    lab.mark(lab.price, after_s=1)
+    assert increases(lab) == before
+    lab.mark(lab.price, after_s=(first.time_ms + 3_600_000 - lab.time_ms) / 1_000)
+    assert increases(lab) == before + 1
+    assert lab.state.book.breaches == ()
+
+
 def test_a_breach_stops_no_delever() -> None:
     """A fund under a breach is brought back into its band when it must be."""
     lab = a_lab()
