@@ -89,31 +89,35 @@ class Proposal(NamedTuple):
 
 
 class Conditions(NamedTuple):
-    """What the limits judge by.
-
-    `doubt`: why the price is not to be trusted for an increase; `blind`: not for anything. `breaches`: what
-    stops increases; `halted`: the operator stops everything. `traffic` and `day` are what was sent and traded
-    before, `now_ms` the market time. `planned` and `traded` (None, ZERO: not known) are the notional that the
-    rebalance was to trade when it was decided, and has traded. `withheld`: margin that the venue holds back
-    for reasons that the ledger does not know. `own` (None: the one that backs the order) is the fund's
-    ledger, by which with its `units` its NAV is judged.
-    """
+    """What the limits judge by."""
 
     mark: Price
     max_leverage: Leverage
+    """The emergency leverage: no increase may lead beyond it."""
     doubt: str | None = None
+    """Why the price is not to be trusted for an increase."""
     blind: bool = False
+    """There is no price to trade by at all."""
     index_price: Price | None = None
     breaches: tuple[str, ...] = ()
+    """What stops increases."""
     order_outstanding: bool = False
     halted: bool = False
+    """The operator stops everything."""
     now_ms: int = 0
+    """Market time."""
     traffic: Traffic = Traffic()
+    """What was sent before, to raise leverage."""
     day: Day = Day()
+    """What was traded and lost this day."""
     planned: Usd | None = None
+    """The notional that the rebalance was decided to trade; None: not known."""
     traded: Usd = ZERO
+    """What it has traded of that."""
     withheld: Usd = ZERO
+    """Margin that the venue holds back for reasons that the ledger does not know."""
     own: Ledger | None = None
+    """The fund's own ledger, for its NAV; None: the one that backs the order."""
     units: Decimal = ONE
     caps: Caps = USUAL_CAPS
 

@@ -58,8 +58,8 @@ class World:
         self._loop = loop
         self._trace = trace
         self._chance = Chance(seed, "world")
-        self._path = MarketPath(Chance(seed, "market"), START_PRICE, scenario.sigma_bps, scenario.course)
-        self._prices = self._path.next()
+        self.path = MarketPath(Chance(seed, "market"), START_PRICE, scenario.sigma_bps, scenario.course)
+        self._prices = self.path.next()
         self.venue = Venue(contract, fund.capital, scenario.depth, Chance(seed, "venue"))
         self.venue.faults = faults
         self.venue.on_news = self._send_news
@@ -123,7 +123,7 @@ class World:
         loop.call_later(1.0, self._tick)
         if now_s >= self._look_s:
             self._look(now_s)
-        self._prices = prices = self._path.next()
+        self._prices = prices = self.path.next()
         now_ms = world_ms(loop)
         self.venue.moved(now_ms, prices.mark)
         process = self.process
@@ -311,7 +311,7 @@ class World:
         self.network.away_until_s = self.network.banned_until_s = 0.0
         self._gap_until_s = self._frozen_until_s = 0.0
         self._restart_s = (0.0, 1.0)
-        self._path.calm()
+        self.path.calm()
         end_s = self._loop.time() + _REST_WITHIN_S
         calm_looks = 0
         while (calm_looks < _CALM_LOOKS or self._just_paid()) and not self._over.is_set():
@@ -381,10 +381,10 @@ _STRIKES: dict[Fault, Callable[[World], None]] = {
     Fault.DELEVERAGED: World.deleverage,
     Fault.FEED_GAP: World.gap,
     Fault.FROZEN_PRICE: World.freeze,
-    Fault.FLASH_SPIKE: lambda world: world._path.spike(),  # noqa: SLF001 - the table is the world's own
-    Fault.APART: lambda world: world._path.stray(),  # noqa: SLF001 - as above
-    Fault.GAP: lambda world: world._path.gap(),  # noqa: SLF001 - as above
-    Fault.CRASH: lambda world: world._path.crash(),  # noqa: SLF001 - as above
+    Fault.FLASH_SPIKE: lambda world: world.path.spike(),
+    Fault.APART: lambda world: world.path.stray(),
+    Fault.GAP: lambda world: world.path.gap(),
+    Fault.CRASH: lambda world: world.path.crash(),
     Fault.MAINTENANCE: World.go_away,
     Fault.PAUSED: lambda world: world.order(Control.PAUSED),
     Fault.HALTED: lambda world: world.order(Control.HALTED),
