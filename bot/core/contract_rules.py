@@ -48,7 +48,6 @@ def seen(turn: Turn, event: ContractSeen) -> None:
     if found == turn.contract:
         return
     turn.contract = found
-    turn.forget_outlook()
     turn.record(
         ContractChanged(
             turn.now_ms, found.tick, found.lot, found.min_quantity, found.max_quantity, found.min_notional

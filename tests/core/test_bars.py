@@ -1,4 +1,4 @@
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bot.core.bars import INTERVALS_MS, Bar, Closed, Point, Tracks
@@ -26,6 +26,7 @@ def run(steps: list[tuple[int, float, float]]) -> tuple[list[tuple[int, float, f
 
 
 @given(updates)
+@example([(1, 1.0, 1.0), (3_599_999, 2.0, 2.0), (82_800_000, 3.0, 3.0)])
 def test_every_bar_is_the_summary_of_its_updates(steps: list[tuple[int, float, float]]) -> None:
     """Of all lengths, on both tracks: first, highest, lowest, last, how many; and no update is lost."""
     told, bars = run(steps)

@@ -8,7 +8,7 @@ from bot.core import commands as cmd
 from bot.core import events as ev
 from bot.core.cash import EXPIRY_MS, OVERDRAWN
 from bot.core.flow_records import FeesPaid, FlowCancelled, FlowFunded, FlowPaid
-from bot.core.records import Control, IncidentClosed
+from bot.core.records import Control, IncidentClosed, IncomeBooked
 from tests.support.flows import FlowLab, a_flow_lab
 
 D = Decimal
@@ -140,6 +140,16 @@ def test_a_withdrawal_that_covers_no_redemption_pays_none() -> None:
     withdraw(lab, D(500))
     assert not lab.of(FlowPaid)
     assert OVERDRAWN in lab.state.book.breaches
+
+
+def test_funding_that_was_paid_pays_no_redemption() -> None:
+    """It left the account, and went to nobody who waits for money."""
+    lab = by_hand()
+    (payable,) = redeemed(lab, "100")
+    lab.venue.pay_funding(-payable, lab.time_ms)
+    look(lab)
+    assert lab.of(IncomeBooked)[-1].amount == -payable
+    assert not lab.of(FlowPaid)
 
 
 def test_a_withdrawal_of_holders_money_is_an_incident_until_it_is_back() -> None:

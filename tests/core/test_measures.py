@@ -232,6 +232,16 @@ def test_a_rebalance_under_way_tells_what_its_fills_tell() -> None:
     assert {under_way[name] for name in ("completion", "leverage_error", "out_of_band_s")} == {None}
 
 
+def test_a_rebalance_that_has_traded_nothing_tells_no_cost() -> None:
+    """Its first order is on the way."""
+    lab = Lab()
+    lab.settle()
+    lab.deliver = lambda _: False
+    lab.mark("44900")
+    under_way = reports(lab)[-1]
+    assert (under_way["orders"], under_way["shortfall_bps"], under_way["maker_ratio"]) == (1, None, None)
+
+
 def test_a_confirmation_counts_as_time_out_of_the_band() -> None:
     """From the moment at which leverage fell below it; one that was cancelled does not count."""
     lab = Lab(a_fund(strategy=Strategic(confirmation_s=1_800)))

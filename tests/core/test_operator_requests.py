@@ -342,6 +342,19 @@ def test_new_settings_wait_for_the_end_of_a_rebalance() -> None:
     assert lab.leverage < Decimal("2.1")
 
 
+def test_what_follows_a_rebalance_is_decided_by_the_settings_that_waited_for_its_end() -> None:
+    """At once: beyond the old band and within the new one nothing is started."""
+    lab = at_rest()
+    lab.mark("90500")
+    wide = replace(lab.fund, band=(Decimal("1.5"), Decimal("3.3")))
+    lab.send(ev.Reconfigured(*lab.now, wide, "d1", *WHO))
+    lab.mark("46700", after_s=5)
+    assert lab.of(rec.RebalanceFinished)[-1].ending == "superseded"
+    assert lab.leverage is not None
+    assert lab.leverage > 3
+    assert lab.state.book.rebalance is None
+
+
 def test_every_word_becomes_its_event() -> None:
     """With who, why, and what it is about."""
     told = [event(Wanted(word, *WHO, "k", "c", Decimal(2), "stale mark"), 1, 2) for word in WORDS]

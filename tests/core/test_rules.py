@@ -52,7 +52,7 @@ def test_a_hold_ends_where_the_emergency_leverage_begins() -> None:
     ("answer", "expected"),
     [
         (Hold(0.0, 1e9), (D("1.8"), D("2.6"), "emergency leverage")),
-        (Rebalance(3.6, 3.6, "patient", "greed"), (D("1.8"), D("2.6"), "emergency leverage")),
+        (Rebalance(3.5, 3.5, "patient", "greed"), (D("1.8"), D("2.6"), "emergency leverage")),
         (Rebalance(1.2, 1.3, "patient", "mine"), (D("1.2"), D("1.3"), "mine")),
     ],
 )

@@ -1,6 +1,8 @@
 import math
+import statistics
 from dataclasses import replace
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -234,6 +236,29 @@ def test_days_are_fitted_when_they_are_over() -> None:
     still = daily_fit(flat, 1)
     assert still is not None
     assert (still.beta, still.correlation, still.tracking_error) == (None, None, 0)
+
+
+def test_the_fit_is_least_squares_over_the_days_whatever_hours_they_have() -> None:
+    """Against the standard library's; a day runs from its first hour to the next day's."""
+    start = Tracking(0, 100.0, 1.0, 0, 100.0, 1.0, 2.0, 0, 100.0, 1.0)
+    marks = [100 + 7 * math.sin(0.9 * hour) + hour / 9 for hour in range(24 * 6 + 1)]
+    navs = [1 + 0.1 * math.cos(0.7 * hour) - hour / 900 for hour in range(24 * 6 + 1)]
+    hours = [
+        (hour * 3_600_000, mark, nav, 2.0)
+        for hour, (mark, nav) in enumerate(zip(marks, navs, strict=True))
+        if hour % 5 or not hour % 24
+    ]
+    fit = daily_fit(start._replace(day_mark=marks[0], day_nav=navs[0]).after(hours), -1)
+    xs = [1 - after / before for before, after in pairwise(marks[::24])]
+    ys = [after / before - 1 for before, after in pairwise(navs[::24])]
+    apart = [y - x for x, y in zip(xs, ys, strict=True)]
+    assert fit == (
+        6,
+        pytest.approx(statistics.linear_regression(xs, ys).slope),
+        pytest.approx(statistics.correlation(xs, ys)),
+        pytest.approx(statistics.fmean(apart)),
+        pytest.approx(statistics.stdev(apart)),
+    )
 
 
 def test_what_is_public_of_the_figures_is_that_of_a_fund_that_did_nothing() -> None:
