@@ -65,12 +65,8 @@ def progress(turn: Turn, mark: Mark) -> None:
     if ending is not None:
         finish(turn, mark, ending)
         return
-    if turn.now_ms < open_.next_slice_ms:
-        if open_.urgency is _PROMPT:
-            _volume_awaited(turn)  # for the slices that follow: the first one does not wait
-        turn.wake_at(open_.next_slice_ms)
-        return
-    _propose(turn, mark, open_, goal, left, next_slice(turn.book, open_))
+    if not _between_slices(turn, open_):
+        _propose(turn, mark, open_, goal, left, next_slice(turn.book, open_))
 
 
 def watch_age(turn: Turn) -> None:
@@ -98,10 +94,8 @@ def watch_age(turn: Turn) -> None:
 def carry_on(turn: Turn, mark: Mark, left: Contracts) -> None:
     """Propose the next slice of a rebalance that trades a quantity, of which `left` is left, in its time."""
     open_ = open_rebalance(turn.book)
-    if turn.now_ms < open_.next_slice_ms:
-        turn.wake_at(open_.next_slice_ms)
-        return
-    _propose(turn, mark, open_, turn.book.position + left, left, next_slice(turn.book, open_))
+    if not _between_slices(turn, open_):
+        _propose(turn, mark, open_, turn.book.position + left, left, next_slice(turn.book, open_))
 
 
 def park(turn: Turn) -> None:
@@ -148,6 +142,19 @@ def finish(turn: Turn, mark: Mark, ending: Ending) -> None:
         turn.close_incident(code, "the rebalance ended")
     guarding.release(turn)
     turn.reconcile()
+
+
+def _between_slices(turn: Turn, open_: OpenRebalance) -> bool:
+    """Whether the pause before the next slice lasts.
+
+    A prompt one asks for the market's volume in it, for the slices that follow: the first one does not wait.
+    """
+    if turn.now_ms >= open_.next_slice_ms:
+        return False
+    if open_.urgency is _PROMPT:
+        _volume_awaited(turn)
+    turn.wake_at(open_.next_slice_ms)
+    return True
 
 
 def _touch_awaited(turn: Turn, open_: OpenRebalance, *, posts: bool) -> bool:

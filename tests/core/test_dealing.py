@@ -6,6 +6,7 @@ import pytest
 
 from bot.core import events as ev
 from bot.core.commands import FetchDayMark
+from bot.core.execution import UNFILLED_LIMIT_MS
 from bot.core.flow_records import (
     DealingClosed,
     DealingStruck,
@@ -191,6 +192,20 @@ def test_where_nothing_is_hidden_the_public_sees_the_dealing_itself() -> None:
     assert len(lab.of(FlowSettled)) == 1
     assert lab.of(FlowsShown) == []
     assert lab.state.book.public.basket.units == lab.state.book.units
+
+
+def test_a_flow_takes_no_more_of_a_thin_market_than_a_rebalance_and_is_no_overdue_delever() -> None:
+    """After its first slice a tenth of what trades in its mean gap of 4.5 s, however long that takes."""
+    lab = a_flow_lab()
+    lab.venue.volume = D(9)
+    lab.redeem("50000")
+    lab.until_dealing()
+    lab.settle(at_most_s=1_000)
+    assert lab.time_ms - lab.of(RebalanceStarted)[-1].time_ms > UNFILLED_LIMIT_MS
+    first, *rest = (one.quantity for one in lab.of(OrderIntended) if one.reduce_only)
+    assert first < D("-0.08")
+    assert set(rest) == {D("-0.004")}
+    assert lab.state.book.incidents == {}
 
 
 def test_flows_of_a_dealing_share_its_result_in_proportion() -> None:

@@ -100,6 +100,8 @@ def test_clocks_that_are_apart_stop_increases_and_say_so() -> None:
     lab.send(ClockSeen(*lab.now, -2_000))
     assert lab.state.book.incidents == {}
     assert len(sent(lab)) == count + 1
+    lab.send(ClockSeen(*lab.now, -2_500))
+    assert "-2500 ms ahead" in lab.state.book.incidents["clock skew"].detail
 
 
 def test_an_account_that_is_set_otherwise_stops_increases_until_it_is_set_back() -> None:
