@@ -215,7 +215,8 @@ def test_a_rebalance_of_the_engine_is_measured() -> None:
     assert band["arrival_mark"] == "44900"
     assert D(band["fee_bps"]).quantize(D("0.1")) == D("5.0")
     assert D(band["completion"]) > D("0.98")
-    assert D(band["leverage_error"]) < D("0.01")
+    assert all(0 < D(each["leverage_error"]) < D("0.01") for each in (opening, band))
+    assert 0 < D(band["participation"]) < D("0.1")
     assert 0 <= band["out_of_band_s"] < 60
     assert band["maker_ratio"] == "0"
     assert band["orders"] >= 2
@@ -240,6 +241,17 @@ def test_a_rebalance_that_has_traded_nothing_tells_no_cost() -> None:
     lab.mark("44900")
     under_way = reports(lab)[-1]
     assert (under_way["orders"], under_way["shortfall_bps"], under_way["maker_ratio"]) == (1, None, None)
+
+
+def test_a_fund_that_ended_without_value_ended_at_no_leverage() -> None:
+    """So there is no error of it either."""
+    lab = Lab()
+    lab.settle()
+    lab.mark("29000")
+    lab.settle()
+    report = reports(lab)[-1]
+    assert report["orders"] > 0
+    assert (report["completion"], report["leverage_error"]) == (None, None)
 
 
 def test_a_confirmation_counts_as_time_out_of_the_band() -> None:

@@ -27,6 +27,12 @@ def opened() -> Lab:
     return lab
 
 
+def finished_at(lab: Lab) -> dict[int, Decimal]:
+    """The position at the end of each rebalance, by its number."""
+    started, finished = lab.of(rec.RebalanceStarted), lab.of(rec.RebalanceFinished)
+    return {one.number: end.position for one, end in zip(started, finished, strict=False)}
+
+
 def due_ms(lab: Lab) -> int:
     """When the oldest pending reveal is due."""
     due = lab.state.book.public.pending[0].due_ms
@@ -117,6 +123,10 @@ def test_with_the_queue_used_up_the_oldest_reveal_is_due_at_once() -> None:
     assert early != []
     assert early[0].sequence == 1
     assert lab.state.book.draws != ()
+    assert lab.state.book.public.hidden
+    assert (
+        lab.state.book.public.basket.position == finished_at(lab)[early[-1].number] != lab.state.book.position
+    )
 
 
 def test_reveals_keep_the_order_of_the_rebalances() -> None:
@@ -131,6 +141,7 @@ def test_reveals_keep_the_order_of_the_rebalances() -> None:
     lab.mark(lab.price, after_s=2 * LONGEST_LAG_S)
     numbers = [r.number for r in lab.of(Revealed)]
     assert numbers == sorted(numbers) == list(range(1, len(numbers) + 1))
+    assert D(json.loads(lab.of(Revealed)[-1].text)["average_price"]) == lab.price
     assert lab.state.book.public.basket.position == lab.state.book.position
 
 

@@ -13,7 +13,7 @@ from bot.core import records as rec
 from bot.core.book import Book, fold
 from bot.core.history import RebalanceHistory
 from bot.core.performance import costs, performance, public_side, true_side
-from bot.core.promise import Shadow
+from bot.core.promise import Shadow, follow
 from bot.core.public_records import FundingImputed, ShadowTraded
 from bot.core.tracking import Tracking, daily_fit
 from bot.core.units import DAY_MS
@@ -236,6 +236,20 @@ def test_days_are_fitted_when_they_are_over() -> None:
     still = daily_fit(flat, 1)
     assert still is not None
     assert (still.beta, still.correlation, still.tracking_error) == (None, None, 0)
+
+
+def test_a_fund_that_opens_at_noon_has_its_first_day_until_midnight() -> None:
+    """The day that it began in, whatever the hour."""
+    lab = Lab()
+    lab.settle()
+    book, noon_ms = lab.state.book.copy(), 9 * DAY_MS + DAY_MS // 2
+    book.tracking = None
+    hours = [rec.Sampled(noon_ms + hour * 3_600_000, D(60_000 + hour), None) for hour in range(13)]
+    follow(book, hours[:12])
+    assert book.tracking is not None
+    assert book.tracking.days == ()
+    follow(book, hours[12:])
+    assert [day.start_ms for day in book.tracking.days] == [9 * DAY_MS]
 
 
 def test_the_fit_is_least_squares_over_the_days_whatever_hours_they_have() -> None:

@@ -82,6 +82,22 @@ def test_the_public_basket_is_that_of_a_fund_that_did_nothing_else(amounts: tupl
     assert labs[0].state.book.public.hidden
 
 
+@pytest.mark.parametrize("amount", ["15", "-15"])
+def test_the_basket_of_a_rebalance_that_is_over_and_hidden_has_the_units_of_later_flows(amount: str) -> None:
+    """They are in it when it is revealed."""
+    lab, _ = twins()
+    lab.settle()
+    lab.mark(lab.price, after_s=1)
+    (pending,) = lab.state.book.public.pending
+    assert pending.basket is not None
+    before = pending.basket.units
+    lab.subscribe(amount) if D(amount) > 0 else lab.redeem(amount[1:])
+    lab.until_dealing()
+    (pending,) = lab.state.book.public.pending
+    assert pending.basket is not None
+    assert pending.basket.units == lab.state.book.units != before
+
+
 def test_what_is_left_over_of_a_trade_waits_for_its_reveal() -> None:
     """How much it is follows from the position."""
     lab, _ = twins()
