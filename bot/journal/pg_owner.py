@@ -53,18 +53,20 @@ class Claim(NamedTuple):
     before: tuple[Owner, ...]
 
 
-def claim(session: Session, accounts: Sequence[str], holder: str) -> Claim:
+def claim(session: Session, accounts: Sequence[str], holder: str, funds: Sequence[str] = ()) -> Claim:
     """Take all of `accounts`, or none. An owner that has fallen silent is ended on the way.
 
-    Call it again and again until it succeeds: the end of a session takes its moment.
+    Call it again and again until it succeeds: the end of a session takes its moment. `funds`: each has one
+    sender too, also where another host calls its account otherwise.
     """
     wanted = tuple(sorted(accounts))
-    before = tuple(owner for owner in owners(session) if owner.account in wanted)
-    for account in wanted:
-        if session.row(_LOCK, (account,)) != (True,):
+    known = owners(session)
+    before = tuple(owner for owner in known if owner.account in wanted)
+    for name in (*wanted, *(f"fund {fund}" for fund in sorted(funds))):
+        if session.row(_LOCK, (name,)) != (True,):
             session.row(_UNLOCK)
             session.rows(_END_SILENT, (list(wanted), SILENT_S))
-            return Claim(None, before)
+            return Claim(None, before or tuple(owner for owner in known if owner.silent_s < SILENT_S))
     epochs = {}
     with session.transaction():
         for account in wanted:

@@ -285,7 +285,8 @@ class Waiting:
             JournalUnavailable: the server is gone; this object is of no more use.
         """
         with translated(self.url):
-            claimed = pg_owner.claim(self.session, tuple(self._accounts.values()), self._holder)
+            funds, accounts = tuple(self._accounts), tuple(self._accounts.values())
+            claimed = pg_owner.claim(self.session, accounts, self._holder, funds)
             self.before = claimed.before
             if claimed.epochs is None:
                 return None

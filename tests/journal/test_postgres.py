@@ -1,7 +1,7 @@
 """What PostgreSQL alone can do to a journal: several first starts, roles, and addresses of several hosts."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime
@@ -85,11 +85,15 @@ class Site:
         self.folder, self.url = folder, url
         self._waiting: list[Waiting] = []
 
+    def wait(self, name: str, accounts: Mapping[str, str] = ACCOUNTS) -> Waiting:
+        """Start on a host."""
+        self._waiting.append(Waiting(self.url, self.folder / name, Sealer(key_of(KEY)), accounts))
+        self._waiting[-1].prepare(PAPER, 1)
+        return self._waiting[-1]
+
     def open(self, name: str) -> PostgresJournal:
         """Start on a host, and take the accounts."""
-        self._waiting.append(Waiting(self.url, self.folder / name, Sealer(key_of(KEY)), ACCOUNTS))
-        self._waiting[-1].prepare(PAPER, 1)
-        journal = self._waiting[-1].claim()
+        journal = self.wait(name).claim()
         assert journal is not None
         return journal
 
@@ -165,3 +169,13 @@ def test_a_copy_that_one_host_puts_back_is_no_loss_to_another(
     postgres.execute("DELETE FROM record WHERE number = 3", database)
     with pytest.raises(JournalRolledBack, match="a new INBAND_DATA_DIR"):
         site.open("a")
+
+
+def test_a_fund_has_one_sender_whatever_its_account_is_called(site: Site) -> None:
+    """Two hosts that name the account otherwise do not trade the fund in turn: one waits for the other."""
+    owner = site.open("a")
+    other = site.wait("b", {"BTCUP": "SAME_BY_ANOTHER_NAME"})
+    assert other.claim() is None
+    assert {each.holder for each in other.before} == {owner.holder}
+    owner.close()
+    assert other.claim() is not None
