@@ -43,7 +43,7 @@ def attend(turn: Turn) -> None:
             "bring it back onto the account: it is the holders' money; increases resume by themselves then",
             stops_increases=True,
         )
-    if turn.live.cash_id and book.recent_income.hold(turn.live.cash_id):
+    if turn.live.cash_id and book.recent_income.has(turn.live.cash_id):
         turn.live = turn.live._replace(cash_id="", cash_moving=False)
     for flow in book.flows:
         if flow.kind is FlowKind.SUBSCRIBE and flow.nav is None:
@@ -93,7 +93,7 @@ def looked(turn: Turn) -> None:
     """
     if turn.live.cash_looking:
         turn.live = turn.live._replace(cash_doubted=False, cash_looking=False)
-    if turn.live.cash_id and not turn.book.recent_income.hold(turn.live.cash_id):
+    if turn.live.cash_id and not turn.book.recent_income.has(turn.live.cash_id):
         turn.commands.append(FetchIncome(turn.book.income_cursor_ms, _LOOK_AGAIN_S))
 
 

@@ -23,6 +23,6 @@ class RecentIds(NamedTuple):
             return RecentIds(older, (*newer, id_))
         return RecentIds((*older, *newer)[-_REMEMBERED:], (id_,))
 
-    def hold(self, id_: str) -> bool:
+    def has(self, id_: str) -> bool:
         """Whether an id is one of them."""
         return id_ in self.newer or id_ in self.older

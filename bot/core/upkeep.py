@@ -120,7 +120,7 @@ def await_funding(turn: Turn) -> None:
 def book_income(turn: Turn, items: tuple[Income, ...]) -> None:
     """Book each income item once."""
     for item in items:
-        if not turn.book.recent_income.hold(item.income_id):
+        if not turn.book.recent_income.has(item.income_id):
             turn.record(IncomeBooked(turn.now_ms, item.income_id, item.time_ms, item.kind, item.amount))
             if item.kind == TRANSFER and item.amount < ZERO:
                 cash.withdrawn(turn, -item.amount)

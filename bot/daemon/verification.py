@@ -129,7 +129,7 @@ def compare(fund: str, book: Book, held: Held | None, symbol: str) -> Check:
     coming = [
         item.amount
         for item in held.income
-        if item.time_ms >= book.income_cursor_ms and not book.recent_income.hold(item.income_id)
+        if item.time_ms >= book.income_cursor_ms and not book.recent_income.has(item.income_id)
     ]
     paid = sum(coming, ZERO)
     equal = position == book.position and abs(held.wallet - book.wallet - paid) < CENT

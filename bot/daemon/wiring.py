@@ -16,8 +16,8 @@ import structlog
 from bot.core.book import Book
 from bot.core.history import RebalanceHistory
 from bot.daemon import paper
+from bot.daemon.back_off import FileBackOff
 from bot.daemon.draws import DrawSource, SeededDraws, SystemDraws
-from bot.daemon.holds import FileHold
 from bot.daemon.ownership import Ownership
 from bot.daemon.pacer import Pacer
 from bot.daemon.supervision import Supervisor
@@ -147,8 +147,8 @@ async def _open_real(
 async def _open_venue(stack: AsyncExitStack, settings: Settings, clock: Clock, url: str | None) -> Venue:
     profile = profile_named(one_exchange(settings))
     cash = None if url is None else BySpot(profile)  # play money, which we move ourselves
-    holds = FileHold(settings.data_dir, clock.wall_ms)
-    venue = Venue(profile, Environment(settings.mode), clock, paper_url=url, holds=holds, cash=cash)
+    back_off = FileBackOff(settings.data_dir, clock.wall_ms)
+    venue = Venue(profile, Environment(settings.mode), clock, paper_url=url, back_off=back_off, cash=cash)
     await stack.enter_async_context(venue)
     log = structlog.get_logger()
     log.info("starting", mode=settings.mode, exchange=profile.name, hosts=list(venue.hosts))

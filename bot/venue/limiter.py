@@ -12,7 +12,7 @@ _SOONEST_S = 0.001
 """So little may be missing that its wait does not change the time, which is a float: that would be a spin."""
 
 
-class Holds(Protocol):
+class BackOff(Protocol):
     """Where it is kept for how long the venue told us to wait."""
 
     def left_s(self) -> float:
@@ -38,9 +38,9 @@ class Limiter:
     """
 
     def __init__(
-        self, rate_per_s: float = math.inf, burst: float = math.inf, holds: "Holds | None" = None
+        self, rate_per_s: float = math.inf, burst: float = math.inf, back_off: "BackOff | None" = None
     ) -> None:
-        """`holds` remembers from one process to the next for how long the venue is to be left alone."""
+        """`back_off` remembers from one process to the next for how long the venue is to be left alone."""
         self._rate = rate_per_s
         self._burst = burst
         self._reserve = 0.0 if math.isinf(burst) else burst / 5
@@ -50,9 +50,9 @@ class Limiter:
         self._orders: deque[_Waiter] = deque()
         self._reads: deque[_Waiter] = deque()
         self._timer: asyncio.TimerHandle | None = None
-        self._holds = holds
-        if holds is not None:
-            self._hold(holds.left_s())
+        self._back_off = back_off
+        if back_off is not None:
+            self._hold(back_off.left_s())
 
     @property
     def held_s(self) -> float:
@@ -73,8 +73,8 @@ class Limiter:
     def hold(self, seconds: float) -> None:
         """The venue told us to back off: grant nothing for `seconds`, in the next process either."""
         self._hold(seconds)
-        if self._holds is not None:
-            self._holds.keep(self.held_s)
+        if self._back_off is not None:
+            self._back_off.keep(self.held_s)
 
     async def until_free(self) -> None:
         """Wait until the venue lets us send again."""

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from bot.venue.cash import Cash
     from bot.venue.clock import Clock
     from bot.venue.feed import OnLost, OnMark
-    from bot.venue.limiter import Holds
+    from bot.venue.limiter import BackOff
     from bot.venue.order_stream import OnEvent, OnGap
     from bot.venue.profile import CcxtClient, Credentials, MarkFrame, Profile
 
@@ -47,7 +47,7 @@ class Venue:
         clock: "Clock",
         *,
         paper_url: str | None = None,
-        holds: "Holds | None" = None,
+        back_off: "BackOff | None" = None,
         cash: "Cash | None" = None,
     ) -> None:
         """`cash` makes transfers; without it people do."""
@@ -57,7 +57,7 @@ class Venue:
         paper = environment is Environment.PAPER
         self._door = Door(environment, new_session(encrypted=not paper), paper_url)
         rate_per_s = math.inf if paper else profile.weight_per_s
-        self._limiter = Limiter(rate_per_s, rate_per_s * 10, holds)
+        self._limiter = Limiter(rate_per_s, rate_per_s * 10, back_off)
         self._movement = Movement()
         self._clients: list[CcxtClient] = []
         self._public = self._client(None)

@@ -190,5 +190,5 @@ def test_of_many_incomes_the_last_thousand_are_recognised() -> None:
         book.apply(rec.IncomeBooked(number, str(number), number, "FUNDING_FEE", D("0.01")))
         older, newer = book.recent_income
         assert len(older) + len(newer) <= 1_050
-    assert all(book.recent_income.hold(str(number)) for number in range(2_000, 3_000))
-    assert not book.recent_income.hold("1900")
+    assert all(book.recent_income.has(str(number)) for number in range(2_000, 3_000))
+    assert not book.recent_income.has("1900")

@@ -38,7 +38,7 @@ def test_what_came_since_is_told_and_no_difference(
     lab.venue.income[-1] = lab.venue.income[-1]._replace(income_id="FUNDING_FEE:1")
     lab.mark(lab.price, after_s=8 * 3_600, rate="0.0001")
     book = lab.state.book
-    assert book.recent_income.hold("FUNDING_FEE:1")
+    assert book.recent_income.has("FUNDING_FEE:1")
     income = tuple(Income(name, book.income_cursor_ms + ms, FUNDING, D(amount)) for name, ms, amount in paid)
     held = Held(book.wallet + D(in_wallet), {"BTCUSDT": book.position + D(position)}, income)
     found = compare("BTCUP", book, held, "BTCUSDT")

@@ -354,7 +354,7 @@ Fault = Callable[[web.Request, dict[str, str]], Awaitable[web.StreamResponse]]
 def a_venue(stub: VenueStub, kept: Kept) -> Venue:
     """Our side in a process that finds `kept`."""
     profile = profile_named("binanceusdm")
-    return Venue(profile, Environment.PAPER, ExchangeClock(NOW_MS), paper_url=stub.url, holds=kept)
+    return Venue(profile, Environment.PAPER, ExchangeClock(NOW_MS), paper_url=stub.url, back_off=kept)
 
 
 def echo_fault(status: int) -> Fault:

@@ -156,7 +156,7 @@ class Kept:
 
 async def test_a_hold_of_the_process_before_holds_this_one() -> None:
     """An order that would have to wait longer than it may is refused, with the time that is left."""
-    limiter = Limiter(holds=Kept(30))
+    limiter = Limiter(back_off=Kept(30))
     assert not limiter.take(1)
     with pytest.raises(RequestFailed) as caught:
         await limiter.acquire(1, order=True, patience_s=1)
@@ -166,7 +166,7 @@ async def test_a_hold_of_the_process_before_holds_this_one() -> None:
 async def test_what_the_venue_says_is_kept_and_the_longer_hold_counts() -> None:
     """A short one after a long one ends nothing."""
     kept = Kept()
-    limiter = Limiter(holds=kept)
+    limiter = Limiter(back_off=kept)
     limiter.hold(60)
     limiter.hold(1)
     assert kept.seconds == pytest.approx(60, abs=1)

@@ -6,18 +6,18 @@ from pathlib import Path
 
 import structlog
 
-HOLD_FILE = "venue-hold"
+BACK_OFF_FILE = "venue-hold"
 _LONGEST_S = 4 * 86_400.0
 """Binance bans for three days at most; a file that says more is not ours, or the clock was set."""
 
 
-class FileHold:
+class FileBackOff:
     """One number: the wall time, in ms UTC, before which nothing may be sent."""
 
     def __init__(self, data_dir: Path, wall_ms: Callable[[], int]) -> None:
         """Nothing is read or written yet."""
         self._wall_ms = wall_ms
-        self._file = data_dir / HOLD_FILE
+        self._file = data_dir / BACK_OFF_FILE
 
     def left_s(self) -> float:
         """How much of it is left; 0 when it is over, or was never said."""
