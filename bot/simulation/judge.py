@@ -29,6 +29,7 @@ _MINUTE_MS, _HOUR_MS = 60_000, 3_600_000
 _SAME_WORTH = Decimal("1e-9")
 """Both accounts know what a fund is worth, but each rounds for itself."""
 LARGEST_BASIS = Decimal("0.05")
+_WIDEST, _WIDEST_OF_A_FLOW = Decimal("0.01"), Decimal("0.05")
 
 
 class Violation(NamedTuple):
@@ -190,6 +191,10 @@ class Judge:
         )
         apart = abs(seen.price - seen.index_price) > LARGEST_BASIS * seen.index_price
         self.expect(not apart, "I9", "an increase although mark and index contradict each other")
+        episode, mark = self.claims.episode, self.claims.orders[request.cid].intent.mark
+        widest = _WIDEST_OF_A_FLOW if episode is not None and episode.for_a_flow else _WIDEST
+        beyond = (request.limit_price - mark) * self.fund.sign
+        self.expect(beyond <= widest * mark, "I9", "an increase may trade far from the mark of its decision")
 
     def _judge_target(self, request: OrderRequest, intent: rec.OrderIntended) -> None:
         """I1: at the mark of its decision the order leads toward the frozen target, and not past it."""

@@ -365,6 +365,19 @@ def test_after_a_slice_that_filled_refusals_back_off_from_the_beginning() -> Non
     assert settled.next_slice_ms - settled.time_ms == 5_000
 
 
+def test_however_often_a_delever_is_refused_it_is_tried_again_within_three_minutes() -> None:
+    """The backoff stops growing at 160 s."""
+    lab = Lab()
+    lab.settle()
+    lab.venue.script.extend(["refuse"] * 9)
+    lab.mark("44900")
+    waits = []
+    for _ in range(9):
+        waits.append((under_way(lab).next_slice_ms - lab.time_ms) // 1000)
+        lab.mark("44900", after_s=waits[-1])
+    assert waits == [5, 10, 20, 40, 80, 160, 160, 160, 160]
+
+
 def test_a_refused_emergency_slice_is_tried_again_after_a_second() -> None:
     """A fund about to be liquidated does not wait minutes because the venue said no."""
     lab = Lab(a_fund(emergency="3.2"))

@@ -16,7 +16,7 @@ from bot.core.performance import costs, performance, public_side, true_side
 from bot.core.promise import Shadow, follow
 from bot.core.public_records import FundingImputed, ShadowTraded
 from bot.core.tracking import Tracking, daily_fit
-from bot.core.units import DAY_MS
+from bot.core.units import DAY_MS, ZERO
 from bot.testing import Lab, a_fund
 from strategies.interval import Interval
 from strategies.strategic import Strategic
@@ -110,6 +110,19 @@ def test_it_is_the_same_after_a_restart() -> None:
     assert shadow(lab) == before == fold(lab.records).shadow
     lab.mark("66100")
     assert lab.of(ShadowTraded)[-1].reason == "move"
+
+
+@pytest.mark.parametrize(("near", "beyond"), [("47000", "44900"), ("86000", "90100")])
+def test_a_shadow_that_would_hold_for_longer_hides_no_edge_of_the_fund(near: str, beyond: str) -> None:
+    """It holds within 10 % of its last trade, and the edge of the band is nearer than that."""
+    lab = Lab(replace(a_fund(), shadow=Interval()))
+    lab.settle()
+    lab.mark(near)  # the shadow trades
+    lab.mark(near)
+    assert lab.state.region is not None
+    count = len(lab.of(rec.RebalanceStarted))
+    lab.mark(beyond, after_s=1)
+    assert len(lab.of(rec.RebalanceStarted)) == count + 1
 
 
 def test_it_pays_funding_and_fees_as_its_own_position_does() -> None:
@@ -250,6 +263,16 @@ def test_a_fund_that_opens_at_noon_has_its_first_day_until_midnight() -> None:
     assert book.tracking.days == ()
     follow(book, hours[12:])
     assert [day.start_ms for day in book.tracking.days] == [9 * DAY_MS]
+
+
+def test_a_fund_that_all_have_left_is_not_followed() -> None:
+    """What rounding left of it is nobody's return."""
+    lab = Lab()
+    lab.settle()
+    book = lab.state.book.copy()
+    before, book.units = book.tracking, ZERO
+    follow(book, [rec.Sampled(lab.time_ms, D(60_000), None)])
+    assert book.tracking == before
 
 
 def test_the_fit_is_least_squares_over_the_days_whatever_hours_they_have() -> None:
