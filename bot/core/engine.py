@@ -111,7 +111,8 @@ def _drive(turn: Turn) -> None:
     fees.attend(turn, mark)
     if turn.book.dealing is not None:
         dealing.attend(turn, mark)
-    _trade(turn, mark)
+    if not protection.is_reached(turn, mark):
+        _trade(turn, mark)
 
 
 def _trade(turn: Turn, mark: ev.Mark) -> None:

@@ -49,6 +49,9 @@ _LOOKS_UNMOVED, _LOOKS_MOVED = 5, 28
 """Looks for its trades after which a stop that triggered has filled nothing, in eight seconds; and in two
 minutes, where the position has moved."""
 
+_TRIGGERS_WITHIN_MS = 3_000
+"""Market time after which a stop whose price is reached is not waited for any more."""
+
 _PAUSE_MS = 30_000
 """After a refusal, and where it cannot be placed, it is tried again so much later."""
 
@@ -100,6 +103,27 @@ def attend(turn: Turn, mark: Mark) -> None:
         _unprotected(turn, "the venue does not say at which margin it liquidates")
     else:
         turn.close_incident(UNPROTECTED, "nothing to protect")
+
+
+def is_reached(turn: Turn, mark: Mark) -> bool:
+    """Whether the mark is where the stop that rests triggers: then the venue sells, and we not as well.
+
+    It is asked at once what became of it. One that does not trigger is waited for no longer than a moment.
+    """
+    stop, since_ms = turn.book.protection.resting, turn.live.stop_reached_ms
+    if stop is None or stop.state is not OrderState.LIVE:
+        return False
+    if (mark.price - stop.trigger_price) * stop.quantity < ZERO:
+        turn.live = turn.live._replace(stop_reached_ms=None)
+        return False
+    if since_ms is None:
+        since_ms = turn.now_ms
+        turn.live = turn.live._replace(stop_reached_ms=since_ms)
+        turn.commands.append(QueryStop(stop.cid))
+    if turn.now_ms >= since_ms + _TRIGGERS_WITHIN_MS:
+        return False
+    turn.wake_at(since_ms + _TRIGGERS_WITHIN_MS)
+    return True
 
 
 def _still_good(turn: Turn, stop: Stop, wish: Wanted | None) -> bool:
@@ -336,4 +360,6 @@ def _clear(turn: Turn) -> None:
     held_back = turn.live.stop_suspected
     if held_back:
         turn.commands.append(FetchTrades(None, turn.book.trades_cursor_ms))
-    turn.live = turn.live._replace(stop_missing=0, stop_suspected=False, stop_cleared=held_back)
+    turn.live = turn.live._replace(
+        stop_missing=0, stop_suspected=False, stop_cleared=held_back, stop_reached_ms=None
+    )

@@ -135,6 +135,8 @@ class Live(NamedTuple):
     """Trades came that may be the stop's own: it is being asked."""
     stop_cleared: bool = False
     """It answered that they are not."""
+    stop_reached_ms: int | None = None
+    """Since when the mark has been where the stop triggers, market time."""
     stop_order: str | None = None
     """The order that a stop became, whose trades are not known yet."""
     stop_tries: int = 0

@@ -295,6 +295,49 @@ def test_trades_that_come_before_the_news_are_asked_about() -> None:
     assert EXTERNAL not in lab.state.book.incidents
 
 
+@pytest.mark.parametrize("tells", [True, False], ids=["a stream tells", "nothing tells"])
+def test_what_the_stop_sells_is_not_sold_by_the_daemon_as_well(*, tells: bool) -> None:
+    """The mark jumps through it while the daemon watches, which would delever at that mark too."""
+    lab = opened()
+    lab.tells = tells
+    count = len(lab.of(rec.OrderIntended))
+    lab.mark(through_the_stop(lab).quantize(Decimal("0.1")), after_s=1)
+    lab.settle()
+    assert len(lab.of(rec.OrderIntended)) == count
+    assert lab.state.book.position == lab.venue.ledger.position > ZERO
+    assert lab.leverage is not None
+    assert abs(lab.leverage - lab.fund.target_range[1]) < Decimal("0.05")
+
+
+def late_to_trigger(lab: Lab) -> None:
+    """The mark jumps through the stop, and the venue does nothing yet; no answer comes."""
+    price = through_the_stop(lab).quantize(Decimal("0.1"))
+    lab.venue.stops.clear()
+    lab.deliver = lambda command: not isinstance(command, cmd.QueryStop | SubmitOrder)
+    lab.mark(price, after_s=1)
+
+
+def test_a_stop_that_does_not_trigger_is_waited_for_no_longer_than_a_moment() -> None:
+    """It is asked at once, and once; then the emergency is traded all the same."""
+    lab = opened()
+    stop, count = resting(lab), len(lab.of(rec.OrderIntended))
+    late_to_trigger(lab)
+    lab.mark(lab.price, after_s=1)
+    assert lab.commands.count(cmd.QueryStop(stop.cid)) == 1
+    assert len(lab.of(rec.OrderIntended)) == count
+    lab.mark(lab.price, after_s=2)
+    assert len(lab.of(rec.OrderIntended)) == count + 1
+
+
+def test_a_stop_that_the_mark_has_left_again_is_not_waited_for() -> None:
+    """Between its price and the emergency's the daemon delevers at once."""
+    lab = opened()
+    trigger, count = resting(lab).trigger_price, len(lab.of(rec.OrderIntended))
+    late_to_trigger(lab)
+    lab.mark(trigger * Decimal("1.01"), after_s=1)
+    assert len(lab.of(rec.OrderIntended)) == count + 1
+
+
 @pytest.mark.parametrize("told_by", ["trades", "the stop"])
 def test_nothing_is_traded_before_its_trades_are_known(told_by: str) -> None:
     """The venue's answers lag behind in a crash: by the old position it would be sold twice."""
