@@ -390,6 +390,7 @@ def test_trades_that_came_before_the_stop_was_found_gone_are_booked_at_once() ->
     lab = opened()
     gone = resting(lab)
     lab.venue.stops[gone.cid] = (gone, StopStatus.GONE)
+    lab.deliver = lambda command: isinstance(command, cmd.QueryStop | cmd.FetchTrades)
     lab.venue.trade(Decimal("-0.5"), lab.time_ms, lab.price)
     lab.send(TradesSeen(*lab.now, (lab.venue.trades[-1],), complete=False))
     assert [change.kind for change in lab.of(rec.ExternalChange)] == [Kind.EXTERNAL]
