@@ -25,10 +25,11 @@ Faulted: TypeAlias = Iterator[tuple[str, str]]
 
 @dataclass(slots=True)
 class Asked:
-    """One flow that is not over; `payable` once it is owed."""
+    """One flow that is not over; `payable` once it is owed. `since_ms`: since when it can be dealt."""
 
     kind: flows.FlowKind
     amount: Decimal
+    since_ms: int
     funded: bool = False
     priced: bool = False
     fee: Decimal = ZERO
@@ -56,6 +57,7 @@ class Holders:
     paid: Decimal = ZERO
     funded: Decimal = ZERO
     mark: Decimal | None = None
+    dealing_ms: int = 0
     kinds: list[rec.Kind] = field(default_factory=list)
     open: dict[str, Asked] = field(default_factory=dict)
     requests: set[str] = field(default_factory=set)
@@ -134,7 +136,7 @@ def _requested(holders: Holders, record: flows.FlowRequested) -> Faulted:
         yield "I7", f"a flow is taken twice: {record.reference}"
     holders.requests.add(record.request_id)
     holders.references.add(record.reference)
-    holders.open[record.reference] = Asked(record.kind, record.amount)
+    holders.open[record.reference] = Asked(record.kind, record.amount, record.time_ms)
 
 
 def _named(holders: Holders, reference: str, kind: flows.FlowKind | None = None) -> Faulted:
@@ -148,7 +150,7 @@ def _funded(holders: Holders, record: flows.FlowFunded) -> Faulted:
     asked = holders.open[record.reference]
     if asked.funded:
         yield "I7", f"flow {record.reference} is funded twice"
-    asked.funded = True
+    asked.funded, asked.since_ms = True, record.time_ms
     holders.funded += asked.amount
 
 
@@ -162,7 +164,7 @@ def _cancelled(holders: Holders, record: flows.FlowCancelled) -> Faulted:
 
 
 def _struck(holders: Holders, record: flows.DealingStruck) -> None:
-    holders.mark = record.mark
+    holders.mark, holders.dealing_ms = record.mark, record.dealing_ms
 
 
 def _priced(holders: Holders, record: flows.FlowPriced) -> Faulted:
@@ -171,6 +173,8 @@ def _priced(holders: Holders, record: flows.FlowPriced) -> Faulted:
     if asked.priced or mark is None or (asked.kind is flows.FlowKind.SUBSCRIBE and not asked.funded):
         yield "I7", f"flow {record.reference} is priced twice, without a dealing, or without its money"
         return
+    if asked.since_ms >= holders.dealing_ms:
+        yield "I7", f"flow {record.reference} gets a price that was known before it came"
     if abs(record.nav * holders.units - holders.value(mark)) > _SAME_NAV * abs(holders.value(mark)):
         yield "I3", f"flow {record.reference}: units x NAV is not the fund's value at the dealing's mark"
     asked.priced, asked.fee = True, record.fee
