@@ -553,6 +553,16 @@ def test_a_failed_read_is_evidence_of_nothing(what: str) -> None:
     assert again == ([what] if what in ("QueryOrder", "FetchAccount") else [])
 
 
+@pytest.mark.parametrize("what", ["QueryOrder", "CancelOrder", "FetchTrades"])
+def test_a_failed_read_of_an_order_that_is_over_asks_nothing(what: str) -> None:
+    """It comes late: nothing is under way any more."""
+    lab = Lab()
+    lab.settle()
+    count, before = len(lab.records), len(lab.commands)
+    lab.send(ev.ReadFailed(*lab.now, what, "timeout"))
+    assert (len(lab.records), len(lab.commands)) == (count, before)
+
+
 def test_a_lost_order_and_a_foreign_trade_at_once_are_told_apart() -> None:
     """The position moved while the order was not found: the trade is booked, then the order is dead."""
     lab = opening("lose", deliver=(SubmitOrder,))

@@ -144,6 +144,8 @@ def test_a_window_holds_an_hour_and_no_more() -> None:
         None,
     ]
     assert window.at(49_990_000 + 3_600_000) == Window()
+    with pytest.raises(ValueError, match="more is to leave"):
+        window.less_ms(window.total + 1)
 
 
 def test_too_much_refuses_increases_only() -> None:
