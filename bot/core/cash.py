@@ -23,7 +23,7 @@ _LOOK_AGAIN_S = 1.0
 _READ_AGAIN_MS = 2_000
 
 
-def take_over(turn: Turn) -> None:
+def resumed(turn: Turn) -> None:
     """What the process before us asked for may be done, or be on its way still."""
     turn.live = turn.live._replace(cash_doubted=True)
 

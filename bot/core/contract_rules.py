@@ -20,7 +20,7 @@ def look(turn: Turn) -> None:
         turn.commands.append(FetchContract())
 
 
-def take_over(turn: Turn) -> None:
+def resumed(turn: Turn) -> None:
     """A contract that was closed when the process before us ended may be traded again."""
     if CLOSED in turn.book.incidents:
         look(turn)

@@ -151,19 +151,22 @@ def _opened(turn: Turn, event: ev.Opened) -> None:
 
 
 def _resumed(turn: Turn, event: ev.Resumed) -> None:
-    """A restart is recovery: first resolve what may have been sent, then compare with the venue."""
+    """A restart is recovery: look up what may have been sent, then compare with the venue.
+
+    Each subject says in its own `resumed` what it does not know at a start, and asks for it.
+    """
     turn.record(TakenUp(turn.now_ms, event.wall_ms))
     if turn.book.starts > MOST_STARTS:
         turn.breach(CRASH_LOOP, f"taken up {turn.book.starts} times in a row, and never for long")
     if event.adopt:
         _rearm(turn, ADOPTED)
-    protection.resolve(turn)
-    if not settlement.resolve_outstanding(turn):
+    protection.resumed(turn)
+    if not settlement.resumed(turn):
         turn.reconcile()
-    guarding.take_over(turn)
-    contract_rules.take_over(turn)
-    cash.take_over(turn)
-    recovery.taken_up(turn, event)
+    guarding.resumed(turn)
+    contract_rules.resumed(turn)
+    cash.resumed(turn)
+    recovery.resumed(turn, event)
 
 
 def _marked(turn: Turn, event: ev.Mark) -> None:

@@ -27,7 +27,7 @@ def release(turn: Turn, *, pause_ms: int | None = None) -> None:
         turn.live = turn.live._replace(guarded=False)
 
 
-def take_over(turn: Turn) -> None:
+def resumed(turn: Turn) -> None:
     """What the process before us armed is unknown: it holds for the order that rests, or for nothing."""
     if not turn.book.last_order_ms:
         return

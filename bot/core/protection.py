@@ -163,7 +163,7 @@ def _unprotected(turn: Turn, reason: str) -> None:
     )
 
 
-def resolve(turn: Turn) -> None:
+def resumed(turn: Turn) -> None:
     """After a restart: the stop may have triggered meanwhile, or have never been sent.
 
     Others may rest that a journal from a copy does not know.

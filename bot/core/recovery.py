@@ -27,7 +27,7 @@ _REMEDY = (
 )
 
 
-def taken_up(turn: Turn, event: Resumed) -> None:
+def resumed(turn: Turn, event: Resumed) -> None:
     """Ask for the venue's latest orders; until they are seen, nothing new is sent."""
     if event.taken_from is not None:
         turn.record(TakenOver(turn.now_ms, event.taken_from))

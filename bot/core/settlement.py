@@ -28,7 +28,7 @@ EXTERNAL = "external trade"
 TRADES_MISSING = "trades missing"
 
 
-def resolve_outstanding(turn: Turn) -> bool:
+def resumed(turn: Turn) -> bool:
     """After a restart: look up the order that may have been sent. False if there is none.
 
     One that is settled ends its slice with the first mark.
