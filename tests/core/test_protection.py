@@ -694,10 +694,23 @@ def test_a_regular_look_at_a_stop_that_rests_changes_nothing() -> None:
     assert len(lab.records) == count
 
 
+def test_a_start_that_wants_none_looks_for_those_that_were_made() -> None:
+    """One may rest that a journal from a copy does not know."""
+    lab = opened()
+    lab.fund = replace(lab.fund, protective_stop=False)
+    asked = len(lab.commands)
+    lab.restart()
+    assert cmd.FetchStops() in lab.commands[asked:]
+
+
 def test_another_target_range_sizes_it_anew() -> None:
-    """It leads to the top of the range that the operator has set since, not to that of before."""
+    """It leads to the top of the range that the operator has set since; for a few lots it stays."""
     lab = opened()
     first = resting(lab)
+    nearly = replace(lab.fund, target_range=(Decimal("1.8"), Decimal("2.605")))
+    lab.send(Reconfigured(*lab.now, nearly, "nearly", "ann", "less"))
+    lab.mark("60000")
+    assert resting(lab) == first
     lower = replace(lab.fund, target_range=(Decimal("1.7"), Decimal("2.1")))
     lab.send(Reconfigured(*lab.now, lower, "other", "ann", "less"))
     lab.mark("60000")
