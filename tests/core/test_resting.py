@@ -414,10 +414,12 @@ def test_a_prompt_slice_does_not_wait_for_the_volume_and_the_next_one_heeds_it()
 
 
 def test_an_order_is_cut_to_the_operators_cap() -> None:
-    """In USDT at the mark: increases and reductions, the largest emergency as well."""
+    """In USDT at the mark: increases and reductions, the largest emergency as well, in a deep market."""
     lab = Lab(replace(a_fund(), caps=Caps(order_notional=D(3_000))))
     lab.settle()
+    lab.venue.volume = D(90_000)
     lab.mark("44900")
+    lab.settle(at_most_s=20)
     lab.mark("40000", after_s=1)
     assert lab.state.book.incidents == {}
     assert {order.reduce_only for order in sent(lab)} == {True, False}

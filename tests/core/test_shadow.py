@@ -68,6 +68,7 @@ def test_it_trades_after_a_move_of_ten_percent_and_every_day_at_midnight() -> No
     assert len(lab.of(ShadowTraded)) == 2
     lab.mark("66100", after_s=1)
     assert lab.of(ShadowTraded)[2].reason == "clock"
+    assert shadow(lab).fees == sum(traded.fee for traded in lab.of(ShadowTraded)) > 0
     leverage = shadow(lab).basket.leverage(D(66_100))
     assert leverage is not None
     assert abs(leverage - 3) < D("1e-8")
@@ -182,6 +183,12 @@ def test_units_that_are_consolidated_leave_returns_as_they_are() -> None:
     after = performance(lab.fund, book, D(62_000), true_side(book))
     assert after["nav_return"] == told["nav_return"] is not None
     assert D(after["shadow"]["nav"]) == pytest.approx(10 * D(told["shadow"]["nav"]), rel=D("1e-8"))
+    whole = lab.state.book.copy()
+    for each in (whole, book):
+        follow(each, [rec.Sampled(DAY_MS, D(62_000), None)])
+    assert whole.tracking is not None
+    assert book.tracking is not None
+    assert book.tracking.days[0].nav_return == pytest.approx(whole.tracking.days[0].nav_return)
 
 
 def test_without_anything_to_measure_the_figures_are_undefined() -> None:
