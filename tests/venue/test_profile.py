@@ -113,7 +113,8 @@ def test_an_unknown_exchange_is_met_with_those_that_are_known() -> None:
 @pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFILES)
 def test_no_ambiguous_code_counts_as_a_definite_refusal(profile: Profile) -> None:
     """Timeouts, unknown errors and duplicate ids never prove that an order was not accepted."""
-    ambiguous = {"-1000", "-1001", "-1006", "-1007", "-4116", "-2011", "-2013", "500", "502", "503"}
+    ambiguous = {"-1000", "-1001", "-1006", "-1007", "-4116", "-2011", "-2013", "malformed"}
+    ambiguous |= {"403", "408", "451", "500", "502", "503", "504", "520"}
 
     assert profile.definite_rejects.isdisjoint(ambiguous)
 
