@@ -138,14 +138,15 @@ def status(*, as_json: Json = False) -> int:
 def check(*, as_json: Json = False) -> int:
     """Look at everything before a start: settings, venue, keys, accounts, journal, disk. Changes nothing."""
     settings = _settings()
-    from bot.cli_daemon import ask, starts
+    from bot.cli_daemon import ask, starts, waits_for
     from bot.cli_views import print_findings
     from bot.daemon.check import Running
     from bot.daemon.check import check as look
 
     venue, funds = ask(settings, "/api/v1/operator/venue"), ask(settings, "/api/v1/operator/funds")
     running = Running(venue["paper_url"], funds or ()) if isinstance(venue, dict) else None
-    findings = look(settings, running, starts=running is None and starts(settings))
+    idle = not funds if running is not None else starts(settings)
+    findings = look(settings, running, waits=waits_for(settings) if idle else None)
     failed = any(finding.verdict == "failed" for finding in findings)
     if as_json:
         told = {"passed": not failed, "findings": [finding._asdict() for finding in findings]}

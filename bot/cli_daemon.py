@@ -32,6 +32,20 @@ def ask(settings: Settings, path: str) -> Any | None:
         return None  # nobody, or somebody else: the journal knows
 
 
+def waits_for(settings: Settings) -> str | None:
+    """Why the daemon that answers drives no fund, as its /readyz says; None where none answers so."""
+    request = _request(settings, "/readyz")
+    if request is None:
+        return None
+    try:
+        with build_opener(ProxyHandler({})).open(request, timeout=_TIMEOUT_S):
+            return None  # by now it is at work
+    except HTTPError as error:
+        return "; ".join(json.load(error)["reasons"])
+    except (URLError, TimeoutError, ConnectionError):
+        return None
+
+
 def starts(settings: Settings) -> bool:
     """Whether a daemon answers that takes no word yet: it starts, or stands by."""
     request = _request(settings, "/api/v1/operator/venue")

@@ -24,6 +24,7 @@ from bot.core.units import ZERO
 from bot.daemon import paper
 from bot.daemon.alerts import sender
 from bot.daemon.capital import refuse_small_capital
+from bot.daemon.ownership import UNREACHED
 from bot.daemon.status import STOPPED
 from bot.daemon.token import FILE_NAME, given_or_kept
 from bot.daemon.wiring import DEFAULT_EXCHANGE, judge
@@ -74,16 +75,16 @@ class Running(NamedTuple):
     funds: Sequence[Mapping[str, Any]]
 
 
-def check(settings: Settings, running: Running | None, *, starts: bool = False) -> list[Finding]:
+def check(settings: Settings, running: Running | None, *, waits: str | None = None) -> list[Finding]:
     """Look at everything. `running`: what a running daemon answers, None where none does.
 
-    `starts`: one answers that has not taken the funds up yet.
+    `waits`: why one that answers has not taken the funds up yet.
     """
     findings = [
         Finding("configuration", "", "ok", f"mode {settings.mode}, {how_many(len(settings.funds), 'fund')}")
     ]
     findings += [_questionable(text) for text in settings.warnings]
-    findings += [*_disk(settings), *_token(settings), *_daemon(settings, running, starts=starts)]
+    findings += [*_disk(settings), *_token(settings), *_daemon(settings, running, waits=waits)]
     books, found = _journal(settings)
     findings += found
     findings += _alerts(settings)
@@ -126,15 +127,19 @@ def _token(settings: Settings) -> Iterator[Finding]:
         yield Finding("operator's token", "", "ok", f"in {path}")
 
 
-def _daemon(settings: Settings, running: Running | None, *, starts: bool = False) -> Iterator[Finding]:
+def _daemon(settings: Settings, running: Running | None, *, waits: str | None = None) -> Iterator[Finding]:
     """Whether one runs; a fund that it stopped for good is in no journal."""
+    process = holder(settings.data_dir)
+    if waits == UNREACHED:
+        remedy = "check the server and INBAND_DATABASE_URL; it goes on by itself once that is reached"
+        yield Finding("daemon", "", "failed", f"process {process or '?'}: {waits}", remedy)
+        return
     if running is None:
-        process = holder(settings.data_dir)
         if process is None:
             yield Finding("daemon", "", "ok", "none answers on this machine")
             return
-        if starts or given_or_kept(settings.data_dir, settings.web.token) is None:
-            found = f"process {process or '?'} starts, or stands by: its /readyz says why"
+        if waits or given_or_kept(settings.data_dir, settings.web.token) is None:
+            found = f"process {process or '?'} starts, or stands by ({waits or 'its /readyz says why'})"
             yield Finding("daemon", "", "ok", found)
             return
         remedy = "it hangs, or has another INBAND_WEB__PORT: see its log; killing it loses nothing"

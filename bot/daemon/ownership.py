@@ -25,6 +25,9 @@ from bot.venue.clock import Clock
 if TYPE_CHECKING:
     from bot.journal.postgres import PostgresJournal
 
+UNREACHED = "the database is not reached"
+"""Why a process waits that asks a database which does not answer."""
+
 _ASK_EVERY_S = 0.5
 _RECONNECT_EVERY_S = 1.0
 _RESIGNED_S = 1e9
@@ -91,7 +94,7 @@ class Ownership:
             try:
                 await self._take(url, supervisor, standing_by)
             except JournalUnavailable as error:
-                standing_by("the database is not reached")
+                standing_by(UNREACHED)
                 self._log.warning("database_unreachable", reason=str(error), retry_in_s=_RECONNECT_EVERY_S)
                 await asyncio.sleep(_RECONNECT_EVERY_S)
         standing_by(None)

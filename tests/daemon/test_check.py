@@ -17,6 +17,7 @@ from bot.core import events as ev
 from bot.core.records import Sampled
 from bot.daemon import check as preflight
 from bot.daemon.check import Finding, Running, Unreadable, judge_account
+from bot.daemon.ownership import UNREACHED
 from bot.daemon.status import stopped_json
 from bot.journal.errors import JournalUnavailable
 from bot.journal.journal import Identity
@@ -290,13 +291,18 @@ def test_a_daemon_that_hangs_or_has_stopped_a_fund_fails(tmp_path: Path) -> None
     assert [each.verdict for each in found(None)] == ["ok"]
     with DataDirLock(tmp_path):
         (hangs,) = found(None)
-        (waits,) = preflight._daemon(settings, None, starts=True)
+        (waits,) = preflight._daemon(settings, None, waits="standby: another sends for the accounts")
+        (lost,) = preflight._daemon(settings, None, waits=UNREACHED)
         (tmp_path / "operator.token").unlink()
         (starts,) = found(None)
     assert (hangs.verdict, hangs.found) == ("failed", f"process {os.getpid()} does not answer")
-    assert starts == waits
+    assert (waits.verdict, waits.found) == (
+        "ok",
+        f"process {os.getpid()} starts, or stands by (standby: another sends for the accounts)",
+    )
+    assert (lost.verdict, lost.found) == ("failed", f"process {os.getpid()}: the database is not reached")
     assert starts.verdict == "ok"
-    assert starts.found == f"process {os.getpid()} starts, or stands by: its /readyz says why"
+    assert starts.found == f"process {os.getpid()} starts, or stands by (its /readyz says why)"
     funds: list[dict[str, Any]] = [
         {"fund": "UP", "incidents": [stopped_json("disk full", 0)]},
         {"fund": "DOWN", "incidents": []},

@@ -226,6 +226,11 @@ def test_an_owner_that_loses_its_database_stops_and_begins_again(
         time.sleep(1)
         assert len(owner.lines("order_sent")) == sent
         assert unready(owner) == ["the database is not reached"]
+        port = owner.lines("serving")[0]["url"].rpartition(":")[2]
+        looked = site.host("a", WEB__PORT=port).run("check", "--json")
+        (daemon,) = [each for each in json.loads(looked.stdout)["findings"] if each["what"] == "daemon"]
+        assert daemon["verdict"] == "failed"
+        assert daemon["found"].endswith("the database is not reached")
         postgres.start()
         back_s = time.monotonic()
         owner.until(
