@@ -250,7 +250,7 @@ def test_a_start_reads_income_before_it_asks_for_cash() -> None:
     assert last == [cmd.FetchIncome, cmd.MoveCash]
 
 
-def test_income_that_tells_is_asked_for_once_however_many_marks_come() -> None:
+def test_income_that_tells_is_asked_for_once_however_much_happens() -> None:
     """The answer that is on its way is the one that counts."""
     lab = a_flow_lab()
     lab.deliver = lambda command: not isinstance(command, cmd.MoveCash)
@@ -259,7 +259,7 @@ def test_income_that_tells_is_asked_for_once_however_many_marks_come() -> None:
     lab.restart()
     asked = len(lab.commands)
     for _ in range(3):
-        lab.wait(1)
+        lab.send(ev.Wake(*lab.now))
     assert not any(isinstance(command, cmd.FetchIncome) for command in lab.commands[asked:])
 
 

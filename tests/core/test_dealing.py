@@ -320,8 +320,10 @@ def test_money_that_cannot_be_invested_by_the_next_dealing_is_returned() -> None
     lab.send(ev.Controlled(*lab.now, Control.PAUSED, "ann", "maintenance"))
     lab.wait(3)
     assert lab.of(RebalanceFinished)[-1].ending is Ending.SUPERSEDED
+    begun = len(kinds(lab))
     lab.wait(70)
     assert not lab.of(FlowSettled)
+    assert len(kinds(lab)) == begun
     lab.until_dealing()
     (settled,) = lab.of(FlowSettled)
     assert settled.units > 0

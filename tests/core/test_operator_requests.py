@@ -40,6 +40,7 @@ def test_a_rebalance_goes_to_the_stated_leverage(leverage: str, urgency: str) ->
     lab.settle()
     (started,) = rebalances(lab)
     assert (started.target, started.urgency.value, started.sequence) == (Decimal(leverage), urgency, None)
+    assert started.number == 2
     assert lab.leverage is not None
     assert abs(lab.leverage - Decimal(leverage)) < Decimal("0.02")
     (request,) = lab.of(rec.OperatorAsked)

@@ -278,9 +278,10 @@ def test_news_of_it_by_stream_is_enough() -> None:
     """The mark jumps through it while the daemon watches: the stop is first, and known for what it is."""
     lab = opened()
     lab.deliver = lambda command: not isinstance(command, cmd.QueryStop)
-    lab.mark(through_the_stop(lab).quantize(Decimal("0.1")))
+    price = through_the_stop(lab).quantize(Decimal("0.1"))
+    lab.mark(price)
     lab.settle()
-    assert [change.kind for change in lab.of(rec.ExternalChange)] == [Kind.STOP]
+    assert [(change.kind, change.mark) for change in lab.of(rec.ExternalChange)] == [(Kind.STOP, price)]
 
 
 def test_trades_that_come_before_the_news_are_asked_about() -> None:

@@ -154,7 +154,7 @@ def test_a_difference_is_looked_at_a_few_times_although_an_earlier_one_went_away
         lab.send(ev.AccountSeen(*lab.now, wallet - 5, position, ()))
         lab.send(ev.AccountSeen(*lab.now, wallet - 5, position, ()))
         lab.send(ev.AccountSeen(*lab.now, wallet, position, ()))
-    assert lab.state.book.incidents == {}
+    assert lab.of(rec.IncidentOpened) == []
 
 
 def test_both_sides_of_a_difference_are_told_line_by_line() -> None:

@@ -53,6 +53,7 @@ def test_orders_that_the_journal_lacks_halt_the_fund() -> None:
     assert book.control is rec.Control.HALTED
     assert book.incarnation != before.incarnation
     assert book.key != before.key
+    assert lab.of(Reincarnated)[-1].why == "records are lost"
 
 
 def test_a_halted_fund_sends_nothing_whatever_the_mark() -> None:
@@ -173,6 +174,7 @@ def test_a_restored_journal_that_lost_nothing_gets_a_new_identity_and_goes_on() 
     assert book.control is rec.Control.RUNNING
     assert book.incarnation != before.incarnation
     assert not book.restored
+    assert "backup" in lab.of(Reincarnated)[-1].why
 
 
 def test_stops_of_a_restored_journal_get_new_ids_and_rest_alone() -> None:

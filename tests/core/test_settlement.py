@@ -600,6 +600,10 @@ def test_a_trade_that_may_be_that_of_an_order_which_is_not_found_is_nobody_elses
     fill, settled = lab.of(rec.Filled)[-1], lab.of(rec.SliceSettled)[-1]
     assert (fill.cid, fill.quantity) == (order.cid, order.quantity)
     assert (settled.cid, settled.filled) == (order.cid, size)
+    lab.deliver = lambda _: True
+    lab.send(ev.ReconcileDue(*lab.now))
+    lab.send(lab.carry_out(cmd.FetchAccount(lab.state.book.income_cursor_ms)))
+    assert lab.state.book.incidents == {}
 
 
 @pytest.mark.parametrize("others", [(D("-0.1"),), (D("-0.1"), D("0.001"))])
@@ -624,9 +628,19 @@ def test_after_some_minutes_it_is_a_strangers() -> None:
     assert [dead.cid for dead in lab.of(rec.OrderDead)] == [order.cid]
 
 
-def test_an_order_that_is_found_after_its_trade_was_taken_for_a_strangers_is_over_all_the_same() -> None:
+@pytest.mark.parametrize("side", ["buy", "sell"])
+def test_an_order_that_is_found_after_its_trade_was_taken_for_a_strangers_is_over_all_the_same(
+    side: str,
+) -> None:
     """The ledger has the trade; there will be no other, and the fund goes on."""
-    lab = opening("lose", deliver=(SubmitOrder,))
+    if side == "buy":
+        lab = opening("lose", deliver=(SubmitOrder,))
+    else:
+        lab = Lab()
+        lab.settle()
+        lab.venue.script.append("lose")
+        lab.deliver = lambda command: isinstance(command, SubmitOrder)
+        lab.mark("44900")
     order = outstanding(lab)
     size = abs(order.quantity)
     lab.venue.trade(order.quantity, lab.time_ms, lab.price)
