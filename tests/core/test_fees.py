@@ -40,6 +40,7 @@ def test_the_formula_is_a_fraction_of_value_for_the_time_that_passed() -> None:
 def test_it_is_charged_at_midnight_at_the_first_mark_of_the_day() -> None:
     """It leaves the fund, and is owed to its operator: the wallet does not move."""
     lab = a_flow_lab("0.001")
+    lab.day_marks = {DAY_MS: D(61_000)}  # the venue's, which is not asked for it
     value, wallet = lab.state.book.ledger.value(lab.price), lab.state.book.wallet
     to_midnight(lab)
     (charged,) = lab.of(FeeCharged)

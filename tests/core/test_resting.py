@@ -375,6 +375,19 @@ def test_the_market_is_asked_for_its_volume_together_with_the_touch() -> None:
     assert lab.of(rec.OrderIntended)[-1].market_per_s == 1
 
 
+def test_a_touch_that_grew_old_is_asked_for_anew_and_once() -> None:
+    """While the volume is on its way: marks come every second, and an answer may take longer than that."""
+    lab = Lab(a_fund(start_leverage="0.5"))
+    lab.deliver = lambda _: False
+    lab.mark("60000", after_s=300)
+    lab.send(ev.TouchSeen(*lab.now, D("59990.7"), D("60009.1")))
+    asked = []
+    for _ in range(5):
+        lab.mark("60000", after_s=1)
+        asked.append(sum(isinstance(command, cmd.FetchTouch) for command in lab.commands))
+    assert [count - asked[0] for count in asked] == [0, 0, 1, 1, 1]
+
+
 def test_a_venue_that_does_not_say_its_volume_caps_nothing() -> None:
     """Nor does a read that fails; it is tried again with a later slice."""
     lab = Lab(a_fund(start_leverage="0.5"))
