@@ -268,10 +268,10 @@ class World:
             self.venue.trade_by_hand(quantity)
 
     def transfer(self) -> None:
-        """Somebody pays in or out."""
+        """Somebody pays in, or out as far as there is something."""
         amount = self.scenario.fund.capital * Decimal(round(self._chance.between(-0.05, 0.2), 3))
         self.venue.now_ms = world_ms(self._loop)
-        self.venue.book_income("TRANSFER", amount)
+        self.venue.book_income("TRANSFER", max(amount, min(Decimal(0), -self.venue.wallet)))
 
     def deleverage(self) -> None:
         """The venue takes a part of the position away."""
