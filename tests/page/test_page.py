@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import Browser, Locator, expect
 
 from tests.page.conftest import LONG_MS, PHONE, TOKEN, Site, Visit
+from tests.support.inband import Inband
+from tests.support.postgres import KEY
 
 pytestmark = pytest.mark.needs("chromium")
 
@@ -524,6 +526,19 @@ def test_no_view_complains_or_asks_another_host(visit: Open, operator: Open) -> 
         seen.page.wait_for_timeout(700)
         assert seen.complaints == []
         assert seen.foreign == []
+
+
+def test_a_host_that_drives_no_fund_says_why(chromium: Browser, tmp_path: Path) -> None:
+    """One that waits for its database is not "all well"."""
+    settings = {"DATABASE_URL": "postgresql://inband@127.0.0.1:1/inband", "JOURNAL_KEY": KEY}
+    with Inband(tmp_path, **settings).start() as process:
+        process.until_said("database_unreachable")
+        context = chromium.new_context()
+        page = context.new_page()
+        page.goto(process.until_said("serving")["url"])
+        expect(page.locator(".empty")).to_have_text("No fund runs here: the database is not reached.")
+        expect(page.locator("main")).not_to_contain_text("all well")
+        context.close()
 
 
 def test_the_public_view_holds_nothing_of_the_operators(visit: Open, site: Site) -> None:

@@ -38,6 +38,9 @@ export async function get(path) {
 /** Read JSON as it is now, whatever a cache has. */
 export const getNow = async (path) => answerOf(await request(path, { "Cache-Control": "no-cache" }));
 
+/** Why the daemon is not ready, one reason each; none when it is. */
+export const unready = async () => (await (await request("/readyz", { "Cache-Control": "no-cache" })).json()).reasons;
+
 /** Send JSON on the operator's behalf; `csrf` is what the login answered. */
 export async function post(path, body, csrf = "", key = "") {
   const headers = { "Content-Type": "application/json", Accept: "application/json" };

@@ -1,5 +1,6 @@
 // All funds at a glance: one row each, changed in place as their figures come in.
 
+import { unready } from "./api.js";
 import { h, replace, setText } from "./dom.js";
 import { leverage, money, nav, price, words } from "./format.js";
 import { makeNeedle, makeTriggers } from "./needle.js";
@@ -112,10 +113,22 @@ export function mountOverview(place, store) {
       rows.delete(name);
     }
     const unusual = funds.filter((fund) => ["bad", "warn"].includes(tone(fund.state)) || fund.condition?.incidents.length).length;
-    setText(count, `${funds.length} ${funds.length === 1 ? "fund" : "funds"}${unusual ? `, ${unusual} in an unusual state or with an incident` : ", all well"}. ${totalOf(funds)}`);
+    const how = unusual ? `, ${unusual} in an unusual state or with an incident` : ", all well";
+    setText(count, `${funds.length} ${funds.length === 1 ? "fund" : "funds"}${funds.length ? how : ""}. ${totalOf(funds)}`);
     table.hidden = !funds.length;
     quiet.hidden = Boolean(funds.length);
   };
+  // A host that stands by, or has lost its database, drives none; only it knows why.
+  const ask = async () => {
+    if (store.funds().length) return;
+    const reasons = await unready().catch(() => []);
+    setText(quiet, reasons.length ? `No fund runs here: ${reasons.join("; ")}.` : "No fund runs here yet.");
+  };
+  const asking = setInterval(ask, 2000);
   draw();
-  return store.follow(draw);
+  const leave = store.follow(draw);
+  return () => {
+    clearInterval(asking);
+    leave();
+  };
 }
