@@ -115,6 +115,7 @@ class Operations:
         self._underlyings.clear()
         self.listeners.clear()
         self._timers = self.pacer = self.reloader = self.metrics = self.office = None
+        self.feed.beat()  # whoever watches hears now that no fund runs here
 
     def stand_by(self, reason: str | None) -> None:
         """For whom this process waits before it may take the funds up; None once it need not."""

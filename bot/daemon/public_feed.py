@@ -53,8 +53,12 @@ class PublicFeed:
             await asyncio.sleep(TELL_EVERY_S)
             if loop.time() - beat_s >= HEARTBEAT_EVERY_S:
                 beat_s = loop.time()
-                self._tell([self._heartbeat()])
+                self.beat()
             await self.look()
+
+    def beat(self) -> None:
+        """Tell that we live, and which funds run here."""
+        self._tell([self._heartbeat()])
 
     async def look(self) -> None:
         """Tell what is new now; one fund after another, so that no decision waits for all of them."""

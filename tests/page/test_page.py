@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Locator, expect
 
 from tests.page.conftest import LONG_MS, PHONE, TOKEN, Site, Visit
 from tests.support.inband import Inband
-from tests.support.postgres import KEY
+from tests.support.postgres import KEY, PostgresServer
 
 pytestmark = pytest.mark.needs("chromium")
 
@@ -528,14 +528,19 @@ def test_no_view_complains_or_asks_another_host(visit: Open, operator: Open) -> 
         assert seen.foreign == []
 
 
+@pytest.mark.needs("postgresql")
 def test_a_host_that_drives_no_fund_says_why(chromium: Browser, tmp_path: Path) -> None:
-    """One that waits for its database is not "all well"."""
-    settings = {"DATABASE_URL": "postgresql://inband@127.0.0.1:1/inband", "JOURNAL_KEY": KEY}
-    with Inband(tmp_path, **settings).start() as process:
-        process.until_said("database_unreachable")
+    """One that lost its database shows no figures of before, and is not "all well"."""
+    with (
+        PostgresServer() as server,
+        Inband(tmp_path, DATABASE_URL=server.url(), JOURNAL_KEY=KEY).start() as process,
+    ):
+        process.until_said("running")
         context = chromium.new_context()
         page = context.new_page()
         page.goto(process.until_said("serving")["url"])
+        expect(page.locator("main")).to_contain_text("2 funds, all well")
+        server.kill()
         expect(page.locator(".empty")).to_have_text("No fund runs here: the database is not reached.")
         expect(page.locator("main")).not_to_contain_text("all well")
         context.close()

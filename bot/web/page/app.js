@@ -146,6 +146,10 @@ async function begin() {
       fund: (fund) => store.put(fund),
       rebalance: (rebalance) => store.happened("rebalance", rebalance),
       incident: (incident) => store.happened("incident", incident),
+      // A host that lost its accounts drives none of the funds that it showed.
+      heartbeat: ({ chain_heads: heads }) => {
+        if (store.funds().some((fund) => !(fund.fund in heads))) readAll().catch(() => {});
+      },
     },
     (state) => {
       showConnection(state);
