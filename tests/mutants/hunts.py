@@ -44,6 +44,7 @@ HUNTS = {
     "failed-commit-ignored": Hunt("I8", script={(Fault.COMMIT_FAILED, ""): range(7, 60, 9)}),
     "halt-ignored": Hunt("I9", strikes={Fault.HALTED: every(150)}),
     "id-used-again": Hunt("I4"),
+    "minutes-by-the-clock": Hunt("I10", seeds=(11, 33)),
     "not-found-is-failed": Hunt("I2", seeds=range(24, 60)),
     "position-check-removed": Hunt("I2", script=NEVER_FOUND),
     "redrawn-after-restart": Hunt("I14"),
