@@ -540,9 +540,15 @@ def test_a_host_that_drives_no_fund_says_why(chromium: Browser, tmp_path: Path) 
         page = context.new_page()
         page.goto(process.until_said("serving")["url"])
         expect(page.locator("main")).to_contain_text("2 funds, all well")
+        view, complaints = context.new_page(), list[str]()
+        view.on("pageerror", lambda error: complaints.append(str(error)))
+        view.goto(f"{page.url}#/fund/BTCUP")
+        expect(view.locator("h1")).to_contain_text("BTCUP")
         server.kill()
         expect(page.locator(".empty")).to_have_text("No fund runs here: the database is not reached.")
         expect(page.locator("main")).not_to_contain_text("all well")
+        expect(view.locator(".empty")).to_contain_text("There is no fund BTCUP here.")
+        assert complaints == []
         context.close()
 
 

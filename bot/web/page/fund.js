@@ -170,7 +170,7 @@ export function expectFund(name, assets) {
 
 /** The view of one fund: mounts into `place`, and gives a function that ends it. */
 export function mountFund(place, store, name, assets) {
-  const ends = [];
+  const ends = []; // of what was built
   const build = () => {
     const fund = store.fund(name);
     if (!fund) {
@@ -223,12 +223,18 @@ export function mountFund(place, store, name, assets) {
     return update;
   };
   let update = build();
-  ends.push(
-    store.follow(() => {
-      const fund = store.fund(name);
-      if (!update) update = fund ? build() : null;
-      else if (fund) update(fund);
-    }),
-  );
-  return () => ends.forEach((end) => end());
+  const end = () => ends.splice(0).forEach((each) => each());
+  const leave = store.follow(() => {
+    const fund = store.fund(name);
+    if (!update) update = fund ? build() : null;
+    else if (fund) update(fund);
+    else {
+      end(); // the host drives it no longer
+      update = build();
+    }
+  });
+  return () => {
+    leave();
+    end();
+  };
 }
