@@ -1,6 +1,5 @@
 """Requests that the description allows, and those that it forbids, by the hundred, against a real daemon."""
 
-import contextlib
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +8,6 @@ from typing import Any
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis.errors import Unsatisfiable
 from schemathesis import GenerationMode
 from schemathesis.generation.case import Case
 
@@ -44,6 +42,15 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Daemon, P
         yield daemon, process
 
 
+def takes_anything(operation: Any) -> bool:
+    """Whether nothing about a request can be wrong: no body, no token, and any text is a name or an etag.
+
+    Else Hypothesis would look for a wrong one five hundred times.
+    """
+    names = {parameter.name for parameter in operation.iter_parameters()}
+    return not operation.body and names <= {"fund", "If-None-Match"}
+
+
 @pytest.mark.parametrize("headers", [{}, {"Authorization": f"Bearer {TOKEN}"}], ids=["stranger", "operator"])
 @pytest.mark.parametrize("mode", list(GenerationMode), ids=lambda mode: mode.value)
 def test_no_request_is_our_fault(
@@ -56,7 +63,7 @@ def test_no_request_is_our_fault(
     found: Any = schema.get_all_operations()
     operations = [result.ok() for result in found]
     for operation in operations:
-        if operation.path in ENDLESS:
+        if operation.path in ENDLESS or (mode is GenerationMode.NEGATIVE and takes_anything(operation)):
             continue
 
         @settings(
@@ -73,8 +80,7 @@ def test_no_request_is_our_fault(
             answered += 1
             assert answer.status_code < 500, (case.method, case.path, answer.status_code, answer.text)
 
-        with contextlib.suppress(Unsatisfiable):  # nothing about `/healthz` can be wrong
-            ask()
+        ask()
     assert len(operations) > 20
     assert answered > 60
     assert process.running
