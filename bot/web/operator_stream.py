@@ -34,6 +34,7 @@ class TrueFeed:
         """`status` gives the true figures of every fund. Nobody reads yet."""
         self._status = status
         self._told: dict[str, bytes] = {}
+        self._here: list[str] = []
         self._readers = 0
         self._telling: asyncio.Task[None] | None = None
         self._hub = Hub()
@@ -43,6 +44,7 @@ class TrueFeed:
         present = [Told("fund", status["fund"], orjson.dumps(status)) for status in self._status()]
         if self._telling is None:
             self._told = {str(told.fund): told.body for told in present}
+            self._here = list(self._told)
             self._telling = asyncio.get_running_loop().create_task(self._tell())
         self._readers += 1
         try:
@@ -66,15 +68,22 @@ class TrueFeed:
                 self._hub.dismiss()
                 if loop.time() - beat_s >= HEARTBEAT_EVERY_S:
                     beat_s = loop.time()
-                    self._hub.send([Told("heartbeat", None, orjson.dumps({"funds": list(self._told)}))])
+                    self._hub.send([self._heartbeat()])
                 self._hub.send(self._news())
         finally:
             self._telling = None
             self._hub.close()
 
+    def _heartbeat(self) -> Told:
+        return Told("heartbeat", None, orjson.dumps({"funds": self._here}))
+
     def _news(self) -> list[Told]:
-        news = []
-        for status in self._status():
+        news, statuses = [], self._status()
+        here = [str(status["fund"]) for status in statuses]
+        if here != self._here:  # this host lost them, or has them again
+            self._here = here
+            news.append(self._heartbeat())
+        for status in statuses:
             name, body = status["fund"], orjson.dumps(status)
             if body != self._told.get(name):
                 self._told[name] = body

@@ -1,6 +1,6 @@
 // The operator's view: true figures, control with confirmation, incidents with remedies, the configuration.
 
-import { fundPath, get, post } from "./api.js";
+import { fundPath, get, post, unready } from "./api.js";
 import { makeAttention } from "./attention.js";
 import { confirmAction } from "./confirm.js";
 import { h, replace, setText } from "./dom.js";
@@ -220,6 +220,7 @@ export function mountOperator(place) {
       askLogin();
       return;
     }
+    let stopped = false;
     const cards = new Map();
     const list = h("div", { class: "stack" });
     const daemon = makeDaemon();
@@ -227,6 +228,7 @@ export function mountOperator(place) {
     const error = h("p", { class: "error", role: "alert" });
     const leaveButton = h("button", { type: "button", class: "quiet", onclick: async () => (await logout(), askLogin()) }, "Log out");
     const show = (fund) => {
+      if (!stopped) setText(error, "");
       daemon.update(fund.daemon_incidents);
       if (!cards.has(fund.fund)) {
         cards.set(fund.fund, makeFund(fund, run, acknowledge));
@@ -235,7 +237,6 @@ export function mountOperator(place) {
       cards.get(fund.fund).update(fund);
       attention.update(fund);
     };
-    let stopped = false;
     const said = (state) => {
       if (state === "live") setText(error, "");
       else if (state === "lost" && !stopped) {
@@ -259,7 +260,12 @@ export function mountOperator(place) {
     const acknowledge = (fund, incident) =>
       carryOut(fundPath(fund, "/incidents/acknowledge"), `Acknowledge: ${incident.code}`, "It stays open until its cause is gone; others see who has it in hand.", {}, { code: incident.code });
     replace(place, h("div", { class: "head" }, h("h1", {}, "Operator"), h("p", {}, "True figures: not for the public."), leaveButton), h("div", { class: "stack" }, error, attention.element, daemon.element, list, configuration(reload)));
-    leave = followStream("/api/v1/operator/stream", { fund: show }, said);
+    const heartbeat = async ({ funds }) => {
+      if ([...cards.keys()].every((name) => funds.includes(name))) return;
+      const reasons = await unready().catch(() => []);
+      setText(error, `No fund runs here (${reasons.join("; ")}). What is shown is of before.`);
+    };
+    leave = followStream("/api/v1/operator/stream", { fund: show, heartbeat }, said);
   };
 
   enter().catch((problem) => replace(place, h("p", { class: "error" }, problem.message)));
