@@ -20,7 +20,7 @@ def free_port() -> int:
 
 @dataclass
 class Customers:
-    """They ask with idempotency keys, and ask again whenever they got no answer; every fourth by command.
+    """They ask with idempotency keys, and ask again whenever they got no answer; every tenth by command.
 
     `receipts` holds the answers by key, `refused` how often the funds said no, `by_command` how many receipts
     the command line printed.
@@ -41,7 +41,7 @@ class Customers:
         amount = str(self.chance.choice(["25.5", "400", "1234.56789", "5000", "12000"]))
         key = f"order-{len(self.requests)}"
         self.requests[key] = (f"/api/v1/funds/{fund}/{word}", {field_: amount})
-        if len(self.requests) % 4:
+        if len(self.requests) % 10:
             self.ask(key)
         else:
             self._command(fund, word, amount, key)
