@@ -1,6 +1,7 @@
 """Whether to rebalance: the strategy is asked, core enforces what no strategy may overrule.
 
-In this order: death (fund value not positive), too small to be managed, first opening, emergency, strategy.
+In this order: death (fund value not positive), too small to be managed, first opening, a position on the
+wrong side of zero, emergency, strategy.
 """
 
 from decimal import Decimal
@@ -47,6 +48,9 @@ def consider(turn: Turn, mark: Mark) -> NextSlice | None:
         return _rest_or_flatten(turn, mark, leverage)
     if not turn.book.opened:
         return _open(turn, mark, leverage)
+    if turn.book.position * turn.fund.sign < ZERO:
+        # Left by a stranger's trade: no strategy meant it, and it may be as much leverage as a band allows.
+        return _flatten(turn, mark, leverage, "on the wrong side of zero")
     view = _view(turn, mark, leverage)
     verdict = judge(turn.fund, view, leverage)
     if isinstance(verdict, Hold):
@@ -90,11 +94,13 @@ def _rest_or_flatten(turn: Turn, mark: Mark, leverage: Leverage | None) -> NextS
         _close(turn, mark)
         turn.region = Region(ZERO, HIGHEST, next_grid_ms(turn.now_ms))
         return None
+    return _flatten(turn, mark, leverage, turn.book.state.value)
+
+
+def _flatten(turn: Turn, mark: Mark, leverage: Leverage | None, reason: str) -> NextSlice:
     tolerance = near_enough(turn, mark, ZERO)
     urgency = Urgency.EMERGENCY if emergency(turn, mark) else _PROMPT
-    return _start(
-        turn, mark, leverage, _Choice(Kind.FLATTEN, ZERO, urgency, turn.book.state.value, None, tolerance)
-    )
+    return _start(turn, mark, leverage, _Choice(Kind.FLATTEN, ZERO, urgency, reason, None, tolerance))
 
 
 def _close(turn: Turn, mark: Mark) -> None:

@@ -272,6 +272,21 @@ def test_a_position_of_the_wrong_sign_is_closed_before_flows_are_traded() -> Non
     assert len(lab.of(FlowSettled)) == 1
 
 
+def test_a_flow_under_way_makes_way_for_what_a_stranger_left_on_the_wrong_side_of_zero() -> None:
+    """No share of such a position is to be traded: it is closed first."""
+    lab = a_flow_lab()
+    lab.redeem("60000")
+    lab.until_dealing()
+    assert kinds(lab)[-1] is Kind.FLOW
+    lab.venue.trade(-lab.state.book.position - D("0.5"), lab.time_ms, lab.price)
+    lab.send(ev.ReconcileDue(*lab.now))
+    lab.mark(str(lab.price), after_s=3)
+    assert lab.of(RebalanceFinished)[1].ending is Ending.SUPERSEDED
+    assert kinds(lab)[-1] is Kind.FLATTEN
+    lab.settle()
+    assert lab.state.book.position == 0
+
+
 def test_a_flow_under_way_makes_way_for_a_delever_and_is_taken_up_again() -> None:
     """Leverage leaves the band upward between two slices: the flow's trade ends, and goes on later."""
     lab = a_flow_lab()

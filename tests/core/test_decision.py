@@ -1,6 +1,8 @@
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
+import pytest
+
 from bot.core import events as ev
 from bot.core import records as rec
 from bot.core.book import fold
@@ -346,3 +348,24 @@ def test_a_hold_ends_with_the_strategys_time_the_grid_or_the_funding() -> None:
     lab.send(ev.Mark(*lab.now, lab.price, lab.time_ms + 5))
     lab.send(ev.Wake(*lab.now))
     assert lab.state.region.until_ms == lab.time_ms + 5
+
+
+@pytest.mark.parametrize(
+    "strategy", [Strategic(), Interval(at="", move=0.0)], ids=["strategic", "interval, never"]
+)
+@pytest.mark.parametrize("left", ["0.5", "3.7"], ids=["a little", "as much leverage as the band allows"])
+def test_a_position_on_the_wrong_side_of_zero_is_closed_whatever_the_strategy_says(
+    strategy: Strategic | Interval, left: str
+) -> None:
+    """A stranger sold more than the fund had: nobody's leverage is meant, and closing it is no increase."""
+    lab = opened(Lab(a_fund(strategy=strategy)))
+    lab.venue.trade(-lab.state.book.position - D(left), lab.time_ms, lab.price)
+    lab.send(ev.ReconcileDue(*lab.now))
+    assert lab.state.book.breaches
+    closing = started(lab)[-1]
+    assert (closing.kind, closing.target, closing.urgency) == (rec.Kind.FLATTEN, 0, Urgency.PROMPT)
+    assert closing.reason == "on the wrong side of zero"
+    lab.settle()
+    assert lab.state.book.position == 0
+    assert all(order.reduce_only for order in lab.of(rec.OrderIntended)[-2:])
+    assert lab.state.book.state is rec.FundState.ACTIVE
