@@ -552,7 +552,7 @@ def test_a_host_that_drives_no_fund_says_why(chromium: Browser, tmp_path: Path) 
         server.kill()
         expect(page.locator(".empty")).to_have_text("No fund runs here: the database is not reached.")
         expect(page.locator("main")).not_to_contain_text("all well")
-        expect(view.locator(".empty")).to_contain_text("There is no fund BTCUP here.")
+        expect(view.get_by_text("There is no fund BTCUP here.")).to_be_visible()
         expect(desk.get_by_role("alert")).to_contain_text("No fund runs here (the database is not reached)")
         assert complaints == []
         context.close()
