@@ -35,7 +35,7 @@ from bot.core.stop_records import (
     StopPlaced,
     StopRejected,
 )
-from bot.core.turn import Turn
+from bot.core.turn import TRIES_IN_TWO_MINUTES, Turn
 from bot.core.units import ZERO, Contracts, Price, not_above, not_below
 
 UNPROTECTED = "no protective stop"
@@ -45,9 +45,8 @@ _CLOSE = 200
 
 _NOT_FOUNDS_NEEDED = 2
 _NOT_FOUNDS_OF_A_RESTING_STOP = 5
-_LOOKS_UNMOVED, _LOOKS_MOVED = 5, 28
-"""Looks for its trades after which a stop that triggered has filled nothing, in eight seconds; and in two
-minutes, where the position has moved."""
+_LOOKS_UNMOVED = 5
+"""Looks for its trades, in eight seconds, after which a stop that triggered has filled nothing."""
 
 _TRIGGERS_WITHIN_MS = 3_000
 """Market time after which a stop whose price is reached is not waited for any more."""
@@ -247,12 +246,12 @@ def trades_awaited(turn: Turn, position: Contracts) -> bool:
     live = turn.live
     if live.stop_order is None:
         return False
-    if live.stop_tries >= (_LOOKS_UNMOVED if position == turn.book.position else _LOOKS_MOVED):
+    if live.stop_tries >= (_LOOKS_UNMOVED if position == turn.book.position else TRIES_IN_TWO_MINUTES):
         turn.live = live._replace(stop_order=None)
         return False
     turn.live = live._replace(stop_tries=live.stop_tries + 1)
     turn.commands.append(FetchTrades(live.stop_order, turn.book.trades_cursor_ms))
-    turn.reconcile(delay_s=min(5.0, 0.25 * 2 ** min(live.stop_tries, 5)))
+    turn.reconcile_again(live.stop_tries)
     return True
 
 

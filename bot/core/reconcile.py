@@ -9,13 +9,12 @@ from bot.core.commands import FetchTrades
 from bot.core.events import AccountSeen
 from bot.core.records import Reconciled
 from bot.core.settlement import EXTERNAL, buried
-from bot.core.turn import Turn
+from bot.core.turn import TRIES_IN_TWO_MINUTES, Turn
 from bot.core.units import ZERO, Usd
 from bot.core.upkeep import book_income
 
 CENT = Decimal("0.01")
 _TRIES = 4
-_TRIES_GONE = 28  # two minutes
 
 DIFFERENCE = "reconciliation difference"
 UNEXPLAINED = "unexplained position"
@@ -110,10 +109,10 @@ def _differs(turn: Turn, event: AccountSeen) -> None:
             "find the missing transfer, trade or income on the account; it is compared every few minutes",
             stops_increases=True,
         )
-    if tries < (_TRIES_GONE if holds_less else _TRIES):
+    if tries < (TRIES_IN_TWO_MINUTES if holds_less else _TRIES):
         agreed = turn.live.reconciled and not holds_less
         turn.live = turn.live._replace(reconcile_tries=tries, reconciled=agreed)
         turn.commands.append(FetchTrades(None, turn.book.trades_cursor_ms))
-        turn.reconcile(delay_s=min(5.0, 0.25 * 2 ** min(tries, 5)))
+        turn.reconcile_again(tries)
         return
     turn.live = turn.live._replace(reconciled=True, compared=True, reconcile_tries=0)

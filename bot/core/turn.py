@@ -18,6 +18,9 @@ from bot.core.units import ONE, ZERO, Price, Usd
 HIGHEST: Price = Decimal("1e30")
 """The upper end of a region that has none."""
 
+TRIES_IN_TWO_MINUTES = 28
+"""Looks at the account, one `Turn.reconcile_again` after the other, that take two minutes together."""
+
 
 class Region(NamedTuple):
     """Marks in the closed interval [low, high], before `until_ms`, change nothing.
@@ -228,6 +231,10 @@ class Turn:
     def reconcile(self, delay_s: float = 0.0) -> None:
         """Ask for the account, to compare it with the ledger."""
         self.commands.append(FetchAccount(self.book.income_cursor_ms, delay_s))
+
+    def reconcile_again(self, tries: int) -> None:
+        """The same after a pause that grows with `tries`, to five seconds; see `TRIES_IN_TWO_MINUTES`."""
+        self.reconcile(delay_s=min(5.0, 0.25 * 2 ** min(tries, 5)))
 
     def doubt(self, mark: Mark) -> str | None:
         """Why the price is not to be trusted for an increase, if so."""

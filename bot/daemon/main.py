@@ -13,7 +13,6 @@ from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, ExitStack, closing, suppress
 from datetime import UTC, datetime
 from enum import Enum
-from math import inf
 from typing import Any, TypeAlias
 
 import orjson
@@ -28,6 +27,7 @@ from bot.daemon.keeping import ProjectionKeeper, keep_at_stop
 from bot.daemon.kill_switch import arm_kill_switch
 from bot.daemon.library_log import libraries_heard
 from bot.daemon.live_table import REFRESH_S, LiveTable
+from bot.daemon.lives import Lives
 from bot.daemon.log_sinks import FileSink, LastingSink, StreamSink
 from bot.daemon.nav import NavRecorder
 from bot.daemon.notify import ServiceManager
@@ -60,8 +60,6 @@ LOG_FILE = "inband.log"
 """On a terminal, where the live table is, the log goes to this file in the data directory."""
 
 _AGAIN_S = 1.0
-_BRIEF_S = 30.0
-_LONGEST_PAUSE_S = 8.0
 
 
 def run(
@@ -185,21 +183,6 @@ async def _unless_stopping(pause_s: float, stop: asyncio.Event) -> None:
     with suppress(TimeoutError):
         async with asyncio.timeout(pause_s):
             await stop.wait()
-
-
-class Lives:
-    """How long to wait between one life and the next: a full disk of the database may end each at once."""
-
-    def __init__(self) -> None:
-        self._lost_s = -inf
-        self._brief = 0
-
-    def pause_s(self, now_s: float) -> float:
-        """Nothing after a life that lasted; else longer each time, for each life asks much of the venue."""
-        self._brief = self._brief + 1 if now_s - self._lost_s < _BRIEF_S else 0
-        pause_s = min(_LONGEST_PAUSE_S, 2.0 ** (self._brief - 1)) if self._brief else 0.0
-        self._lost_s = now_s + pause_s
-        return pause_s
 
 
 async def _open(

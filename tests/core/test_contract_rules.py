@@ -22,6 +22,13 @@ def opened() -> Lab:
     return lab
 
 
+def unanswered() -> Lab:
+    """The same; what it asks about its contract stays on its way."""
+    lab = opened()
+    lab.deliver = lambda command: not isinstance(command, cmd.FetchContract)
+    return lab
+
+
 def coarser(contract: Contract | None = None) -> Contract:
     """The contract after its lot has become ten times as large."""
     return replace(contract or a_contract(), lot=Decimal("0.01"), min_quantity=Decimal("0.01"))
@@ -55,8 +62,7 @@ def test_an_order_refused_by_new_rules_is_followed_by_one_that_keeps_them() -> N
 
 def test_no_order_leaves_while_the_rules_are_on_their_way() -> None:
     """One that would be made by the old rules could only be refused; the answer sets it free."""
-    lab = opened()
-    lab.deliver = lambda command: not isinstance(command, cmd.FetchContract)
+    lab = unanswered()
     lab.send(ContractDue(*lab.now))
     sent = len(lab.venue.sent)
     lab.mark("44500")
@@ -71,8 +77,7 @@ def test_no_order_leaves_while_the_rules_are_on_their_way() -> None:
 
 def test_an_emergency_waits_for_no_rules() -> None:
     """Time is worth more than a refusal."""
-    lab = opened()
-    lab.deliver = lambda command: not isinstance(command, cmd.FetchContract)
+    lab = unanswered()
     lab.send(ContractDue(*lab.now))
     sent = len(lab.venue.sent)
     lab.mark("40000")
@@ -81,8 +86,7 @@ def test_an_emergency_waits_for_no_rules() -> None:
 
 def test_several_who_ask_get_one_look() -> None:
     """It is asked for once until the answer is there."""
-    lab = opened()
-    lab.deliver = lambda command: not isinstance(command, cmd.FetchContract)
+    lab = unanswered()
     lab.send(ContractDue(*lab.now))
     lab.send(ContractDue(*lab.now))
     assert looks(lab) == 1
@@ -99,8 +103,7 @@ def test_a_look_that_finds_nothing_new_is_not_recorded() -> None:
 
 def test_a_look_that_fails_holds_nothing_up() -> None:
     """Orders go on by what is known, and the next refusal has it read again."""
-    lab = opened()
-    lab.deliver = lambda command: not isinstance(command, cmd.FetchContract)
+    lab = unanswered()
     lab.send(ContractDue(*lab.now))
     lab.send(ev.ReadFailed(*lab.now, "FetchContract", "timeout"))
     sent = len(lab.venue.sent)
@@ -110,8 +113,7 @@ def test_a_look_that_fails_holds_nothing_up() -> None:
 
 def test_refusals_that_no_look_helps_are_a_breach() -> None:
     """The venue refuses by rules that it does not tell: five in a row stop increases."""
-    lab = opened()
-    lab.deliver = lambda command: not isinstance(command, cmd.FetchContract)
+    lab = unanswered()
     lab.venue.contract = coarser()
     lab.mark("44500")
     for _ in range(400):

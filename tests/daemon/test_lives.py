@@ -1,6 +1,6 @@
 """How soon a daemon that lost its accounts begins again."""
 
-from bot.daemon.main import Lives
+from bot.daemon.lives import Lives
 
 
 def test_a_life_that_lasted_is_followed_at_once() -> None:
