@@ -102,10 +102,11 @@ async def test_nothing_is_worked_out_while_nobody_reads() -> None:
         async with reading(site, **BEARER) as answer, reading(site, **BEARER) as another:
             await told(answer)
             await told(another)
-        await asyncio.sleep(0.1)
-        before = figures.times
-        await asyncio.sleep(0.1)
-        assert figures.times == before
+        async with asyncio.timeout(10):  # a busy machine sees late that they left
+            before = -1
+            while figures.times != before:
+                before = figures.times
+                await asyncio.sleep(0.1)
         async with reading(site, **BEARER) as answer:
             await told(answer)
             figures.nav = "7"
