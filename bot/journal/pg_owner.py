@@ -106,6 +106,7 @@ class Lease:
         return True
 
     def resign(self) -> None:
-        """Leave at once to whoever waits."""
+        """Leave at once to whoever waits, who need not wait for the server to see that this session ends."""
         self._until_s = 0.0
         self._session.count(_RESIGN, (self.holder,))
+        self._session.row(_UNLOCK)

@@ -172,7 +172,10 @@ def test_a_copy_that_one_host_puts_back_is_no_loss_to_another(
 
 
 def test_a_fund_has_one_sender_whatever_its_account_is_called(site: Site) -> None:
-    """Two hosts that name the account otherwise do not trade the fund in turn: one waits for the other."""
+    """Two hosts that name the account otherwise do not trade the fund in turn: one waits for the other.
+
+    One that ends leaves at once, and not only when the server has seen that its session is over.
+    """
     owner = site.open("a")
     other = site.wait("b", {"BTCUP": "SAME_BY_ANOTHER_NAME"})
     assert other.claim() is None
