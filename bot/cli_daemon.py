@@ -11,7 +11,9 @@ from bot.errors import RefusedError
 from bot.journal.lock import holder
 from bot.settings import Settings
 
-_TIMEOUT_S = 2.0
+TIMEOUT_S = 10.0
+"""A daemon on a busy machine may need seconds; who is told that it hangs would kill it."""
+
 _OF_A_FUND = {HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY}
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - an address to ask at, not to listen on
 
@@ -26,7 +28,7 @@ def ask(settings: Settings, path: str) -> Any | None:
     if request is None:
         return None
     try:
-        with build_opener(ProxyHandler({})).open(request, timeout=_TIMEOUT_S) as answer:
+        with build_opener(ProxyHandler({})).open(request, timeout=TIMEOUT_S) as answer:
             return json.load(answer)
     except (URLError, TimeoutError, ConnectionError, ValueError):
         return None  # nobody, or somebody else: the journal knows
@@ -38,7 +40,7 @@ def waits_for(settings: Settings) -> str | None:
     if request is None:
         return None
     try:
-        with build_opener(ProxyHandler({})).open(request, timeout=_TIMEOUT_S):
+        with build_opener(ProxyHandler({})).open(request, timeout=TIMEOUT_S):
             return None  # by now it is at work
     except HTTPError as error:
         return "; ".join(json.load(error)["reasons"])
@@ -52,7 +54,7 @@ def starts(settings: Settings) -> bool:
     if request is None:
         return False
     try:
-        with build_opener(ProxyHandler({})).open(request, timeout=_TIMEOUT_S):
+        with build_opener(ProxyHandler({})).open(request, timeout=TIMEOUT_S):
             return False
     except HTTPError as error:
         return error.code == HTTPStatus.UNAUTHORIZED and "Retry-After" in error.headers
@@ -72,7 +74,7 @@ def tell(settings: Settings, path: str, body: dict[str, str], *, key: str | None
     if key is not None:
         request.add_header("Idempotency-Key", key)
     try:
-        with build_opener(ProxyHandler({})).open(request, timeout=_TIMEOUT_S) as answer:
+        with build_opener(ProxyHandler({})).open(request, timeout=TIMEOUT_S) as answer:
             return json.load(answer)
     except HTTPError as error:
         kind = FundRefusedError if error.code in _OF_A_FUND else RefusedError

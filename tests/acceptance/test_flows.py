@@ -25,8 +25,9 @@ from bot.core.units import DAY_MS
 from bot.core.verify import verify_published
 from tests.acceptance.conftest import NARROW_BAND, REPEATABLE
 from tests.support.audit import differences
-from tests.support.customers import Customers, free_port
+from tests.support.customers import Customers
 from tests.support.inband import REPOSITORY, Inband
+from tests.support.ports import free_port
 
 FUNDS = {"BTCUP": "UP", "BTCDOWN": "DOWN"}
 FEES = {

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bot import cli
+from tests.support.inband import PATIENCE_S
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -61,7 +62,7 @@ def process(tmp_path: Path) -> Invoke:
             env=environment(**variables),
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE_S,
             check=False,
         )
         return Answer(done.returncode, done.stdout, done.stderr)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.cli.conftest import Invoke, command_line, environment
+from tests.support.inband import PATIENCE_S
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,7 +22,7 @@ def announced(folder: Path, *options: str) -> Any:
         assert exchange.stdout is not None
         line = exchange.stdout.readline()
         exchange.terminate()
-        assert exchange.wait(30) == 0
+        assert exchange.wait(PATIENCE_S) == 0
     return json.loads(line)
 
 

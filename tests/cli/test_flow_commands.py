@@ -8,8 +8,8 @@ import pytest
 
 from bot.core.flow_records import FlowPaid, FlowRequested, FlowSettled, UnitsRescaled
 from tests.cli.conftest import Invoke
-from tests.support.customers import free_port
 from tests.support.inband import Inband
+from tests.support.ports import free_port
 
 
 @pytest.mark.parametrize(

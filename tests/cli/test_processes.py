@@ -12,6 +12,7 @@ import aiohttp
 import pytest
 
 from tests.cli.conftest import Invoke, command_line, environment
+from tests.support.inband import PATIENCE_S
 
 HEAVY = ("ccxt", "aiohttp", "pydantic", "structlog", "rich", "asyncio", "cryptography", "sqlite3")
 
@@ -58,7 +59,7 @@ def test_a_reader_that_stops_reading_gets_no_traceback(tmp_path: Path, flags: li
         assert config.stderr is not None
         config.stdout.close()
         assert config.stderr.read() == b""
-        assert config.wait(60) == 1
+        assert config.wait(PATIENCE_S) == 1
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -2,7 +2,6 @@
 
 import json
 import resource
-import socket
 from pathlib import Path
 from signal import SIGKILL, SIGTERM
 from urllib.error import HTTPError
@@ -20,6 +19,7 @@ from tests.support.cut_wire import Cut, CutWire
 from tests.support.hosts import FUNDS, Hosts, at_rest, intents
 from tests.support.inband import Inband, Process
 from tests.support.market_leash import Leash
+from tests.support.ports import free_port
 from tests.support.postgres import PostgresServer
 
 WAL = JOURNAL_FILE + "-wal"
@@ -198,12 +198,6 @@ def test_row_30_old_backup(site: Hosts) -> None:
         sent = site.orders()
     assert set(sent.values()) == {1}
     assert differences(host, at_rest(host), store=site.folder / "elsewhere") == []
-
-
-def free_port() -> int:
-    """A port that was free a moment ago."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
 
 
 @pytest.mark.needs("postgresql")

@@ -2,7 +2,6 @@
 
 import json
 import random
-import socket
 import time
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,12 +9,6 @@ from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
 from tests.support.inband import Inband
-
-
-def free_port() -> int:
-    """A port that nobody uses at this moment."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 @dataclass

@@ -5,7 +5,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -16,6 +15,8 @@ from typing import Self
 
 import psycopg
 
+from tests.support.ports import free_port
+
 _PATIENCE_S = 60.0
 KEY = "22" * 32
 """A journal key for tests: a journal in PostgreSQL needs one given."""
@@ -25,11 +26,6 @@ def _newest(program: str) -> str:
     """The program itself, below `/usr/lib/postgresql`: what is on the path may be a wrapper."""
     found = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{program}"), key=lambda p: int(p.parts[-3]))
     return str(found[-1])
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
 
 
 def _own_folder() -> tuple[Path, Sequence[str]]:
@@ -61,7 +57,7 @@ class PostgresServer:
     def __init__(self) -> None:
         """With an empty cluster."""
         self.folder, self._as = _own_folder()
-        self.port = _free_port()
+        self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
         _run(*self._as, "cp", "-a", str(_empty_cluster()), str(self._data))
 

@@ -1,9 +1,7 @@
 """Requests that the description allows, and those that it forbids, by the hundred, against a real daemon."""
 
-import socket
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import schemathesis
@@ -18,28 +16,21 @@ ENDLESS = {"/api/v1/stream", "/api/v1/operator/stream"}
 """Server-sent events do not end; test_stream.py and test_operator_stream.py read them."""
 
 
-class Daemon:
-    """A daemon in paper mode, and its description."""
+class Daemon(NamedTuple):
+    """A daemon in paper mode, and where it serves."""
 
-    def __init__(self, folder: Path) -> None:
-        """Running once the context is entered."""
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
-        self._inband = Inband(folder, WEB__PORT=str(self.port), WEB__TOKEN=TOKEN, PAPER__SPEED="60")
-
-    def start(self) -> Process:
-        """The daemon's process."""
-        return self._inband.start()
+    url: str
+    process: Process
 
 
 @pytest.fixture(scope="module")
-def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Daemon, Process]]:
+def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     """One for all tests."""
-    daemon = Daemon(tmp_path_factory.mktemp("daemon"))
-    with daemon.start() as process:
+    inband = Inband(tmp_path_factory.mktemp("daemon"), WEB__TOKEN=TOKEN, PAPER__SPEED="60")
+    with inband.start() as process:
+        url = process.until_said("serving")["url"]
         process.until_said("running")
-        yield daemon, process
+        yield Daemon(url, process)
 
 
 def takes_anything(operation: Any) -> bool:
@@ -53,12 +44,12 @@ def takes_anything(operation: Any) -> bool:
 
 @pytest.mark.parametrize("headers", [{}, {"Authorization": f"Bearer {TOKEN}"}], ids=["stranger", "operator"])
 @pytest.mark.parametrize("mode", list(GenerationMode), ids=lambda mode: mode.value)
-def test_no_request_is_our_fault(
-    daemon: tuple[Daemon, Process], mode: GenerationMode, headers: dict[str, str]
-) -> None:
-    """Every operation, with values that fit and values that do not: never a 5xx, nothing that hangs."""
-    at, process = daemon
-    schema = schemathesis.openapi.from_url(f"{at.url}/openapi.json")
+def test_no_request_is_our_fault(daemon: Daemon, mode: GenerationMode, headers: dict[str, str]) -> None:
+    """Every operation, with values that fit and values that do not: never a 5xx, nothing that hangs.
+
+    But `/readyz` may say that it is not ready, as a daemon does to which the machine gives no time.
+    """
+    schema = schemathesis.openapi.from_url(f"{daemon.url}/openapi.json")
     answered = 0
     found: Any = schema.get_all_operations()
     operations = [result.ok() for result in found]
@@ -76,13 +67,14 @@ def test_no_request_is_our_fault(
         @given(case=operation.as_strategy(generation_mode=mode))
         def ask(case: Case[Any]) -> None:
             nonlocal answered
-            answer: Any = case.call(headers=headers, timeout=10)
+            answer: Any = case.call(headers=headers, timeout=60)
             answered += 1
-            assert answer.status_code < 500, (case.method, case.path, answer.status_code, answer.text)
+            if (case.path, answer.status_code) != ("/readyz", 503):
+                assert answer.status_code < 500, (case.method, case.path, answer.status_code, answer.text)
 
         ask()
     assert len(operations) > 20
     assert answered > 60
-    assert process.running
-    assert process.lines("request_failed") == []
-    assert process.lines("fund_stopped") == []
+    assert daemon.process.running
+    assert daemon.process.lines("request_failed") == []
+    assert daemon.process.lines("fund_stopped") == []
