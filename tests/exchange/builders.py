@@ -10,7 +10,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from decimal import Decimal
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import urlencode
 
 import ccxt.pro
@@ -19,11 +19,22 @@ from yarl import URL
 from bot.exchange import AccountConfig, Exchange
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Sequence
 
     import aiohttp
 
+Counted = TypeVar("Counted")
+
 START_MS = 1_704_067_200_000
+PATIENCE_S = 60.0
+"""How long a test waits for what must come: it passes as soon as it comes, however busy the machine is."""
+
+LONG_WINDOW = {"recvWindow": "60000"}
+"""How old a request may be: as old as the venue takes it, for a busy machine may be late to look at it."""
+
+DELAYS_S = (0.3, 5.0, 40.0)
+"""Delays to try in turn, where a machine that was busy for that long has shown nothing."""
+
 UP = AccountConfig("UP", "up-key", "up-secret", Decimal(100_000))
 ORDER: dict[str, Any] = {
     "symbol": "BTCUSDT",
@@ -91,7 +102,7 @@ class Pacer:
         """Take the last idle back."""
         await self.socket.send_json({"op": "busy"})
 
-    async def receive(self, timeout_s: float = 5.0) -> dict[str, Any]:
+    async def receive(self, timeout_s: float = PATIENCE_S) -> dict[str, Any]:
         """Return the next message."""
         message: dict[str, Any] = (await self.socket.receive(timeout_s)).json()
         return message
@@ -103,7 +114,7 @@ class Marks:
     def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         self._socket = socket
 
-    async def next(self, timeout_s: float = 5.0) -> tuple[int, Decimal]:
+    async def next(self, timeout_s: float = PATIENCE_S) -> tuple[int, Decimal]:
         """Return time and price of the next mark frame."""
         while True:
             body = (await self._socket.receive(timeout_s)).json()
@@ -112,13 +123,13 @@ class Marks:
 
     async def end(self) -> None:
         """Read until the socket is closed."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             async for _ in self._socket:
                 pass
 
     async def at(self, time_ms: int) -> Decimal:
         """Return the mark of an instant; frames of earlier ones are skipped."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while True:
                 seen_ms, price = await self.next()
                 assert seen_ms <= time_ms, f"the market went past {time_ms} to {seen_ms}"
@@ -129,7 +140,7 @@ class Marks:
 async def walk(pacer: Pacer, marks: Marks, until_ms: int) -> list[tuple[int, Decimal]]:
     """Be idle at each mark until market time has reached `until_ms`, and return the marks."""
     seen = [await marks.next()]
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while seen[-1][0] < until_ms:
             await pacer.idle(seen[-1][0])
             mark = await marks.next()
@@ -194,7 +205,7 @@ class Bench:
         query, headers = urlencode(params or {}), {}
         if account:
             headers["X-MBX-APIKEY"] = account.api_key
-            query = signed(query, account.secret)
+            query = signed(urlencode(LONG_WINDOW | (params or {})), account.secret)
         url = URL(f"{self.exchange.url}{path}?{query}", encoded=True)
         async with self.session.request(method, url, headers=headers) as response:
             await response.read()
@@ -217,8 +228,15 @@ class Bench:
 
     async def reached(self, time_ms: int) -> None:
         """Wait until market time has come to `time_ms`."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while self.exchange.now_ms < time_ms:  # noqa: ASYNC110 - nothing tells, once streams are cut
+                await asyncio.sleep(0.01)
+
+    async def heard(self, account: AccountConfig = UP) -> None:
+        """Wait until somebody listens to the events of an account."""
+        streams = self.exchange._desk.streams
+        async with asyncio.timeout(PATIENCE_S):
+            while not streams._is_heard(account.name):  # noqa: ASYNC110 - nothing tells of a new listener
                 await asyncio.sleep(0.01)
 
     async def close_clients(self) -> None:
@@ -233,6 +251,15 @@ class Bench:
         await self.close_clients()
         await self.session.close()
         await self.exchange.close()
+
+
+async def within_one(window_s: int, count: Callable[[], Awaitable[Counted]]) -> Counted:
+    """Return what was counted within one window of wall time; counts anew where a window ended meanwhile."""
+    while True:
+        begun_s = time.time()
+        counted = await count()
+        if time.time() // window_s == begun_s // window_s:
+            return counted
 
 
 def ccxt_client(url: str, account: AccountConfig) -> ccxt.pro.binanceusdm:
@@ -253,7 +280,8 @@ def ccxt_client(url: str, account: AccountConfig) -> ccxt.pro.binanceusdm:
                     "ws": {"linear": f"{ws}/ws", "ws-api": {"linear": f"{ws}/ws-fapi/v1"}},
                 }
             },
-            "options": {"fetchCurrencies": False},
+            "timeout": 1_000 * PATIENCE_S,
+            "options": {"fetchCurrencies": False, "recvWindow": 60_000},
         }
     )
     client.exceptions["exact"].update(client.exceptions["linear"]["exact"])

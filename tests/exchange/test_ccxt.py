@@ -10,7 +10,7 @@ import ccxt
 import pytest
 
 from bot.exchange.prices.funding import ConstantFunding
-from tests.exchange.builders import DOWN, START_MS, UP, Start, StepPath, flat
+from tests.exchange.builders import DOWN, PATIENCE_S, START_MS, UP, Start, StepPath, flat
 
 SYMBOL = "BTC/USDT:USDT"
 IOC = {"timeInForce": "IOC"}
@@ -43,8 +43,10 @@ async def test_watch_mark_price_follows_the_path(start: Start) -> None:
         pacer = await bench.pacer()
         seen: list[tuple[int, float]] = []
         while len(seen) < 4:
-            ticker = await asyncio.wait_for(client.watch_mark_price(SYMBOL), 5)
-            seen.append((ticker["timestamp"], ticker["markPrice"]))
+            ticker = await asyncio.wait_for(client.watch_mark_price(SYMBOL), PATIENCE_S)
+            mark = ticker["timestamp"], ticker["markPrice"]
+            if mark not in seen[-1:]:  # a market that holds repeats its mark
+                seen.append(mark)
             await pacer.idle(ticker["timestamp"])
     assert seen == [(START_MS + 1000 * step, 60_000.0 + 10 * step) for step in range(4)]
 
@@ -53,7 +55,7 @@ async def test_watch_mark_prices_of_all_symbols(start: Start) -> None:
     """ccxt.pro's stream of all marks names each traded symbol."""
     paths = {"BTCUSDT": flat(), "ETHUSDT": flat(price=3_000)}
     async with start(paths=paths) as bench:
-        tickers = await asyncio.wait_for(bench.ccxt().watch_mark_prices(), 5)
+        tickers = await asyncio.wait_for(bench.ccxt().watch_mark_prices(), PATIENCE_S)
     assert {name: ticker["markPrice"] for name, ticker in tickers.items()} == {
         SYMBOL: 60_000.0,
         "ETH/USDT:USDT": 3_000.0,
@@ -63,7 +65,7 @@ async def test_watch_mark_prices_of_all_symbols(start: Start) -> None:
 async def test_watch_bids_asks_shows_the_touch(start: Start) -> None:
     """ccxt.pro's best bid and ask lie a tick around the mark on a calm evening."""
     async with start() as bench:
-        ticker = (await asyncio.wait_for(bench.ccxt().watch_bids_asks([SYMBOL]), 5))[SYMBOL]
+        ticker = (await asyncio.wait_for(bench.ccxt().watch_bids_asks([SYMBOL]), PATIENCE_S))[SYMBOL]
     assert (ticker["bid"], ticker["ask"]) == (59_999.9, 60_000.1)
 
 
@@ -247,13 +249,14 @@ async def test_watch_orders(start: Start) -> None:
         client = bench.ccxt()
         await client.load_markets()
         first = asyncio.create_task(client.watch_orders(SYMBOL))
-        await asyncio.sleep(0.3)
+        await bench.heard()
         params = IOC | {"clientOrderId": "w-1"}
         order = await client.create_order(SYMBOL, "limit", "buy", 0.01, 60_010.0, params)
-        await asyncio.wait_for(first, 5)
+        await asyncio.wait_for(first, PATIENCE_S)
         # ccxt does not wake a new watch for an event that came between two watches; its cache has it.
-        while client.orders[-1]["status"] == "open":  # noqa: ASYNC110 - the cache belongs to ccxt
-            await asyncio.sleep(0.01)
+        async with asyncio.timeout(PATIENCE_S):
+            while client.orders[-1]["status"] == "open":  # noqa: ASYNC110 - the cache belongs to ccxt
+                await asyncio.sleep(0.01)
         last = client.orders[-1]
     assert (last["id"], last["clientOrderId"], last["status"]) == (order["id"], "w-1", "closed")
     assert (last["filled"], last["average"]) == (0.01, order["average"])
@@ -316,7 +319,7 @@ async def test_watch_balance_positions_and_trades(start: Start) -> None:
     async with start() as bench:
         client = bench.ccxt()
         await client.load_markets()
-        assert await asyncio.wait_for(client.watch_positions([SYMBOL]), 5) == []  # the snapshot
+        assert await asyncio.wait_for(client.watch_positions([SYMBOL]), PATIENCE_S) == []  # the snapshot
         watches = [
             asyncio.create_task(watch)
             for watch in (
@@ -327,7 +330,7 @@ async def test_watch_balance_positions_and_trades(start: Start) -> None:
         ]
         await asyncio.sleep(0.5)
         order = await client.create_order(SYMBOL, "limit", "buy", 0.01, 60_010.0, IOC)
-        balance, positions, trades = await asyncio.wait_for(asyncio.gather(*watches), 5)
+        balance, positions, trades = await asyncio.wait_for(asyncio.gather(*watches), PATIENCE_S)
     assert balance["USDT"]["total"] <= 100_000
     assert [(item["symbol"], item["contracts"]) for item in positions] == [(SYMBOL, 0.01)]
     assert [(item["order"], item["amount"], item["fee"]["currency"]) for item in trades] == [
@@ -343,7 +346,7 @@ async def test_set_leverage_reaches_the_user_stream(start: Start) -> None:
         key = (await client.fapiPrivatePostListenKey())["listenKey"]
         socket = await bench.session.ws_connect(f"{bench.ws_url}/private/ws?listenKey={key}")
         await client.set_leverage(5, SYMBOL)
-        event = await socket.receive_json(timeout=5)
+        event = await socket.receive_json(timeout=PATIENCE_S)
     assert event == {
         "e": "ACCOUNT_CONFIG_UPDATE",
         "E": START_MS,

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from bot.exchange.faults import When, make_fault
-from tests.exchange.builders import START_MS, UP, Marks, Pacer, Start, StepPath, walk
+from tests.exchange.builders import PATIENCE_S, START_MS, UP, Marks, Pacer, Start, StepPath, walk
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -134,9 +134,9 @@ async def test_row_39_contract_info_tells_of_a_symbol_that_closes(start: Start) 
     async with start(faults=True) as bench:
         socket = await bench.session.ws_connect(f"{bench.ws_url}/market/ws/!contractInfo")
         closed = bench.exchange.faults.inject(make_fault("delisted", symbol="BTCUSDT"))
-        first = await socket.receive_json(timeout=5)
+        first = await socket.receive_json(timeout=PATIENCE_S)
         bench.exchange.faults.clear(closed.id)
-        second = await socket.receive_json(timeout=5)
+        second = await socket.receive_json(timeout=PATIENCE_S)
     assert first == {
         "e": "contractInfo",
         "E": START_MS,
@@ -157,7 +157,7 @@ async def test_row_39_brackets_shrink(start: Start) -> None:
         await bench.order(quantity="15")  # 900,000 USDT
         _, (before,) = await bench.call("GET", "/fapi/v3/positionRisk", BTC, UP)
         bench.exchange.faults.inject(make_fault("brackets_changed", symbol="BTCUSDT", share=0.1))
-        frame = await socket.receive_json(timeout=5)
+        frame = await socket.receive_json(timeout=PATIENCE_S)
         _, (after,) = await bench.call("GET", "/fapi/v3/positionRisk", BTC, UP)
         _, (listed,) = await bench.call("GET", "/fapi/v1/leverageBracket", BTC, UP)
         assert await bench.refusal("POST", "/fapi/v1/leverage", BTC | {"leverage": 75}) == -2027

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from bot.exchange import ExchangeConfig, start_exchange
 from bot.exchange.endpoints import PRIVATE_ROUTES, PUBLIC_ROUTES
-from tests.exchange.builders import DOWN, ORDER, UP, flat, signed
+from tests.exchange.builders import DOWN, LONG_WINDOW, ORDER, PATIENCE_S, UP, flat, signed
 from tests.support.examples import examples
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ class Server:
     async def _send(self, request: bytes, *, end: bool) -> tuple[int, Any]:
         reader, writer = await asyncio.open_connection("127.0.0.1", self._exchange.port)
         try:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE_S):
                 writer.write(request)
                 with suppress(OSError):  # it may be cut off while we still send
                     await writer.drain()
@@ -202,7 +202,7 @@ def quiet(caplog: pytest.LogCaptureFixture, server: Server) -> Iterator[None]:
     caplog.set_level(logging.ERROR)
     yield
     assert [record.getMessage() for record in caplog.get_records("call")] == []
-    query = signed(urlencode(ORDER | {"quantity": "0.002"}), DOWN.secret)
+    query = signed(urlencode(ORDER | LONG_WINDOW | {"quantity": "0.002"}), DOWN.secret)
     status, order = server.request("POST", "/fapi/v1/order", query, key=DOWN.api_key)
     assert (status, order["status"]) == (200, "FILLED")
 

@@ -7,6 +7,7 @@ import logging
 import random
 import time
 from typing import Any
+from urllib.parse import urlencode
 
 import aiohttp
 import pytest
@@ -17,7 +18,17 @@ from yarl import URL
 from bot.exchange import PortInUseError, RateLimits, listener
 from bot.exchange.errors import RequestError
 from bot.exchange.params import Params
-from tests.exchange.builders import DOWN, ORDER, UP, Bench, Start, signed
+from tests.exchange.builders import (
+    DOWN,
+    LONG_WINDOW,
+    ORDER,
+    PATIENCE_S,
+    UP,
+    Bench,
+    Start,
+    signed,
+    within_one,
+)
 from tests.support.examples import examples
 
 
@@ -83,14 +94,14 @@ async def test_recv_window_counts_wall_time(start: Start) -> None:
         late = time.time_ns() // 1_000_000 - 20_000
         query = signed("", UP.secret, time_ms=late)
         assert (await raw(bench, "GET", f"/fapi/v3/balance?{query}", headers=key()))[1]["code"] == -1021
-        query = signed("recvWindow=60000", UP.secret, time_ms=late)
+        query = signed(urlencode(LONG_WINDOW), UP.secret, time_ms=late)
         assert (await raw(bench, "GET", f"/fapi/v3/balance?{query}", headers=key()))[0] == 200
 
 
-@pytest.mark.parametrize("split", [0, 3, 7])
+@pytest.mark.parametrize("split", [0, 3, 8])
 async def test_query_and_body_are_one_request(start: Start, split: int) -> None:
     """Parameters may be in the query, in the form body, or in both; the signature covers both."""
-    pairs = [f"{name}={value}" for name, value in ORDER.items()]
+    pairs = [f"{name}={value}" for name, value in (ORDER | LONG_WINDOW).items()]
     query, body = "&".join(pairs[:split]), "&".join(pairs[split:])
     payload = signed(query + body, UP.secret)
     rest = payload[len(query + body) :].lstrip("&")
@@ -176,7 +187,7 @@ async def test_noise_is_refused_and_not_logged(start: Start, caplog: pytest.LogC
             reader, writer = await asyncio.open_connection("127.0.0.1", bench.exchange.port)
             writer.write(sent)
             writer.write_eof()
-            answer = await asyncio.wait_for(reader.read(), 5)
+            answer = await asyncio.wait_for(reader.read(), PATIENCE_S)
             writer.close()
             assert answer == b"" or answer.startswith((b"HTTP/1.1 4", b"HTTP/1.0 4")), sent
         assert (await raw(bench, "GET", "/fapi/v1/ping"))[0] == 200
@@ -214,23 +225,26 @@ def test_parameters_of_any_text_are_read_or_refused(query: str, body: str) -> No
 
 async def test_weight_is_counted_and_limited(start: Start) -> None:
     """Used weight shows in a header; past the limit there is 429 with Retry-After."""
-    async with start(limits=RateLimits(weight_1m=25)) as bench:
-        url = f"{bench.exchange.url}/fapi/v1/depth?symbol=BTCUSDT"
-        statuses: list[tuple[int, str | None]] = []
-        last: tuple[str | None, Any] = (None, None)
-        for _ in range(3):
-            async with bench.session.get(url) as response:
-                statuses.append((response.status, response.headers.get("X-MBX-USED-WEIGHT-1M")))
-                last = response.headers.get("Retry-After"), await response.json()
+
+    async def asked() -> list[aiohttp.ClientResponse]:
+        async with start(limits=RateLimits(weight_1m=25)) as bench:
+            return [await bench.raw("GET", "/fapi/v1/depth", {"symbol": "BTCUSDT"}, None) for _ in range(3)]
+
+    answers = await within_one(60, asked)
+    statuses = [(answer.status, answer.headers.get("X-MBX-USED-WEIGHT-1M")) for answer in answers]
     assert statuses == [(200, "10"), (200, "20"), (429, "30")]
-    assert 1 <= int(last[0] or 0) <= 60
-    assert last[1]["code"] == -1003
+    assert 1 <= int(answers[-1].headers["Retry-After"]) <= 60
+    assert (await answers[-1].json())["code"] == -1003
 
 
 async def test_orders_are_counted_and_limited_by_account(start: Start) -> None:
     """One account's orders do not use up another's."""
-    async with start(limits=RateLimits(orders_10s=2)) as bench:
-        codes = [(await bench.order(account)).get("code") for account in (UP, UP, UP, DOWN)]
+
+    async def asked() -> list[int | None]:
+        async with start(limits=RateLimits(orders_10s=2)) as bench:
+            return [(await bench.order(account)).get("code") for account in (UP, UP, UP, DOWN)]
+
+    codes = await within_one(10, asked)
     assert codes == [None, None, -1015, None]
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from bot.exchange import http_protocol
 from bot.exchange.quick_http import read_quickly
-from tests.exchange.builders import ORDER, UP, Start, signed
+from tests.exchange.builders import LONG_WINDOW, ORDER, PATIENCE_S, UP, Start, signed
 
 if TYPE_CHECKING:
     from tests.exchange.builders import Bench
@@ -24,7 +24,7 @@ HEAD = b"POST /fapi/v1/order HTTP/1.1\r\nHost: x\r\nX-MBX-APIKEY: up-key\r\n"
 
 def order(**changes: str) -> bytes:
     """Return a signed order as it goes over the wire."""
-    body = signed(urlencode(ORDER | {"quantity": "0.01"} | changes), UP.secret).encode()
+    body = signed(urlencode(ORDER | LONG_WINDOW | {"quantity": "0.01"} | changes), UP.secret).encode()
     return HEAD + b"Content-Length: %d\r\n\r\n" % len(body) + body
 
 
@@ -41,7 +41,7 @@ class Wire:
 
     async def answer(self) -> tuple[int, dict[str, str], Any]:
         """Return status, headers and JSON of the next answer."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             lines = (await self._reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
             headers = dict(line.split(": ", 1) for line in lines[1:-2])
             body = await self._reader.readexactly(int(headers["Content-Length"]))
@@ -145,7 +145,7 @@ async def test_whoever_wants_no_more_is_answered_and_let_go(
     async with start() as bench:
         reader, writer = await asyncio.open_connection("127.0.0.1", bench.exchange.port)
         writer.write(request_line + b"\r\nHost: x\r\n" + headers + b"\r\n")
-        answer = await asyncio.wait_for(reader.read(), 5)
+        answer = await asyncio.wait_for(reader.read(), PATIENCE_S)
         writer.close()
     head, _, content = answer.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.")
@@ -160,7 +160,7 @@ async def test_whoever_leaves_before_the_answer_has_traded(start: Start) -> None
         await wire.writer.drain()
         wire.writer.close()
         query = {"symbol": "BTCUSDT", "origClientOrderId": "gone"}
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             while (await bench.call("GET", "/fapi/v1/order", query, UP))[0] != 200:  # noqa: ASYNC110 - nothing tells
                 await asyncio.sleep(0.01)
 

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, cast
 import aiohttp
 import pytest
 
-from bot.exchange import StartError, StoreMismatchError
+from bot.exchange import StartError, StoreMismatchError, desk
 from bot.exchange.store import FILE_NAME
-from tests.exchange.builders import DOWN, START_MS, UP, Bench, Start, StepPath, flat
+from tests.exchange.builders import DOWN, PATIENCE_S, START_MS, UP, Bench, Start, StepPath, flat
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -93,7 +93,7 @@ async def test_listen_keys_survive(start: Start) -> None:
     async with start() as bench:
         socket = await bench.session.ws_connect(f"{bench.ws_url}/private/ws?listenKey={key}")
         await bench.order(quantity="0.01")
-        assert (await socket.receive_json(timeout=5))["e"] == "TRADE_LITE"
+        assert (await socket.receive_json(timeout=PATIENCE_S))["e"] == "TRADE_LITE"
 
 
 @pytest.mark.parametrize(
@@ -172,7 +172,7 @@ async def in_another_process(directory: Path) -> AsyncIterator[Bench]:
     )
     assert process.stdout is not None
     try:
-        port = int(await asyncio.wait_for(process.stdout.readline(), 30))
+        port = int(await asyncio.wait_for(process.stdout.readline(), PATIENCE_S))
         async with aiohttp.ClientSession() as session:
             yield Bench(cast("Exchange", Elsewhere(port)), session)
     finally:
@@ -194,7 +194,7 @@ async def test_killed_at_any_moment_it_has_what_it_told(tmp_path: Path) -> None:
         async with in_another_process(tmp_path) as bench:
             trading = asyncio.create_task(go_on_trading(bench))
             enough = 20 * (round_number + 1)
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(PATIENCE_S):
                 while len(told) < enough:  # noqa: ASYNC110 - killed in the middle, not at an event
                     await asyncio.sleep(0.005)
         trading.cancel()
@@ -212,8 +212,11 @@ async def test_killed_at_any_moment_it_has_what_it_told(tmp_path: Path) -> None:
     assert total == round(float(balance["balance"]) * 1e8)
 
 
-async def test_a_kill_before_the_database_has_it_loses_nothing(start: Start, tmp_path: Path) -> None:
+async def test_a_kill_before_the_database_has_it_loses_nothing(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What only the redo log holds when the process dies is in the database after the next start."""
+    monkeypatch.setattr(desk, "IDLE_S", 3_600.0)
     async with start() as bench:
         store = bench.exchange._desk.store
         placed = await bench.order(quantity="0.5")
@@ -229,8 +232,11 @@ async def test_a_kill_before_the_database_has_it_loses_nothing(start: Start, tmp
         assert (await bench.call("GET", "/fapi/v1/order", query, UP))[1]["executedQty"] == "0.500"
 
 
-async def test_a_log_beside_no_store_is_not_used(start: Start, tmp_path: Path) -> None:
+async def test_a_log_beside_no_store_is_not_used(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What an archived store left behind does not come back in a new one."""
+    monkeypatch.setattr(desk, "IDLE_S", 3_600.0)  # else the log is empty as soon as the database has it
     async with start() as bench:
         await bench.order()
         redo = (tmp_path / "exchange" / f"{FILE_NAME}-redo").read_bytes()

@@ -14,9 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot.exchange import RateLimits
+from bot.exchange.streams import connection
 from bot.exchange.streams.commands import CommandError, read_command
 from bot.exchange.streams.connection import text_frame
-from tests.exchange.builders import START_MS, Bench, Start, flat
+from tests.exchange.builders import PATIENCE_S, START_MS, Bench, Start, flat
 from tests.support.examples import examples
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ MARK = "btcusdt@markPrice@1s"
 async def said(socket: aiohttp.ClientWebSocketResponse, method: str, names: Any, request_id: Any = 1) -> Any:
     """Send a stream command and return its answer."""
     await socket.send_json({"method": method, "params": names, "id": request_id})
-    return await socket.receive_json(timeout=5)
+    return await socket.receive_json(timeout=PATIENCE_S)
 
 
 @pytest.mark.parametrize("path", ["/market/ws", "/market/ws/0", "/market/stream"])
@@ -37,7 +38,7 @@ async def test_subscribe_list_unsubscribe(start: Start, path: str) -> None:
     async with start() as bench:
         socket = await bench.session.ws_connect(bench.ws_url + path)
         assert await said(socket, "SUBSCRIBE", [MARK]) == {"result": None, "id": 1}
-        frame = await socket.receive_json(timeout=5)
+        frame = await socket.receive_json(timeout=PATIENCE_S)
         assert (frame["data"] if path.endswith("stream") else frame)["E"] == START_MS
         assert await said(socket, "LIST_SUBSCRIPTIONS", [], "two") == {"result": [MARK], "id": "two"}
         assert await said(socket, "UNSUBSCRIBE", [MARK], 3) == {"result": None, "id": 3}
@@ -52,7 +53,7 @@ async def test_the_combined_property_wraps_frames(start: Start) -> None:
         assert await said(socket, "SET_PROPERTY", ["combined", True], 5) == {"result": None, "id": 5}
         assert await said(socket, "GET_PROPERTY", ["combined"], 3) == {"result": True, "id": 3}
         await said(socket, "SUBSCRIBE", [MARK])
-        assert (await socket.receive_json(timeout=5))["stream"] == MARK
+        assert (await socket.receive_json(timeout=PATIENCE_S))["stream"] == MARK
 
 
 METHODS = "`SUBSCRIBE`, `UNSUBSCRIBE`, `LIST_SUBSCRIPTIONS`, `SET_PROPERTY`, `GET_PROPERTY`"
@@ -136,7 +137,7 @@ def test_nothing_said_on_a_socket_breaks_it(start: Start, messages: Sequence[str
                     await socket.send_str(message)
                 else:
                     await socket.send_bytes(message)
-            answers = [await socket.receive_json(timeout=5) for _ in messages]
+            answers = [await socket.receive_json(timeout=PATIENCE_S) for _ in messages]
             assert all("error" in answer or "result" in answer for answer in answers)
             assert "result" in await said(socket, "LIST_SUBSCRIPTIONS", [])
 
@@ -163,19 +164,42 @@ async def test_an_oversized_frame_closes_its_socket_only(start: Start) -> None:
     async with start() as bench:
         socket = await bench.session.ws_connect(f"{bench.ws_url}/market/ws")
         await socket.send_str("x" * 1_000_000)
-        closing = await socket.receive(5)
+        closing = await socket.receive(PATIENCE_S)
         assert (closing.type, closing.data) == (aiohttp.WSMsgType.CLOSE, aiohttp.WSCloseCode.MESSAGE_TOO_BIG)
         assert (await bench.call("GET", "/fapi/v1/ping"))[0] == 200
 
 
-async def test_who_talks_too_much_is_disconnected(start: Start) -> None:
+class Clock:
+    """The wall time by which connections live, in a test's hand. Stands in for the module `time`."""
+
+    def __init__(self) -> None:
+        self.now_s = 1_000.0
+
+    def monotonic(self) -> float:
+        """Return the time."""
+        return self.now_s
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """Let connections live by a clock that stands still until a test moves it."""
+    clock = Clock()
+    monkeypatch.setattr(connection, "time", clock)
+    return clock
+
+
+async def test_who_talks_too_much_is_disconnected(start: Start, clock: Clock) -> None:
     """More than 10 messages within a second, pings included, end a connection with code 1008."""
     async with start(limits=RateLimits()) as bench:
         socket = await bench.session.ws_connect(f"{bench.ws_url}/market/ws")
+        for _ in range(2):
+            for _ in range(5):
+                await socket.ping()
+                assert (await said(socket, "LIST_SUBSCRIPTIONS", []))["result"] == []
+            clock.now_s += 1.0
         for _ in range(11):
-            await socket.send_json({"method": "LIST_SUBSCRIPTIONS", "id": 1})
             await socket.ping()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             async for _ in socket:
                 pass
         assert socket.close_code == aiohttp.WSCloseCode.POLICY_VIOLATION
@@ -187,20 +211,26 @@ def rules(bench: Bench, **changes: Any) -> None:
     streams.rules = replace(streams.rules, **changes)
 
 
-async def test_the_venue_pings_and_drops_who_does_not_answer(start: Start) -> None:
+async def test_the_venue_pings_and_drops_who_does_not_answer(start: Start, clock: Clock) -> None:
     """A ping carries the time; without any sign of life the connection is cut."""
     async with start(paths={"BTCUSDT": flat()}) as bench:
-        rules(bench, ping_every_s=0.05, pong_within_s=0.2)
+        rules(bench, ping_every_s=0.05, pong_within_s=600.0)
         silent = await bench.session.ws_connect(f"{bench.ws_url}/market/ws", autoping=False)
         answering = await bench.session.ws_connect(f"{bench.ws_url}/market/ws")
         answer = asyncio.create_task(answering.receive_json())  # reading answers pings
-        first = await silent.receive(5)
+        first = await silent.receive(PATIENCE_S)
         assert first.type is aiohttp.WSMsgType.PING
         assert int(first.data) > START_MS
-        while (message := await silent.receive(5)).type is aiohttp.WSMsgType.PING:
+        _, heard = (listener.connection for listener in bench.exchange._desk.streams._listeners)
+        clock.now_s += 400.0
+        async with asyncio.timeout(PATIENCE_S):
+            while heard._heard_s < clock.now_s:  # noqa: ASYNC110 - nothing tells of a pong
+                await asyncio.sleep(0.01)
+        assert not silent.closed
+        clock.now_s += 400.0
+        while (message := await silent.receive(PATIENCE_S)).type is aiohttp.WSMsgType.PING:
             pass
         assert message.type in {aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.ERROR, aiohttp.WSMsgType.CLOSE}
-        await asyncio.sleep(0.3)
         await answering.send_json({"method": "LIST_SUBSCRIPTIONS", "id": 1})
         assert await answer == {"result": [], "id": 1}
 
@@ -210,7 +240,7 @@ async def test_a_connection_ends_after_a_day(start: Start) -> None:
     async with start() as bench:
         rules(bench, valid_s=0.1)
         socket = await bench.session.ws_connect(f"{bench.ws_url}/market/ws")
-        assert (await socket.receive(5)).type is aiohttp.WSMsgType.CLOSE
+        assert (await socket.receive(PATIENCE_S)).type is aiohttp.WSMsgType.CLOSE
 
 
 @pytest.mark.parametrize("size", [0, 125, 126, 65_535, 65_536])
@@ -221,5 +251,5 @@ async def test_frames_of_every_length_are_read(start: Start, size: int) -> None:
         await said(socket, "LIST_SUBSCRIPTIONS", [])
         (listener,) = bench.exchange._desk.streams._listeners
         listener.connection.send(b"x" * size)
-        assert await socket.receive_str(timeout=5) == "x" * size
+        assert await socket.receive_str(timeout=PATIENCE_S) == "x" * size
     assert len(text_frame(b"x" * size)) - size in {2, 4, 10}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bot.exchange.listen_keys import VALIDITY_MS, ListenKeys
-from tests.exchange.builders import DOWN, START_MS, UP, Bench, Start, StepPath
+from tests.exchange.builders import DOWN, PATIENCE_S, START_MS, UP, Bench, Start, StepPath, walk
 
 if TYPE_CHECKING:
     import aiohttp
@@ -26,7 +26,7 @@ async def listen_key(bench: Bench, account: AccountConfig = UP, method: str = "P
 
 async def events(socket: aiohttp.ClientWebSocketResponse, count: int) -> list[Any]:
     """Return the next events."""
-    return [await socket.receive_json(timeout=5) for _ in range(count)]
+    return [await socket.receive_json(timeout=PATIENCE_S) for _ in range(count)]
 
 
 async def test_a_fill_is_told_in_the_venues_order(start: Start) -> None:
@@ -96,8 +96,7 @@ async def test_funding_names_its_symbol(start: Start) -> None:
         await bench.order(quantity="0.01")
         key = (await listen_key(bench))["listenKey"]
         socket = await bench.session.ws_connect(f"{bench.ws_url}/private/ws/{key}")
-        for _ in range(9):
-            await pacer.idle((await marks.next())[0])
+        await walk(pacer, marks, path.end_ms)
         (event,) = await events(socket, 1)
     assert (event["a"]["m"], event["a"]["S"], event["a"]["P"]) == ("FUNDING_FEE", "BTCUSDT", [])
     assert event["a"]["B"][0]["bc"] == "-0.06"
@@ -132,7 +131,7 @@ async def test_subscribing_to_a_listen_key(start: Start) -> None:
         keys = [(await listen_key(bench, account))["listenKey"] for account in (UP, DOWN)]
         socket = await bench.session.ws_connect(f"{bench.ws_url}/private/stream")
         await socket.send_json({"method": "SUBSCRIBE", "params": keys, "id": "x"})
-        assert await socket.receive_json(timeout=5) == {"result": None, "id": "x"}
+        assert await socket.receive_json(timeout=PATIENCE_S) == {"result": None, "id": "x"}
         for account, key in zip((UP, DOWN), keys, strict=True):
             await bench.order(account, quantity="0.01")
             assert {frame["stream"] for frame in await events(socket, 4)} == {key}
@@ -146,7 +145,7 @@ async def test_elsewhere_a_listen_key_is_silent(start: Start, address: str) -> N
         socket = await bench.session.ws_connect(bench.ws_url + address.format(key=key))
         await bench.order(quantity="0.01")
         await socket.send_json({"method": "GET_PROPERTY", "params": ["combined"], "id": 1})
-        assert await socket.receive_json(timeout=5) == {"result": False, "id": 1}
+        assert await socket.receive_json(timeout=PATIENCE_S) == {"result": False, "id": 1}
 
 
 async def test_listen_key_is_kept_and_ended(start: Start) -> None:
@@ -160,7 +159,7 @@ async def test_listen_key_is_kept_and_ended(start: Start) -> None:
         assert (await listen_key(bench, method="PUT"))["code"] == -1125
         await bench.order(quantity="0.01")
         await socket.send_json({"method": "GET_PROPERTY", "params": ["combined"], "id": 1})
-        assert await socket.receive_json(timeout=5) == {"result": False, "id": 1}
+        assert await socket.receive_json(timeout=PATIENCE_S) == {"result": False, "id": 1}
 
 
 def test_listen_keys_expire_after_an_hour() -> None:
@@ -182,9 +181,9 @@ async def test_listen_key_expiry_is_told(start: Start) -> None:
         key = (await listen_key(bench))["listenKey"]
         socket = await bench.session.ws_connect(f"{bench.ws_url}/private/ws?listenKey={key}")
         bench.exchange._desk.listen_keys._by_account["UP"] = (key, 1)
-        event = await socket.receive_json(timeout=5)
+        event = await socket.receive_json(timeout=PATIENCE_S)
         assert (event["e"], event["listenKey"]) == ("listenKeyExpired", key)
         await bench.order(quantity="0.01")
         await socket.send_json({"method": "GET_PROPERTY", "params": ["combined"], "id": 1})
-        assert await socket.receive_json(timeout=5) == {"result": False, "id": 1}
+        assert await socket.receive_json(timeout=PATIENCE_S) == {"result": False, "id": 1}
         assert (await listen_key(bench))["listenKey"] != key
