@@ -328,7 +328,12 @@ async def test_watch_balance_positions_and_trades(start: Start) -> None:
                 client.watch_my_trades(SYMBOL),
             )
         ]
-        await asyncio.sleep(0.5)
+        awaited = {"linear:balance", f"linear:positions::{SYMBOL}", f"myTrades:{SYMBOL}"}
+        await bench.heard()
+        async with asyncio.timeout(PATIENCE_S):
+            # ccxt does not tell that a watch has begun.
+            while not any(awaited <= set(ws.futures) for ws in client.clients.values()):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
         order = await client.create_order(SYMBOL, "limit", "buy", 0.01, 60_010.0, IOC)
         balance, positions, trades = await asyncio.wait_for(asyncio.gather(*watches), PATIENCE_S)
     assert balance["USDT"]["total"] <= 100_000

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import logging
+import time
 from typing import TYPE_CHECKING, Any
 
 from binance_common.configuration import ConfigurationRestAPI
@@ -37,7 +38,7 @@ class Sdk:
     def __init__(self, url: str) -> None:
         logging.getLogger().addHandler(_Refusal())
         configuration = ConfigurationRestAPI(
-            api_key="up-key", api_secret="up-secret", base_path=url, retries=0
+            api_key="up-key", api_secret="up-secret", base_path=url, retries=0, timeout=60_000
         )
         self.api = DerivativesTradingUsdsFutures(config_rest_api=configuration).rest_api
         self.headers: Any = {}
@@ -62,11 +63,14 @@ class Sdk:
         return answer
 
     def weight_of(self, method: str, **parameters: Any) -> int:
-        """Return what a call adds to the weight that the server counts."""
-        self.api.check_server_time()
-        before = int(self.headers["X-MBX-USED-WEIGHT-1M"])
-        getattr(self.api, method)(**parameters)
-        return int(self.headers["X-MBX-USED-WEIGHT-1M"]) - before
+        """Return what a call adds to the weight that the server counts within one minute."""
+        while True:
+            begun_s = time.time()
+            self.api.check_server_time()
+            before = int(self.headers["X-MBX-USED-WEIGHT-1M"])
+            getattr(self.api, method)(**parameters)
+            if time.time() // 60 == begun_s // 60:
+                return int(self.headers["X-MBX-USED-WEIGHT-1M"]) - before
 
     def client_id(self) -> str:
         """Return a client id that has not been used."""

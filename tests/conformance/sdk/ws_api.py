@@ -146,7 +146,7 @@ async def new_order(sdk: Sdk) -> None:
         reduce_only="false",
         new_client_order_id="ws:with/all",
         new_order_resp_type="RESULT",
-        recv_window=5_000,
+        recv_window=60_000,
     )
     expect((placed["status"], placed["clientOrderId"]) == ("FILLED", "ws:with/all"), placed)
 
