@@ -6,6 +6,7 @@ With `INBAND_TEST_ALLOW_SKIPS=0` a skip of any kind is a failure; with `INBAND_T
 
 import os
 import shutil
+from asyncio import AbstractEventLoop
 from collections import Counter
 from collections.abc import Callable, Generator
 from decimal import Context, setcontext
@@ -13,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from tests.support.examples import SOAK, USUAL
+from tests.support.patient_loop import PatientLoop
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SHARED_DATA = REPOSITORY.parent / "shared" / "data"
@@ -34,9 +36,11 @@ _SKIPS_ALLOWED = pytest.StashKey[bool]()
 _SOAK = pytest.StashKey[bool]()
 _ABSENT = pytest.StashKey[Counter[str]]()
 
-# The machine is shared: how long one example takes says nothing.
-settings.register_profile("usual", deadline=None, max_examples=USUAL)
-settings.register_profile("soak", deadline=None, max_examples=SOAK)
+# The machine is shared: how long one example takes, or is made, says nothing.
+for name, most in (("usual", USUAL), ("soak", SOAK)):
+    settings.register_profile(
+        name, deadline=None, max_examples=most, suppress_health_check=[HealthCheck.too_slow]
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -55,6 +59,12 @@ def pytest_configure(config: pytest.Config) -> None:
 def arithmetic() -> None:
     """Each test rounds as a fresh process does: a bare ccxt client in one before it changed the context."""
     setcontext(Context())
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], AbstractEventLoop]]:
+    """No timeout of a test is over because the machine did something else."""
+    return {"patient": PatientLoop}
 
 
 SLOW_FIRST = (

@@ -1,9 +1,11 @@
-"""Ports for servers that must be told theirs before they start."""
+"""Ports of a test's own: for servers that must be told theirs before they start, or that come and go."""
 
 import secrets
 import socket
 from errno import EADDRINUSE
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 _LOWEST = 10_000
 
@@ -23,3 +25,34 @@ def free_port() -> int:
                 raise
         else:
             return port
+
+
+class KeptPort:
+    """A port that is bound, and where nobody listens: whoever asks there is refused, and nobody gets it.
+
+    Our servers can listen on it all the same, again and again: like them, it says SO_REUSEADDR.
+    """
+
+    def __init__(self) -> None:
+        """Take any free one."""
+        self._socket = socket.socket()
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._socket.bind(("127.0.0.1", 0))
+        self.number = int(self._socket.getsockname()[1])
+
+    @property
+    def url(self) -> str:
+        """Where a server on it would be."""
+        return f"http://127.0.0.1:{self.number}"
+
+    def close(self) -> None:
+        """Let go of it."""
+        self._socket.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
