@@ -11,6 +11,8 @@ from urllib.parse import parse_qsl
 
 from aiohttp import WSMsgType, web
 
+from tests.support.ports import KeptPort
+
 Answer: TypeAlias = Callable[[web.Request, dict[str, str]], Awaitable[web.StreamResponse]]
 
 
@@ -119,14 +121,14 @@ def error_answer(code: int, message: str, status: int = 400) -> Answer:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    """Wait until the condition is true; fail after ten seconds."""
-    async with asyncio.timeout(10):
+    """Wait until the condition is true; fail after a minute."""
+    async with asyncio.timeout(60):
         while not condition():  # noqa: ASYNC110 - what is waited for has no event of its own
             await asyncio.sleep(0.005)
 
 
 class VenueStub:
-    """One server on a free port: `answers` scripts it by route, `seen` keeps all requests."""
+    """One server on a port of its own: `answers` scripts it by route, `seen` keeps all requests."""
 
     def __init__(self, symbols: tuple[str, ...] = ("BTCUSDT",)) -> None:
         self.answers: dict[str, Answer] = {
@@ -143,6 +145,7 @@ class VenueStub:
         self.on_connect: Callable[[web.WebSocketResponse], Awaitable[None]] | None = None
         self.answer_pings = True
         self._runner: web.AppRunner | None = None
+        self._kept: KeptPort | None = None
         self.port = 0
 
     @property
@@ -159,7 +162,7 @@ class VenueStub:
         return [params for seen, params in self.seen if seen == route]
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        """Wait until the condition is true; fail after ten seconds."""
+        """Wait until the condition is true; fail after a minute."""
         await until(condition)
 
     async def send(self, frame: Any) -> None:
@@ -172,16 +175,20 @@ class VenueStub:
         app.router.add_route("*", "/{path:.*}", self._handle)
         self._runner = web.AppRunner(app, shutdown_timeout=0.1)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", self.port)
-        await site.start()
-        self.port = self._runner.addresses[0][1]
+        if self._kept is None:
+            self._kept = KeptPort()
+            self.port = self._kept.number
+        await web.TCPSite(self._runner, "127.0.0.1", self.port).start()
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self.stop()
+        if self._kept is not None:
+            self._kept.close()
+            self._kept = None
 
     async def stop(self) -> None:
-        """Go away; the port stays known, and `async with` on the same stub opens it again."""
+        """Go away; the port stays ours, and `async with` on the same stub opens it again."""
         if self._runner is not None:
             for socket in self.sockets:
                 self.abort(socket)

@@ -18,6 +18,10 @@ from tests.support.venue_stub import VenueStub
 API_KEY = "canary-api-key-5d0f1e8c"
 SECRET = "canary-secret-77ab90de"
 NOW_MS = 1_700_000_000_000
+PATIENCE_MS, IMPATIENCE_MS = 60_000, 300
+"""How long a request waits for an answer that comes, and for one that never will."""
+LONGEST_WINDOW_MS = 60_000
+"""So old a request may be when a paper exchange looks at it: both share one process, which may starve."""
 
 
 @dataclass
@@ -56,7 +60,7 @@ async def venue(stub: VenueStub) -> AsyncIterator[Venue]:
 
 @pytest.fixture
 def account(venue: Venue) -> Account:
-    """An account on BTCUSDT whose requests time out after 0.3 s."""
+    """An account on BTCUSDT whose requests wait for their answers."""
     client = venue.client(Credentials(API_KEY, SECRET))
-    client.timeout = 300
+    client.timeout = PATIENCE_MS
     return Account(venue.gateway(client, a_contract()), client)

@@ -18,7 +18,7 @@ from bot.venue.profiles import profile_named
 from bot.venue.venue import Venue
 from tests.support.venue_orders import CID, an_order
 from tests.support.venue_stub import Answer, VenueStub, error_answer, json_answer, text_answer
-from tests.venue.conftest import API_KEY, NOW_MS, SECRET, Account
+from tests.venue.conftest import API_KEY, IMPATIENCE_MS, NOW_MS, PATIENCE_MS, SECRET, Account
 from tests.venue.test_limiter import Kept
 
 ORDER = "POST /fapi/v1/order"
@@ -26,7 +26,7 @@ FILLED = {"clientOrderId": CID, "orderId": 4711, "executedQty": "0.010", "status
 
 
 async def hang(_request: web.Request, _params: dict[str, str]) -> web.StreamResponse:
-    """Take the order, and say nothing for longer than the client waits."""
+    """Take the order, and say nothing for longer than an impatient client waits."""
     await asyncio.sleep(1)
     return web.Response()
 
@@ -74,6 +74,11 @@ UNKNOWN: dict[str, Answer] = {
 }
 
 
+def as_patient_as_it_takes(account: Account, answer: Answer) -> None:
+    """Where no answer comes nobody waits for long; where one does, however late."""
+    account.client.timeout = IMPATIENCE_MS if answer is hang else PATIENCE_MS
+
+
 FIREWALL = {"403 page of a firewall": text_answer("<html>Request blocked {x}</html>", 403)}
 
 
@@ -83,6 +88,7 @@ async def test_an_outcome_that_is_not_proven_is_unknown(
 ) -> None:
     """Whatever does not prove that the order was refused leaves it unknown, and it is not sent again."""
     stub.answers[ORDER] = (UNKNOWN | FIREWALL)[fault]
+    as_patient_as_it_takes(account, stub.answers[ORDER])
 
     event = await account.gateway.perform(an_order())
 
@@ -374,6 +380,7 @@ async def test_no_fault_reveals_key_or_signature(
     """Neither events nor logs hold a key, a signature or a URL, whatever the venue says."""
     caplog.set_level("DEBUG")
     stub.answers[ORDER] = UNKNOWN.get(fault, echo_fault(400))
+    as_patient_as_it_takes(account, stub.answers[ORDER])
     if fault == "refused":
         await stub.stop()
 
@@ -432,6 +439,7 @@ async def test_a_cancel_that_does_not_say_how_it_ended_is_looked_up(
 ) -> None:
     """The order itself is the only witness."""
     stub.answers[CANCEL] = CANCEL_FAULTS[fault]
+    as_patient_as_it_takes(account, stub.answers[CANCEL])
     stub.answers[QUERY] = json_answer(FILLED)
 
     event = await account.gateway.perform(CancelOrder(CID))

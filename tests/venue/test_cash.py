@@ -18,7 +18,7 @@ from bot.venue.requests import Requests
 from bot.venue.venue import Venue
 from tests.exchange.builders import flat
 from tests.support.venue_stub import VenueStub, json_answer
-from tests.venue.conftest import API_KEY, NOW_MS, SECRET, Account
+from tests.venue.conftest import API_KEY, LONGEST_WINDOW_MS, NOW_MS, SECRET, Account
 
 KLINES = "GET /fapi/v1/markPriceKlines"
 FEE_BURN = "GET /fapi/v1/feeBurn"
@@ -41,6 +41,7 @@ async def paper(tmp_path: Path) -> AsyncIterator[Account]:
     ) as venue:
         await venue.markets.load(lambda *_: None)
         client = venue.client(KEYS)
+        client.options["recvWindow"] = LONGEST_WINDOW_MS
         yield Account(venue.gateway(client, venue.markets.contract("BTCUSDT", 6)), client)
     await exchange.close()
 

@@ -1,6 +1,7 @@
 """The clock of testnet and live: nobody who sets the system's clock moves a deadline, a timer or an age."""
 
 import asyncio
+import time
 
 import pytest
 
@@ -73,8 +74,10 @@ def test_what_a_comparison_cannot_tell_is_left() -> None:
 def test_the_real_sources_agree_with_the_systems_clock() -> None:
     """And time does not stand still."""
     clock = WallClock()
-    assert abs(clock.wall_ms() - WallClock().wall_ms()) < 1_000
-    assert clock.market_ms() > 1_700_000_000_000
+    before_ms = time.time_ns() // 1_000_000
+    told_ms = clock.wall_ms()
+    assert before_ms - 1_000 < told_ms < time.time_ns() // 1_000_000 + 1_000
+    assert clock.market_ms() >= told_ms
 
 
 async def test_the_gateways_comparison_corrects_the_clock(stub: VenueStub, account: Account) -> None:
@@ -106,7 +109,7 @@ async def test_a_rebalance_goes_on_at_its_pace_through_a_jump(jump_ms: int) -> N
     assert len(desk.venue.sent) == sent
     timers.changed(runner)
     times.passes(20)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while len(desk.venue.sent) == sent:  # noqa: ASYNC110 - the loop's own timer is what is tested
             await asyncio.sleep(0.01)
     await runner.wait_quiet()

@@ -1,9 +1,8 @@
 """Mark prices: exact, newest first, and never silently gone."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from decimal import Decimal
 
 import pytest
@@ -137,7 +136,7 @@ async def test_a_frame_older_than_the_last_is_ignored(stub: VenueStub, venue: Ve
     async with watching(stub, venue, silence_s=0.4) as seen:
         await stub.send(mark("BTCUSDT", 1000, "50000"))
         await until(lambda: bool(seen.marks))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not seen.lost:
                 await stub.send(mark("BTCUSDT", 999, "1"))
                 await asyncio.sleep(0.1)
@@ -265,8 +264,11 @@ async def test_silence_is_said_once_and_mended(stub: VenueStub, venue: Venue) ->
         await stub.send(mark("BTCUSDT", 1000, "50000"))
         await resubscribed(stub, 4)
         assert [reason for _, reason in seen.lost] == ["silent for 0.3 s"]
-        await stub.send(mark("BTCUSDT", 1001, "50001"))
-        await until(lambda: "50001" in seen.prices())
+        async with asyncio.timeout(60):
+            while "50001" not in seen.prices():  # the socket may be given up at this very moment
+                with suppress(ConnectionError):
+                    await stub.send(mark("BTCUSDT", 1001, "50001"))
+                await asyncio.sleep(0.05)
 
 
 async def test_a_half_open_socket_is_noticed(stub: VenueStub, venue: Venue) -> None:
@@ -305,7 +307,7 @@ async def test_a_fault_of_the_listener_is_not_swallowed(stub: VenueStub, venue: 
     await stub.send(mark("BTCUSDT", 1000, "50000"))
 
     with pytest.raises(LookupError, match="a fault of the engine"):
-        await asyncio.wait_for(running, 10)
+        await asyncio.wait_for(running, 60)
 
 
 async def test_closing_is_bounded_against_a_peer_that_floods(stub: VenueStub) -> None:
@@ -336,10 +338,11 @@ async def test_closing_is_bounded_against_a_peer_that_floods(stub: VenueStub) ->
 
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
-    began = time.monotonic()
-    async with asyncio.timeout(15):
+    loop = asyncio.get_running_loop()
+    began_s = loop.time()
+    async with asyncio.timeout(60):
         await venue.close()
-    took = time.monotonic() - began
+    took_s = loop.time() - began_s
     stop.set()
     await asyncio.gather(*flooding)
-    assert took < 10
+    assert took_s < 10

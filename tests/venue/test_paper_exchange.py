@@ -23,6 +23,7 @@ from bot.venue.venue import Venue
 from tests.exchange.builders import flat
 from tests.support.venue_orders import CID, an_order
 from tests.support.venue_stub import until
+from tests.venue.conftest import LONGEST_WINDOW_MS
 
 KEYS = Credentials("up-key", "up-secret")
 
@@ -52,6 +53,7 @@ async def paper(tmp_path: Path) -> AsyncIterator[Paper]:
     async with venue:
         await venue.markets.load(lambda *_: None)
         client = venue.client(KEYS)
+        client.options["recvWindow"] = LONGEST_WINDOW_MS
         gateway = venue.gateway(client, venue.markets.contract("BTCUSDT", 6))
         yield Paper(exchange, venue, client, gateway, clock)
     await exchange.close()

@@ -28,7 +28,7 @@ from bot.venue.venue import Venue
 from tests.exchange.builders import StepPath, flat
 from tests.support.venue_orders import an_order
 from tests.support.venue_stub import VenueStub, json_answer, until
-from tests.venue.conftest import Account
+from tests.venue.conftest import LONGEST_WINDOW_MS, Account
 
 KEYS = Credentials("up-key", "up-secret")
 
@@ -51,6 +51,7 @@ async def paper(folder: Path, path: StepPath) -> AsyncIterator[Paper]:
     async with Venue(profile_named("binanceusdm"), Environment.PAPER, clock, paper_url=exchange.url) as venue:
         await venue.markets.load(lambda *_: None)
         client = venue.client(KEYS)
+        client.options["recvWindow"] = LONGEST_WINDOW_MS
         gateway = venue.gateway(client, venue.markets.contract("BTCUSDT", 6))
         await gateway.perform(an_order("0.500", "50100.0"))
         yield Paper(venue, client, gateway)
