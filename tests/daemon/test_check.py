@@ -3,8 +3,8 @@
 import json
 import os
 import signal
-import socket
 import sys
+import time
 from collections import namedtuple
 from dataclasses import replace
 from decimal import Decimal
@@ -28,7 +28,8 @@ from bot.settings import load_settings
 from bot.testing import Lab, a_fund
 from bot.venue.inspection import AccountReport
 from bot.venue.profile import Bracket, Permissions
-from tests.support.inband import Inband, Process
+from tests.support.inband import PATIENCE_S, Inband, Process
+from tests.support.ports import KeptPort
 
 ALLOWED = Permissions(withdraw=False, trade_futures=True, bound_to_addresses=True)
 
@@ -139,31 +140,35 @@ def test_paper_mode_is_checked_against_an_exchange_of_its_own(tmp_path: Path) ->
     assert not (tmp_path / "data").exists()
 
 
+def passed(run: Inband) -> str:
+    """The table of a check that passes: a daemon that gets no time is said to hang until it does."""
+    end_s = time.monotonic() + PATIENCE_S
+    while (done := run.run("check")).returncode != 0:
+        assert time.monotonic() < end_s, done.stdout
+    return done.stdout
+
+
 def test_a_running_daemon_is_checked_on_its_own_exchange(tmp_path: Path) -> None:
     """Its positions are those of the journal; people get a table."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = str(free.getsockname()[1])
-    run = Inband(
-        tmp_path, WEB__PORT=port, FUNDS__BTCDOWN__ENABLED="false", PAPER__SPEED="600", PAPER__SCENARIO="calm"
-    )
-    with run.start() as process:
-        process.until_said("rebalance_finished")
-        done = run.run("check")
-    assert done.returncode == 0, done.stdout
-    assert "the running daemon's exchange" in done.stdout
-    assert "as the journal has it" in done.stdout
-    assert "0 failed" in done.stdout
+    calm = {"FUNDS__BTCDOWN__ENABLED": "false", "PAPER__SPEED": "600", "PAPER__SCENARIO": "calm"}
+    with KeptPort() as port:
+        run = Inband(tmp_path, WEB__PORT=str(port.number), **calm)
+        with run.start() as process:
+            process.until_said("rebalance_finished")
+            told = passed(run)
+    assert "the running daemon's exchange" in told
+    assert "as the journal has it" in told
+    assert "0 failed" in told
 
 
 def test_without_a_network_it_says_so(tmp_path: Path) -> None:
     """Exit code 1, the host, and what to do; what can be looked at without a venue is."""
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        url = f"http://127.0.0.1:{closed.getsockname()[1]}"
-    code, found = findings(Inband(tmp_path, PAPER__URL=url))
+    with KeptPort() as closed:
+        code, found = findings(Inband(tmp_path, PAPER__URL=closed.url))
     assert code == 1
     (venue,) = found["venue"]
     assert venue["verdict"] == "failed"
-    assert url.removeprefix("http://") in venue["found"]
+    assert closed.url.removeprefix("http://") in venue["found"]
     assert "network" in venue["remedy"]
     assert found["disk space"][0]["verdict"] == "ok"
 
@@ -230,9 +235,8 @@ def test_nobody_is_told_to_close_a_position_whose_journal_cannot_be_read() -> No
 
 def test_a_venue_that_cannot_be_reached_leaves_accounts_unjudged(tmp_path: Path) -> None:
     """It fails, and the table says what was not looked at for it."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        url = f"http://127.0.0.1:{free.getsockname()[1]}"
-    code, found = findings(Inband(tmp_path, PAPER__URL=url, FUNDS__BTCDOWN__ENABLED="false"))
+    with KeptPort() as closed:
+        code, found = findings(Inband(tmp_path, PAPER__URL=closed.url, FUNDS__BTCDOWN__ENABLED="false"))
     assert code == 1
     (venue,), (account,) = found["venue"], found["account"]
     assert venue["verdict"] == "failed"

@@ -9,6 +9,7 @@ from contextlib import suppress
 import aiohttp
 
 from bot.daemon.event_loop import drive
+from tests.support.ports import KeptPort
 
 FILES = 8
 
@@ -54,9 +55,8 @@ async def answered(port: int) -> int:
 def test_a_connection_is_made_as_ever() -> None:
     """A request is sent and answered; one to a closed port is refused."""
 
-    async def ask() -> int:
-        server = await asyncio.start_server(_answer, "127.0.0.1", 0)
-        port = server.sockets[0].getsockname()[1]
+    async def ask(port: int) -> int:
+        server = await asyncio.start_server(_answer, "127.0.0.1", port)
         status = await answered(port)
         server.close()
         with suppress(aiohttp.ClientConnectorError):
@@ -64,7 +64,8 @@ def test_a_connection_is_made_as_ever() -> None:
             return 0
         return status
 
-    assert drive(ask()) == 200
+    with KeptPort() as port:
+        assert drive(ask(port.number)) == 200
 
 
 async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

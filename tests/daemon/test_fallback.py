@@ -74,7 +74,7 @@ async def poll(operations: Operations, answers: list[Mark | RequestFailed]) -> N
         return answer
 
     task = asyncio.create_task(MarkFallback(operations, fetch, poll_s=0.001).run())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await asked_again.wait()
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)

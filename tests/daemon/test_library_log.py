@@ -5,6 +5,7 @@ import logging
 import os
 import re
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -30,6 +31,13 @@ class Pipe:
         """From now on somebody reads."""
         self._reader.start()
 
+    def until_read(self, lines: int) -> None:
+        """Wait until so many have been read: the end of a log waits for no reader that is slow."""
+        end_s = time.monotonic() + 60
+        while self.said.count("\n") < lines:
+            assert time.monotonic() < end_s, self.said
+            time.sleep(0.001)
+
     def lines(self) -> list[str]:
         """All that was written, once our end is closed."""
         self.into.close()
@@ -37,7 +45,8 @@ class Pipe:
         return self.said.splitlines()
 
     def _read_all(self) -> None:
-        self.said = self.read.read()
+        for line in self.read:
+            self.said += line
 
 
 @pytest.fixture
@@ -56,6 +65,7 @@ def test_a_line_has_its_time_and_level(pipe: Pipe) -> None:
         LIBRARY.info("nothing")
         LIBRARY.warning("odd: %d", 7)
         LIBRARY.error("failed", exc_info=ValueError("wrong"))
+        pipe.until_read(lines=3)
     odd, failed, error = pipe.lines()
     assert re.fullmatch(rf"{AT} WARNING odd: 7", odd)
     assert re.fullmatch(rf"{AT} ERROR failed", failed)
@@ -68,6 +78,7 @@ def test_who_says_something_waits_for_nobody(pipe: Pipe) -> None:
         for number in range(100):
             LIBRARY.warning("%0100d", number)
         pipe.begin_to_read()
+        pipe.until_read(lines=100)
     assert [int(line.rpartition(" ")[2]) for line in pipe.lines()] == list(range(100))
 
 

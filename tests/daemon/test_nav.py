@@ -198,7 +198,7 @@ async def test_whoever_lost_the_store_waits_for_nothing(recorded: Recorded) -> N
     class Silent(NavStore):
         def write(self, *_: object) -> None:
             """The server says nothing."""
-            gate.wait(10)
+            gate.wait(60)
 
     store = Silent(recorded.folder / "silent.sqlite")
     recorded.recorder = NavRecorder(store)
@@ -209,6 +209,6 @@ async def test_whoever_lost_the_store_waits_for_nothing(recorded: Recorded) -> N
     assert not closed.is_set()
     gate.set()
     await writing
-    assert await asyncio.to_thread(closed.wait, 10)
+    assert await asyncio.to_thread(closed.wait, 60)
     store.close()
     recorded.begin()

@@ -337,7 +337,8 @@ async def test_a_signal_is_a_kill_switch(desk: Desk, tmp_path: Path) -> None:
     arm_kill_switch(tmp_path, operations, supervisor)
     assert runner.state.book.control is Control.RUNNING
     os.kill(os.getpid(), signal.SIGUSR1)
-    await asyncio.sleep(0.05)
+    async with asyncio.timeout(60):
+        while runner.state.book.control is not Control.HALTED:  # noqa: ASYNC110 - the signal is what is tested
+            await asyncio.sleep(0.01)
     await supervisor.stop()
     asyncio.get_running_loop().remove_signal_handler(signal.SIGUSR1)
-    assert runner.state.book.control is Control.HALTED

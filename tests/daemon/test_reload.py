@@ -145,10 +145,12 @@ async def test_a_hangup_reloads(desk: Desk, files: Files, logged: Logged) -> Non
     await desk.until_flat_out(runner)
     operations = reloader(runner, files, lambda _: None)
     reload_on_hangup(operations)
-    for band in ("[1.7, 2.9]", "[3, 1]"):
+    for band, ending in (("[1.7, 2.9]", "reloaded"), ("[3, 1]", "reload_refused")):
         files.variables["INBAND_FUNDS__BTCUP__BAND"] = band
         os.kill(os.getpid(), signal.SIGHUP)
-        await asyncio.sleep(0.05)
+        async with asyncio.timeout(60):
+            while logged()[-1]["event"] != ending:  # noqa: ASYNC110 - the log has no event
+                await asyncio.sleep(0.01)
     asyncio.get_running_loop().remove_signal_handler(signal.SIGHUP)
     events = [line["event"] for line in logged()]
     assert events[-3:] == ["settings_changed", "reloaded", "reload_refused"]

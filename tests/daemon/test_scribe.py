@@ -16,6 +16,8 @@ from bot.daemon.redaction import Redactor
 from bot.daemon.scribe import Scribe
 
 PAGE = 4096
+PATIENCE_S = 60.0
+"""How long a test waits for what must happen; how long it takes says nothing."""
 
 
 class Pipe:
@@ -44,6 +46,19 @@ class Pipe:
             self.begin_to_read()
         self._reader.join()
         return self._content.decode()
+
+    def until_read(self, told: bytes) -> None:
+        """Wait until this has been read, of what came since somebody reads."""
+        end_s = time.monotonic() + PATIENCE_S
+        while told not in self._content:
+            assert time.monotonic() < end_s, f"never {told!r}"
+            time.sleep(0.001)
+
+    def read_until(self, told: bytes) -> None:
+        """Read, here and now, until this has come."""
+        content = b""
+        while told not in content:
+            content += os.read(self._read, PAGE)
 
     def break_off(self) -> None:
         """The reader goes away; whoever writes is set free."""
@@ -83,7 +98,7 @@ def test_lines_keep_their_order(pipe: Pipe) -> None:
     pipe.begin_to_read()
     for line in lines:
         scribe.write(line)
-    scribe.close()
+    scribe.close(PATIENCE_S)
     assert pipe.read_to_the_end() == "".join(lines)
 
 
@@ -92,12 +107,9 @@ def test_a_line_is_written_at_once(pipe: Pipe) -> None:
     scribe = scribe_on(pipe)
     pipe.begin_to_read()
     scribe.write("first\n")
-    deadline_s = time.monotonic() + 10
-    while pipe._content != b"first\n":
-        assert time.monotonic() < deadline_s
-        time.sleep(0.001)
-    scribe.close()
-    pipe.read_to_the_end()
+    pipe.until_read(b"first\n")
+    scribe.close(PATIENCE_S)
+    assert pipe.read_to_the_end() == "first\n"
 
 
 def test_what_is_dropped_is_counted_where_it_is_missing(pipe: Pipe) -> None:
@@ -107,10 +119,9 @@ def test_what_is_dropped_is_counted_where_it_is_missing(pipe: Pipe) -> None:
     for number in range(10):
         scribe.write(f"line {number}\n")
     pipe.begin_to_read()
-    while not scribe.idle:
-        time.sleep(0.001)
+    pipe.until_read(b"lost 7\n")
     scribe.write("after\n")
-    scribe.close()
+    scribe.close(PATIENCE_S)
     told = pipe.read_to_the_end().splitlines()[2:]
     assert told == ["line 0", "line 1", "line 2", "lost 7", "after"]
 
@@ -122,15 +133,12 @@ def test_a_second_gap_is_counted_by_itself(pipe: Pipe) -> None:
     for number in range(3):
         scribe.write(f"line {number}\n")
     first = scribe._dropped
-    os.read(pipe._read, 2 * PAGE)
-    while not scribe.idle:
-        time.sleep(0.001)
-    os.read(pipe._read, 2 * PAGE)
+    pipe.read_until(b"lost 2\n")
     filled(scribe)
     for number in range(6):
         scribe.write(f"line {number}\n")
     pipe.begin_to_read()
-    scribe.close()
+    scribe.close(PATIENCE_S)
     assert first == 2
     assert pipe.read_to_the_end().splitlines()[2:] == ["line 0", "lost 5"]
 
@@ -143,7 +151,7 @@ def test_a_close_tells_what_was_dropped_before_the_last_words(pipe: Pipe) -> Non
         scribe.write(f"line {number}\n")
     scribe.last_words = "that was all\n"
     pipe.begin_to_read()
-    scribe.close()
+    scribe.close(PATIENCE_S)
     assert pipe.read_to_the_end().splitlines()[2:] == ["line 0", "lost 3", "that was all"]
 
 
@@ -155,10 +163,10 @@ def test_neither_a_line_nor_the_end_waits_for_a_reader_that_hangs(pipe: Pipe) ->
     for number in range(1000):
         scribe.write(f"line {number}\n")
     scribe.close(within_s=0.2)
-    assert 0.2 <= time.monotonic() - began_s < 5
+    assert 0.2 <= time.monotonic() - began_s < PATIENCE_S
     assert not scribe.idle
     pipe.break_off()
-    scribe.close()
+    scribe.close(PATIENCE_S)
     assert not scribe._thread.is_alive()
 
 
@@ -166,7 +174,7 @@ def test_what_is_said_after_the_end_is_written_all_the_same(pipe: Pipe) -> None:
     """A task that dies while the loop is closed, for one."""
     scribe = scribe_on(pipe)
     scribe.write("first\n")
-    scribe.close()
+    scribe.close(PATIENCE_S)
     scribe.write("second\n")
     assert pipe.read_to_the_end() == "first\nsecond\n"
 
@@ -182,7 +190,7 @@ def test_a_line_is_judged_when_it_is_said(pipe: Pipe) -> None:
     structlog.get_logger().info("running", text="it is 2.876543219")
     secret.clear()
     pipe.begin_to_read()
-    scribe.close()
+    scribe.close(PATIENCE_S)
     assert json.loads(pipe.read_to_the_end().splitlines()[-1])["text"] == "it is ***"
 
 

@@ -16,10 +16,10 @@ from bot.venue.errors import RequestFailed
 from tests.support.desk import Desk
 
 
-async def until_it_differs(runner: Runner) -> None:
+async def until_it_differs(runner: Runner, *, differs: bool = True) -> None:
     """Wait until the fund has heard of it."""
-    async with asyncio.timeout(10):
-        while SETTINGS not in runner.state.book.incidents:  # noqa: ASYNC110 - it has no event of its own
+    async with asyncio.timeout(60):
+        while (SETTINGS in runner.state.book.incidents) is not differs:  # noqa: ASYNC110 - it has no event
             await asyncio.sleep(0)
 
 
@@ -58,9 +58,8 @@ async def test_a_start_that_set_the_account_up_anew_ends_the_incident_at_once(de
         return None
 
     watching = asyncio.create_task(SettingsWatch(runner, look).run())
-    await asyncio.sleep(0.01)
+    await until_it_differs(runner, differs=False)
     watching.cancel()
-    assert SETTINGS not in runner.state.book.incidents
 
 
 async def test_what_the_venue_tells_of_is_looked_at_at_once() -> None:

@@ -20,7 +20,7 @@ async def test_a_task_that_dies_is_started_again_and_told_of(logged: Logged) -> 
 
     supervisor = Supervisor()
     supervisor.keep("mark feed", fragile)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await again.wait()
     await supervisor.stop()
     (line,) = logged()
@@ -42,7 +42,7 @@ async def test_a_task_that_just_ends_is_started_again_too(logged: Logged) -> Non
 
     supervisor = Supervisor()
     supervisor.keep("pacing", brief)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await again.wait()
     await supervisor.stop()
     assert logged()[0]["reason"] == "it ended by itself"
@@ -81,7 +81,7 @@ async def test_a_regular_duty_survives_its_own_failure(logged: Logged) -> None:
 
     supervisor = Supervisor()
     supervisor.every(0.001, act)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await enough.wait()
     await supervisor.stop()
     assert [line["reason"] for line in logged()] == ["ValueError: once"]

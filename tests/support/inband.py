@@ -146,7 +146,8 @@ class Process:
         """Wait for it, as long as the process lives."""
         end_s = time.monotonic() + self._patience_s
         while not happened():
-            assert self.running, f"it ended before {what}: {self.stderr}{self.stdout[-2000:]}"
+            # It may have happened since, and the process ended after it.
+            assert self.running or happened(), f"it ended before {what}: {self.stderr}{self.stdout[-2000:]}"
             assert time.monotonic() < end_s, f"never {what}: {self.stdout[-2000:]}"
             time.sleep(0.01)
 

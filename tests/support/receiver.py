@@ -48,8 +48,8 @@ class Receiver:
 
     @property
     def url(self) -> str:
-        """As apprise wants it."""
-        return f"json://{self.address}/hook"
+        """As apprise wants it; a letter that it took is not taken for lost because it answers late."""
+        return f"json://{self.address}/hook?rto=60&cto=60"
 
     @property
     def titles(self) -> list[str]:

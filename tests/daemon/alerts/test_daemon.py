@@ -39,9 +39,10 @@ def test_a_kill_loses_no_alert_and_doubles_none(tmp_path: Path) -> None:
         with run.start() as process:
             process.until_said("running")
             process.until_said("alert_not_delivered")
+            named = "daemon: alerts not delivered: PHONE since"
+            process.until(lambda: named in run.run("status").stdout, what="its status named the route")
             told = run.run("status").stdout
             process.signal(signal.SIGKILL)
-        assert "daemon: alerts not delivered: PHONE since" in told
         (fund,) = json.loads(run.run("status", "--json").stdout)
         (incident,) = [i for i in fund["daemon_incidents"] if i["code"] == "alerts not delivered: PHONE"]
         assert "alert test PHONE" in incident["remedy"]
