@@ -135,7 +135,9 @@ def test_nobody_waits_for_ever(requests: list[tuple[int, bool]]) -> None:
             *(limiter.acquire(weight, order=order, patience_s=5) for weight, order in requests)
         )
 
-    asyncio.run(ask())
+    loop = VirtualLoop()
+    loop.run_until_complete(ask())
+    loop.close()
 
 
 class Kept:
