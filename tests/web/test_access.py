@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,7 +13,7 @@ from bot.web import connections
 from bot.web.access import COOKIE, SESSION_S, Access, Guesses, is_public
 from bot.web.connections import Door
 from bot.web.server import make_app
-from tests.support.site import TOKEN, Figures, Site
+from tests.support.site import PATIENCE_S, TOKEN, Figures, Site
 
 SESSION = "/api/v1/session"
 PAUSE = "/api/v1/funds/BTCUP/pause"
@@ -218,13 +219,13 @@ async def test_a_body_is_bounded(site: Site) -> None:
     assert (status, body["error"]["code"]) == (413, "too_large")
 
 
-async def raw(site: Site, text: str, *, wait_s: float) -> bytes:
-    """What comes back on a connection of our own until it is closed, or nothing within the time."""
+async def raw(site: Site, text: str) -> bytes:
+    """What comes back on a connection of our own until it is closed."""
     at = urlsplit(site.url)
     reader, writer = await asyncio.open_connection(at.hostname, at.port)
     writer.write(text.encode())
     try:
-        return await asyncio.wait_for(reader.read(), wait_s)
+        return await asyncio.wait_for(reader.read(), PATIENCE_S)
     finally:
         writer.close()
 
@@ -235,17 +236,15 @@ async def test_a_body_that_does_not_come_is_not_waited_for(
     """408 after some seconds; nobody holds a handler for ever."""
     monkeypatch.setattr("bot.web.guard.BODY_WITHIN_S", 0.1)
     head = f"POST {PAUSE} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 50\r\n\r\n{{"
-    assert (await raw(site, head, wait_s=5)).startswith(b"HTTP/1.1 408")
+    assert (await raw(site, head)).startswith(b"HTTP/1.1 408")
 
 
-async def test_connections_are_bounded_and_must_ask_something() -> None:
+async def test_connections_are_bounded_and_must_ask_something(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever says nothing is closed; whoever comes when it is full is told so; one that asked may stay."""
-    door = Door(most=2, first_request_within_s=0.3)
-    runner = aiohttp.web.AppRunner(make_app(Figures(), (), door))
+    door = Door(most=2, first_request_within_s=600)
+    runner = aiohttp.web.AppRunner(make_app(Figures(), (), door), keepalive_timeout=3_600)
     await runner.setup()
     assert runner.server is not None
-    import socket
-
     listener = socket.create_server(("127.0.0.1", 0))
     await door.open(runner.server, listener)
     port = listener.getsockname()[1]
@@ -256,12 +255,15 @@ async def test_connections_are_bounded_and_must_ask_something() -> None:
     asking[1].write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
     assert (await asking[0].readline()).startswith(b"HTTP/1.1 200")
     late = await asyncio.open_connection("127.0.0.1", port)
-    answer = await asyncio.wait_for(late[0].read(), 5)
+    answer = await asyncio.wait_for(late[0].read(), PATIENCE_S)
     assert answer.startswith(b"HTTP/1.1 503")
     assert json.loads(answer.partition(b"\r\n\r\n")[2])["error"]["code"] == "busy"
-    assert await asyncio.wait_for(waiting[0].read(), 5) == b""
+    loop = asyncio.get_running_loop()
+    time_s = loop.time
+    monkeypatch.setattr(loop, "time", lambda: time_s() + 700)  # ten minutes pass
+    assert await asyncio.wait_for(waiting[0].read(), PATIENCE_S) == b""
     asking[1].write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-    assert (await asyncio.wait_for(asking[0].read(), 5)).count(b"HTTP/1.1 200") == 1
+    assert (await asyncio.wait_for(asking[0].read(), PATIENCE_S)).count(b"HTTP/1.1 200") == 1
     for _, writer in (asking, waiting, late):
         writer.close()
     await door.close()

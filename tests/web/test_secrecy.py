@@ -29,7 +29,7 @@ from bot.journal.nav_store import NavStore
 from bot.testing import Lab, a_fund
 from strategies.strategic import Strategic
 from tests.support.flows import FlowLab
-from tests.support.site import Figures, Site, a_site
+from tests.support.site import PATIENCE_S, Figures, Site, a_site
 
 D = Decimal
 PATHS = (
@@ -125,7 +125,7 @@ class Watched:
         frame = await self.reader.content.readuntil(b"\n\n")
         self.seen.append(("stream", 200, "", frame))
         for _ in STREAMS:
-            message = await self.socket.receive_str(timeout=10)
+            message = await self.socket.receive_str(timeout=PATIENCE_S)
             self.seen.append(("tokens", 200, "", message.encode()))
 
     async def mark(self, price: str, *, after_s: float = 20) -> None:

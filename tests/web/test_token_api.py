@@ -14,7 +14,7 @@ from bot.journal.nav_store import NavStore
 from bot.testing import a_fund
 from bot.web import token_api
 from tests.support.desk import Desk
-from tests.support.site import Figures, Site, a_site, at_work
+from tests.support.site import PATIENCE_S, Figures, Site, a_site, at_work
 
 
 @dataclass
@@ -66,7 +66,7 @@ async def test_token_nav_has_the_originals_fields(token: Token) -> None:
     """Numbers are numbers; leverage of a DOWN token is negative; the secret target is not told."""
     async with token.socket("/ws/btcdown@tokenNav") as socket:
         await token.mark(token.now_ms + 1_000, "60600")
-        told = await socket.receive_json(timeout=5)
+        told = await socket.receive_json(timeout=PATIENCE_S)
     book = token.runner.state.book
     assert set(told) == {"e", "E", "s", "m", "b", "n", "l", "t", "f"}
     assert (told["e"], told["s"], told["E"], told["t"]) == ("nav", "BTCDOWN", token.now_ms, 0)
@@ -82,7 +82,7 @@ async def test_combined_streams_name_the_stream_of_each_message(token: Token) ->
     names = "BTCDOWN@tokenNav/BTCDOWN@nav_Kline_1h"
     async with token.socket(f"/stream?streams={names}") as socket:
         await token.mark(token.now_ms + 1_000, "60600")
-        told = [await socket.receive_json(timeout=5) for _ in range(2)]
+        told = [await socket.receive_json(timeout=PATIENCE_S) for _ in range(2)]
     assert [message["stream"] for message in told] == names.split("/")
     kline = told[1]["data"]["k"]
     assert (told[1]["data"]["e"], kline["s"], kline["i"], kline["n"]) == ("kline", "BTCDOWN", "1h", 2)
@@ -97,13 +97,13 @@ async def test_streams_can_be_chosen_over_an_open_socket(token: Token) -> None:
 
         async def ask(message: Any) -> Any:
             await socket.send_str(message if isinstance(message, str) else json.dumps(message))
-            return await socket.receive_json(timeout=5)
+            return await socket.receive_json(timeout=PATIENCE_S)
 
         one = ["BTCDOWN@tokenNav"]
         assert await ask({"method": "SUBSCRIBE", "params": one, "id": 1}) == {"result": None, "id": 1}
         assert await ask({"method": "LIST_SUBSCRIPTIONS", "id": 2}) == {"result": one, "id": 2}
         await token.mark(token.now_ms + 1_000, "60100")
-        assert (await socket.receive_json(timeout=5))["e"] == "nav"
+        assert (await socket.receive_json(timeout=PATIENCE_S))["e"] == "nav"
         assert await ask({"method": "UNSUBSCRIBE", "params": one, "id": 3}) == {"result": None, "id": 3}
         assert await ask({"method": "LIST_SUBSCRIPTIONS", "id": 4}) == {"result": [], "id": 4}
         assert "error" in await ask({"method": "SUBSCRIBE", "params": ["X@tokenNav"], "id": 5})
@@ -186,12 +186,12 @@ async def test_a_socket_that_is_gone_or_does_not_read_holds_nobody_up(
     lame = await token.socket("/ws/BTCDOWN@tokenNav")
     monkeypatch.setattr(token_api, "MOST_WAITING_BYTES", -1)
     await token.mark(token.now_ms + 1_000, "60100")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         assert (await lame.receive()).type in {aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.CLOSE}
     monkeypatch.setattr(token_api, "MOST_WAITING_BYTES", 1 << 20)
     async with token.socket("/ws/BTCDOWN@tokenNav") as socket:
         await token.mark(token.now_ms + 1_000, "60200")
-        assert (await socket.receive_json(timeout=5))["s"] == "BTCDOWN"
+        assert (await socket.receive_json(timeout=PATIENCE_S))["s"] == "BTCDOWN"
 
 
 async def test_too_many_readers_are_told_so(token: Token, monkeypatch: pytest.MonkeyPatch) -> None:
