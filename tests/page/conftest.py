@@ -16,17 +16,21 @@ from tests.support.replay import write_replay
 TOKEN = "operators-token-of-the-page-tests"
 DESKTOP = {"width": 1280, "height": 860}
 PHONE = {"width": 390, "height": 844}
-LONG_MS = 90_000
+PATIENCE_MS = 60_000
+"""What is expected may take a busy machine a while: plotly seconds where it has a core, and it has none."""
+
+LONG_MS = 180_000
 """A rebalance and its reveal take this long at most, in the market of these tests."""
 
-expect.set_options(timeout=20_000)  # what is expected may take a busy machine a while: plotly seconds
+expect.set_options(timeout=PATIENCE_MS)
 
 
 class Site(NamedTuple):
-    """A running daemon and the address of its page."""
+    """A running daemon, the address of its page, and that of the exchange within it."""
 
     process: Process
     url: str
+    venue: str
 
 
 class Visit(NamedTuple):
@@ -41,7 +45,8 @@ class Visit(NamedTuple):
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Two funds in a market that goes up and down: BTCDOWN leaves its band again and again, BTCUP never."""
     folder = tmp_path_factory.mktemp("site")
-    path = write_replay(folder / "prices.csv", *[60_000, 78_000] * 8, 60_000, hours=48)
+    # It lasts for half an hour of tests.
+    path = write_replay(folder / "prices.csv", *[60_000, 78_000] * 25, 60_000, hours=150)
     settings = {
         "PAPER__REPLAY": str(path),
         "PAPER__SEED": "5",
@@ -51,7 +56,13 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     with Inband(folder, **settings).start() as process:
         url = process.until_said("serving")["url"]
         process.until_said("running")  # before that there are neither funds nor a token
-        yield Site(process, url)
+        yield Site(process, url, venue_of(process))
+
+
+def venue_of(process: Process) -> str:
+    """Where the exchange within a daemon serves."""
+    (host, *_) = process.until_said("starting")["hosts"]
+    return f"http://{host}"
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +84,7 @@ def visit(chromium: Browser, site: Site) -> Iterator[Callable[..., Visit]]:
 
     def open_page(view: str = "#/", **options: Any) -> Visit:
         context = chromium.new_context(**{"viewport": DESKTOP, **options})
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(PATIENCE_MS)
         contexts.append(context)
         page = context.new_page()
         seen = Visit(page, [], [])

@@ -5,12 +5,12 @@ import hmac
 import time
 from collections.abc import Callable, Iterator
 from http.client import HTTPConnection
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import pytest
 from playwright.sync_api import expect
 
-from tests.page.conftest import LONG_MS, TOKEN, Site, Visit
+from tests.page.conftest import LONG_MS, TOKEN, Site, Visit, venue_of
 from tests.support.inband import Inband
 
 pytestmark = pytest.mark.needs("chromium")
@@ -26,22 +26,21 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     inband = Inband(tmp_path_factory.mktemp("site"), PAPER__SPEED="600", WEB__TOKEN=TOKEN, **settings)
     with inband.start() as process:
         url = process.until_said("serving")["url"]
-        (host, *_) = process.until_said("starting")["hosts"]
         # An incident amid the opening would stop it, and what is not over is not revealed.
         opened = {"event": "rebalance_finished", "fund": "BTCUP"}
         process.until(
             lambda: any(line.items() >= opened.items() for line in process.lines()), what="BTCUP opened"
         )
-        trade(host)
-        yield Site(process, url)
+        trade(venue_of(process))
+        yield Site(process, url, venue_of(process))
 
 
-def trade(host: str) -> None:
+def trade(venue: str) -> None:
     """Buy with the account's key, past the daemon."""
     order = {"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET", "quantity": "0.01"}
-    query = urlencode({**order, "timestamp": int(time.time() * 1000)})
+    query = urlencode({**order, "recvWindow": 60_000, "timestamp": int(time.time() * 1000)})
     signature = hmac.new(SECRET.encode(), query.encode(), hashlib.sha256).hexdigest()
-    connection = HTTPConnection(host)
+    connection = HTTPConnection(urlsplit(venue).netloc)
     connection.request("POST", f"/fapi/v1/order?{query}&signature={signature}", headers={"X-MBX-APIKEY": KEY})
     answer = connection.getresponse()
     assert answer.status == 200, answer.read()

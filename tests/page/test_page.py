@@ -9,8 +9,9 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, expect
 
-from tests.page.conftest import LONG_MS, PHONE, TOKEN, Site, Visit
+from tests.page.conftest import LONG_MS, PATIENCE_MS, PHONE, TOKEN, Site, Visit
 from tests.support.inband import Inband
+from tests.support.market_leash import Leash
 from tests.support.postgres import KEY, PostgresServer
 
 pytestmark = pytest.mark.needs("chromium")
@@ -45,12 +46,21 @@ const listen = EventSource.prototype.addEventListener;
 EventSource.prototype.addEventListener = function (name, act) { listen.call(this, name, unlessHeld(act)); };
 const every = window.setInterval;
 window.setInterval = (act, ms) => every(unlessHeld(act), ms);
+window.asking = 0;
+const ask = window.fetch;
+window.fetch = (...given) => {
+  window.asking += 1;
+  return ask(...given).finally(() => { window.asking -= 1; });
+};
 """
-"""Before the page's own code: what comes in by events and clocks can be held back."""
+"""Before the page's own code: what comes in by events and clocks can be held back, questions are counted."""
 
 AT_REST = """() => new Promise((resolve) => {
   window.held = true;
-  const rested = () => { watch.disconnect(); resolve(); };
+  const rested = () => {
+    if (window.asking) timer = setTimeout(rested, 300);
+    else { watch.disconnect(); resolve(); }
+  };
   let timer = setTimeout(rested, 300);
   const watch = new MutationObserver(() => { clearTimeout(timer); timer = setTimeout(rested, 300); });
   watch.observe(document, { subtree: true, childList: true, attributes: true, characterData: true });
@@ -128,14 +138,8 @@ def test_the_page_says_so_when_updates_stop(visit: Open) -> None:
     expect(seen.page.get_by_role("alert")).to_be_hidden()
 
 
-WATCH_FOR_RUNNING = """() => new MutationObserver(() => {
-  const row = document.querySelector("tr[data-rebalance=BTCUP-2]");
-  if (row !== null && row.textContent.includes("running")) document.documentElement.dataset.seen = "running";
-}).observe(document.body, { subtree: true, childList: true, characterData: true })"""
-
-
 def test_a_rebalance_is_the_operators_at_once_and_the_publics_after_its_reveal(
-    visit: Open, operator: Open
+    visit: Open, operator: Open, site: Site
 ) -> None:
     """Neither page is loaded again. It is asked for on the operator's page, where it shows as it runs."""
     public, told = visit("#/fund/BTCUP"), operator()
@@ -143,12 +147,13 @@ def test_a_rebalance_is_the_operators_at_once_and_the_publics_after_its_reveal(
     expect(public.page.locator("tr[data-rebalance=BTCUP-2]")).to_have_count(0)
     seen = card(told, "BTCUP")
     seen.get_by_text("Rebalances, those not public included").click()
-    seen.get_by_role("button", name="Rebalance").click()
-    told.page.get_by_role("textbox", name="Leverage").fill("2.9")
-    told.page.evaluate(WATCH_FOR_RUNNING)  # on a busy machine it may be over before we look
-    confirm(told, "Rebalance BTCUP")
-    expect(told.page.locator("html")).to_have_attribute("data-seen", "running")
-    expect(public.page.locator("tr[data-rebalance=BTCUP-2]")).to_have_count(0)
+    with Leash(site.venue):  # the market waits: it is not over before we have looked
+        seen.get_by_role("button", name="Rebalance").click()
+        told.page.get_by_role("textbox", name="Leverage").fill("2.9")
+        confirm(told, "Rebalance BTCUP")
+        expect(seen.locator("tr[data-rebalance=BTCUP-2]")).to_contain_text("running")
+        assert "BTCUP-2" not in public.page.request.get(f"{site.url}/api/v1/funds/BTCUP/rebalances").text()
+        expect(public.page.locator("tr[data-rebalance=BTCUP-2]")).to_have_count(0)
     shown = public.page.locator("tr[data-rebalance=BTCUP-2]")
     expect(shown).to_contain_text("operator", timeout=LONG_MS)
     expect(shown).to_contain_text("2.900x")
@@ -182,7 +187,7 @@ def test_a_record_that_was_changed_on_the_way_is_found_out(
         timeout=LONG_MS
     )
     answer = visit_first.page.request.get(f"{site.url}/api/v1/funds/BTCDOWN/rebalances")
-    (record, *_) = [one for one in answer.json() if one["kind"] == "band"]
+    (record, *_) = [one for one in answer.json() if one["u"] is not None]
     record[field] = record[field][:2] + ("1" if record[field][2] != "1" else "2") + record[field][3:]
     seen = visit()
     seen.page.route("**/BTCDOWN/rebalances", lambda route: route.fulfill(json=[record]))
@@ -217,13 +222,13 @@ def test_charts_are_drawn(visit: Open) -> None:
 
 
 def test_charts_end_with_the_figures_of_now(visit: Open) -> None:
-    """Without being read anew, which they are every fifteen seconds."""
+    """Without being read anew: the history cannot be had."""
     seen = visit("#/fund/BTCUP")
     chart = seen.page.locator("[data-chart=nav]")
     expect(chart).to_have_attribute("aria-label", re.compile(r"^Net asset value, from \d"))
     seen.page.route("**/nav?*", lambda route: route.abort())
     before = chart.get_attribute("aria-label") or ""
-    expect(chart).not_to_have_attribute("aria-label", before, timeout=14_000)
+    expect(chart).not_to_have_attribute("aria-label", before)
 
 
 def test_charts_are_seen_before_plotly_is_there(visit: Open) -> None:
@@ -356,7 +361,9 @@ def test_true_figures_come_by_events(operator: Open) -> None:
     """Nothing is asked for again and again: one stream brings them."""
     seen = operator()
     asked: list[str] = []
-    seen.page.on("request", lambda request: asked.append(request.url))
+    # The public's figures, and files, may still be on their way.
+    true = re.compile("/api/v1/(operator|incidents|session)")
+    seen.page.on("request", lambda request: asked.append(request.url) if true.search(request.url) else None)
     mark = card(seen, "BTCDOWN").locator("dd").first
     before = mark.inner_text()
     expect(mark).not_to_have_text(before)
@@ -398,9 +405,13 @@ def test_a_page_that_nobody_sees_reads_no_stream(visit: Open) -> None:
     expect(connection).to_have_text("connecting")
     seen.page.wait_for_timeout(1_000)  # what had come by then is drawn
     mark = row(seen, "BTCUP").locator("td").first
-    before = mark.inner_text()
-    seen.page.wait_for_timeout(2_500)
-    expect(mark).to_have_text(before)
+    before, now = "", mark.inner_text()
+    for _ in range(10):  # or is still on its way, on a busy machine; a stream would bring news for ever
+        if now == before:
+            break
+        seen.page.wait_for_timeout(2_500)
+        before, now = now, mark.inner_text()
+    assert now == before
     seen.page.evaluate(show, arg=False)
     expect(connection).to_have_text("live")
     expect(mark).not_to_have_text(before)
@@ -456,6 +467,7 @@ def test_settings_are_reloaded_with_a_reason(operator: Open, site: Site) -> None
     confirm(seen, "Reload settings")
     expect(seen.page.get_by_role("dialog")).to_have_count(0)
     expect(seen.page.get_by_text("Nothing has changed.")).to_be_visible()
+    site.process.until_said("reloaded")
     (line,) = site.process.lines("reloaded")
     assert (line["author"], line["why"], line["changed"]) == ("Ada", "a test of the page", [])
 
@@ -538,6 +550,7 @@ def test_a_host_that_drives_no_fund_says_why(chromium: Browser, tmp_path: Path) 
         process.until_said("running")
         context = chromium.new_context()
         page = context.new_page()
+        context.set_default_timeout(PATIENCE_MS)
         page.goto(process.until_said("serving")["url"])
         expect(page.locator("main")).to_contain_text("2 funds, all well")
         view, complaints = context.new_page(), list[str]()
@@ -550,7 +563,8 @@ def test_a_host_that_drives_no_fund_says_why(chromium: Browser, tmp_path: Path) 
         desk.get_by_role("button", name="Log in").click()
         desk.get_by_role("heading", name="BTCUP").wait_for()
         server.kill()
-        expect(page.locator(".empty")).to_have_text("No fund runs here: the database is not reached.")
+        gone = "No fund runs here: the database is not reached."
+        expect(page.locator(".empty")).to_have_text(gone, timeout=LONG_MS)
         expect(page.locator("main")).not_to_contain_text("all well")
         expect(view.get_by_text("There is no fund BTCUP here.")).to_be_visible()
         expect(desk.get_by_role("alert")).to_contain_text("No fund runs here (the database is not reached)")
