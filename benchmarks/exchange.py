@@ -240,7 +240,7 @@ class _Sender:
             self._sell = not self._sell
             query = (
                 f"symbol=BTCUSDT&side={side}&type=LIMIT&quantity=0.002&price={price:.1f}&timeInForce=IOC"
-                f"&newOrderRespType=RESULT&timestamp={time.time_ns() // 1_000_000}"
+                f"&newOrderRespType=RESULT&recvWindow=60000&timestamp={time.time_ns() // 1_000_000}"
             )
             key = self._key.copy()
             key.update(query.encode())

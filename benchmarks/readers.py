@@ -103,6 +103,7 @@ async def _delays(readers: int, seconds: float) -> list[float]:
                 told: list[str] = []
                 operations.feed.listen(lambda news: told.extend(each.event for each in news))
                 delays = await _decide(labs, seconds)
+                await operations.feed.look()  # at the last mark, which may have come just now
                 assert told.count("fund") >= seconds / 2, f"readers were told {told}"
                 assert not feed.done(), feed.exception()
                 assert crowd is None or crowd.poll() is None, "readers were cut off"

@@ -114,12 +114,12 @@ def _ours(folder: Path, core: int, seconds: int) -> Run:
     with Daemon(arguments, settings(folder)) as exchange:
         url = str(exchange.next_line().fields["url"])
         exchange.pin(core)
-        return uvloop.run(_drive(url, exchange.cpu_s, seconds))
+        return uvloop.run(_drive(url, exchange.cpu_s, seconds, is_market=True))
 
 
 def _aiohttp(core: int, seconds: int) -> Run:
     with _broadcaster(core) as (url, pid):
-        return uvloop.run(_drive(url, lambda: _cpu_s(pid), seconds))
+        return uvloop.run(_drive(url, lambda: _cpu_s(pid), seconds, is_market=False))
 
 
 @contextmanager
@@ -133,7 +133,7 @@ def _broadcaster(core: int) -> Iterator[tuple[str, int]]:
             process.terminate()
 
 
-async def _drive(url: str, cpu_s: Callable[[], float], seconds: int) -> Run:
+async def _drive(url: str, cpu_s: Callable[[], float], seconds: int, *, is_market: bool) -> Run:
     run = Run()
     kicked: dict[int, float] = {}
     loop, count = asyncio.get_running_loop(), seconds * FRAMES_PER_S
@@ -144,9 +144,8 @@ async def _drive(url: str, cpu_s: Callable[[], float], seconds: int) -> Run:
         await loop.create_connection(lambda reader=reader: reader, host, port)  # type: ignore[misc]
     async with aiohttp.ClientSession() as session, session.ws_connect(f"{url}/pacing") as pacer:
         await pacer.send_json({"op": "attach", "name": "benchmark", "not_before": None})
-        now = START_MS
-        if "speed" in (answer := await _answer(pacer)):
-            now = answer["now"]
+        # What merely broadcasts says nothing.
+        now = int((await pacer.receive_json(timeout=60.0))["now"]) if is_market else START_MS
         await asyncio.sleep(0.5)
         before_s, begun = cpu_s(), time.perf_counter()
         for number in range(1, count + 1):
@@ -163,15 +162,6 @@ async def _drive(url: str, cpu_s: Callable[[], float], seconds: int) -> Run:
                 break
             await asyncio.sleep(0.05)
     return run
-
-
-async def _answer(pacer: aiohttp.ClientWebSocketResponse) -> dict[str, int]:
-    """What the market says to an attached client; the baseline says nothing."""
-    try:
-        answer: dict[str, int] = await pacer.receive_json(timeout=1.0)
-    except TimeoutError:
-        return {}
-    return answer
 
 
 class Reader(asyncio.Protocol):

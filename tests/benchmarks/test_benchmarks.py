@@ -51,7 +51,7 @@ FIGURES = {
 @cache
 def _run(name: str) -> list[dict[str, Any]]:
     command = [sys.executable, f"benchmarks/{name}.py", "--tiny"]
-    result = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=120)
+    result = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=900)
     assert result.returncode == 0, result.stderr
     return [json.loads(line) for line in result.stdout.splitlines()]
 

@@ -11,10 +11,14 @@ from typing import NamedTuple
 
 import pytest
 
+from tests.support.inband import Process
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 PAGES = sorted([*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").rglob("*.md")])
 LONG_RUNNING = ("run", "exchange")
-LONG_ENOUGH_S = 8
+AT_WORK = ('"event": "running"', '"event":"running"', "Paper exchange at http://")
+"""What a command that ends only when it is stopped says once it is at work."""
+PATIENCE_S = 900
 SET_UP = ("git clone", "cd ", "docker ", "python3 -m bot test", ".ci/run")
 """Commands that fetch, build or test the whole: .ci/run and the tests of the container do those."""
 
@@ -69,27 +73,28 @@ def home(tmp_path: Path) -> dict[str, str]:
 
 
 def run(text: str, environment: dict[str, str]) -> tuple[int, str]:
-    """Run one command as a reader would, stop it if it runs for ever, and give its exit code and output."""
-    endless = is_long_running(text)
-    with subprocess.Popen(
-        ["/bin/sh", "-c", f"exec env {text}" if endless else text],
+    """Run one command as a reader would, and give its exit code and output."""
+    done = subprocess.run(
+        ["/bin/sh", "-c", text],
         cwd=REPOSITORY,
         env=environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-    ) as process:
-        try:
-            output, _ = process.communicate(timeout=LONG_ENOUGH_S if endless else 300)
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGTERM)
-            try:
-                output, _ = process.communicate(timeout=30)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                raise
-    return process.returncode, output
+        timeout=PATIENCE_S,
+        check=False,
+    )
+    return done.returncode, done.stdout
+
+
+def run_and_stop(text: str, environment: dict[str, str]) -> tuple[int, str]:
+    """The same for one that runs for ever: it is stopped when it is at work."""
+    command = ["/bin/sh", "-c", f"exec env {text}"]
+    with Process(command, environment, Path(environment["HOME"])) as process:
+        process.until(lambda: any(said in process.stdout for said in AT_WORK), what="it was at work")
+        code = process.signal(signal.SIGTERM)
+        return code, process.stdout + process.stderr
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -102,7 +107,7 @@ def test_the_commands_of_a_page_work(
             continue
         if "../shared" in command.text:
             request.getfixturevalue("shared_data")
-        code, output = run(command.text, home)
+        code, output = (run_and_stop if is_long_running(command.text) else run)(command.text, home)
         assert code == 0, f"{page.name}:{command.line}: {command.text}\n{output[-2000:]}"
 
 

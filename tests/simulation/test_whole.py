@@ -46,7 +46,7 @@ class Whole:
             env={**self.inband._environment(), "PYTHONHASHSEED": "0"},
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=900,
             check=False,
         )
         self._began_ms += 60_000

@@ -24,6 +24,7 @@ from bot.study.inspection import verify
 from bot.venue import past as past_module
 from bot.venue.errors import UnknownExchange, UnknownSymbol, Unreachable, VenueError
 from bot.venue.past import Past
+from tests.support.inband import PATIENCE_S
 
 ROOT = Path(__file__).resolve().parents[2]
 START_MS = 1_704_067_200_000
@@ -178,7 +179,7 @@ async def test_a_download_that_is_killed_by_force_goes_on(exchange: Exchange, tm
 
     first = await started()
     part = tmp_path / "killed.csv.binanceusdm-BTCUSDT-last-1m.part"
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_S):
         while not (part.exists() and part.stat().st_size):  # noqa: ASYNC110 - a file has no event for it
             await asyncio.sleep(0.001)
     first.kill()
@@ -311,6 +312,6 @@ def test_data_alone_asks_for_a_command(capsys: pytest.CaptureFixture[str]) -> No
 
 async def until(exchange: Exchange, hour: int) -> None:
     """Let the market come to an hour."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_S):
         while exchange.now_ms < START_MS + hour * HOUR_MS:  # noqa: ASYNC110 - the market has no event for it
             await asyncio.sleep(0.05)

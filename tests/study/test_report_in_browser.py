@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, expect, sync_playwright
 
 from bot.study.compare import Comparison
 from bot.study.report.compare_page import compare_page
 
 pytestmark = pytest.mark.needs("chromium")
+PATIENCE_MS = 120_000
 DESKTOP: ViewportSize = {"width": 1280, "height": 860}
 
 
@@ -46,6 +47,7 @@ def visit(
     def open_page(**options: Any) -> Visit:
         options = {"viewport": DESKTOP, "offline": True, **options}
         context = chromium.new_context(**options)
+        context.set_default_timeout(PATIENCE_MS)
         contexts.append(context)
         seen = Visit(context.new_page(), [], [])
         seen.page.on("console", lambda message: seen.complaints.append(message.text))
@@ -70,7 +72,7 @@ def test_it_draws_without_a_network(seen: Visit) -> None:
     """Every chart is there, nothing is complained of, and the file is all that was asked for."""
     charts = seen.page.locator(".chart")
     assert charts.count() >= 10
-    assert seen.page.locator(".chart:has(.main-svg)").count() == charts.count()
+    expect(seen.page.locator(".chart:has(.main-svg)")).to_have_count(charts.count(), timeout=PATIENCE_MS)
     assert seen.complaints == []
     assert len(seen.asked) == 1
 
