@@ -25,6 +25,7 @@ Work: TypeAlias = Callable[[Any, Task], Done]
 """A function of a module: (what all tasks share, the task) to its rows."""
 
 DEATHS_MAX = 3
+_DEAD_WITHIN_S = 5.0
 
 _shared: tuple[Work, Any] | None = None
 
@@ -98,7 +99,7 @@ def _same(shared: Any) -> Any:
 
 
 def on_cluster(
-    work: Work, shared: Any, tasks: Sequence[Task], address: str, *, patience_s: float = 5.0
+    work: Work, shared: Any, tasks: Sequence[Task], address: str, *, patience_s: float = 30.0
 ) -> Iterator[tuple[Task, Done]]:
     """Do the tasks on the workers of a dask scheduler, in any order; they need this package installed.
 
@@ -114,7 +115,7 @@ def on_cluster(
         remedy = "start one by `dask scheduler`, and workers by `dask worker`"
         raise BadParameterError("scheduler", f"{address} does not answer ({error})", remedy) from error
     # What a dead worker still held is not waited for long: the scheduler has it done again.
-    with client, config.set({"distributed.comm.timeouts.connect": patience_s}):
+    with client, config.set({"distributed.comm.timeouts.connect": _DEAD_WITHIN_S}):
         # A task and not scattered data, which are lost with the workers that hold them.
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Sending large graph")
