@@ -151,7 +151,7 @@ def _measure_postgresql(folder: Path, records: list[Record], count: int, years: 
     from bot.journal.sealing import Sealer
     from tests.support.postgres import KEY, PostgresServer
 
-    with PostgresServer() as server:
+    with PostgresServer(to_disk=True) as server:
         server.execute("CREATE TABLE row (number BIGSERIAL PRIMARY KEY, body TEXT)")
         waiting = Waiting(server.url(), folder / "pg", Sealer(key_of(KEY)), {_FUND: "UP"})
         waiting.prepare(_IDENTITY, 0)

@@ -8,6 +8,8 @@ import pytest
 
 from tests.support.audit import differences
 from tests.support.inband import Inband, Process
+from tests.support.market_leash import Leash
+from tests.support.ports import free_port
 
 
 @pytest.fixture
@@ -29,19 +31,20 @@ def test_a_daemon_and_its_exchange_survive_each_other(
     wide: Inband, inband: Callable[..., Inband], exchange: Callable[[int], Process], tmp_path: Path
 ) -> None:
     """The daemon killed while the exchange goes on, then the exchange while the daemon does: same record."""
-    with exchange(0) as first:
-        url = first.lines()[0]["url"]
-        run = inband(PAPER__URL=url)
+    port = free_port()
+    with exchange(port) as first, Leash(first.lines()[0]["url"]) as leash:
+        run = inband(PAPER__URL=first.lines()[0]["url"])
         del run.settings["PAPER__REPLAY"]
         with run.start() as daemon:
-            daemon.until_said("slice_settled", times=10)
+            leash.walk_until_said(daemon, "slice_settled", times=10, step_s=600)
+            leash.hold()
             daemon.signal(SIGKILL)
         with run.start() as daemon:
-            daemon.until_said("rebalance_finished", times=3)
+            leash.walk_until_said(daemon, "rebalance_finished", times=3, step_s=600)
             first.signal(SIGKILL)
             daemon.until_said("pacing_lost")
             daemon.until_said("venue_unreachable")
-            with exchange(int(url.rpartition(":")[2])) as second:
+            with exchange(port) as second:
                 assert daemon.wait() == 0, daemon.stderr
                 assert second.signal(SIGTERM) == 0
     assert run.facts() == wide.facts()

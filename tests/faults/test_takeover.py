@@ -2,12 +2,12 @@
 
 import json
 import os
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import datetime
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from signal import SIGCONT, SIGHUP, SIGKILL, SIGSTOP, SIGTERM
+from typing import NamedTuple, Self
 from urllib.request import urlopen
 
 import psycopg
@@ -20,12 +20,15 @@ from tests.faults.test_storage_faults import trading, unready
 from tests.support.audit import differences
 from tests.support.cut_wire import CutWire, Severed
 from tests.support.hosts import FUNDS, Hosts, at_rest, intents
-from tests.support.inband import REPOSITORY, Inband, Process
+from tests.support.inband import REPOSITORY, Inband, Process, cpu_s, cpu_wait_s
+from tests.support.market_leash import Leash
 from tests.support.postgres import PostgresServer
 
 pytestmark = pytest.mark.needs("postgresql")
 
 WITHIN_S = 10.0
+STOOD_STILL_S = 5.0
+"""For so long a machine that has too much to do may do nothing for anybody."""
 
 
 def judge(site: Hosts, host: Inband) -> None:
@@ -40,22 +43,41 @@ def judge(site: Hosts, host: Inband) -> None:
 @contextmanager
 def two(site: Hosts) -> Iterator[tuple[Process, Process]]:
     """The owner, which trades, and a process that stands by."""
-    with site.start("a") as owner:
+    with site.start("a") as owner, ExitStack() as held:
         trading(owner)
+        held.enter_context(Leash(site.venue))  # on a slow machine the rebalances would be over by then
         with site.start("b") as standby:
             standby.until_said("standing_by")
+            held.close()
             yield owner, standby
+
+
+class Since(NamedTuple):
+    """A moment after which a process has something to do."""
+
+    at: datetime
+    waited_s: float
+
+    @classmethod
+    def now(cls, process: Process) -> Self:
+        """This one."""
+        return cls(datetime.now(UTC), cpu_wait_s(process.pid))
+
+    def in_time(self, process: Process, said: str, times: int = 1) -> bool:
+        """Whether it was done in time, by the stamp of a line; that it was given no CPU is not its fault."""
+        waited_s = cpu_wait_s(process.pid) - self.waited_s
+        took_s = (stamp(process.lines(said)[times - 1]) - self.at).total_seconds()
+        return took_s < WITHIN_S + STOOD_STILL_S + waited_s
+
+
+def stamp(line: dict[str, str]) -> datetime:
+    """When a line was said."""
+    return datetime.fromisoformat(line["at"])
 
 
 def taken_over(host: Inband) -> set[str]:
     """From whom accounts were taken, as the journal has it."""
     return {r.taken_from for fund in FUNDS for r in host.records(fund) if isinstance(r, TakenOver)}
-
-
-def pause_ms(process: Process, first: str, then: str) -> float:
-    """Between two things that it said once."""
-    begin, end = (datetime.fromisoformat(process.lines(each)[0]["at"]) for each in (first, then))
-    return (end - begin).total_seconds() * 1000
 
 
 def minutes_of_nav(process: Process) -> set[int]:
@@ -79,7 +101,7 @@ def test_a_standby_waits_and_says_for_whom(tmp_path: Path, postgres: PostgresSer
         standby.until_said("running")
         assert standby.lines("takeover") == []  # the owner left by itself
         trading(standby)
-        assert standby.signal(SIGTERM) == 0
+        site.stop(standby)
         judge(site, site.host("a"))
 
 
@@ -118,7 +140,7 @@ def test_what_an_operator_said_is_good_for_a_life_that_begins_again(
             sessions = "FROM pg_stat_activity WHERE application_name LIKE 'inband %'"
             postgres.execute(f"SELECT pg_terminate_backend(pid) {sessions}")
             daemon.until_said("running", times=2)
-            assert band_shown(daemon) == ["1.4", "3.1"]
+            daemon.until(lambda: band_shown(daemon) == ["1.4", "3.1"], what="the new band is shown")
             assert daemon.signal(SIGTERM) == 0
             assert {r.how for r in host.records("BTCDOWN") if isinstance(r, IncidentClosed)} <= {""}
 
@@ -136,8 +158,13 @@ def test_no_fund_takes_a_step_before_everybody_listens(tmp_path: Path, postgres:
             assert daemon.signal(SIGTERM) == 0
         with psycopg.connect(postgres.url()) as other, site.start("a") as daemon:
             other.execute("LOCK TABLE bar IN ACCESS EXCLUSIVE MODE")
-            told = daemon.until_said("database_unreachable")
-            assert "lock timeout" in told["reason"]
+            # On a slow machine it may give up first, and say that the server does not answer.
+            daemon.until(
+                lambda: any(
+                    "lock timeout" in told["reason"] for told in daemon.lines("database_unreachable")
+                ),
+                what="it was said why",
+            )
             daemon.until_said("starting", times=2)
             assert daemon.lines("order_sent") + daemon.lines("fund_stopped") == []
             other.rollback()
@@ -149,18 +176,18 @@ def test_no_fund_takes_a_step_before_everybody_listens(tmp_path: Path, postgres:
 def test_a_standby_takes_over_from_an_owner_that_was_killed(tmp_path: Path, postgres: PostgresServer) -> None:
     """`kill -9` of the owner: within seconds the other trades on, in the same rebalance and NAV history."""
     with Hosts(tmp_path, postgres.url()) as site, two(site) as (owner, standby):
-        history = minutes_of_nav(owner)
-        assert history
+        owner.until(lambda: minutes_of_nav(owner), what="it has a history")
+        history, started_s = minutes_of_nav(owner), cpu_s(standby.pid)
         owner.signal(SIGKILL)
-        killed_s = time.monotonic()
+        killed = Since.now(standby)
         standby.until_said("running")
-        assert time.monotonic() - killed_s < WITHIN_S
+        assert killed.in_time(standby, "running")
+        # What takes long to import was there before it stood by: most of the work was done.
+        assert cpu_s(standby.pid) - started_s < started_s / 3
         assert standby.lines("takeover")[0]["accounts"] == ["DOWN", "UP"]
-        # What takes long to import was there before it stood by.
-        assert pause_ms(standby, "takeover", "starting") < pause_ms(standby, "serving", "standing_by")
         trading(standby)
         standby.until(lambda: history < minutes_of_nav(standby), what="the history went on")
-        assert standby.signal(SIGTERM) == 0
+        site.stop(standby)
         judge(site, site.host("b"))
         assert any(f":{owner.pid}:" in holder for holder in taken_over(site.host("b")))
 
@@ -171,9 +198,9 @@ def test_an_owner_that_stalls_is_taken_over_and_never_sends_again(
     """Stopped with its session standing, it is ended from outside; awake again, it stands by."""
     with Hosts(tmp_path, postgres.url()) as site, two(site) as (owner, standby):
         os.kill(owner.pid, SIGSTOP)
-        stopped_s = time.monotonic()
+        stopped = Since.now(standby)
         standby.until_said("running")
-        assert time.monotonic() - stopped_s < WITHIN_S
+        assert stopped.in_time(standby, "running")
         known = intents(site.host("b"))
         os.kill(
             owner.pid, SIGCONT
@@ -186,9 +213,16 @@ def test_an_owner_that_stalls_is_taken_over_and_never_sends_again(
         standby.signal(SIGKILL)
         owner.until_said("running", times=2)
         trading(owner, orders=sent_before + 2)
-        assert owner.signal(SIGTERM) == 0
+        site.stop(owner)
         assert known < intents(site.host("a"))
         judge(site, site.host("a"))
+
+
+def waits_for_database(process: Process) -> bool:
+    """Whether that is all that it says; of the venue, which is well, it says nothing."""
+    said = unready(process)
+    assert not [reason for reason in said if "venue" in reason]
+    return said == ["the database is not reached"]
 
 
 @pytest.mark.parametrize("how", ["reset", "silent"])
@@ -202,16 +236,18 @@ def test_an_owner_that_is_cut_off_from_the_database_is_taken_over(
             with site.start("b") as standby:
                 standby.until_said("standing_by")
                 wire.sever(how)
-                cut_s = time.monotonic()
+                cut = Since.now(standby)
                 standby.until_said("running")
-                assert time.monotonic() - cut_s < WITHIN_S
+                assert cut.in_time(standby, "running")
                 owner.until_said("ownership_lost")
-                sent = len(owner.lines("order_sent"))
+                known = intents(site.host("b"))
                 trading(standby, orders=6)
-                assert len(owner.lines("order_sent")) == sent
-                while (said := unready(owner)) != ["the database is not reached"]:
-                    assert "venue" not in said[0]
-                assert standby.signal(SIGTERM) == 0
+                # A line that was said before the cut may be written after it.
+                assert {line["cid"] for line in owner.lines("order_sent")} <= known
+                owner.until(lambda: waits_for_database(owner), what="it said what it waits for")
+                site.stop(standby)
+                sent = [{line["cid"] for line in each.lines("order_sent")} for each in (owner, standby)]
+                assert sent[0].isdisjoint(sent[1])
         judge(site, site.host("b"))
 
 
@@ -222,23 +258,25 @@ def test_an_owner_that_loses_its_database_stops_and_begins_again(
     with Hosts(tmp_path, postgres.url()) as site, two(site) as (owner, standby):
         postgres.kill()
         owner.until_said("ownership_lost")
+        owner.until(lambda: waits_for_database(owner), what="it said what it waits for")
         sent = len(owner.lines("order_sent"))
-        time.sleep(1)
+        with Leash(site.venue) as leash:
+            leash.let(240)
+            standby.until(leash.arrived, what="the market went on")
         assert len(owner.lines("order_sent")) == sent
-        assert unready(owner) == ["the database is not reached"]
         port = owner.lines("serving")[0]["url"].rpartition(":")[2]
         looked = site.host("a", WEB__PORT=port).run("check", "--json")
         (daemon,) = [each for each in json.loads(looked.stdout)["findings"] if each["what"] == "daemon"]
         assert daemon["verdict"] == "failed"
         assert daemon["found"].endswith("the database is not reached")
         postgres.start()
-        back_s = time.monotonic()
+        back = {process.pid: Since.now(process) for process in (owner, standby)}
         owner.until(
             lambda: len(owner.lines("running")) == 2 or standby.lines("running"), what="one of them went on"
         )
-        assert time.monotonic() - back_s < WITHIN_S
         going, waiting = (owner, standby) if len(owner.lines("running")) == 2 else (standby, owner)
+        assert back[going.pid].in_time(going, "running", times=len(going.lines("running")))
         trading(going, orders=len(going.lines("order_sent")) + 3)
         assert waiting.signal(SIGTERM) == 0
-        assert going.signal(SIGTERM) == 0
+        site.stop(going)
         judge(site, site.host("a"))

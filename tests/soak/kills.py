@@ -13,7 +13,8 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -27,6 +28,8 @@ from bot.simulation.claims import Claims
 from tests.support.audit import differences
 from tests.support.inband import Inband, Process, cpu_s
 from tests.support.kills import decided
+from tests.support.market_leash import Leash
+from tests.support.ports import free_port
 from tests.support.replay import write_replay
 
 VICTIMS = ("embedded", "daemon", "exchange")
@@ -37,6 +40,8 @@ _HOURS = 9.0
 _SPEED = 2_000.0
 _ALONE_S = 8.1
 """Of an exchange that waits for no daemon, the market is to outlast the kills: it takes so long for each."""
+_GOES_ON_S = 1_200.0
+"""Market time for which it goes on beside one life of a daemon, and while that is away, however slow a start is."""
 _PATIENCE_S = 600.0
 """A run takes seconds of CPU time, of which a busy machine may give it little."""
 _AT_LEAST = 3
@@ -101,20 +106,25 @@ class Session:
             problems = self._kill_daemon(run, kills)
             return problems + self._finish(run) + self._compare(run, store=None)
         speed = _SPEED if victim == "exchange" else min(_SPEED, _HOURS * 3_600 / (_ALONE_S * kills))
-        with self._exchange(0, speed) as exchange:
+        port = free_port()
+        with self._exchange(port, speed) as exchange:
             url = exchange.lines()[0]["url"]
             run = daemon(self._folder, None, PAPER__URL=url)
             if victim == "exchange":
-                return self._kill_exchange(run, exchange, url, kills)
-            problems = self._kill_daemon(run, kills) + self._finish(run)
+                return self._kill_exchange(run, exchange, port, kills)
+            with ExitStack() as held:
+                problems = self._kill_daemon(run, kills, held.enter_context(Leash(url)))
+                problems += self._finish(run, held.close)
             exchange.signal(SIGTERM)
             return problems + self._compare(run, store=self._folder / "elsewhere")
 
-    def _kill_daemon(self, run: Inband, kills: int) -> list[str]:
-        """Kill it at random moments, for as long as there is a market."""
+    def _kill_daemon(self, run: Inband, kills: int, leash: Leash | None = None) -> list[str]:
+        """Kill it at random moments, for as long as there is a market, which `leash` keeps from ending."""
         for _ in range(kills):
             with run.start() as process:
                 self._await_ready(process)
+                if leash is not None:
+                    leash.let(_GOES_ON_S)
                 time.sleep(self._chance.uniform(0, 0.6))
                 if not process.running:
                     self._whole = False
@@ -123,9 +133,8 @@ class Session:
                 self.kills += 1
         return []
 
-    def _kill_exchange(self, run: Inband, exchange: Process, url: str, kills: int) -> list[str]:
+    def _kill_exchange(self, run: Inband, exchange: Process, port: int, kills: int) -> list[str]:
         """The daemon lives on, waits, and goes on with the exchange that comes back."""
-        port = int(url.rpartition(":")[2])
         try:
             with run.start() as process:
                 self._await_ready(process)
@@ -150,8 +159,10 @@ class Session:
             self.recoveries_s.append(time.monotonic() - began_s)
             self.cpu_s.append(cpu_s(process.pid))
 
-    def _finish(self, run: Inband) -> list[str]:
+    def _finish(self, run: Inband, release: Callable[[], object] = bool) -> list[str]:
         with run.start() as process:
+            process.until(lambda: not process.running or process.lines("running"), what="it was ready")
+            release()
             return _problems(process)
 
     def _compare(self, run: Inband, store: Path | None) -> list[str]:

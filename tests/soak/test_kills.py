@@ -20,7 +20,6 @@ def test_killed_again_and_again_the_record_comes_out_the_same(tmp_path: Path, *,
 def test_a_process_that_does_not_end_says_where_it_is(tmp_path: Path) -> None:
     """An exchange that nobody stops runs on: who waits for its end is told so, and where each thread is."""
     inband = Inband(tmp_path)
-    inband.patience_s = 20.0
     with inband.start("exchange", "--json", "--port", "0", "--data-dir", str(tmp_path)) as process:
         process.until(process.lines, what="it announced itself")
         process._patience_s = 0.1

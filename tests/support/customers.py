@@ -8,7 +8,7 @@ from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
-from tests.support.inband import Inband
+from tests.support.inband import PATIENCE_S, Inband
 
 
 @dataclass
@@ -69,10 +69,10 @@ class Customers:
 
     def until_served(self) -> None:
         """Wait until the daemon answers."""
-        end_s = time.monotonic() + 60
+        end_s = time.monotonic() + PATIENCE_S
         while time.monotonic() < end_s:
             try:
-                with urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=2):
+                with urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=PATIENCE_S):
                     return
             except (URLError, ConnectionError, TimeoutError):
                 time.sleep(0.05)
@@ -87,5 +87,5 @@ class Customers:
         }
         url = f"http://127.0.0.1:{self.port}{path}"
         request = Request(url, data=json.dumps(body).encode(), headers=headers)
-        with urlopen(request, timeout=5) as answer:  # noqa: S310 - http, as above
+        with urlopen(request, timeout=PATIENCE_S) as answer:  # noqa: S310 - http, as above
             return json.load(answer)

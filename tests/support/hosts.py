@@ -1,10 +1,9 @@
 """Several hosts on one PostgreSQL journal, trading on one paper exchange that is a process of its own."""
 
-import json
 import sqlite3
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from signal import SIGTERM
 from typing import Self
@@ -12,6 +11,7 @@ from typing import Self
 from bot.core.book import fold
 from bot.core.records import OrderIntended
 from tests.support.inband import Inband, Process
+from tests.support.market_leash import Leash
 from tests.support.postgres import KEY
 from tests.support.replay import write_replay
 
@@ -27,11 +27,13 @@ class Hosts:
         self._settings: dict[str, str] = {}
         if database_url is not None:
             self._settings = {"DATABASE_URL": database_url, "JOURNAL_KEY": KEY}
-        replay = write_replay(folder / "prices.csv", 60_000, 44_000, 60_000, 46_000, 60_000, hours=60)
+        # Every minute of the test another rebalance is due: however late it comes, there is something to see.
+        replay = write_replay(folder / "prices.csv", *[60_000, 44_000] * 8, hours=60)
         words = ["--port", "0", "--json", "--data-dir", str(folder / "elsewhere"), "--replay", str(replay)]
         self._exchange = Inband(folder).start("exchange", *words, "--seed", "7", "--speed", speed)
-        self._exchange.until(lambda: self._exchange.stdout.endswith("\n"), what="it said where it listens")
-        self.venue = str(json.loads(self._exchange.stdout.splitlines()[0])["url"])
+        self._exchange.until(self._exchange.lines, what="it said where it listens")
+        self.venue = str(self._exchange.lines()[0]["url"])
+        self._held = ExitStack()
         self._settings["PAPER__URL"] = self.venue
 
     def host(self, name: str, **changes: str) -> Inband:
@@ -44,10 +46,16 @@ class Hosts:
         """Start the daemon of a host."""
         return self.host(name, **changes).start()
 
+    def stop(self, daemon: Process) -> None:
+        """Stop a daemon in good order, and the market before it, for good: no funding passes it by."""
+        self._held.enter_context(Leash(self.venue))
+        assert daemon.signal(SIGTERM) == 0
+
     def orders(self) -> Counter[str]:
         """How often the exchange accepted each client order id of ours; it ends for good."""
         if self._exchange.running:
             self._exchange.signal(SIGTERM)
+        self._held.close()
         return Counter(cid for cid in self._ids() if cid.startswith("ib"))
 
     def _ids(self) -> Sequence[str]:
@@ -59,6 +67,7 @@ class Hosts:
 
     def __exit__(self, *_: object) -> None:
         self._exchange.__exit__(None, None, None)
+        self._held.close()
 
 
 def intents(host: Inband) -> set[str]:

@@ -97,6 +97,11 @@ def cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def cpu_wait_s(pid: int) -> float:
+    """For how long a process (its first thread) would have run so far, and was given no CPU."""
+    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
+
+
 class Process:
     """A command that runs; its output goes to files, so that no pipe can fill up. Leaving it kills it."""
 

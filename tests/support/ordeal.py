@@ -6,7 +6,6 @@ and calls `end`, which stops the daemon as SIGTERM does and has the ledgers comp
 
 import asyncio
 import sqlite3
-import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, closing
@@ -27,6 +26,7 @@ from bot.exchange import AccountConfig, ExchangeConfig, start_exchange
 from bot.exchange.faults import When, make_fault
 from bot.exchange.faults.plan import Scheduled
 from bot.exchange.prices import open_path
+from bot.journal.sqlite import JOURNAL_FILE
 from bot.settings import load_settings
 from bot.simulation.claims import Claims
 from tests.support.audit import differences
@@ -34,7 +34,8 @@ from tests.support.inband import Inband
 from tests.support.replay import write_replay
 
 ORDERS = {"method": "POST", "path": "/fapi/v1/order"}
-PATIENCE_S = 25.0
+PATIENCE_S = 120.0
+"""How long a test waits for something that must happen; how long it takes says nothing."""
 _R = TypeVar("_R", bound=Record)
 
 
@@ -152,10 +153,12 @@ class Ordeal:
         """Wait for a record in the journal."""
         await self.until(lambda: len(self.records(kind)) >= times, f"{times} {kind.__name__}")
 
-    @staticmethod
-    def wall_s() -> float:
-        """Wall time, of which bans are made."""
-        return time.monotonic()
+    def written_ms(self, kind: type[Record]) -> int:
+        """The wall time, of which bans are made, at which the first record of a kind became durable."""
+        with closing(sqlite3.connect(self.inband.data_dir / JOURNAL_FILE)) as connection:
+            query = "SELECT min(wall_ms) FROM record WHERE kind = ?"
+            (found,) = connection.execute(query, (kind.__name__,)).fetchone()
+        return int(found)
 
     def incidents(self) -> list[str]:
         """The codes of all incidents so far."""

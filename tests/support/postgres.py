@@ -17,7 +17,7 @@ import psycopg
 
 from tests.support.ports import free_port
 
-_PATIENCE_S = 60.0
+_PATIENCE_S = 120.0
 KEY = "22" * 32
 """A journal key for tests: a journal in PostgreSQL needs one given."""
 
@@ -54,10 +54,15 @@ def _empty_cluster() -> Path:
 class PostgresServer:
     """Started by `start`, ended by `stop` or `kill`; what it stored outlives both, until `__exit__`."""
 
-    def __init__(self) -> None:
-        """With an empty cluster."""
+    def __init__(self, *, to_disk: bool = False) -> None:
+        """With an empty cluster.
+
+        `to_disk`: what is committed outlives the machine, too, and not just the server. No test cuts its
+        power; and a disk that is busy for seconds looks like a database that is lost.
+        """
         self.folder, self._as = _own_folder()
         self.port = free_port()
+        self._fsync = "on" if to_disk else "off"
         self._process: subprocess.Popen[bytes] | None = None
         _run(*self._as, "cp", "-a", str(_empty_cluster()), str(self._data))
 
@@ -74,6 +79,7 @@ class PostgresServer:
         log = (self.folder / "log").open("ab")
         command = [*self._as, _newest("postgres"), "-D", str(self._data), "-p", str(self.port)]
         command += ["-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={self.folder}"]
+        command += ["-c", f"fsync={self._fsync}"]
         self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd="/", start_new_session=True)
         log.close()
         end_s = time.monotonic() + _PATIENCE_S
