@@ -41,7 +41,7 @@ _SPEED = 2_000.0
 _ALONE_S = 8.1
 """Of an exchange that waits for no daemon, the market is to outlast the kills: it takes so long for each."""
 _GOES_ON_S = 1_200.0
-"""Market time for which it goes on beside one life of a daemon, and while that is away, however slow a start is."""
+"""Market time for one life of a daemon, and while none is there: no more, however slow a start is."""
 _PATIENCE_S = 600.0
 """A run takes seconds of CPU time, of which a busy machine may give it little."""
 _AT_LEAST = 3
