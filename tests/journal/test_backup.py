@@ -123,6 +123,7 @@ def test_a_running_journal_is_not_replaced(store: Store, tmp_path: Path) -> None
     journal = store.open()
     journal.append("BTCUP", [Sampled(1, ONE, None)], 1)
     back(store, tmp_path / "copy")
+    store.keep_alive()
     with pytest.raises(JournalBusy):
         put_back(store, tmp_path / "copy")
     assert not [file for file in tmp_path.rglob("*") if file.name.endswith(".restored")]

@@ -185,12 +185,14 @@ def test_a_missing_record_is_noticed_at_the_start(store: Store) -> None:
 def test_two_never_write_at_once(store: Store) -> None:
     """While one has the accounts another is refused; when the first closes, the other may have them."""
     first = store.open()
+    store.keep_alive()
     with pytest.raises(JournalBusy):
         store.open()
+    first.append("BTCUP", samples(1), 1)
     assert first.owned()
     first.close()
     second = store.open()
-    second.append("BTCUP", samples(1), 1)
+    second.append("BTCUP", samples(2), 1)
     assert second.owned()
 
 

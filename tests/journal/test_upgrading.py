@@ -120,6 +120,7 @@ def test_a_running_database_is_not_upgraded(store: Store) -> None:
     """The owner's beats say that it lives."""
     if isinstance(store, PostgresStore):
         store.open()
+        store.keep_alive()
         store.outsider("UPDATE alembic_version SET version_num = '0001'")
         with pytest.raises(JournalBusy, match="stop it first"):
             upgrading.upgrade_database(store.url)
