@@ -45,6 +45,13 @@ async def placed(bench: Bench, client_id: str) -> bool:
     return status == 200
 
 
+async def until_placed(bench: Bench, client_id: str) -> None:
+    """Wait until an order exists."""
+    async with asyncio.timeout(PATIENCE_S):
+        while not await placed(bench, client_id):
+            pass
+
+
 async def breaks(bench: Bench, client_id: str) -> None:
     """Place an order, and see its connection end without a whole reply."""
     with pytest.raises(BROKEN):
@@ -69,8 +76,7 @@ async def test_row_1_a_reply_that_is_held_back_until_the_client_gives_up(start: 
     async with start(faults=True) as bench:
         bench.exchange.faults.inject(make_fault("reply_lost", match=PLACING, hold_s=60))
         placing = asyncio.create_task(bench.order(newClientOrderId="one"))
-        while not await placed(bench, "one"):
-            assert not placing.done()
+        await until_placed(bench, "one")
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(placing, 0.3)
         assert await placed(bench, "one")
@@ -83,8 +89,7 @@ async def test_row_1_a_reply_comes_after_the_client_has_asked_elsewhere(start: S
             bench.exchange.faults.inject(make_fault("reply_delayed", match=PLACING, by_s=by_s))
             begun_s = asyncio.get_running_loop().time()
             placing = asyncio.create_task(bench.order(newClientOrderId=f"one-{by_s}"))
-            while not await placed(bench, f"one-{by_s}"):
-                pass
+            await until_placed(bench, f"one-{by_s}")
             is_first, seen_s = placing.done(), asyncio.get_running_loop().time()
             assert (await placing)["status"] == "FILLED"
             assert asyncio.get_running_loop().time() - begun_s >= by_s
@@ -110,8 +115,9 @@ async def test_row_3_a_request_that_arrives_late_is_executed_late(start: Start) 
             fault = bench.exchange.faults.inject(make_fault("request_delayed", match=PLACING, by_s=by_s))
             begun_s = asyncio.get_running_loop().time()
             placing = asyncio.create_task(bench.order(newClientOrderId=f"one-{by_s}"))
-            while not fault.fired:  # noqa: ASYNC110 - nothing tells of a request that has not arrived
-                await asyncio.sleep(0.01)
+            async with asyncio.timeout(PATIENCE_S):
+                while not fault.fired:  # noqa: ASYNC110 - nothing tells of a request that has not arrived
+                    await asyncio.sleep(0.01)
             is_early, seen_s = await placed(bench, f"one-{by_s}"), asyncio.get_running_loop().time()
             assert (await placing)["status"] == "FILLED"
             assert await placed(bench, f"one-{by_s}")

@@ -228,8 +228,9 @@ async def test_the_venue_pings_and_drops_who_does_not_answer(start: Start, clock
                 await asyncio.sleep(0.01)
         assert not silent.closed
         clock.now_s += 400.0
-        while (message := await silent.receive(PATIENCE_S)).type is aiohttp.WSMsgType.PING:
-            pass
+        async with asyncio.timeout(PATIENCE_S):
+            while (message := await silent.receive()).type is aiohttp.WSMsgType.PING:
+                pass
         assert message.type in {aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.ERROR, aiohttp.WSMsgType.CLOSE}
         await answering.send_json({"method": "LIST_SUBSCRIPTIONS", "id": 1})
         assert await answer == {"result": [], "id": 1}

@@ -30,6 +30,7 @@ class Api:
             client.urls["api"][f"fapi{part}"] = f"{url}/fapi/v{version}"
         client.urls["api"]["fapiData"] = f"{url}/futures/data"
         client.urls["api"]["sapi"] = f"{url}/sapi/v1"
+        client.timeout, client.options["recvWindow"] = 60_000, 60_000  # for a machine that is busy
         client.options["fetchCurrencies"] = False
         client.options["warnOnFetchOpenOrdersWithoutSymbol"] = False
         # Off the venue's own hosts ccxt knows the errors of futures only by this.

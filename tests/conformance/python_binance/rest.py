@@ -22,6 +22,7 @@ class Api:
         client.FUTURES_URL = f"{url}/fapi"
         client.FUTURES_DATA_URL = f"{url}/futures/data"
         client.MARGIN_API_URL = f"{url}/sapi"
+        client.REQUEST_TIMEOUT, client.REQUEST_RECVWINDOW = 60, 60_000  # for a machine that is busy
         self.client = client
         self.called: set[str] = set()
         self.numbers = itertools.count(1)

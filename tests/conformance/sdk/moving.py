@@ -11,6 +11,7 @@ from tests.conformance.harness import case, expect, run
 from tests.conformance.sdk.client import Sdk
 
 NOT_OF_A_STOP = {"icebergQuantity"}
+TRIES = 10
 
 
 @case
@@ -27,7 +28,7 @@ async def a_stop_that_has_triggered(sdk: Sdk) -> None:
 
 def stop(sdk: Sdk, side: str, distance: int) -> int:
     """Place a stop so far from the mark, and return its id."""
-    while True:
+    for _ in range(TRIES):
         mark = float(sdk.call("mark_price", symbol="BTCUSDT").actual_instance.mark_price)
         try:
             placed = sdk.api.new_algo_order(
@@ -43,6 +44,7 @@ def stop(sdk: Sdk, side: str, distance: int) -> int:
             expect("immediately trigger" in str(error), error)  # the mark has been there in between
         else:
             return int(placed.data().algo_id)
+    raise AssertionError("the mark was there already each time")
 
 
 async def ended(sdk: Sdk, ids: list[int]) -> Any:

@@ -237,7 +237,7 @@ def _bet(sdk: Sdk) -> None:
     """Let the other account bet against the next leap of SOLUSDT, with all that it has."""
     order = {"symbol": "SOLUSDT", "type": "MARKET", "quantity": 2_000}
     sdk.other.change_initial_leverage(symbol="SOLUSDT", leverage=20)
-    while True:
+    for _ in range(10):
         mark = float(sdk.other.mark_price(symbol="SOLUSDT").data().actual_instance.mark_price)
         side, other = ("BUY", "SELL") if mark > 130 else ("SELL", "BUY")
         placed = sdk.other.new_order(side=side, **order).data()
@@ -245,6 +245,7 @@ def _bet(sdk: Sdk) -> None:
         if (float(paid) > 130) == (mark > 130):
             return
         sdk.other.new_order(side=other, **order)  # it leapt in between, and would not be against this
+    raise AssertionError("it leapt in between each time")
 
 
 @case
