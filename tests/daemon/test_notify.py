@@ -6,6 +6,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import pytest
 from bot.core.engine import MOST_STARTS
 from bot.daemon.notify import ServiceManager
 from tests.daemon.conftest import Logged
-from tests.support.inband import Inband
+from tests.support.inband import PATIENCE_S, Inband
 
 UNIT = Path(__file__).resolve().parents[2] / "config" / "inband.service"
 
@@ -32,6 +33,12 @@ class Listener:
         """The next datagram's assignments."""
         lines = self.socket.recv(4096).decode().splitlines()
         return dict(line.split("=", 1) for line in lines)
+
+    def until_said(self, word: str) -> None:
+        """Wait for a datagram with this assignment; it is told that the daemon lives meanwhile."""
+        end_s = time.monotonic() + PATIENCE_S
+        while word not in self.said():
+            assert time.monotonic() < end_s, f"never {word}"
 
     def emptied(self) -> bool:
         """Take what lies there: the queue holds ten datagrams, and what finds it full is lost."""
@@ -135,14 +142,10 @@ def test_a_real_daemon_is_ready_alive_and_stops(
         assert listener.said() == {"WATCHDOG": "1"}
         process.until(lambda: listener.emptied() and process.lines("running"), what="it said running")
         os.kill(process.pid, signal.SIGHUP)
-        told = [listener.said()]
-        while "RELOADING" not in told[-1]:
-            told.append(listener.said())
-        while "READY" not in told[-1]:
-            told.append(listener.said())
+        listener.until_said("RELOADING")
+        listener.until_said("READY")
         os.kill(process.pid, signal.SIGTERM)
-        while "STOPPING" not in told[-1]:
-            told.append(listener.said())
+        listener.until_said("STOPPING")
         assert process.wait() == 0
 
 

@@ -20,7 +20,7 @@ async def until_it_differs(runner: Runner, *, differs: bool = True) -> None:
     """Wait until the fund has heard of it."""
     async with asyncio.timeout(60):
         while (SETTINGS in runner.state.book.incidents) is not differs:  # noqa: ASYNC110 - it has no event
-            await asyncio.sleep(0)
+            await asyncio.sleep(0.001)
 
 
 async def test_what_differs_is_an_incident_of_the_fund(monkeypatch: pytest.MonkeyPatch) -> None:
