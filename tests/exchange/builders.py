@@ -13,7 +13,6 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import urlencode
 
-import ccxt.pro
 from yarl import URL
 
 from bot.exchange import AccountConfig, Exchange
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Sequence
 
     import aiohttp
+    import ccxt.pro
 
 Counted = TypeVar("Counted")
 
@@ -264,6 +264,8 @@ async def within_one(window_s: int, count: Callable[[], Awaitable[Counted]]) -> 
 
 def ccxt_client(url: str, account: AccountConfig) -> ccxt.pro.binanceusdm:
     """Return a ccxt client that talks to `url` only."""
+    import ccxt.pro  # half of what a process has to load that needs none
+
     ws = url.replace("http", "ws")
     client = ccxt.pro.binanceusdm(
         {

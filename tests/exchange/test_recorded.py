@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.exchange.builders import START_MS, Start, flat
+from tests.exchange.builders import START_MS, Start, StepPath
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -105,7 +105,10 @@ def recorded(shared_data: Path, path: str) -> Fields:
 @pytest.mark.parametrize("path", QUERIES)
 async def test_an_answer_is_made_as_the_recorded_one(start: Start, shared_data: Path, path: str) -> None:
     """No field is missing, none is new, and each is written as the venue writes it."""
-    prices = {"BTCUSDT": flat(40_000), "APTUSDT": flat(40_000, 8)}
+    prices = {
+        "BTCUSDT": StepPath([60_000] * 667, step_ms=60_000),
+        "APTUSDT": StepPath([8] * 667, step_ms=60_000),
+    }
     async with start(paths=prices) as bench:
         await bench.pacer(not_before=START_MS + 36_000_000)
         status, answer = await bench.call("GET", path, QUERIES[path])

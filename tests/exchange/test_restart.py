@@ -172,7 +172,7 @@ async def in_another_process(directory: Path) -> AsyncIterator[Bench]:
     )
     assert process.stdout is not None
     try:
-        port = int(await asyncio.wait_for(process.stdout.readline(), PATIENCE_S))
+        port = int(await asyncio.wait_for(process.stdout.readline(), 3 * PATIENCE_S))
         async with aiohttp.ClientSession() as session:
             yield Bench(cast("Exchange", Elsewhere(port)), session)
     finally:
