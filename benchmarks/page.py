@@ -115,13 +115,17 @@ def _visits(
     arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
     path = shutil.which("chromium")
     with playwright.chromium.launch_persistent_context(
-        profile, executable_path=path, args=arguments, viewport={"width": 1280, "height": 860}
+        profile,
+        executable_path=path,
+        args=arguments,
+        viewport={"width": 1280, "height": 860},
+        timeout=_PATIENCE_MS,
     ) as context:
         times = []
         for _ in range(2):
             page = context.new_page()
             page.add_init_script(_WATCH.replace("FIGURES", json.dumps(figures)))
-            page.goto(address, wait_until="commit")
+            page.goto(address, wait_until="commit", timeout=_PATIENCE_MS)
             for selector in figures.values():
                 page.locator(selector).first.wait_for(state="attached", timeout=_PATIENCE_MS)
             page.wait_for_timeout(_VISIT_MS)

@@ -72,7 +72,7 @@ def chromium() -> Iterator[Browser]:
         path = shutil.which("chromium")
         # Chromium's sandbox refuses to run for root, as which CI runs in its own container.
         arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
-        browser = playwright.chromium.launch(executable_path=path, args=arguments)
+        browser = playwright.chromium.launch(executable_path=path, args=arguments, timeout=LONG_MS)
         yield browser
         browser.close()
 

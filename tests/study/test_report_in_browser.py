@@ -30,7 +30,9 @@ def chromium() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         # Chromium's sandbox refuses to run for root, as which CI runs in its own container.
         arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=arguments)
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=arguments, timeout=PATIENCE_MS
+        )
         yield browser
         browser.close()
 
