@@ -14,6 +14,9 @@ from tests.support.inband import Inband
 from tests.support.replay import write_replay
 
 REPEATABLE = {"PAPER__SEED": "7", "PAPER__SPEED": "max", "PAPER__EXIT_AT_END": "true"}
+WHOLE_RUN_S = 600.0
+"""Up to a quarter of a minute of CPU time, of which a busy machine may give it little."""
+
 NARROW_BAND = {
     f"FUNDS__{fund}__{name}": value
     for fund in ("BTCUP", "BTCDOWN")
@@ -62,6 +65,7 @@ class Finished(Inband):
 def finished(folder: Path, **settings: str) -> Inband:
     """Run to the end of the replay."""
     inband = Finished(folder, **{**REPEATABLE, **settings})
+    inband.patience_s = WHOLE_RUN_S
     with inband.start() as process:
         assert process.wait() == 0, process.stderr
         assert process.stderr == ""

@@ -16,7 +16,7 @@ from bot.journal.errors import JournalError
 from bot.journal.stores import open_reader
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-PATIENCE_S = 120.0
+PATIENCE_S = 240.0
 """How long a test waits for something that must happen; how long it takes says nothing."""
 
 
