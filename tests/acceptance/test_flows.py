@@ -65,7 +65,7 @@ def season(tmp_path_factory: pytest.TempPathFactory, shared_data: Path) -> Seaso
     prices = ten_days(shared_data / "BTCUSDT_perp_5m_2025-03-06_2025-04-13.csv.gz", folder / "prices.csv")
     inband = Inband(
         folder,
-        **{**REPEATABLE, "PAPER__SPEED": "20000"},
+        **{**REPEATABLE, "PAPER__SPEED": "40000"},
         **NARROW_BAND,
         **FEES,
         PAPER__REPLAY=str(prices),
@@ -115,12 +115,13 @@ def ten_days(prices: Path, file: Path) -> Path:
 
 def turns(process: Process, leash: Leash, most: int | None) -> Iterator[None]:
     """Each turn is one moment to ask at, while the market goes on; `most` of them, or until the end."""
-    for _ in count() if most is None else range(most):
+    for turn in count() if most is None else range(most):
+        if turn:
+            process.until(lambda: leash.arrived() or not process.running, what="the market went on")
         if not process.running:
             return
         leash.let(BETWEEN_S)
         yield
-        process.until(lambda: leash.arrived() or not process.running, what="the market went on")
 
 
 @pytest.mark.needs("shared")
