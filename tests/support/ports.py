@@ -7,17 +7,20 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-_LOWEST = 10_000
+_LOWEST, _HIGHEST = 11_000, 60_000
+"""Below it browsers refuse to talk to some."""
 
 
 def free_port() -> int:
     """A port that nobody has, and that nobody gets by chance before it is used.
 
-    One that the system chose could be chosen again for anybody's connection; it chooses none of these.
+    One that the system chose could be chosen again for anybody's connection; it chooses none of these, where
+    it leaves any out of its own.
     """
     first_of_system = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    end = first_of_system if first_of_system > 2 * _LOWEST else _HIGHEST
     while True:
-        port = _LOWEST + secrets.randbelow(first_of_system - _LOWEST)
+        port = _LOWEST + secrets.randbelow(end - _LOWEST)
         try:
             socket.create_server(("127.0.0.1", port)).close()
         except OSError as error:
