@@ -35,8 +35,8 @@ from bot.journal.nav_store import NavStore, Row
 
 FIRST_LIMIT_S, AGAIN_LIMIT_S, CORE_LIMIT_PERCENT = 1.5, 0.7, 5.0
 _VISIT_MS = 3_000
-_PATIENCE_MS = 120_000
 """For how long somebody looks at what is there."""
+_PATIENCE_MS = 120_000
 _GRANTED = b"HTTP/1.1 200"
 _NEWS_WITHIN_S = 60.0
 """Marks come once a second, and what they change is told once a second."""

@@ -25,8 +25,9 @@ from bot.core.verify import verify_published
 from tests.acceptance.conftest import NARROW_BAND, REPEATABLE
 from tests.support.audit import differences
 from tests.support.customers import Customers
-from tests.support.inband import PATIENCE_S, REPOSITORY, Inband, Process
+from tests.support.inband import REPOSITORY, Inband, Process
 from tests.support.market_leash import Leash, leash_on
+from tests.support.patience import PATIENCE_S
 from tests.support.ports import free_port
 
 FUNDS = {"BTCUP": "UP", "BTCDOWN": "DOWN"}

@@ -20,7 +20,8 @@ import aiohttp
 import pytest
 
 from bot.daemon.scribe import MOST_WAITING
-from tests.support.inband import PATIENCE_S, REPOSITORY, Inband
+from tests.support.inband import REPOSITORY, Inband
+from tests.support.patience import PATIENCE_S
 
 LINES_A_MESSAGE = 1_000
 ANSWER_WITHIN_S = PATIENCE_S / 4

@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 
 from bot.core.records import FundCreated, Record
-from tests.support.inband import PATIENCE_S, REPOSITORY, Inband
+from tests.support.inband import REPOSITORY, Inband
+from tests.support.patience import PATIENCE_S
 
 FUNDS = ("BTCUP", "BTCDOWN")
 

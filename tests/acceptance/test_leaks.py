@@ -37,6 +37,7 @@ from bot.journal.sqlite import JOURNAL_FILE, open_reader
 from bot.web.server import make_app
 from tests.support.inband import Inband, Process
 from tests.support.market_leash import Leash
+from tests.support.patience import PATIENCE_S
 from tests.support.ports import free_port
 from tests.support.receiver import Receiver
 from tests.support.site import Figures
@@ -54,9 +55,6 @@ BYTES = "latin-1"
 
 SHORTEST = 6
 """Characters from which on a value can be told from parts of others, whatever it is written in."""
-
-ANSWER_S = 60.0
-"""Far more than anything that is asked here may take; a busy machine needs its share of it."""
 
 ENDLESS = {"/api/v1/stream", "/api/v1/operator/stream"}
 """Paths that do not end; a moment of them is read."""
@@ -204,7 +202,7 @@ def ask(url: str, method: str = "GET", token: str | None = None, body: bytes | N
         request.add_header("Authorization", f"Bearer {token}")
     try:
         opener = urllib.request.build_opener(*[Elsewhere] * (token == "wrong"))
-        answer = opener.open(request, timeout=ANSWER_S)
+        answer = opener.open(request, timeout=PATIENCE_S)
     except urllib.error.HTTPError as error:
         answer = error
     except OSError:
@@ -277,7 +275,7 @@ class World:
     def break_journal(self, process: Process) -> None:
         """Hold the journal's file, so that what a word leads to cannot be made durable: with a traceback."""
         with closing(
-            sqlite3.connect(self.inband.data_dir / JOURNAL_FILE, isolation_level=None, timeout=ANSWER_S)
+            sqlite3.connect(self.inband.data_dir / JOURNAL_FILE, isolation_level=None, timeout=PATIENCE_S)
         ) as holder:
             holder.execute("BEGIN IMMEDIATE")
             said = json.dumps({"author": "ann", "reason": "test"}).encode()
@@ -374,7 +372,7 @@ def said_by_the_page(world: World, leash: Leash) -> Iterator[Said]:
         arguments = ["--no-sandbox"] if os.geteuid() == 0 else []  # as in tests/page
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=arguments)
         page = browser.new_page()
-        page.set_default_timeout(2_000 * ANSWER_S)
+        page.set_default_timeout(1_000 * PATIENCE_S)
         answers: list[Response] = []
         page.on("response", lambda answer: answers.append(answer) if tells_something(answer) else None)
         for view in ("#/", "#/fund/BTCUP"):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bot import cli
-from tests.support.inband import PATIENCE_S
+from tests.support.patience import PATIENCE_S
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 

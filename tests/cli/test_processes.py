@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 
 from tests.cli.conftest import Invoke, command_line, environment
-from tests.support.inband import PATIENCE_S
+from tests.support.patience import PATIENCE_S
 
 HEAVY = ("ccxt", "aiohttp", "pydantic", "structlog", "rich", "asyncio", "cryptography", "sqlite3")
 

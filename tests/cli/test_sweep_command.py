@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 
 from tests.cli.conftest import Invoke
-from tests.support.inband import PATIENCE_S
+from tests.support.patience import PATIENCE_S
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 

@@ -15,7 +15,8 @@ import pytest
 from bot.core.engine import MOST_STARTS
 from bot.daemon.notify import ServiceManager
 from tests.daemon.conftest import Logged
-from tests.support.inband import PATIENCE_S, Inband
+from tests.support.inband import Inband
+from tests.support.patience import PATIENCE_S
 
 UNIT = Path(__file__).resolve().parents[2] / "config" / "inband.service"
 

@@ -14,10 +14,9 @@ from bot.daemon import logs
 from bot.daemon.log_sinks import LastingSink, StreamSink
 from bot.daemon.redaction import Redactor
 from bot.daemon.scribe import Scribe
+from tests.support.patience import PATIENCE_S
 
 PAGE = 4096
-PATIENCE_S = 60.0
-"""How long a test waits for what must happen; how long it takes says nothing."""
 
 
 class Pipe:

@@ -16,6 +16,7 @@ from urllib.parse import urlencode
 from yarl import URL
 
 from bot.exchange import AccountConfig, Exchange
+from tests.support.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Sequence
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
 Counted = TypeVar("Counted")
 
 START_MS = 1_704_067_200_000
-PATIENCE_S = 60.0
-"""How long a test waits for what must come: it passes as soon as it comes, however busy the machine is."""
-
 LONG_WINDOW = {"recvWindow": "60000"}
 """How old a request may be: as old as the venue takes it, for a busy machine may be late to look at it."""
 

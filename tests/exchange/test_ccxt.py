@@ -10,7 +10,8 @@ import ccxt
 import pytest
 
 from bot.exchange.prices.funding import ConstantFunding
-from tests.exchange.builders import DOWN, PATIENCE_S, START_MS, UP, Start, StepPath, flat
+from tests.exchange.builders import DOWN, START_MS, UP, Start, StepPath, flat
+from tests.support.patience import PATIENCE_S
 
 SYMBOL = "BTC/USDT:USDT"
 IOC = {"timeInForce": "IOC"}

@@ -6,7 +6,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from bot.exchange.faults import When, make_fault
-from tests.exchange.builders import PATIENCE_S, START_MS, UP, Marks, Pacer, Start, StepPath, walk
+from tests.exchange.builders import START_MS, UP, Marks, Pacer, Start, StepPath, walk
+from tests.support.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from pathlib import Path

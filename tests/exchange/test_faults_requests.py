@@ -19,13 +19,13 @@ from tests.exchange.builders import (
     DOWN,
     LONG_WINDOW,
     ORDER,
-    PATIENCE_S,
     START_MS,
     UP,
     Start,
     signed,
     walk,
 )
+from tests.support.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from tests.exchange.builders import Bench

@@ -11,7 +11,8 @@ import pytest
 from aiohttp import WSMsgType
 
 from bot.exchange.faults import make_fault
-from tests.exchange.builders import DELAYS_S, PATIENCE_S, UP, Start
+from tests.exchange.builders import DELAYS_S, UP, Start
+from tests.support.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from tests.exchange.builders import Bench

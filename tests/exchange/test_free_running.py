@@ -7,7 +7,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from bot.exchange import pacing
-from tests.exchange.builders import DOWN, PATIENCE_S, START_MS, UP, Start, StepPath, flat
+from tests.exchange.builders import DOWN, START_MS, UP, Start, StepPath, flat
+from tests.support.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     import pytest

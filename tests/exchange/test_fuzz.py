@@ -19,8 +19,9 @@ from hypothesis import strategies as st
 
 from bot.exchange import ExchangeConfig, start_exchange
 from bot.exchange.endpoints import PRIVATE_ROUTES, PUBLIC_ROUTES
-from tests.exchange.builders import DOWN, LONG_WINDOW, ORDER, PATIENCE_S, UP, flat, signed
+from tests.exchange.builders import DOWN, LONG_WINDOW, ORDER, UP, flat, signed
 from tests.support.examples import examples
+from tests.support.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator

@@ -11,7 +11,8 @@ import pytest
 
 from bot.exchange import pacing
 from bot.exchange.prices.funding import ConstantFunding
-from tests.exchange.builders import DOWN, PATIENCE_S, START_MS, UP, Bench, Start, StepPath, flat, walk
+from tests.exchange.builders import DOWN, START_MS, UP, Bench, Start, StepPath, flat, walk
+from tests.support.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from pathlib import Path

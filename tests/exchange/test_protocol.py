@@ -22,7 +22,6 @@ from tests.exchange.builders import (
     DOWN,
     LONG_WINDOW,
     ORDER,
-    PATIENCE_S,
     UP,
     Bench,
     Start,
@@ -30,6 +29,7 @@ from tests.exchange.builders import (
     within_one,
 )
 from tests.support.examples import examples
+from tests.support.patience import PATIENCE_S
 
 
 async def raw(bench: Bench, method: str, target: str, **options: Any) -> tuple[int, Any]:

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from bot.exchange import http_protocol
 from bot.exchange.quick_http import read_quickly
-from tests.exchange.builders import LONG_WINDOW, ORDER, PATIENCE_S, UP, Start, signed
+from tests.exchange.builders import LONG_WINDOW, ORDER, UP, Start, signed
+from tests.support.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from tests.exchange.builders import Bench

@@ -16,7 +16,8 @@ import pytest
 
 from bot.exchange import StartError, StoreMismatchError, desk
 from bot.exchange.store import FILE_NAME
-from tests.exchange.builders import DOWN, PATIENCE_S, START_MS, UP, Bench, Start, StepPath, flat
+from tests.exchange.builders import DOWN, START_MS, UP, Bench, Start, StepPath, flat
+from tests.support.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

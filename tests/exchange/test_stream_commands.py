@@ -17,8 +17,9 @@ from bot.exchange import RateLimits
 from bot.exchange.streams import connection
 from bot.exchange.streams.commands import CommandError, read_command
 from bot.exchange.streams.connection import text_frame
-from tests.exchange.builders import PATIENCE_S, START_MS, Bench, Start, flat
+from tests.exchange.builders import START_MS, Bench, Start, flat
 from tests.support.examples import examples
+from tests.support.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

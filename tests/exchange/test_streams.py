@@ -18,7 +18,8 @@ from bot.exchange.streams import Address, address_of, hub
 from bot.exchange.streams.books import changes
 from bot.exchange.streams.connection import MAX_BEHIND_BYTES
 from bot.exchange.streams.topics import Kind, Route, Topic, topic_of
-from tests.exchange.builders import DOWN, PATIENCE_S, START_MS, UP, Bench, Start, StepPath, walk
+from tests.exchange.builders import DOWN, START_MS, UP, Bench, Start, StepPath, walk
+from tests.support.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     import aiohttp

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bot.exchange.listen_keys import VALIDITY_MS, ListenKeys
-from tests.exchange.builders import DOWN, PATIENCE_S, START_MS, UP, Bench, Start, StepPath, walk
+from tests.exchange.builders import DOWN, START_MS, UP, Bench, Start, StepPath, walk
+from tests.support.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     import aiohttp

@@ -17,9 +17,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot.exchange import RateLimits
-from tests.exchange.builders import DOWN, LONG_WINDOW, ORDER, PATIENCE_S, UP, Bench, Start, within_one
+from tests.exchange.builders import DOWN, LONG_WINDOW, ORDER, UP, Bench, Start, within_one
 from tests.exchange.test_stream_commands import JSON
 from tests.support.examples import examples
+from tests.support.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence

@@ -19,7 +19,7 @@ from bot.journal.errors import JournalBusy, JournalLost, JournalRolledBack, Jour
 from bot.journal.pg_database import key_of
 from bot.journal.postgres import PostgresJournal, Waiting, open_reader
 from bot.journal.sealing import Sealer
-from tests.support.inband import PATIENCE_S
+from tests.support.patience import PATIENCE_S
 from tests.support.postgres import KEY, PostgresServer
 
 from .stores import ACCOUNTS, PAPER

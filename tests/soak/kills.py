@@ -159,7 +159,7 @@ class Session:
             self.recoveries_s.append(time.monotonic() - began_s)
             self.cpu_s.append(cpu_s(process.pid))
 
-    def _finish(self, run: Inband, release: Callable[[], object] = bool) -> list[str]:
+    def _finish(self, run: Inband, release: Callable[[], None] = lambda: None) -> list[str]:
         with run.start() as process:
             process.until(lambda: not process.running or process.lines("running"), what="it was ready")
             release()

@@ -24,7 +24,7 @@ from bot.study.inspection import verify
 from bot.venue import past as past_module
 from bot.venue.errors import UnknownExchange, UnknownSymbol, Unreachable, VenueError
 from bot.venue.past import Past
-from tests.support.inband import PATIENCE_S
+from tests.support.patience import PATIENCE_S
 
 ROOT = Path(__file__).resolve().parents[2]
 START_MS = 1_704_067_200_000

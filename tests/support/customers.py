@@ -8,7 +8,8 @@ from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
-from tests.support.inband import PATIENCE_S, Inband
+from tests.support.inband import Inband
+from tests.support.patience import PATIENCE_S
 
 
 @dataclass

@@ -14,10 +14,9 @@ from typing import Any, Self
 from bot.core.records import Record
 from bot.journal.errors import JournalError
 from bot.journal.stores import open_reader
+from tests.support.patience import PATIENCE_S
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-PATIENCE_S = 240.0
-"""How long a test waits for something that must happen; how long it takes says nothing."""
 
 
 class Inband:

@@ -9,7 +9,8 @@ from typing import Any, Self, TypeVar
 
 import aiohttp
 
-from tests.support.inband import PATIENCE_S, Process
+from tests.support.inband import Process
+from tests.support.patience import PATIENCE_S
 
 _T = TypeVar("_T")
 

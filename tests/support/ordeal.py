@@ -31,11 +31,10 @@ from bot.settings import load_settings
 from bot.simulation.claims import Claims
 from tests.support.audit import differences
 from tests.support.inband import Inband
+from tests.support.patience import PATIENCE_S
 from tests.support.replay import write_replay
 
 ORDERS = {"method": "POST", "path": "/fapi/v1/order"}
-PATIENCE_S = 120.0
-"""How long a test waits for something that must happen; how long it takes says nothing."""
 _R = TypeVar("_R", bound=Record)
 
 

@@ -4,8 +4,6 @@ import secrets
 import socket
 from errno import EADDRINUSE
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 _LOWEST, _HIGHEST = 11_000, 60_000
 """Below it browsers refuse to talk to some."""
@@ -30,7 +28,7 @@ def free_port() -> int:
             return port
 
 
-class KeptPort:
+class KeptPort(socket.socket):
     """A port that is bound, and where nobody listens: whoever asks there is refused, and nobody gets it.
 
     Our servers can listen on it all the same, again and again: like them, it says SO_REUSEADDR.
@@ -38,24 +36,12 @@ class KeptPort:
 
     def __init__(self) -> None:
         """Take any free one."""
-        self._socket = socket.socket()
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._socket.bind(("127.0.0.1", 0))
-        self.number = int(self._socket.getsockname()[1])
+        super().__init__()
+        self.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.bind(("127.0.0.1", 0))
+        self.number = int(self.getsockname()[1])
 
     @property
     def url(self) -> str:
         """Where a server on it would be."""
         return f"http://127.0.0.1:{self.number}"
-
-    def close(self) -> None:
-        """Let go of it."""
-        self._socket.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

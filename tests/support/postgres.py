@@ -15,9 +15,9 @@ from typing import Self
 
 import psycopg
 
+from tests.support.patience import PATIENCE_S
 from tests.support.ports import free_port
 
-_PATIENCE_S = 120.0
 KEY = "22" * 32
 """A journal key for tests: a journal in PostgreSQL needs one given."""
 
@@ -82,7 +82,7 @@ class PostgresServer:
         command += ["-c", f"fsync={self._fsync}"]
         self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd="/", start_new_session=True)
         log.close()
-        end_s = time.monotonic() + _PATIENCE_S
+        end_s = time.monotonic() + PATIENCE_S
         while True:
             try:
                 psycopg.connect(self.url(), connect_timeout=2).close()
@@ -108,7 +108,7 @@ class PostgresServer:
     def _end(self, number: signal.Signals) -> None:
         if self._process is not None:
             os.kill(self.pid(), number)
-            self._process.wait(_PATIENCE_S)
+            self._process.wait(PATIENCE_S)
             self._process = None
 
     def execute(self, statement: str, database: str = "postgres") -> list[tuple[object, ...]]:

@@ -22,8 +22,6 @@ from bot.web.server import serve
 from tests.support.desk import Desk
 
 TOKEN = "operator-token-0123456789"
-PATIENCE_S = 60.0
-"""How long a test waits for what a server tells; a machine that does something else keeps both waiting."""
 
 
 class Said(NamedTuple):

@@ -3,7 +3,6 @@
 It knows just enough for ccxt to load markets and open its streams; everything else is what the test says.
 """
 
-import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from typing import Any, Self, TypeAlias
@@ -11,6 +10,7 @@ from urllib.parse import parse_qsl
 
 from aiohttp import WSMsgType, web
 
+from tests.support.patience import until
 from tests.support.ports import KeptPort
 
 Answer: TypeAlias = Callable[[web.Request, dict[str, str]], Awaitable[web.StreamResponse]]
@@ -120,13 +120,6 @@ def error_answer(code: int, message: str, status: int = 400) -> Answer:
     return json_answer({"code": code, "msg": message}, status)
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait until the condition is true; fail after a minute."""
-    async with asyncio.timeout(60):
-        while not condition():  # noqa: ASYNC110 - what is waited for has no event of its own
-            await asyncio.sleep(0.005)
-
-
 class VenueStub:
     """One server on a port of its own: `answers` scripts it by route, `seen` keeps all requests."""
 
@@ -162,7 +155,7 @@ class VenueStub:
         return [params for seen, params in self.seen if seen == route]
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        """Wait until the condition is true; fail after a minute."""
+        """Wait until the condition is true."""
         await until(condition)
 
     async def send(self, frame: Any) -> None:

@@ -14,7 +14,8 @@ from bot.venue.clock import ExchangeClock
 from bot.venue.profile import Environment
 from bot.venue.profiles import profile_named
 from bot.venue.venue import Venue
-from tests.support.venue_stub import VenueStub, mark, until
+from tests.support.patience import until
+from tests.support.venue_stub import VenueStub, mark
 
 
 class Seen:

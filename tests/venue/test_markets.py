@@ -15,7 +15,8 @@ from bot.venue.errors import UnknownSymbol, Unreachable
 from bot.venue.profile import Credentials, Environment
 from bot.venue.profiles import profile_named
 from bot.venue.venue import Venue
-from tests.support.venue_stub import VenueStub, error_answer, json_answer, listed, text_answer, until
+from tests.support.patience import until
+from tests.support.venue_stub import VenueStub, error_answer, json_answer, listed, text_answer
 
 INFO = "GET /fapi/v1/exchangeInfo"
 RECORDED = Path(__file__).parents[3] / "shared/data/binance_fapi_recorded_responses.json.gz"

@@ -11,7 +11,8 @@ from aiohttp import web
 
 from bot.core.events import Event, OrderReport, ReconcileDue, Trade, TradesSeen
 from bot.venue.venue import Venue
-from tests.support.venue_stub import VenueStub, error_answer, order_update, until
+from tests.support.patience import until
+from tests.support.venue_stub import VenueStub, error_answer, order_update
 from tests.venue.conftest import NOW_MS, Account
 
 POST_KEY, PUT_KEY = "POST /fapi/v1/listenKey", "PUT /fapi/v1/listenKey"

@@ -21,8 +21,8 @@ from bot.venue.profile import CcxtClient, Credentials, Environment
 from bot.venue.profiles import profile_named
 from bot.venue.venue import Venue
 from tests.exchange.builders import flat
+from tests.support.patience import until
 from tests.support.venue_orders import CID, an_order
-from tests.support.venue_stub import until
 from tests.venue.conftest import LONGEST_WINDOW_MS
 
 KEYS = Credentials("up-key", "up-secret")

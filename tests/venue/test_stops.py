@@ -26,8 +26,9 @@ from bot.venue.profile import CcxtClient, Credentials, Environment
 from bot.venue.profiles import profile_named
 from bot.venue.venue import Venue
 from tests.exchange.builders import StepPath, flat
+from tests.support.patience import until
 from tests.support.venue_orders import an_order
-from tests.support.venue_stub import VenueStub, json_answer, until
+from tests.support.venue_stub import VenueStub, json_answer
 from tests.venue.conftest import LONGEST_WINDOW_MS, Account
 
 KEYS = Credentials("up-key", "up-secret")

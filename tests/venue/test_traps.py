@@ -9,8 +9,9 @@ import pytest
 from bot.core.commands import QueryOrder
 from bot.core.events import OrderRefused, OrderUnknown, ReadFailed
 from bot.venue.venue import Venue
+from tests.support.patience import until
 from tests.support.venue_orders import CID, an_order
-from tests.support.venue_stub import VenueStub, error_answer, mark, order_update, until
+from tests.support.venue_stub import VenueStub, error_answer, mark, order_update
 from tests.venue.conftest import Account
 from tests.venue.test_feed import Seen, watching
 from tests.venue.test_order_stream import listening

@@ -13,7 +13,8 @@ from bot.web import connections
 from bot.web.access import COOKIE, SESSION_S, Access, Guesses, is_public
 from bot.web.connections import Door
 from bot.web.server import make_app
-from tests.support.site import PATIENCE_S, TOKEN, Figures, Site
+from tests.support.patience import PATIENCE_S
+from tests.support.site import TOKEN, Figures, Site
 
 SESSION = "/api/v1/session"
 PAUSE = "/api/v1/funds/BTCUP/pause"

@@ -11,7 +11,8 @@ import aiohttp
 import pytest
 
 from bot.web import operator_stream
-from tests.support.site import PATIENCE_S, TOKEN, Figures, Site, a_site
+from tests.support.patience import PATIENCE_S
+from tests.support.site import TOKEN, Figures, Site, a_site
 
 STREAM = "/api/v1/operator/stream"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}

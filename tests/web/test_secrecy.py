@@ -29,7 +29,8 @@ from bot.journal.nav_store import NavStore
 from bot.testing import Lab, a_fund
 from strategies.strategic import Strategic
 from tests.support.flows import FlowLab
-from tests.support.site import PATIENCE_S, Figures, Site, a_site
+from tests.support.patience import PATIENCE_S
+from tests.support.site import Figures, Site, a_site
 
 D = Decimal
 PATHS = (

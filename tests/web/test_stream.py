@@ -14,7 +14,8 @@ from bot.daemon.public_feed import News, PublicFeed
 from bot.daemon.runner import Runner
 from bot.web import stream
 from tests.support.desk import Desk
-from tests.support.site import PATIENCE_S, Figures, Site, a_site, at_work
+from tests.support.patience import PATIENCE_S
+from tests.support.site import Figures, Site, a_site, at_work
 
 STREAM = "/api/v1/stream"
 

@@ -14,7 +14,8 @@ from bot.journal.nav_store import NavStore
 from bot.testing import a_fund
 from bot.web import token_api
 from tests.support.desk import Desk
-from tests.support.site import PATIENCE_S, Figures, Site, a_site, at_work
+from tests.support.patience import PATIENCE_S
+from tests.support.site import Figures, Site, a_site, at_work
 
 
 @dataclass

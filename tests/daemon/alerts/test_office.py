@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from decimal import Decimal
@@ -26,6 +26,7 @@ from bot.journal.outbox import OUTBOX_FILE, Cursor, Letter, Outbox, kept_trouble
 from bot.settings import Alerting, Route
 from tests.daemon.conftest import Logged
 from tests.support.desk import Desk
+from tests.support.patience import until
 from tests.support.receiver import Receiver
 
 CANARY = "canary-token-0123456789"
@@ -96,13 +97,6 @@ async def at_work(post: Post) -> AsyncIterator[Post]:
         await asyncio.gather(task, return_exceptions=True)
         await post.office.finish()
         post.office.close()
-
-
-async def until(happened: Callable[[], object]) -> None:
-    """Wait for it, a minute at most."""
-    async with asyncio.timeout(60):
-        while not happened():  # noqa: ASYNC110 - what is waited for happens in threads
-            await asyncio.sleep(0.01)
 
 
 async def test_alerts_arrive_in_order_and_without_secrets(tmp_path: Path, receiver: Receiver) -> None:
